@@ -1,0 +1,174 @@
+//! The drivers over async embedded-io streams: [`blocking`](crate::blocking) with `.await`.
+
+use crate::client::Caller;
+use crate::command::{Command, NoReply};
+use crate::error::Error;
+use crate::format::Format;
+use crate::{Connection, Next, Service};
+use embedded_io::{Error as _, ErrorKind};
+use embedded_io_async::{Read, Write};
+
+/// Serves one conversation until it is over.
+///
+/// It returns once the peer has ended its sending and everything is answered, or after an
+/// error line that ends the conversation. Either way the last bytes are written, and the stream
+/// is to be closed so that they arrive; see [`Step::Close`](crate::Step::Close).
+///
+/// # Cancel safety
+/// Dropping the future loses nothing: what was received and not answered, and what was answered
+/// and not sent, stays in `connection`, with which a further call goes on. It holds for a
+/// stream whose `read` and `write` are cancel-safe. So a time limit may simply drop the future.
+///
+/// # Errors
+/// [`Error::Transport`]: the stream failed. [`Error::Closed`]: it takes no more bytes.
+pub async fn serve<S: Read + Write>(
+    stream: &mut S,
+    service: &mut impl Service,
+    connection: &mut Connection<'_>,
+) -> Result<(), Error<S::Error>> {
+    loop {
+        let next = connection.advance(service);
+        if !connection.pending().is_empty() {
+            while !connection.pending().is_empty() {
+                let n = write(stream, connection.pending()).await?;
+                connection.sent(n);
+            }
+            stream.flush().await.map_err(Error::Transport)?;
+        }
+        match next {
+            Next::Send => {}
+            Next::Close => return Ok(()),
+            Next::Receive => match read(stream, connection.space()).await? {
+                0 => connection.end(),
+                n => connection.received(n),
+            },
+        }
+    }
+}
+
+/// A client over an async stream: one call at a time, over two lent buffers.
+///
+/// `rx` holds one reply at a time, `tx` one request.
+///
+/// # Cancel safety
+/// A call may be dropped at any time, given a stream whose `read` and `write` are cancel-safe: the
+/// next call sends what was not sent, skips the reply that is late, and then is answered itself.
+/// Whether the server runs the request of a call that was dropped cannot be told.
+///
+/// ```
+/// use bellwire::{Command, Line, asynch::Client};
+///
+/// const STRING: Command<Line, Line> = Command::new("STRING");
+/// # async fn example<S: embedded_io_async::Read + embedded_io_async::Write>(stream: S) -> Result<(), bellwire::Error<S::Error>> {
+/// let (mut rx, mut tx) = ([0; 256], [0; 256]);
+/// let mut client = Client::new(stream, &mut rx, &mut tx);
+/// let thanks: &str = client.call(STRING, "Additional data.").await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Client<'b, S> {
+    stream: S,
+    caller: Caller<'b>,
+}
+
+impl<'b, S: Read + Write> Client<'b, S> {
+    /// A client at the start of a conversation over `stream`.
+    pub fn new(stream: S, rx: &'b mut [u8], tx: &'b mut [u8]) -> Self {
+        Self {
+            stream,
+            caller: Caller::new(rx, tx),
+        }
+    }
+
+    /// The stream, for instance to set its time limits.
+    pub fn stream(&mut self) -> &mut S {
+        &mut self.stream
+    }
+
+    /// Sends a request and waits for its reply.
+    ///
+    /// # Errors
+    /// [`Error::Refused`]: the server's error line. [`Error::Fault`]: the request does not fit
+    /// `tx` or cannot be encoded, and nothing was sent; or the reply does not fit `rx` or
+    /// cannot be decoded. [`Error::Closed`], [`Error::Transport`]: no reply came.
+    pub async fn call<Req: Format, Rsp: Format>(
+        &mut self,
+        command: Command<Req, Rsp>,
+        value: Req::Sent<'_>,
+    ) -> Result<Rsp::Value<'_>, Error<S::Error>> {
+        self.settle().await?;
+        self.caller.request(command, value).map_err(Error::widen)?;
+        self.flush().await?;
+        self.wait().await?;
+        self.caller.reply(command).map_err(Error::widen)
+    }
+
+    /// Sends a request that has no reply, and returns once the stream has taken it.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call). Whether the server could use the request shows at the next call.
+    pub async fn send<Req: Format>(
+        &mut self,
+        command: Command<Req, NoReply>,
+        value: Req::Sent<'_>,
+    ) -> Result<(), Error<S::Error>> {
+        self.settle().await?;
+        self.caller.request(command, value).map_err(Error::widen)?;
+        self.flush().await
+    }
+
+    /// Sends and skips what an earlier call that failed has left.
+    async fn settle(&mut self) -> Result<(), Error<S::Error>> {
+        self.flush().await?;
+        if self.caller.is_waiting() {
+            self.wait().await?;
+            self.caller.skip();
+        }
+        Ok(())
+    }
+
+    async fn wait(&mut self) -> Result<(), Error<S::Error>> {
+        while !self.caller.has_reply().map_err(Error::widen)? {
+            match read(&mut self.stream, self.caller.space()).await? {
+                0 => self.caller.end(),
+                n => self.caller.received(n),
+            }
+        }
+        Ok(())
+    }
+
+    async fn flush(&mut self) -> Result<(), Error<S::Error>> {
+        if self.caller.pending().is_empty() {
+            return Ok(());
+        }
+        while !self.caller.pending().is_empty() {
+            let n = write(&mut self.stream, self.caller.pending()).await?;
+            self.caller.sent(n);
+        }
+        self.stream.flush().await.map_err(Error::Transport)
+    }
+}
+
+/// Reads at least one byte into `space`, which is not empty; 0 is the end of the stream.
+async fn read<S: Read>(stream: &mut S, space: &mut [u8]) -> Result<usize, Error<S::Error>> {
+    loop {
+        match stream.read(space).await {
+            Ok(n) => return Ok(n),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(Error::Transport(error)),
+        }
+    }
+}
+
+/// Writes some of `bytes`, which are not empty.
+async fn write<S: Write>(stream: &mut S, bytes: &[u8]) -> Result<usize, Error<S::Error>> {
+    loop {
+        match stream.write(bytes).await {
+            Ok(0) => return Err(Error::Closed),
+            Ok(n) => return Ok(n),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(Error::Transport(error)),
+        }
+    }
+}

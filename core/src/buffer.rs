@@ -1,0 +1,83 @@
+//! A lent stretch of memory with a front that is read and a back that is filled.
+
+/// Bytes on their way in or out, held in memory that the caller lends.
+///
+/// The filled part lies in one piece: [`filled`](Self::filled) is what waits to be
+/// used, [`space`](Self::space) is where more goes. Bytes move only when space is
+/// asked for behind a used front, and then each waiting byte moves once.
+///
+/// ```
+/// let mut memory = [0; 8];
+/// let mut buffer = bellwire::Buffer::new(&mut memory);
+/// buffer.space()[..3].copy_from_slice(b"abc");
+/// buffer.fill(3);
+/// buffer.consume(1);
+/// assert_eq!(buffer.filled(), b"bc");
+/// assert_eq!(buffer.space().len(), 6);
+/// ```
+#[derive(Debug)]
+pub struct Buffer<'b> {
+    memory: &'b mut [u8],
+    start: usize,
+    end: usize,
+}
+
+impl<'b> Buffer<'b> {
+    /// An empty buffer over `memory`.
+    pub fn new(memory: &'b mut [u8]) -> Self {
+        Self {
+            memory,
+            start: 0,
+            end: 0,
+        }
+    }
+
+    /// The bytes that the buffer can hold.
+    pub fn capacity(&self) -> usize {
+        self.memory.len()
+    }
+
+    /// The bytes that wait, oldest first.
+    pub fn filled(&self) -> &[u8] {
+        self.memory.get(self.start..self.end).unwrap_or(&[])
+    }
+
+    /// Whether no byte waits.
+    pub fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    /// The bytes that still fit.
+    pub fn room(&self) -> usize {
+        self.memory
+            .len()
+            .saturating_sub(self.end.saturating_sub(self.start))
+    }
+
+    /// All the room there is, in one piece. What is written here counts after
+    /// [`fill`](Self::fill).
+    pub fn space(&mut self) -> &mut [u8] {
+        if self.start > 0 {
+            if self.start < self.end && self.end <= self.memory.len() {
+                self.memory.copy_within(self.start..self.end, 0);
+            }
+            self.end = self.end.saturating_sub(self.start);
+            self.start = 0;
+        }
+        self.memory.get_mut(self.end..).unwrap_or(&mut [])
+    }
+
+    /// Counts the first `n` bytes of [`space`](Self::space) as filled; at most all of it.
+    pub fn fill(&mut self, n: usize) {
+        self.end = self.end.saturating_add(n).min(self.memory.len());
+    }
+
+    /// Drops the first `n` bytes of [`filled`](Self::filled); at most all of them.
+    pub fn consume(&mut self, n: usize) {
+        self.start = self.start.saturating_add(n).min(self.end);
+        if self.start == self.end {
+            self.start = 0;
+            self.end = 0;
+        }
+    }
+}

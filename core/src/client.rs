@@ -1,0 +1,269 @@
+//! The client's side of one conversation, without the bytes' transport.
+
+use crate::Buffer;
+use crate::command::{Answer, Command, Expected};
+use crate::error::{Code, Error, Fault, Refusal, cut};
+use crate::format::{Format, Frame};
+use crate::line;
+use core::convert::Infallible;
+
+/// A reply that is too long for the buffer is skipped up to this length, as on the other side by
+/// [`Limits::skip`](crate::Limits::skip); beyond it the conversation is over.
+const SKIP: u64 = 65536;
+
+/// The client's side of one conversation as a state machine over two lent buffers.
+///
+/// [`blocking::Client`](crate::blocking::Client) and, with the feature `async`, `asynch::Client`
+/// run it over an embedded-io stream. Another driver does for each call:
+///
+/// 1. While [`is_waiting`](Self::is_waiting), the reply to a call that was given up is still on its
+///    way: do step 3, then [`skip`](Self::skip).
+/// 2. [`request`](Self::request), then send all that is [`pending`](Self::pending).
+/// 3. Until [`has_reply`](Self::has_reply), fill [`space`](Self::space).
+/// 4. Take the [`reply`](Self::reply).
+///
+/// The bytes of one call's reply are never taken for another's, whatever went wrong in between:
+/// they are skipped, or, where their end cannot be found, the conversation is over.
+#[derive(Debug)]
+pub struct Caller<'b> {
+    rx: Buffer<'b>,
+    tx: Buffer<'b>,
+    /// The reply that is on its way.
+    expected: Option<Expected>,
+    stage: Stage,
+    /// Bytes of the reply that its present stage has looked at.
+    progress: usize,
+    /// Bytes from the front of what is received that belong to earlier replies.
+    past: u64,
+    ended: bool,
+}
+
+/// How much is known of the reply at the front of the receive buffer.
+#[derive(Debug, Clone, Copy)]
+enum Stage {
+    /// Nothing: its first bytes decide.
+    Opening,
+    /// It is an error line.
+    ErrorLine,
+    /// It is a payload behind so many bytes of introduction.
+    Payload { start: usize },
+    /// It is whole: an error line of so many bytes.
+    Refused { end: usize },
+    /// It is whole: a payload between these places.
+    Replied { start: usize, end: usize },
+}
+
+impl<'b> Caller<'b> {
+    /// A conversation that begins. `rx` holds one reply at a time, `tx` at least one request.
+    pub fn new(rx: &'b mut [u8], tx: &'b mut [u8]) -> Self {
+        Self {
+            rx: Buffer::new(rx),
+            tx: Buffer::new(tx),
+            expected: None,
+            stage: Stage::Opening,
+            progress: 0,
+            past: 0,
+            ended: false,
+        }
+    }
+
+    /// Whether a reply is on its way that was not taken.
+    pub fn is_waiting(&self) -> bool {
+        self.expected.is_some()
+    }
+
+    /// Where received bytes go; never empty while [`has_reply`](Self::has_reply) says no.
+    pub fn space(&mut self) -> &mut [u8] {
+        self.drop_past();
+        self.rx.space()
+    }
+
+    /// Counts the first `n` bytes of [`space`](Self::space) as received.
+    pub fn received(&mut self, n: usize) {
+        self.rx.fill(n);
+    }
+
+    /// Takes note that the stream has ended: nothing more will be received.
+    pub fn end(&mut self) {
+        self.ended = true;
+    }
+
+    /// What waits to be sent.
+    pub fn pending(&self) -> &[u8] {
+        self.tx.filled()
+    }
+
+    /// Counts the first `n` bytes of [`pending`](Self::pending) as sent.
+    pub fn sent(&mut self, n: usize) {
+        self.tx.consume(n);
+    }
+
+    /// Writes a request behind what is pending.
+    ///
+    /// # Errors
+    /// [`Fault::MessageTooLong`] or [`Fault::Unencodable`]: nothing of it was written.
+    /// [`Fault::ReplyPending`]: see [`is_waiting`](Self::is_waiting). [`Error::Closed`]: the
+    /// conversation is over.
+    pub fn request<Req: Format, Rsp: Answer>(
+        &mut self,
+        command: Command<Req, Rsp>,
+        value: Req::Sent<'_>,
+    ) -> Result<(), Error<Infallible>> {
+        if self.ended {
+            return Err(Error::Closed);
+        }
+        if self.is_waiting() {
+            return Err(Fault::ReplyPending.into());
+        }
+        command.write(value, &mut self.tx)?;
+        self.expected = Rsp::EXPECTED;
+        self.stage = Stage::Opening;
+        self.progress = 0;
+        Ok(())
+    }
+
+    /// Whether the reply that is on its way has arrived whole.
+    ///
+    /// # Errors
+    /// [`Error::Closed`]: the stream ended before. [`Error::Fault`]: it is not the kind of reply that
+    /// the command declares, or longer than the receive buffer. After [`Fault::MessageTooLong`]
+    /// with a known end the next call goes on; after the others the conversation is over.
+    pub fn has_reply(&mut self) -> Result<bool, Error<Infallible>> {
+        self.drop_past();
+        let Some(expected) = self.expected else {
+            return Ok(false);
+        };
+        loop {
+            let arrived = self.rx.filled();
+            match self.stage {
+                Stage::Opening => {
+                    let introduction = expected.introduction;
+                    let known = arrived.get(..introduction.len()).unwrap_or(arrived);
+                    self.stage = match arrived.first() {
+                        None => return self.more(),
+                        Some(b'!') => Stage::ErrorLine,
+                        Some(_) if known == introduction => Stage::Payload {
+                            start: introduction.len(),
+                        },
+                        Some(_) if introduction.starts_with(known) => return self.more(),
+                        Some(_) => return self.give_up(Fault::UnexpectedReply),
+                    };
+                }
+                Stage::ErrorLine => match line::find_end(arrived, &mut self.progress) {
+                    Some(end) => {
+                        let end = end.saturating_add(1);
+                        self.stage = Stage::Refused { end };
+                    }
+                    None => return self.more(),
+                },
+                Stage::Payload { start } => {
+                    let payload = arrived.get(start..).unwrap_or(&[]);
+                    let size = match (expected.frame)(payload, &mut self.progress) {
+                        Frame::Ends(size) => size.saturating_add(start as u64),
+                        Frame::Open(_) => return self.more(),
+                        Frame::Broken(malformed) => {
+                            return self.give_up(Fault::Malformed(malformed));
+                        }
+                    };
+                    match usize::try_from(size) {
+                        Ok(end) if end <= arrived.len() => {
+                            self.stage = Stage::Replied { start, end }
+                        }
+                        Ok(end) if end <= self.rx.capacity() => return self.more(),
+                        _ if size <= SKIP => {
+                            self.take(size);
+                            return Err(self.too_long().into());
+                        }
+                        _ => return self.give_up(self.too_long()),
+                    }
+                }
+                Stage::Refused { .. } | Stage::Replied { .. } => return Ok(true),
+            }
+        }
+    }
+
+    /// Takes the reply, which may borrow from the receive buffer until the next call.
+    ///
+    /// # Errors
+    /// [`Error::Refused`]: it is an error line. [`Fault::Malformed`]: it cannot be decoded.
+    /// [`Fault::ReplyPending`]: it has not arrived; see [`has_reply`](Self::has_reply). After each the
+    /// next call goes on, unless the server closes.
+    pub fn reply<Req, Rsp: Format>(
+        &mut self,
+        _command: Command<Req, Rsp>,
+    ) -> Result<Rsp::Value<'_>, Error<Infallible>> {
+        match self.stage {
+            Stage::Replied { start, end } if self.is_waiting() => {
+                self.take(end as u64);
+                let payload = self.rx.filled().get(start..end).unwrap_or(&[]);
+                Rsp::decode(payload).map_err(|malformed| Fault::Malformed(malformed).into())
+            }
+            Stage::Refused { end } if self.is_waiting() => {
+                self.take(end as u64);
+                let line = self.rx.filled().get(1..end).unwrap_or(&[]);
+                Err(Error::Refused(refusal(line)))
+            }
+            _ => Err(Fault::ReplyPending.into()),
+        }
+    }
+
+    /// Drops the reply that has arrived, where [`has_reply`](Self::has_reply) says that one has.
+    pub fn skip(&mut self) {
+        match self.stage {
+            Stage::Refused { end } | Stage::Replied { end, .. } if self.is_waiting() => {
+                self.take(end as u64);
+            }
+            _ => {}
+        }
+    }
+
+    /// Counts the reply at the front, of so many bytes, as one of the past.
+    fn take(&mut self, size: u64) {
+        self.expected = None;
+        self.past = size;
+    }
+
+    fn drop_past(&mut self) {
+        let arrived = self.rx.filled().len();
+        let now = usize::try_from(self.past)
+            .unwrap_or(usize::MAX)
+            .min(arrived);
+        self.rx.consume(now);
+        self.past = self.past.saturating_sub(now as u64);
+    }
+
+    /// Asks for more bytes, if more can come and be kept.
+    fn more(&mut self) -> Result<bool, Error<Infallible>> {
+        if self.ended {
+            self.expected = None;
+            Err(Error::Closed)
+        } else if self.rx.room() == 0 {
+            self.give_up(self.too_long())
+        } else {
+            Ok(false)
+        }
+    }
+
+    fn too_long(&self) -> Fault {
+        let limit = self.rx.capacity();
+        Fault::MessageTooLong { limit }
+    }
+
+    /// Ends the conversation: the end of the reply cannot be found.
+    fn give_up(&mut self, fault: Fault) -> Result<bool, Error<Infallible>> {
+        self.expected = None;
+        self.ended = true;
+        Err(fault.into())
+    }
+}
+
+/// Reads an error line behind its `!`.
+fn refusal(line: &[u8]) -> Refusal {
+    let text = core::str::from_utf8(line::trim(line));
+    let text = text.unwrap_or("other the server's words are not UTF-8");
+    let (word, sentence) = text.split_once(' ').unwrap_or((text, ""));
+    Refusal {
+        code: Code::from_word(word),
+        sentence: cut(sentence),
+    }
+}

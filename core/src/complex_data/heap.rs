@@ -1,0 +1,156 @@
+//! The allocating twin of the fixed-capacity ComplexData.
+
+extern crate alloc;
+
+use super::{Level, Nested};
+use crate::Flaw;
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use serde::de::{Error, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A ComplexData on the heap: no capacities, the same bytes on the wire as
+/// [`ComplexData`](super::ComplexData), to and from which it converts.
+///
+/// How much of it a peer can make this end allocate is bounded by
+/// [`Limits::payload`](crate::Limits::payload), how deep it nests by
+/// [`MAX_DEPTH`](crate::format::MAX_DEPTH).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename = "complexData")]
+pub struct HeapComplexData {
+    /// `N`, an integer.
+    #[serde(rename = "N")]
+    pub n: i64,
+    /// `S`, a string.
+    #[serde(rename = "S")]
+    pub s: String,
+    /// `M`, integers by name.
+    #[serde(rename = "M", deserialize_with = "entries")]
+    pub m: BTreeMap<String, i64>,
+    /// `P`, bytes.
+    #[serde(
+        rename = "P",
+        serialize_with = "write_bytes",
+        deserialize_with = "bytes"
+    )]
+    pub p: Vec<u8>,
+    /// `C`, the level inside, if any.
+    #[serde(rename = "C")]
+    pub c: Option<Box<HeapComplexData>>,
+}
+
+impl<C: Nested + Clone> From<&Level<C>> for HeapComplexData
+where
+    HeapComplexData: for<'a> From<&'a C>,
+{
+    fn from(level: &Level<C>) -> Self {
+        let entries = level.m.iter();
+        Self {
+            n: level.n,
+            s: level.s.as_str().into(),
+            m: entries.map(|(key, n)| (key.as_str().into(), *n)).collect(),
+            p: level.p.to_vec(),
+            c: level.c.as_ref().map(|inner| Box::new(inner.into())),
+        }
+    }
+}
+
+impl<C> TryFrom<&HeapComplexData> for Level<C>
+where
+    C: Nested + for<'a> TryFrom<&'a HeapComplexData, Error = Flaw>,
+{
+    type Error = Flaw;
+
+    /// # Errors
+    /// [`Flaw::OverCapacity`] or [`Flaw::TooDeep`].
+    fn try_from(data: &HeapComplexData) -> Result<Self, Flaw> {
+        let mut level = Self {
+            n: data.n,
+            s: data.s.parse().map_err(|_| Flaw::OverCapacity)?,
+            p: data
+                .p
+                .as_slice()
+                .try_into()
+                .map_err(|_| Flaw::OverCapacity)?,
+            c: data.c.as_deref().map(C::try_from).transpose()?,
+            ..Self::default()
+        };
+        for (key, n) in &data.m {
+            let key = key.parse().map_err(|_| Flaw::OverCapacity)?;
+            level.m.insert(key, *n).map_err(|_| Flaw::OverCapacity)?;
+        }
+        Ok(level)
+    }
+}
+
+impl TryFrom<&HeapComplexData> for super::Deepest {
+    type Error = Flaw;
+
+    fn try_from(_data: &HeapComplexData) -> Result<Self, Flaw> {
+        Err(Flaw::TooDeep)
+    }
+}
+
+impl From<&super::Deepest> for HeapComplexData {
+    fn from(none: &super::Deepest) -> Self {
+        match *none {}
+    }
+}
+
+fn entries<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, i64>, D::Error> {
+    struct Entries;
+
+    impl<'de> Visitor<'de> for Entries {
+        type Value = BTreeMap<String, i64>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a map of text to integer")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
+            let mut map = BTreeMap::new();
+            while let Some((key, value)) = access.next_entry()? {
+                if map.insert(key, value).is_some() {
+                    return Err(A::Error::duplicate_field("key"));
+                }
+            }
+            Ok(map)
+        }
+    }
+
+    deserializer.deserialize_map(Entries)
+}
+
+#[allow(clippy::ptr_arg)] // serde hands over the field as it is
+fn write_bytes<S: Serializer>(bytes: &Vec<u8>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bytes(bytes)
+}
+
+fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+    struct Bytes;
+
+    impl<'de> Visitor<'de> for Bytes {
+        type Value = Vec<u8>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("bytes")
+        }
+
+        fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+            Ok(bytes.into())
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Vec<u8>, A::Error> {
+            let mut bytes = Vec::new();
+            while let Some(byte) = access.next_element()? {
+                bytes.push(byte);
+            }
+            Ok(bytes)
+        }
+    }
+
+    deserializer.deserialize_byte_buf(Bytes)
+}

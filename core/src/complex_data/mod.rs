@@ -1,0 +1,110 @@
+//! The structure that the mission's two programs exchange.
+
+#[cfg(feature = "alloc")]
+mod heap;
+mod serde_fields;
+
+#[cfg(feature = "alloc")]
+pub use heap::HeapComplexData;
+
+use serde_fields::{bytes, deepest, sorted_map};
+
+/// The most bytes of `S`.
+pub const S_CAPACITY: usize = 64;
+/// The most entries of `M`.
+pub const M_CAPACITY: usize = 8;
+/// The most bytes of a key of `M`.
+pub const KEY_CAPACITY: usize = 16;
+/// The most bytes of `P`.
+pub const P_CAPACITY: usize = 64;
+
+/// A ComplexData and the one inside it: an integer, a string, a map, bytes, and optionally
+/// another ComplexData, all within fixed capacities. On the wire the fields are named
+/// `N`, `S`, `M`, `P` and `C`.
+///
+/// It nests two deep, as the mission's value does; `Level<ComplexData>` nests three deep, and so on.
+/// What exceeds a capacity or the depth is refused when it is decoded
+/// ([`Flaw::OverCapacity`](crate::Flaw::OverCapacity), [`Flaw::TooDeep`](crate::Flaw::TooDeep)).
+/// With the feature `alloc`, `HeapComplexData` has the same encoding and grows as needed.
+///
+/// ```
+/// use bellwire::{ComplexData, complex_data::Inner};
+///
+/// let mut data = ComplexData {
+///     n: 23,
+///     s: "string data".try_into()?,
+///     p: b"abc".as_slice().try_into()?,
+///     c: Some(Inner { n: 256, ..Inner::default() }),
+///     ..ComplexData::default()
+/// };
+/// data.m.insert("one".try_into()?, 1).map_err(|_| "the map is full")?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub type ComplexData = Level<Inner>;
+
+/// The innermost level of a [`ComplexData`], whose `c` is always `None`.
+pub type Inner = Level<Deepest>;
+
+/// One level of a [`ComplexData`], whose next level is a `C`.
+///
+/// Maps are equal when they hold the same entries in whatever order, and are encoded in the order
+/// of their keys, so equal values have equal bytes.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[serde(rename = "complexData")]
+pub struct Level<C: Nested> {
+    /// `N`, an integer.
+    #[serde(rename = "N")]
+    pub n: i64,
+    /// `S`, a string.
+    #[serde(rename = "S")]
+    pub s: heapless::String<S_CAPACITY>,
+    /// `M`, integers by name.
+    #[serde(rename = "M", with = "sorted_map")]
+    #[cfg_attr(feature = "defmt", defmt(Debug2Format))]
+    pub m: Map,
+    /// `P`, bytes.
+    #[serde(rename = "P", with = "bytes")]
+    pub p: heapless::Vec<u8, P_CAPACITY>,
+    /// `C`, the level inside, if any.
+    #[serde(rename = "C", bound = "C: Nested")]
+    pub c: Option<C>,
+}
+
+/// The map of a [`ComplexData`].
+pub type Map = heapless::LinearMap<heapless::String<KEY_CAPACITY>, i64, M_CAPACITY>;
+
+/// What may be a level inside another: a [`Level`], or [`Deepest`], which ends the nesting.
+pub trait Nested: serde::Serialize + serde::de::DeserializeOwned {}
+
+impl<C: Nested> Nested for Level<C> {}
+impl Nested for Deepest {}
+
+/// The level below the innermost, of which no value exists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Deepest {}
+
+impl<C: Nested> Default for Level<C> {
+    fn default() -> Self {
+        Self {
+            n: 0,
+            s: heapless::String::new(),
+            m: Map::new(),
+            p: heapless::Vec::new(),
+            c: None,
+        }
+    }
+}
+
+impl serde::Serialize for Deepest {
+    fn serialize<S: serde::Serializer>(&self, _serializer: S) -> Result<S::Ok, S::Error> {
+        match *self {}
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Deepest {
+    fn deserialize<D: serde::Deserializer<'de>>(_deserializer: D) -> Result<Self, D::Error> {
+        Err(deepest())
+    }
+}

@@ -1,0 +1,43 @@
+//! Text up to a line feed.
+
+use super::{EncodeError, End, Format, Frame};
+use crate::error::{Flaw, Malformed};
+use crate::line;
+
+/// One line of UTF-8 text, ended by a line feed. A carriage return before the line feed is
+/// not part of the text, so a person at a terminal is a peer like any other.
+///
+/// As a reply it needs no introduction, and so may not begin with `!`, which announces an error.
+#[derive(Debug)]
+pub enum Line {}
+
+impl Format for Line {
+    type Value<'a> = &'a str;
+    type Sent<'a> = &'a str;
+    const INTRODUCTION: &'static [u8] = b"";
+
+    fn frame(input: &[u8], progress: &mut usize) -> Frame {
+        match line::find_end(input, progress) {
+            Some(end) => Frame::Ends((end as u64).saturating_add(1)),
+            None => Frame::Open(End::LineFeed),
+        }
+    }
+
+    fn decode(payload: &[u8]) -> Result<&str, Malformed> {
+        let text = core::str::from_utf8(line::strip_end(payload));
+        text.map_err(|_| Flaw::BadUtf8.into())
+    }
+
+    fn encode(text: &str, space: &mut [u8]) -> Result<usize, EncodeError> {
+        let bytes = text.as_bytes();
+        if bytes.contains(&b'\n') || bytes.ends_with(b"\r") {
+            return Err(EncodeError::Unencodable);
+        }
+        let (body, rest) = space
+            .split_at_mut_checked(bytes.len())
+            .ok_or(EncodeError::NoRoom)?;
+        body.copy_from_slice(bytes);
+        *rest.first_mut().ok_or(EncodeError::NoRoom)? = b'\n';
+        Ok(bytes.len().saturating_add(1))
+    }
+}

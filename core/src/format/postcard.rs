@@ -1,0 +1,111 @@
+//! Length-prefixed postcard.
+
+use super::postcard_reader::Reader;
+use super::{EncodeError, End, Format, Frame, Payload};
+use crate::error::{Flaw, Malformed};
+use core::marker::PhantomData;
+use serde::Deserialize;
+
+/// A value of any serde type in [postcard](https://postcard.jamesmunns.com)'s encoding, after its
+/// length in bytes as a LEB128 number.
+///
+/// The length makes the payload's end known whatever its bytes say, so a payload that is
+/// refused is skipped exactly. Bytes left over after the value are an error.
+///
+/// Beyond what postcard itself checks, a sequence or map may not count more elements than
+/// there are bytes left, which also refuses a sequence of elements that take no bytes, and
+/// containers nest at most [`MAX_DEPTH`](super::MAX_DEPTH) deep.
+#[derive(Debug)]
+pub struct Postcard<T>(PhantomData<fn() -> T>);
+
+impl<T: Payload> Format for Postcard<T> {
+    type Value<'a> = T::Value<'a>;
+    type Sent<'a> = &'a T::Value<'a>;
+
+    fn frame(input: &[u8], _progress: &mut usize) -> Frame {
+        match read_length(input) {
+            Length::Read { value, size } => Frame::Ends(value.saturating_add(size)),
+            Length::Partial => Frame::Open(End::Unknown),
+            Length::Bad => Frame::Broken(Flaw::BadLength.into()),
+        }
+    }
+
+    fn decode(payload: &[u8]) -> Result<T::Value<'_>, Malformed> {
+        let Length::Read { size, .. } = read_length(payload) else {
+            return Err(Flaw::BadLength.into());
+        };
+        let start = usize::try_from(size).unwrap_or(usize::MAX);
+        let mut reader = Reader::new(payload.get(start..).unwrap_or(&[]));
+        let value = T::Value::deserialize(&mut reader)?;
+        reader.finish()?;
+        Ok(value)
+    }
+
+    fn encode(value: &T::Value<'_>, space: &mut [u8]) -> Result<usize, EncodeError> {
+        // One byte is kept for the length, as most values want; a longer one shifts the value.
+        let body = space.get_mut(1..).ok_or(EncodeError::NoRoom)?;
+        let size = match postcard::to_slice(value, body) {
+            Ok(written) => written.len(),
+            Err(postcard::Error::SerializeBufferFull) => return Err(EncodeError::NoRoom),
+            Err(_) => return Err(EncodeError::Unencodable),
+        };
+        let (prefix, prefix_size) = length_prefix(size);
+        let shift = prefix_size.saturating_sub(1);
+        if shift > 0 {
+            // The comparisons also show the compiler that the copy cannot fail.
+            if size > body.len() || shift > body.len() - size {
+                return Err(EncodeError::NoRoom);
+            }
+            body.copy_within(..size, shift);
+        }
+        for (slot, byte) in space.iter_mut().zip(prefix.iter().take(prefix_size)) {
+            *slot = *byte;
+        }
+        Ok(prefix_size.saturating_add(size))
+    }
+}
+
+enum Length {
+    Read { value: u64, size: u64 },
+    Partial,
+    Bad,
+}
+
+/// Reads a LEB128 number of at most 64 bits.
+fn read_length(input: &[u8]) -> Length {
+    let mut value = 0u64;
+    for (index, byte) in (0u32..10).zip(input) {
+        let bits = u64::from(byte & 0x7f);
+        if index == 9 && bits > 1 {
+            return Length::Bad;
+        }
+        value |= bits.wrapping_shl(index * 7);
+        if byte & 0x80 == 0 {
+            let size = u64::from(index) + 1;
+            return Length::Read { value, size };
+        }
+    }
+    if input.len() < 10 {
+        Length::Partial
+    } else {
+        Length::Bad
+    }
+}
+
+/// `length` as LEB128, and how many bytes that takes.
+fn length_prefix(length: usize) -> ([u8; 10], usize) {
+    let mut prefix = [0; 10];
+    let mut rest = length;
+    let mut size = 0;
+    for slot in &mut prefix {
+        let bits = (rest & 0x7f) as u8;
+        rest >>= 7;
+        size += 1;
+        if rest == 0 {
+            *slot = bits;
+            break;
+        }
+        *slot = bits | 0x80;
+    }
+    (prefix, size)
+}

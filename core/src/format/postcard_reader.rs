@@ -1,0 +1,355 @@
+//! A serde deserializer for postcard's encoding that says what is wrong, and bounds what a peer
+//! can make it do.
+//!
+//! Numbers, text and bytes are read by the postcard crate. The structure around them is read
+//! here, because postcard's own deserializer folds every refusal of a type (over capacity, a
+//! duplicate key) into one error, recurses as deep as the bytes say, and loops as often as a count
+//! says even where the elements take no bytes.
+
+use super::MAX_DEPTH;
+use crate::error::{Flaw, Malformed};
+use serde::Deserialize;
+use serde::de::value::U32Deserializer;
+use serde::de::{
+    DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor,
+};
+
+/// Reads values from the front of a payload.
+pub(super) struct Reader<'de> {
+    rest: &'de [u8],
+    depth: u8,
+}
+
+impl<'de> Reader<'de> {
+    pub(super) fn new(payload: &'de [u8]) -> Self {
+        Self {
+            rest: payload,
+            depth: 0,
+        }
+    }
+
+    /// Refuses what is left over.
+    pub(super) fn finish(self) -> Result<(), Malformed> {
+        match self.rest {
+            [] => Ok(()),
+            _ => Err(Flaw::LeftOver.into()),
+        }
+    }
+
+    /// One number, text or byte string, as postcard reads it.
+    fn take<T: Deserialize<'de>>(&mut self) -> Result<T, Malformed> {
+        let (value, rest) = postcard::take_from_bytes(self.rest).map_err(flaw)?;
+        self.rest = rest;
+        Ok(value)
+    }
+
+    /// The element count of a sequence or map. Each element takes a byte at least.
+    fn take_count(&mut self) -> Result<usize, Malformed> {
+        let count: u64 = self.take()?;
+        match usize::try_from(count) {
+            Ok(count) if count <= self.rest.len() => Ok(count),
+            _ => Err(Flaw::BadLength.into()),
+        }
+    }
+
+    fn nested<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T, Malformed>,
+    ) -> Result<T, Malformed> {
+        if self.depth == MAX_DEPTH {
+            return Err(Flaw::TooDeep.into());
+        }
+        self.depth += 1;
+        let value = read(self)?;
+        self.depth -= 1;
+        Ok(value)
+    }
+
+    fn elements<V: Visitor<'de>>(
+        &mut self,
+        left: usize,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Malformed> {
+        self.nested(|reader| {
+            visitor.visit_seq(Elements {
+                reader,
+                left,
+                fields,
+            })
+        })
+    }
+}
+
+fn flaw(error: postcard::Error) -> Malformed {
+    use postcard::Error as E;
+    let flaw = match error {
+        E::DeserializeUnexpectedEnd => Flaw::Truncated,
+        E::DeserializeBadUtf8 => Flaw::BadUtf8,
+        _ => Flaw::BadValue,
+    };
+    flaw.into()
+}
+
+struct Elements<'r, 'de> {
+    reader: &'r mut Reader<'de>,
+    left: usize,
+    /// The names of the elements still to come, where they are the fields of a struct.
+    fields: &'static [&'static str],
+}
+
+impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
+    type Error = Malformed;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, Malformed> {
+        let Some(left) = self.left.checked_sub(1) else {
+            return Ok(None);
+        };
+        self.left = left;
+        let mut field = None;
+        if let [first, rest @ ..] = self.fields {
+            field = Some(*first);
+            self.fields = rest;
+        }
+        let value = seed.deserialize(&mut *self.reader);
+        value.map(Some).map_err(|error| Malformed {
+            field: error.field.or(field),
+            ..error
+        })
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.left)
+    }
+}
+
+impl<'de> MapAccess<'de> for Elements<'_, 'de> {
+    type Error = Malformed;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, Malformed> {
+        self.next_element_seed(seed)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Malformed> {
+        seed.deserialize(&mut *self.reader)
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.left)
+    }
+}
+
+/// An enum variant: its index, then its content.
+struct Variant<'r, 'de>(&'r mut Reader<'de>);
+
+impl<'de> EnumAccess<'de> for Variant<'_, 'de> {
+    type Error = Malformed;
+    type Variant = Self;
+
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), Malformed> {
+        let index = U32Deserializer::<Malformed>::new(self.0.take()?);
+        Ok((seed.deserialize(index)?, self))
+    }
+}
+
+impl<'de> VariantAccess<'de> for Variant<'_, 'de> {
+    type Error = Malformed;
+
+    fn unit_variant(self) -> Result<(), Malformed> {
+        Ok(())
+    }
+
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Malformed> {
+        seed.deserialize(self.0)
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Malformed> {
+        self.0.elements(len, &[], visitor)
+    }
+
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Malformed> {
+        self.0.elements(fields.len(), fields, visitor)
+    }
+}
+
+impl<'de> Deserializer<'de> for &mut Reader<'de> {
+    type Error = Malformed;
+
+    fn is_human_readable(&self) -> bool {
+        false
+    }
+
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+        visitor.visit_bool(self.take()?)
+    }
+
+    fn deserialize_i8<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+        visitor.visit_i8(self.take()?)
+    }
+
+    fn deserialize_i16<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+        visitor.visit_i16(self.take()?)
+    }
+
+    fn deserialize_i32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+        visitor.visit_i32(self.take()?)
+    }
+
+    fn deserialize_i64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+        visitor.visit_i64(self.take()?)
+    }
+
+    fn deserialize_i128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+        visitor.visit_i128(self.take()?)
+    }
+
+    fn deserialize_u8<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+        visitor.visit_u8(self.take()?)
+    }
+
+    fn deserialize_u16<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+        visitor.visit_u16(self.take()?)
+    }
+
+    fn deserialize_u32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+        visitor.visit_u32(self.take()?)
+    }
+
+    fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+        visitor.visit_u64(self.take()?)
+    }
+
+    fn deserialize_u128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+        visitor.visit_u128(self.take()?)
+    }
+
+    fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+        visitor.visit_f32(self.take()?)
+    }
+
+    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+        visitor.visit_f64(self.take()?)
+    }
+
+    fn deserialize_char<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+        visitor.visit_char(self.take()?)
+    }
+
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+        visitor.visit_borrowed_str(self.take()?)
+    }
+
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+        self.deserialize_str(visitor)
+    }
+
+    fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+        visitor.visit_borrowed_bytes(self.take()?)
+    }
+
+    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+        self.deserialize_bytes(visitor)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+        match self.take::<u8>()? {
+            0 => visitor.visit_none(),
+            1 => self.nested(|reader| visitor.visit_some(reader)),
+            _ => Err(Flaw::BadValue.into()),
+        }
+    }
+
+    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+        visitor.visit_unit()
+    }
+
+    fn deserialize_unit_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Malformed> {
+        visitor.visit_unit()
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Malformed> {
+        self.nested(|reader| visitor.visit_newtype_struct(reader))
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+        let count = self.take_count()?;
+        self.elements(count, &[], visitor)
+    }
+
+    fn deserialize_tuple<V: Visitor<'de>>(
+        self,
+        len: usize,
+        visitor: V,
+    ) -> Result<V::Value, Malformed> {
+        self.elements(len, &[], visitor)
+    }
+
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        len: usize,
+        visitor: V,
+    ) -> Result<V::Value, Malformed> {
+        self.elements(len, &[], visitor)
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+        let left = self.take_count()?;
+        self.nested(|reader| {
+            visitor.visit_map(Elements {
+                reader,
+                left,
+                fields: &[],
+            })
+        })
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Malformed> {
+        self.elements(fields.len(), fields, visitor)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Malformed> {
+        self.nested(|reader| visitor.visit_enum(Variant(reader)))
+    }
+
+    /// Postcard does not say what its bytes are, so a type must.
+    fn deserialize_any<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value, Malformed> {
+        Err(Flaw::Unsupported.into())
+    }
+
+    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+        self.deserialize_any(visitor)
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+        self.deserialize_any(visitor)
+    }
+}

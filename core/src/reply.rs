@@ -1,0 +1,85 @@
+//! The reply to one request, as its handler sees it.
+
+use crate::command::{NoReply, encode_fault, put};
+use crate::error::{Fault, cut};
+use crate::format::{EncodeError, Format};
+use core::marker::PhantomData;
+
+/// The right to answer one request, once, in the format `Rsp`.
+///
+/// Each of its methods uses it up and returns the [`Answered`] that a handler must return, so a
+/// handler that compiles has answered.
+#[derive(Debug)]
+pub struct Reply<'a, Rsp> {
+    space: &'a mut [u8],
+    format: PhantomData<fn() -> Rsp>,
+}
+
+/// What a handler returns: that it answered, or why it could not.
+#[derive(Debug)]
+#[must_use = "a handler returns it"]
+pub struct Answered(Result<usize, Fault>);
+
+impl<'a> Reply<'a, ()> {
+    /// A reply that is written at the start of `space`. See [`Service`](crate::Service).
+    pub fn new(space: &'a mut [u8]) -> Self {
+        Self {
+            space,
+            format: PhantomData,
+        }
+    }
+
+    pub(crate) fn typed<Rsp>(self) -> Reply<'a, Rsp> {
+        Reply {
+            space: self.space,
+            format: PhantomData,
+        }
+    }
+}
+
+impl<Rsp: Format> Reply<'_, Rsp> {
+    /// Answers with `value`. A value that cannot be encoded, or takes more than
+    /// [`Limits::reply`](crate::Limits::reply) bytes, reaches the peer as an error line.
+    pub fn send(self, value: Rsp::Sent<'_>) -> Answered {
+        let limit = self.space.len();
+        let size = put(self.space, Rsp::INTRODUCTION)
+            .ok_or(EncodeError::NoRoom)
+            .and_then(|space| Rsp::encode(value, space))
+            .map(|size| size.saturating_add(Rsp::INTRODUCTION.len()));
+        match size {
+            Ok(_) if self.space.first() == Some(&b'!') => Answered(Err(Fault::Unencodable)),
+            Ok(size) => Answered(Ok(size)),
+            Err(error) => Answered(Err(encode_fault(error, limit))),
+        }
+    }
+}
+
+impl Reply<'_, NoReply> {
+    /// Ends the handling of a command that has no reply.
+    pub fn none(self) -> Answered {
+        Answered(Ok(0))
+    }
+}
+
+impl<Rsp> Reply<'_, Rsp> {
+    /// Refuses the request: the peer gets the error line `!refused NAME: reason`. Of the reason
+    /// the first 64 bytes count; a line feed in it becomes a space.
+    ///
+    /// Where the command has no reply, the conversation ends with it; see [`NoReply`].
+    pub fn refuse(self, reason: &str) -> Answered {
+        Answered(Err(Fault::Refused {
+            reason: cut(reason),
+        }))
+    }
+}
+
+impl Answered {
+    pub(crate) fn failed(fault: Fault) -> Self {
+        Self(Err(fault))
+    }
+
+    /// The bytes written, or what went wrong.
+    pub(crate) fn into_result(self) -> Result<usize, Fault> {
+        self.0
+    }
+}

@@ -1,0 +1,329 @@
+//! The server's side of one conversation, without the bytes' transport.
+
+use crate::Buffer;
+use crate::command::{Route, unknown};
+use crate::error::{Fault, Rejection};
+use crate::format::{End, Frame};
+use crate::line;
+use crate::{Answered, Reply, Service};
+
+/// The most bytes of an error line.
+const ERROR_LINE: usize = 160;
+
+/// What a server takes and gives at most, per request.
+///
+/// ```
+/// use bellwire::Limits;
+/// let limits = Limits { payload: 256, ..Limits::for_buffers(1024, 1024) };
+/// assert_eq!(limits.reply, 512);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of a command line, its line feed and the spaces round the name included.
+    pub name: usize,
+    /// Bytes of a payload, its length prefix or line feed included.
+    pub payload: usize,
+    /// Bytes of a reply or error line. A request waits until that much room is free.
+    pub reply: usize,
+    /// Bytes of a payload that is too long, but whose end can be found, that are read and thrown
+    /// away before the conversation goes on. A longer one ends the conversation.
+    pub skip: u64,
+}
+
+impl Limits {
+    /// The limits for buffers of these sizes: names of 64 bytes, payloads as long as the receive
+    /// buffer, replies of half the transmit buffer, so that replies to pipelined requests gather in
+    /// it, and 64 KiB to skip.
+    pub const fn for_buffers(receive: usize, transmit: usize) -> Self {
+        Self {
+            name: if receive < 64 { receive } else { 64 },
+            payload: receive,
+            reply: transmit / 2,
+            skip: 65536,
+        }
+    }
+}
+
+/// The server's side of one conversation as a state machine: it is shown what has arrived, says
+/// what to do next, and writes replies into a buffer. It never reads, writes, waits or keeps
+/// bytes.
+///
+/// [`Connection`](crate::Connection) joins it with a receive and a transmit buffer, which
+/// is what most drivers want. Work with it directly where buffers are shared between
+/// connections, or where a request is answered later:
+///
+/// 1. Show [`next`](Self::next) all that has arrived and is not used up. It takes whole
+///    requests off the front of `input`.
+/// 2. On [`Step::Request`], have it answered, and give what came of it to
+///    [`answered`](Self::answered) before the next call of `next`.
+/// 3. On [`Step::Receive`], keep what is left of `input`, and come back with more behind it. Where
+///    no more will come, call [`end`](Self::end).
+#[derive(Debug)]
+pub struct Session {
+    limits: Limits,
+    phase: Phase,
+    /// Bytes of the input that the present phase has looked at.
+    progress: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Phase {
+    /// A command line comes.
+    Name,
+    /// The payload of this command comes.
+    Payload(Route),
+    /// A request was handed out and is not answered yet.
+    Answering(Route),
+    /// So many bytes of a refused payload come.
+    SkipBytes(u64),
+    /// The rest of a refused line comes; so many bytes of it may.
+    SkipLine(u64),
+    /// No request is read any more.
+    Ended,
+}
+
+/// What [`Session::next`] asks for.
+#[derive(Debug)]
+pub enum Step<'a> {
+    /// Bring more bytes: what is left of the input is the start of something.
+    Receive,
+    /// Send what the transmit buffer holds; there is no room for another reply in it.
+    Send,
+    /// Answer this request.
+    Request {
+        /// The command.
+        route: Route,
+        /// Its whole payload.
+        payload: &'a [u8],
+    },
+    /// A request was answered with an error line. The conversation goes on, unless it says so.
+    Rejected(Rejection),
+    /// The conversation is over. Send what the transmit buffer holds, and close so that it arrives:
+    /// shut down sending, read and drop what still comes, within bounds, then close.
+    Close,
+}
+
+impl Session {
+    /// A conversation that begins.
+    pub const fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            phase: Phase::Name,
+            progress: 0,
+        }
+    }
+
+    /// Whether nothing of a request has arrived that is not answered, given what is left of the
+    /// input.
+    pub fn is_idle(&self, input: &[u8]) -> bool {
+        input.is_empty() && matches!(self.phase, Phase::Name)
+    }
+
+    /// Works on the front of `input`, up to the first step that others must take. Writes
+    /// nothing but error lines to `out`.
+    pub fn next<'a>(
+        &mut self,
+        service: &impl Service,
+        input: &mut &'a [u8],
+        out: &mut Buffer<'_>,
+    ) -> Step<'a> {
+        loop {
+            let arrived = *input;
+            if !out.is_empty() && out.room() < self.limits.reply.max(ERROR_LINE) {
+                return Step::Send;
+            }
+            match self.phase {
+                Phase::Name => {
+                    let limit = self.limits.name;
+                    let within = arrived.get(..limit).unwrap_or(arrived);
+                    let Some(end) = line::find_end(within, &mut self.progress) else {
+                        if arrived.len() < limit {
+                            return Step::Receive;
+                        }
+                        let fault = Fault::NameTooLong { limit };
+                        return Step::Rejected(self.reject(None, fault, Phase::Ended, out));
+                    };
+                    let name = line::trim(take(input, end.saturating_add(1)));
+                    let fault = match service.find(name) {
+                        Some(route) => {
+                            self.enter(Phase::Payload(route));
+                            continue;
+                        }
+                        None if name.is_empty() => Fault::EmptyName,
+                        None => unknown(name),
+                    };
+                    return Step::Rejected(self.reject(None, fault, Phase::Ended, out));
+                }
+                Phase::Payload(route) => {
+                    let limit = self.limits.payload;
+                    let within = arrived.get(..limit).unwrap_or(arrived);
+                    let mut fault = Fault::PayloadTooLong { limit };
+                    let then = match (route.frame)(within, &mut self.progress) {
+                        Frame::Ends(size) if size <= limit as u64 => {
+                            let size = usize::try_from(size).unwrap_or(usize::MAX);
+                            if arrived.len() < size {
+                                return Step::Receive;
+                            }
+                            let payload = take(input, size);
+                            self.enter(Phase::Answering(route));
+                            return Step::Request { route, payload };
+                        }
+                        Frame::Open(_) if arrived.len() < limit => return Step::Receive,
+                        Frame::Ends(size) if size <= self.limits.skip => Phase::SkipBytes(size),
+                        Frame::Open(End::LineFeed) => {
+                            take(input, within.len());
+                            Phase::SkipLine(self.limits.skip)
+                        }
+                        Frame::Ends(_) | Frame::Open(End::Unknown) => Phase::Ended,
+                        Frame::Broken(malformed) => {
+                            fault = Fault::Malformed(malformed);
+                            Phase::Ended
+                        }
+                    };
+                    return Step::Rejected(self.reject(Some(route), fault, then, out));
+                }
+                Phase::Answering(route) => {
+                    let fault = Fault::Unanswered;
+                    return Step::Rejected(self.reject(Some(route), fault, Phase::Name, out));
+                }
+                Phase::SkipBytes(left) => {
+                    let skipped = take(input, usize::try_from(left).unwrap_or(usize::MAX));
+                    match left.saturating_sub(skipped.len() as u64) {
+                        0 => self.enter(Phase::Name),
+                        left => {
+                            self.phase = Phase::SkipBytes(left);
+                            return Step::Receive;
+                        }
+                    }
+                }
+                Phase::SkipLine(left) => {
+                    let end = line::find_end(arrived, &mut 0);
+                    let skipped = take(
+                        input,
+                        end.map_or(arrived.len(), |end| end.saturating_add(1)),
+                    );
+                    match (end, left.checked_sub(skipped.len() as u64)) {
+                        (Some(_), Some(_)) => self.enter(Phase::Name),
+                        (None, Some(left)) => {
+                            self.phase = Phase::SkipLine(left);
+                            return Step::Receive;
+                        }
+                        (_, None) => self.enter(Phase::Ended),
+                    }
+                }
+                Phase::Ended => {
+                    *input = &[];
+                    return Step::Close;
+                }
+            }
+        }
+    }
+
+    /// The place where the reply to a request is to be written: the room for one in `out`.
+    pub fn reply<'a>(&self, out: &'a mut Buffer<'_>) -> Reply<'a, ()> {
+        let space = out.space();
+        let size = self.limits.reply.min(space.len());
+        Reply::new(space.get_mut(..size).unwrap_or(&mut []))
+    }
+
+    /// Takes what became of the request that [`next`](Self::next) handed out: its reply, written
+    /// at the start of the space of `out`, or a fault, of which the peer is told with an error
+    /// line and which is returned.
+    pub fn answered(&mut self, answered: Answered, out: &mut Buffer<'_>) -> Option<Rejection> {
+        let Phase::Answering(route) = self.phase else {
+            return None;
+        };
+        match answered.into_result() {
+            Ok(size) => {
+                out.fill(size);
+                self.enter(Phase::Name);
+                None
+            }
+            Err(fault) => Some(self.reject(Some(route), fault, Phase::Name, out)),
+        }
+    }
+
+    /// Takes the end of the stream, after [`next`](Self::next) asked for more than the `input` that
+    /// is left. A request that it cuts off is answered with an error line, as the peer may
+    /// have ended only its own sending.
+    pub fn end(&mut self, input: &[u8], out: &mut Buffer<'_>) -> Option<Rejection> {
+        if self.is_idle(input) {
+            self.enter(Phase::Ended);
+            return None;
+        }
+        self.abort(Fault::Truncated, out)
+    }
+
+    /// Ends the conversation with an error line for `fault`, such as [`Fault::TimedOut`] when the
+    /// driver has no more patience. Nothing more is told to a peer whose last error line
+    /// ended the conversation or announced that a payload is skipped.
+    pub fn abort(&mut self, fault: Fault, out: &mut Buffer<'_>) -> Option<Rejection> {
+        let route = match self.phase {
+            Phase::Name => None,
+            Phase::Payload(route) | Phase::Answering(route) => Some(route),
+            Phase::SkipBytes(_) | Phase::SkipLine(_) | Phase::Ended => {
+                self.enter(Phase::Ended);
+                return None;
+            }
+        };
+        Some(self.reject(route, fault, Phase::Ended, out))
+    }
+
+    fn enter(&mut self, phase: Phase) {
+        self.phase = phase;
+        self.progress = 0;
+    }
+
+    /// Writes the error line for `fault`, and goes on with `then`, unless the command is one
+    /// without reply, whose error line must be the last.
+    fn reject(
+        &mut self,
+        route: Option<Route>,
+        fault: Fault,
+        then: Phase,
+        out: &mut Buffer<'_>,
+    ) -> Rejection {
+        let silent = route.is_some_and(|route| !route.answered);
+        self.enter(if silent { Phase::Ended } else { then });
+        let rejection = Rejection {
+            command: route.map(|route| route.name),
+            fault,
+            fatal: matches!(self.phase, Phase::Ended),
+        };
+        write_error_line(&rejection, out);
+        rejection
+    }
+}
+
+/// `!code NAME: sentence`, cut to the room there is.
+fn write_error_line(rejection: &Rejection, out: &mut Buffer<'_>) {
+    let space = out.space();
+    let room = space.len().min(ERROR_LINE).saturating_sub(1);
+    let mut written = 0usize;
+    let mut write = |part: &str| {
+        let free = space.get_mut(written..room).unwrap_or(&mut []);
+        for (slot, byte) in free.iter_mut().zip(part.bytes()) {
+            *slot = if byte == b'\n' { b' ' } else { byte };
+        }
+        written = written.saturating_add(part.len()).min(room);
+    };
+    write("!");
+    write(rejection.fault.code().as_str());
+    write(" ");
+    if let Some(command) = rejection.command {
+        write(command);
+        write(": ");
+    }
+    rejection.fault.sentence().write_to(&mut write);
+    if let Some(slot) = space.get_mut(written) {
+        *slot = b'\n';
+        out.fill(written.saturating_add(1));
+    }
+}
+
+/// Takes the first `size` bytes, or all there are, off the front of `input`.
+fn take<'a>(input: &mut &'a [u8], size: usize) -> &'a [u8] {
+    let (head, tail) = input.split_at_checked(size).unwrap_or((*input, &[]));
+    *input = tail;
+    head
+}

@@ -1,0 +1,62 @@
+//! What the demo's two ends say to each other: the commands, the values and the handlers.
+//!
+//! It needs no `std`: every transport, and a device, serves exactly this.
+
+use bellwire::{Answered, Command, ComplexData, Line, Postcard, Reply, complex_data::Inner};
+
+/// The port of the tutorial's program.
+pub const PORT: u16 = 61000;
+
+/// A line of text, for which the server says thank you.
+pub const STRING: Command<Line, Line> = Command::new("STRING");
+
+/// A structure in postcard's encoding, of which the server says that it has it.
+pub const POSTCARD: Command<Postcard<ComplexData>, Line> = Command::new("POSTCARD");
+
+/// The text that the client sends with [`STRING`].
+pub const TEXT: &str = "Additional data.";
+
+/// What a server does with what its clients send.
+pub trait Observer {
+    /// A text arrived with [`STRING`].
+    fn text(&mut self, text: &str);
+
+    /// A structure arrived.
+    fn data(&mut self, data: &ComplexData);
+}
+
+/// The handler of [`STRING`].
+pub fn string(app: &mut impl Observer, text: &str, reply: Reply<'_, Line>) -> Answered {
+    app.text(text);
+    reply.send("Thank you.")
+}
+
+/// The handler of [`POSTCARD`].
+pub fn postcard(app: &mut impl Observer, data: ComplexData, reply: Reply<'_, Line>) -> Answered {
+    app.data(&data);
+    reply.send("Received.")
+}
+
+/// The structure that the tutorial's client sends.
+pub fn value() -> ComplexData {
+    ComplexData {
+        n: 23,
+        s: text("string data"),
+        m: map(&[("one", 1), ("two", 2), ("three", 3)]),
+        p: heapless::Vec::from_iter(*b"abc"),
+        c: Some(Inner {
+            n: 256,
+            s: text("Recursive structs? Piece of cake!"),
+            m: map(&[("01", 1), ("10", 2), ("11", 3)]),
+            ..Inner::default()
+        }),
+    }
+}
+
+fn text<const N: usize>(text: &str) -> heapless::String<N> {
+    text.chars().collect()
+}
+
+fn map(entries: &[(&str, i64)]) -> bellwire::complex_data::Map {
+    entries.iter().map(|(key, n)| (text(key), *n)).collect()
+}
