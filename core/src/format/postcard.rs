@@ -93,6 +93,7 @@ fn read_length(input: &[u8]) -> Length {
 }
 
 /// `length` as LEB128, and how many bytes that takes.
+#[allow(clippy::cast_possible_truncation)] // seven bits at a time
 fn length_prefix(length: usize) -> ([u8; 10], usize) {
     let mut prefix = [0; 10];
     let mut rest = length;

@@ -38,7 +38,7 @@ impl<'de> Reader<'de> {
 
     /// One number, text or byte string, as postcard reads it.
     fn take<T: Deserialize<'de>>(&mut self) -> Result<T, Malformed> {
-        let (value, rest) = postcard::take_from_bytes(self.rest).map_err(flaw)?;
+        let (value, rest) = postcard::take_from_bytes(self.rest).map_err(|error| flaw(&error))?;
         self.rest = rest;
         Ok(value)
     }
@@ -81,7 +81,7 @@ impl<'de> Reader<'de> {
     }
 }
 
-fn flaw(error: postcard::Error) -> Malformed {
+fn flaw(error: &postcard::Error) -> Malformed {
     use postcard::Error as E;
     let flaw = match error {
         E::DeserializeUnexpectedEnd => Flaw::Truncated,
