@@ -46,6 +46,28 @@ pub fn serve<S: Read + Write>(
     service: &mut impl Service,
     connection: &mut Connection<'_>,
 ) -> Result<(), Error<S::Error>> {
+    while answer(stream, service, connection)? {
+        match read(stream, connection.space())? {
+            0 => connection.end(),
+            n => connection.received(n),
+        }
+    }
+    Ok(())
+}
+
+/// Answers all that has arrived and sends the replies; what [`serve`] does between two reads.
+/// Returns whether the conversation goes on: then receive more.
+///
+/// It is for a server that reads by its own rules, say with time limits that depend on
+/// [`Connection::is_idle`].
+///
+/// # Errors
+/// As [`serve`].
+pub fn answer<S: Write>(
+    stream: &mut S,
+    service: &mut impl Service,
+    connection: &mut Connection<'_>,
+) -> Result<bool, Error<S::Error>> {
     loop {
         let next = connection.advance(service);
         if !connection.pending().is_empty() {
@@ -57,11 +79,8 @@ pub fn serve<S: Read + Write>(
         }
         match next {
             Next::Send => {}
-            Next::Close => return Ok(()),
-            Next::Receive => match read(stream, connection.space())? {
-                0 => connection.end(),
-                n => connection.received(n),
-            },
+            Next::Receive => return Ok(true),
+            Next::Close => return Ok(false),
         }
     }
 }
