@@ -39,7 +39,7 @@ pub async fn serve<S: Read + Write>(
 /// Returns whether the conversation goes on: then receive more.
 ///
 /// It is for a server that reads by its own rules, say with time limits that depend on
-/// [`Connection::is_idle`].
+/// [`Connection::begun`].
 ///
 /// # Cancel safety
 /// As [`serve`].

@@ -98,10 +98,15 @@ impl<'b> Connection<'b> {
         self.tx.consume(n);
     }
 
-    /// Whether no part of a request waits for the rest of it, so that a time limit for a request
-    /// need not run.
+    /// The number of the request that has arrived in part, or `None` between requests. A time
+    /// limit for a request runs as long as this stays the same.
+    pub fn begun(&self) -> Option<u32> {
+        self.session.begun(self.rx.filled())
+    }
+
+    /// Whether no part of a request waits for the rest of it.
     pub fn is_idle(&self) -> bool {
-        self.session.is_idle(self.rx.filled())
+        self.begun().is_none()
     }
 
     /// Ends the conversation with an error line; see [`Session::abort`].

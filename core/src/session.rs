@@ -64,6 +64,8 @@ pub struct Session {
     phase: Phase,
     /// Bytes of the input that the present phase has looked at.
     progress: usize,
+    /// How many requests were finished, in 32 bits that wrap.
+    number: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -110,13 +112,15 @@ impl Session {
             limits,
             phase: Phase::Name,
             progress: 0,
+            number: 0,
         }
     }
 
-    /// Whether nothing of a request has arrived that is not answered, given what is left of the
-    /// input.
-    pub fn is_idle(&self, input: &[u8]) -> bool {
-        input.is_empty() && matches!(self.phase, Phase::Name)
+    /// The number of the request that has arrived in part, given what is left of the input, or
+    /// `None` between requests. A time limit for a request runs as long as this stays the same.
+    pub fn begun(&self, input: &[u8]) -> Option<u32> {
+        let between = input.is_empty() && matches!(self.phase, Phase::Name);
+        (!between).then_some(self.number)
     }
 
     /// Works on the front of `input`, up to the first step that others must take. Writes
@@ -247,7 +251,7 @@ impl Session {
     /// is left. A request that it cuts off is answered with an error line, as the peer may
     /// have ended only its own sending.
     pub fn end(&mut self, input: &[u8], out: &mut Buffer<'_>) -> Option<Rejection> {
-        if self.is_idle(input) {
+        if self.begun(input).is_none() {
             self.enter(Phase::Ended);
             return None;
         }
@@ -270,6 +274,9 @@ impl Session {
     }
 
     fn enter(&mut self, phase: Phase) {
+        if matches!(phase, Phase::Name) {
+            self.number = self.number.wrapping_add(1);
+        }
         self.phase = phase;
         self.progress = 0;
     }

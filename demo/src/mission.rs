@@ -2,7 +2,9 @@
 //!
 //! It needs no `std`: every transport, and a device, serves exactly this.
 
-use bellwire::{Answered, Command, ComplexData, Line, Postcard, Reply, complex_data::Inner};
+use bellwire::complex_data::{Inner, Level, Nested};
+use bellwire::{Answered, Command, ComplexData, Line, Postcard, Reply};
+use core::fmt;
 
 /// The port of the tutorial's program.
 pub const PORT: u16 = 61000;
@@ -22,7 +24,7 @@ pub trait Observer {
     fn text(&mut self, text: &str);
 
     /// A structure arrived.
-    fn data(&mut self, data: &ComplexData);
+    fn data(&mut self, data: ComplexData);
 }
 
 /// The handler of [`STRING`].
@@ -33,8 +35,25 @@ pub fn string(app: &mut impl Observer, text: &str, reply: Reply<'_, Line>) -> An
 
 /// The handler of [`POSTCARD`].
 pub fn postcard(app: &mut impl Observer, data: ComplexData, reply: Reply<'_, Line>) -> Answered {
-    app.data(&data);
+    app.data(data);
     reply.send("Received.")
+}
+
+/// One level of a structure, as one line for a person.
+#[derive(Debug)]
+pub struct Shown<'a, C: Nested>(pub &'a Level<C>);
+
+impl<C: Nested> fmt::Display for Shown<'_, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(level) = self;
+        write!(f, "N={} S={:?} M={{", level.n, level.s.as_str())?;
+        let mut between = "";
+        for (key, n) in &level.m {
+            write!(f, "{between}{key:?}: {n}")?;
+            between = ", ";
+        }
+        write!(f, "}} P=\"{}\"", level.p.escape_ascii())
+    }
 }
 
 /// The structure that the tutorial's client sends.

@@ -1,0 +1,73 @@
+//! The command line of the demo.
+#![forbid(unsafe_code)]
+#![allow(clippy::doc_markdown)] // these comments are what `--help` prints
+
+use bellwire_demo::{connect, serve, tour};
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+use tracing_subscriber::filter::LevelFilter;
+
+/// Named commands with typed payloads over any byte stream.
+///
+/// Without a command: the tour, which lets a server and a client talk over TCP and over smoltcp, and
+/// shows what each sends and receives.
+#[derive(Parser)]
+#[command(name = "bellwire", version)]
+struct Arguments {
+    /// Log more: connections that come and go.
+    #[arg(short, long, global = true)]
+    verbose: bool,
+
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve STRING and POSTCARD until SIGINT or SIGTERM.
+    Serve {
+        /// Where to listen: HOST:PORT, [::1]:PORT, or :PORT for all interfaces.
+        #[arg(long, value_name = "ADDR", default_value_t = format!(":{}", bellwire_demo::mission::PORT))]
+        listen: String,
+    },
+    /// Send a text and a structure to a server, and print its replies.
+    Connect {
+        /// The server: HOST or HOST:PORT; the port is 61000 unless given.
+        #[arg(value_name = "HOST[:PORT]")]
+        server: String,
+    },
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    start_log(arguments.verbose);
+    let result = match arguments.command {
+        None => tour::run(),
+        Some(Command::Serve { listen }) => serve::run(&listen),
+        Some(Command::Connect { server }) => connect::run(&server),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bellwire: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Logs to standard error, each line with the file and line of the code that wrote it.
+fn start_log(verbose: bool) {
+    let level = if verbose {
+        LevelFilter::DEBUG
+    } else {
+        LevelFilter::INFO
+    };
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .with_target(false)
+        .with_file(true)
+        .with_line_number(true)
+        .with_max_level(level)
+        .init();
+}

@@ -1,0 +1,100 @@
+//! Who is connected.
+
+use std::collections::HashMap;
+use std::net::{Shutdown, TcpStream};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+/// How many connections beyond the limit are told so at a time.
+const SURPLUS: usize = 64;
+
+/// All connections of a server, so that they can be counted, and told to end.
+#[derive(Clone)]
+pub(super) struct Crowd(Arc<Shared>);
+
+struct Shared {
+    limit: usize,
+    members: Mutex<Members>,
+    left: Condvar,
+}
+
+#[derive(Default)]
+struct Members {
+    streams: HashMap<u64, Arc<TcpStream>>,
+    joined: u64,
+}
+
+/// One connection's place in the crowd, which it leaves when this is dropped.
+pub(super) struct Member {
+    pub(super) stream: Arc<TcpStream>,
+    /// Whether it is beyond the limit.
+    pub(super) surplus: bool,
+    crowd: Crowd,
+    number: u64,
+}
+
+impl Crowd {
+    pub(super) fn new(limit: usize) -> Self {
+        Self(Arc::new(Shared {
+            limit,
+            members: Mutex::default(),
+            left: Condvar::new(),
+        }))
+    }
+
+    /// A place for this connection, if only to be told that the server is busy; or none, when
+    /// even those who are told so have become too many.
+    pub(super) fn join(&self, stream: TcpStream) -> Option<Member> {
+        let stream = Arc::new(stream);
+        let mut members = self.members();
+        if members.streams.len() >= self.0.limit + SURPLUS {
+            return None;
+        }
+        let number = members.joined;
+        members.joined += 1;
+        members.streams.insert(number, Arc::clone(&stream));
+        Some(Member {
+            stream,
+            surplus: members.streams.len() > self.0.limit,
+            crowd: self.clone(),
+            number,
+        })
+    }
+
+    /// Has all connections end: reads find the end of the stream at once, replies still go
+    /// out until `deadline`.
+    pub(super) fn dismiss(&self, deadline: Instant) {
+        self.shut_down(Shutdown::Read);
+        let mut members = self.members();
+        while !members.streams.is_empty() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                tracing::warn!("{} connections did not end in time", members.streams.len());
+                drop(members);
+                self.shut_down(Shutdown::Both);
+                return;
+            }
+            let waited = self.0.left.wait_timeout(members, left);
+            members = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn shut_down(&self, how: Shutdown) {
+        for stream in self.members().streams.values() {
+            // It fails where the peer is gone already, which is as good.
+            let _ = stream.shutdown(how);
+        }
+    }
+
+    fn members(&self) -> MutexGuard<'_, Members> {
+        let members = self.0.members.lock();
+        members.unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.crowd.members().streams.remove(&self.number);
+        self.crowd.0.left.notify_all();
+    }
+}
