@@ -76,7 +76,9 @@ impl Acceptor {
         let mut pause = Pause::default();
         while !self.stop.is_wanted() {
             match self.listener.accept() {
-                Ok((stream, peer)) => {
+                Ok((stream, mut peer)) => {
+                    // An IPv4 peer of a socket for both families is shown as one.
+                    peer.set_ip(peer.ip().to_canonical());
                     pause = Pause::default();
                     match stream.set_nonblocking(false) {
                         Ok(()) => serve(stream, peer),

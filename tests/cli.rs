@@ -1,0 +1,224 @@
+//! The demo's binary, run as a user runs it.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn bellwire(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bellwire"));
+    command.args(arguments);
+    command
+}
+
+fn run(arguments: &[&str]) -> Output {
+    bellwire(arguments).output().unwrap()
+}
+
+/// `bellwire serve`, until it is dropped.
+struct Server {
+    child: Child,
+    address: String,
+}
+
+impl Server {
+    fn start(listen: &str) -> Self {
+        Self::spawn(&mut bellwire(&["serve", "--listen", listen]))
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut line = String::new();
+        let stdout = child.stdout.as_mut().unwrap();
+        BufReader::new(stdout).read_line(&mut line).unwrap();
+        let address = line.trim_end().strip_prefix("listening on ");
+        let address = address.expect(&line).to_owned();
+        Self { child, address }
+    }
+
+    fn port(&self) -> &str {
+        self.address.rsplit(':').next().unwrap()
+    }
+
+    /// Sends it a signal, and returns how it exited and what it logged.
+    fn stop(mut self, signal: &str) -> (Option<i32>, String) {
+        let kill = Command::new("kill")
+            .args(["-s", signal, &self.child.id().to_string()])
+            .status();
+        assert!(kill.unwrap().success());
+        let begin = Instant::now();
+        while self.child.try_wait().unwrap().is_none() {
+            assert!(begin.elapsed() < PATIENCE, "it does not stop");
+            thread::sleep(Duration::from_millis(5));
+        }
+        let mut log = String::new();
+        let mut stderr = self.child.stderr.take().unwrap();
+        stderr.read_to_string(&mut log).unwrap();
+        (self.child.wait().unwrap().code(), log)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn the_tour_shows_both_ends_and_succeeds() {
+    let output = run(&[]);
+    let shown = text(&output.stdout);
+    assert!(output.status.success(), "{output:?}");
+    for line in [
+        r#"client sends     STRING   "Additional data.""#,
+        r#"server received  STRING   "Additional data.""#,
+        r#"client received           "Thank you.""#,
+        r#"server received  outer    N=23 S="string data""#,
+        r#"inner    N=256 S="Recursive structs? Piece of cake!""#,
+        "Every value arrived as it was sent.",
+    ] {
+        assert!(shown.contains(line), "{line} is not in:\n{shown}");
+    }
+}
+
+#[test]
+fn a_client_gets_its_replies() {
+    let server = Server::start("127.0.0.1:0");
+    let output = run(&["connect", &server.address]);
+    assert_eq!(text(&output.stdout), "Thank you.\nReceived.\n");
+    assert!(output.status.success());
+}
+
+#[test]
+fn the_server_logs_what_arrives_with_file_and_line() {
+    let server = Server::start("127.0.0.1:0");
+    run(&["connect", &server.address]);
+    let (_, log) = server.stop("TERM");
+    assert!(log.contains("demo/src/serve.rs:"), "{log}");
+    assert!(
+        log.contains(r#"received STRING "Additional data.""#),
+        "{log}"
+    );
+    assert!(log.contains("received outer N=23"), "{log}");
+    assert!(log.contains("received inner N=256"), "{log}");
+}
+
+#[test]
+fn bad_input_is_one_line_in_the_log() {
+    let server = Server::start("127.0.0.1:0");
+    let mut stream = TcpStream::connect(&server.address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(b"HELP\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert_eq!(answer, "!unknown-command no command is named \"HELP\"\n");
+    let peer = stream.local_addr().unwrap();
+    let (_, log) = server.stop("TERM");
+    let line = format!("{peer}: no command is named \"HELP\"; the conversation ends");
+    assert_eq!(log.matches("HELP").count(), 1, "{log}");
+    assert!(log.contains(&line), "{log}");
+}
+
+#[test]
+fn it_listens_on_every_form_of_address() {
+    for (listen, client) in [
+        (":0", "127.0.0.1"),
+        (":0", "[::1]"),
+        ("[::1]:0", "[::1]"),
+        ("localhost:0", "localhost"),
+    ] {
+        let server = Server::start(listen);
+        let output = run(&["connect", &format!("{client}:{}", server.port())]);
+        assert!(output.status.success(), "{listen}: {output:?}");
+    }
+}
+
+#[test]
+fn it_stops_cleanly_on_both_signals_also_with_a_client_connected() {
+    for signal in ["INT", "TERM"] {
+        let server = Server::start("127.0.0.1:0");
+        let _idle = TcpStream::connect(&server.address).unwrap();
+        assert_eq!(server.stop(signal).0, Some(0));
+    }
+}
+
+#[test]
+fn a_port_that_is_taken_is_a_clear_error() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = run(&["serve", "--listen", &address]);
+    let error = format!("bellwire: cannot listen on {address}: Address already in use");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).starts_with(&error), "{output:?}");
+}
+
+#[test]
+fn a_server_that_is_not_there_is_a_clear_error() {
+    let output = run(&["connect", "127.0.0.1:1"]);
+    let error = "bellwire: cannot connect to 127.0.0.1:1: Connection refused";
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).starts_with(error), "{output:?}");
+}
+
+#[test]
+fn a_server_that_refuses_is_a_clear_error() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let refusing = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.write_all(b"!busy come back later\n").unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        let _ = stream.read_to_end(&mut Vec::new());
+    });
+    let output = run(&["connect", &address]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        text(&output.stderr),
+        "bellwire: the server refused (busy): come back later\n"
+    );
+    refusing.join().unwrap();
+}
+
+#[test]
+fn fifty_clients_at_once_all_succeed() {
+    let server = Server::start("127.0.0.1:0");
+    let clients: Vec<_> = (0..50)
+        .map(|_| {
+            bellwire(&["connect", &server.address])
+                .stdout(Stdio::null())
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    for mut client in clients {
+        assert!(client.wait().unwrap().success());
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn when_no_file_descriptor_is_left_it_pauses_and_goes_on_later() {
+    let script = r#"ulimit -n 24; exec "$0" serve --listen 127.0.0.1:0"#;
+    let binary = env!("CARGO_BIN_EXE_bellwire");
+    let server = Server::spawn(Command::new("sh").args(["-c", script, binary]));
+    let crowd: Vec<_> = (0..40)
+        .map(|_| TcpStream::connect(&server.address).unwrap())
+        .collect();
+    thread::sleep(Duration::from_millis(300));
+    drop(crowd);
+    let output = run(&["connect", &server.address]);
+    assert!(output.status.success(), "{output:?}");
+    let (code, log) = server.stop("TERM");
+    assert_eq!(code, Some(0));
+    let failures = log.matches("accept failed, next try in").count();
+    assert!((1..20).contains(&failures), "{failures} failures:\n{log}");
+}

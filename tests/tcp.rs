@@ -1,0 +1,238 @@
+//! The server over TCP, with what real clients send it.
+
+use bellwire::{Command, HeapComplexData, Line, RegisterError, blocking::Client};
+use bellwire_std::dial;
+use bellwire_tests::server::{PATIENCE, POSTCARD, Running, SLOW, STRING, line, rest, serve};
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::thread;
+use std::time::Instant;
+
+const NEW: Command<(), Line> = Command::new("NEW");
+
+/// A server with the default limits answers `request` with `expected`, and lives on.
+#[track_caller]
+fn answers(request: impl AsRef<[u8]>, expected: &str) {
+    let server = serve(|_| {});
+    assert_eq!(server.answer(request), expected);
+    assert!(server.is_well());
+}
+
+#[test]
+fn a_line_gets_its_line() {
+    answers("STRING\nhi\n", "Thank you.\n");
+}
+
+#[test]
+fn a_person_at_a_terminal_sends_carriage_returns() {
+    answers("  STRING \r\nhi\r\n", "Thank you.\n");
+}
+
+#[test]
+fn a_thousand_pipelined_requests_in_one_write_get_a_thousand_replies() {
+    answers("STRING\nhi\n".repeat(1000), &"Thank you.\n".repeat(1000));
+}
+
+#[test]
+fn replies_beyond_the_transmit_buffer_all_arrive() {
+    let reply = "x".repeat(999) + "\n";
+    answers("LONG\n".repeat(500), &reply.repeat(500));
+}
+
+#[test]
+fn a_name_of_ten_megabytes() {
+    let error = "!too-large no line feed within the 64 bytes of a command line\n";
+    answers(vec![b'x'; 10_000_000], error);
+}
+
+#[test]
+fn a_line_that_is_too_long_is_skipped() {
+    let text = "x".repeat(70_000);
+    answers(
+        format!("STRING\n{text}\nSTRING\nhi\n"),
+        "!too-large STRING: the payload exceeds 65536 bytes\nThank you.\n",
+    );
+}
+
+#[test]
+fn an_unknown_name_ends_the_conversation() {
+    let error = "!unknown-command no command is named \"HELP\"\n";
+    answers("HELP\nSTRING\nhi\n", error);
+}
+
+#[test]
+fn an_empty_name_ends_the_conversation() {
+    answers("\nSTRING\nhi\n", "!malformed the command name is empty\n");
+}
+
+#[test]
+fn text_that_is_not_utf8() {
+    let error = "!malformed STRING: the text is not UTF-8\n";
+    answers(
+        b"STRING\nh\xff\nSTRING\nhi\n",
+        &format!("{error}Thank you.\n"),
+    );
+}
+
+#[test]
+fn the_bytes_of_a_payload_beyond_the_limit_are_never_run() {
+    let payload = "STRING\nnot a command\n".repeat(3334);
+    assert_eq!(payload.len(), 70_014);
+    let error = "!too-large POSTCARD: the payload exceeds 65536 bytes\n";
+    // 70014 as LEB128.
+    let length = [0xfe, 0xa2, 0x04];
+    let request = [
+        b"POSTCARD\n",
+        &length[..],
+        payload.as_bytes(),
+        b"STRING\nhi\n",
+    ]
+    .concat();
+    // Beyond what is skipped the conversation ends; the limit for that is 65536 as well.
+    answers(request, error);
+}
+
+#[test]
+fn a_length_of_all_ones_ends_the_conversation() {
+    let length = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];
+    let request = [b"POSTCARD\n", &length[..], b"STRING\nhi\n"].concat();
+    answers(
+        request,
+        "!too-large POSTCARD: the payload exceeds 65536 bytes\n",
+    );
+}
+
+#[test]
+fn a_postcard_body_cut_short() {
+    let error = "!malformed POSTCARD: the payload ends before the value does, in field S\n";
+    answers(
+        b"POSTCARD\n\x02\x2e\x0bSTRING\nhi\n",
+        &format!("{error}Thank you.\n"),
+    );
+}
+
+#[test]
+fn a_postcard_body_with_bytes_left_over() {
+    let error = "!malformed POSTCARD: bytes are left over after the value\n";
+    answers(
+        b"POSTCARD\n\x06\0\0\0\0\0\0STRING\nhi\n",
+        &format!("{error}Thank you.\n"),
+    );
+}
+
+#[test]
+fn a_peer_that_ends_in_the_middle_is_told() {
+    let error = "!malformed STRING: the stream ended in the middle of a request\n";
+    answers("STRING\nh", error);
+}
+
+#[test]
+fn a_peer_that_vanishes_in_the_middle_disturbs_nobody() {
+    let server = serve(|_| {});
+    let mut other = server.connect();
+    other.write_all(b"STRING\nhi").unwrap();
+    for _ in 0..20 {
+        let mut stream = server.connect();
+        stream.write_all(b"STRING\nh").unwrap();
+        drop(stream);
+    }
+    other.write_all(b" there\n").unwrap();
+    assert_eq!(line(&mut other), "Thank you.\n");
+    assert!(server.is_well());
+}
+
+#[test]
+fn fifty_clients_at_once() {
+    let server = serve(|_| {});
+    thread::scope(|scope| {
+        for number in 0..50 {
+            let server = &server;
+            scope.spawn(move || exchange(server, number));
+        }
+    });
+    assert_eq!(server.texts.lock().unwrap().len(), 500);
+}
+
+fn exchange(server: &Running, number: i64) {
+    let mut conn = dial(server.address, PATIENCE).unwrap();
+    conn.set_deadline(Some(Instant::now() + PATIENCE));
+    let (mut rx, mut tx) = ([0; 256], [0; 256]);
+    let mut client = Client::new(conn, &mut rx, &mut tx);
+    for round in 0..10 {
+        assert_eq!(client.call(STRING, "hi").unwrap(), "Thank you.");
+        let s = format!("{number} {round}");
+        let data = HeapComplexData {
+            s: s.clone(),
+            ..HeapComplexData::default()
+        };
+        assert_eq!(client.call(POSTCARD, &data).unwrap(), s);
+    }
+}
+
+#[test]
+fn a_command_is_added_while_the_server_runs() {
+    let server = serve(|_| {});
+    let mut stream = server.connect();
+    stream.write_all(b"STRING\nbefore\n").unwrap();
+    assert_eq!(line(&mut stream), "Thank you.\n");
+
+    let added = server
+        .endpoint
+        .handle(NEW, |(), (), reply| reply.send("new"));
+    assert_eq!(added, Ok(()));
+    stream.write_all(b"NEW\n").unwrap();
+    assert_eq!(line(&mut stream), "new\n");
+    let again = server
+        .endpoint
+        .handle(NEW, |(), (), reply| reply.send("newer"));
+    assert_eq!(again, Err(RegisterError::Duplicate));
+}
+
+#[test]
+fn a_handler_that_panics_ends_its_connection_and_no_other() {
+    let server = serve(|_| {});
+    let mut other = server.connect();
+    other.write_all(b"STRING\nhi\n").unwrap();
+    assert_eq!(server.answer("PANIC\n"), "");
+    assert_eq!(line(&mut other), "Thank you.\n");
+    assert!(server.is_well());
+}
+
+#[test]
+fn stopping_closes_what_is_idle_and_lets_running_requests_finish() {
+    let mut server = serve(|_| {});
+    let (mut idle, mut busy, mut begun) = (server.connect(), server.connect(), server.connect());
+    for stream in [&mut idle, &mut busy, &mut begun] {
+        stream.write_all(b"STRING\nhi\n").unwrap();
+        assert_eq!(line(stream), "Thank you.\n");
+    }
+    begun.write_all(b"STRING\nh").unwrap();
+    busy.write_all(format!("{}\n", SLOW.name()).as_bytes())
+        .unwrap();
+    // The request must have reached its handler; until then it would only be cut off.
+    thread::sleep(std::time::Duration::from_millis(100));
+
+    server.begin_stop();
+    assert_eq!(rest(&mut idle), "");
+    assert_eq!(rest(&mut busy), "done\n");
+    assert_eq!(
+        rest(&mut begun),
+        "!busy STRING: the server takes no requests now\n"
+    );
+    server.stop();
+    assert!(std::net::TcpStream::connect(server.address).is_err());
+}
+
+#[test]
+fn the_last_error_line_arrives_although_the_client_keeps_sending() {
+    let server = serve(|_| {});
+    let mut stream = server.connect();
+    stream.write_all(b"HELP\n").unwrap();
+    for _ in 0..50 {
+        let _ = stream.write_all(&[b'x'; 10_000]);
+    }
+    let _ = stream.shutdown(Shutdown::Write);
+    let mut first = [0; 5];
+    stream.read_exact(&mut first).unwrap();
+    assert_eq!(&first, b"!unkn");
+}
