@@ -1,6 +1,5 @@
 //! The command line of the demo.
 #![forbid(unsafe_code)]
-#![allow(clippy::doc_markdown)] // these comments are what `--help` prints
 
 use bellwire_demo::{connect, serve, tour};
 use clap::{Parser, Subcommand};
@@ -26,7 +25,7 @@ struct Arguments {
 enum Command {
     /// Serve STRING and POSTCARD until SIGINT or SIGTERM.
     Serve {
-        /// Where to listen: HOST:PORT, [::1]:PORT, or :PORT for all interfaces.
+        /// Where to listen: a host or address with a port, or :PORT for all interfaces.
         #[arg(long, value_name = "ADDR", default_value_t = format!(":{}", bellwire_demo::mission::PORT))]
         listen: String,
     },
