@@ -75,21 +75,18 @@ fn text_that_is_not_utf8() {
 }
 
 #[test]
-fn the_bytes_of_a_payload_beyond_the_limit_are_never_run() {
+fn a_payload_beyond_the_limit_is_skipped_and_its_bytes_are_never_run() {
     let payload = "STRING\nnot a command\n".repeat(3334);
     assert_eq!(payload.len(), 70_014);
-    let error = "!too-large POSTCARD: the payload exceeds 65536 bytes\n";
     // 70014 as LEB128.
-    let length = [0xfe, 0xa2, 0x04];
     let request = [
-        b"POSTCARD\n",
-        &length[..],
+        b"POSTCARD\n\xfe\xa2\x04",
         payload.as_bytes(),
         b"STRING\nhi\n",
     ]
     .concat();
-    // Beyond what is skipped the conversation ends; the limit for that is 65536 as well.
-    answers(request, error);
+    let error = "!too-large POSTCARD: the payload exceeds 65536 bytes\n";
+    answers(request, &format!("{error}Thank you.\n"));
 }
 
 #[test]

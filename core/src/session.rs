@@ -33,13 +33,13 @@ pub struct Limits {
 impl Limits {
     /// The limits for buffers of these sizes: names of 64 bytes, payloads as long as the receive
     /// buffer, replies of half the transmit buffer, so that replies to pipelined requests gather in
-    /// it, and 64 KiB to skip.
+    /// it, and 16 receive buffers to skip.
     pub const fn for_buffers(receive: usize, transmit: usize) -> Self {
         Self {
             name: if receive < 64 { receive } else { 64 },
             payload: receive,
             reply: transmit / 2,
-            skip: 65536,
+            skip: (receive as u64).saturating_mul(16),
         }
     }
 }

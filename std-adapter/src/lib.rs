@@ -39,6 +39,11 @@
 //! ```
 #![forbid(unsafe_code)]
 
+/// The README's code compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod readme {}
+
 mod conn;
 mod endpoint;
 mod server;
