@@ -9,7 +9,7 @@ use core::convert::Infallible;
 
 /// A reply that is too long for the buffer is skipped up to this length, as on the other side by
 /// [`Limits::skip`](crate::Limits::skip); beyond it the conversation is over.
-const SKIP: u64 = 65536;
+const SKIP: usize = 65536;
 
 /// The client's side of one conversation as a state machine over two lent buffers.
 ///
@@ -34,7 +34,7 @@ pub struct Caller<'b> {
     /// Bytes of the reply that its present stage has looked at.
     progress: usize,
     /// Bytes from the front of what is received that belong to earlier replies.
-    past: u64,
+    past: usize,
     ended: bool,
 }
 
@@ -158,23 +158,22 @@ impl<'b> Caller<'b> {
                 },
                 Stage::Payload { start } => {
                     let payload = arrived.get(start..).unwrap_or(&[]);
-                    let size = match (expected.frame)(payload, &mut self.progress) {
-                        Frame::Ends(size) => size.saturating_add(start as u64),
+                    let end = match (expected.frame)(payload, &mut self.progress) {
+                        Frame::Ends(size) => size.saturating_add(start),
                         Frame::Open(_) => return self.more(),
                         Frame::Broken(malformed) => {
                             return self.give_up(Fault::Malformed(malformed));
                         }
                     };
-                    match usize::try_from(size) {
-                        Ok(end) if end <= arrived.len() => {
-                            self.stage = Stage::Replied { start, end }
-                        }
-                        Ok(end) if end <= self.rx.capacity() => return self.more(),
-                        _ if size <= SKIP => {
-                            self.take(size);
-                            return Err(self.too_long().into());
-                        }
-                        _ => return self.give_up(self.too_long()),
+                    if end <= arrived.len() {
+                        self.stage = Stage::Replied { start, end };
+                    } else if end <= self.rx.capacity() {
+                        return self.more();
+                    } else if end <= SKIP {
+                        self.take(end);
+                        return Err(self.too_long().into());
+                    } else {
+                        return self.give_up(self.too_long());
                     }
                 }
                 Stage::Refused { .. } | Stage::Replied { .. } => return Ok(true),
@@ -194,12 +193,12 @@ impl<'b> Caller<'b> {
     ) -> Result<Rsp::Value<'_>, Error<Infallible>> {
         match self.stage {
             Stage::Replied { start, end } if self.is_waiting() => {
-                self.take(end as u64);
+                self.take(end);
                 let payload = self.rx.filled().get(start..end).unwrap_or(&[]);
                 Rsp::decode(payload).map_err(|malformed| Fault::Malformed(malformed).into())
             }
             Stage::Refused { end } if self.is_waiting() => {
-                self.take(end as u64);
+                self.take(end);
                 let line = self.rx.filled().get(1..end).unwrap_or(&[]);
                 Err(Error::Refused(refusal(line)))
             }
@@ -211,25 +210,23 @@ impl<'b> Caller<'b> {
     pub fn skip(&mut self) {
         match self.stage {
             Stage::Refused { end } | Stage::Replied { end, .. } if self.is_waiting() => {
-                self.take(end as u64);
+                self.take(end);
             }
             _ => {}
         }
     }
 
     /// Counts the reply at the front, of so many bytes, as one of the past.
-    fn take(&mut self, size: u64) {
+    fn take(&mut self, size: usize) {
         self.expected = None;
         self.past = size;
     }
 
     fn drop_past(&mut self) {
         let arrived = self.rx.filled().len();
-        let now = usize::try_from(self.past)
-            .unwrap_or(usize::MAX)
-            .min(arrived);
+        let now = self.past.min(arrived);
         self.rx.consume(now);
-        self.past = self.past.saturating_sub(now as u64);
+        self.past = self.past.saturating_sub(now);
     }
 
     /// Asks for more bytes, if more can come and be kept.

@@ -27,7 +27,7 @@ pub struct Limits {
     pub reply: usize,
     /// Bytes of a payload that is too long, but whose end can be found, that are read and thrown
     /// away before the conversation goes on. A longer one ends the conversation.
-    pub skip: u64,
+    pub skip: usize,
 }
 
 impl Limits {
@@ -39,7 +39,7 @@ impl Limits {
             name: if receive < 64 { receive } else { 64 },
             payload: receive,
             reply: transmit / 2,
-            skip: (receive as u64).saturating_mul(16),
+            skip: receive.saturating_mul(16),
         }
     }
 }
@@ -77,9 +77,9 @@ enum Phase {
     /// A request was handed out and is not answered yet.
     Answering(Route),
     /// So many bytes of a refused payload come.
-    SkipBytes(u64),
+    SkipBytes(usize),
     /// The rest of a refused line comes; so many bytes of it may.
-    SkipLine(u64),
+    SkipLine(usize),
     /// No request is read any more.
     Ended,
 }
@@ -163,8 +163,7 @@ impl Session {
                     let within = arrived.get(..limit).unwrap_or(arrived);
                     let mut fault = Fault::PayloadTooLong { limit };
                     let then = match (route.frame)(within, &mut self.progress) {
-                        Frame::Ends(size) if size <= limit as u64 => {
-                            let size = usize::try_from(size).unwrap_or(usize::MAX);
+                        Frame::Ends(size) if size <= limit => {
                             if arrived.len() < size {
                                 return Step::Receive;
                             }
@@ -191,8 +190,8 @@ impl Session {
                     return Step::Rejected(self.reject(Some(route), fault, Phase::Name, out));
                 }
                 Phase::SkipBytes(left) => {
-                    let skipped = take(input, usize::try_from(left).unwrap_or(usize::MAX));
-                    match left.saturating_sub(skipped.len() as u64) {
+                    let skipped = take(input, left);
+                    match left.saturating_sub(skipped.len()) {
                         0 => self.enter(Phase::Name),
                         left => {
                             self.phase = Phase::SkipBytes(left);
@@ -206,7 +205,7 @@ impl Session {
                         input,
                         end.map_or(arrived.len(), |end| end.saturating_add(1)),
                     );
-                    match (end, left.checked_sub(skipped.len() as u64)) {
+                    match (end, left.checked_sub(skipped.len())) {
                         (Some(_), Some(_)) => self.enter(Phase::Name),
                         (None, Some(left)) => {
                             self.phase = Phase::SkipLine(left);

@@ -57,8 +57,9 @@ pub trait Format: 'static {
 /// What [`Format::frame`] found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Frame {
-    /// The payload takes this many bytes, which need not all be here yet.
-    Ends(u64),
+    /// The payload takes this many bytes, which need not all be here yet. A length that does not
+    /// fit is the largest number, which is beyond every limit.
+    Ends(usize),
     /// More bytes are needed to tell. Should they go beyond the receiver's limit, the payload
     /// is refused and its end found as said here.
     Open(End),

@@ -34,8 +34,7 @@ impl<T: Payload> Format for Postcard<T> {
         let Length::Read { size, .. } = read_length(payload) else {
             return Err(Flaw::BadLength.into());
         };
-        let start = usize::try_from(size).unwrap_or(usize::MAX);
-        let mut reader = Reader::new(payload.get(start..).unwrap_or(&[]));
+        let mut reader = Reader::new(payload.get(size..).unwrap_or(&[]));
         let value = T::Value::deserialize(&mut reader)?;
         reader.finish()?;
         Ok(value)
@@ -66,7 +65,11 @@ impl<T: Payload> Format for Postcard<T> {
 }
 
 enum Length {
-    Read { value: u64, size: u64 },
+    /// The number, or the largest there is where it does not fit, and the bytes it takes.
+    Read {
+        value: usize,
+        size: usize,
+    },
     Partial,
     Bad,
 }
@@ -74,14 +77,16 @@ enum Length {
 /// Reads a LEB128 number of at most 64 bits.
 fn read_length(input: &[u8]) -> Length {
     let mut value = 0u64;
-    for (index, byte) in (0u32..10).zip(input) {
+    let mut shift = 0u32;
+    for (byte, size) in input.iter().zip(1..=10) {
         let bits = u64::from(byte & 0x7f);
-        if index == 9 && bits > 1 {
-            return Length::Bad;
+        if size == 10 && bits > 1 {
+            break;
         }
-        value |= bits.wrapping_shl(index * 7);
+        value |= bits.wrapping_shl(shift);
+        shift = shift.wrapping_add(7);
         if byte & 0x80 == 0 {
-            let size = u64::from(index) + 1;
+            let value = usize::try_from(value).unwrap_or(usize::MAX);
             return Length::Read { value, size };
         }
     }
