@@ -6,6 +6,7 @@ use bellwire::{
 use std::collections::HashMap;
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// Commands with their handlers, shared by all connections of a server.
@@ -30,7 +31,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 /// # Ok::<(), bellwire::RegisterError>(())
 /// ```
 pub struct Endpoint<App> {
-    commands: RwLock<Commands<App>>,
+    commands: RwLock<Arc<Commands<App>>>,
+    /// Counts the changes of `commands`, so that a connection sees without a lock that it holds an
+    /// old version.
+    version: AtomicU64,
 }
 
 struct Commands<App> {
@@ -49,10 +53,11 @@ impl<App: 'static> Endpoint<App> {
     /// An endpoint without commands.
     pub fn new() -> Self {
         Self {
-            commands: RwLock::new(Commands {
+            commands: RwLock::new(Arc::new(Commands {
                 by_name: HashMap::new(),
                 entries: Vec::new(),
-            }),
+            })),
+            version: AtomicU64::new(0),
         }
     }
 
@@ -80,9 +85,10 @@ impl<App: 'static> Endpoint<App> {
         if commands.by_name.contains_key(command.name()) {
             return Err(RegisterError::Duplicate);
         }
-        let index = commands.entries.len();
-        commands.by_name.insert(command.name(), index);
-        commands.entries.push(Entry {
+        let mut more = Commands::clone(&commands);
+        let index = more.entries.len();
+        more.by_name.insert(command.name(), index);
+        more.entries.push(Entry {
             route: command.route(index),
             run: Arc::new(move |app, payload, reply| {
                 Command::<Req, Rsp>::answer(payload, reply, |value, reply| {
@@ -90,36 +96,56 @@ impl<App: 'static> Endpoint<App> {
                 })
             }),
         });
+        *commands = Arc::new(more);
+        self.version.fetch_add(1, Ordering::Release);
         Ok(())
     }
 
-    fn read<T>(&self, look: impl FnOnce(&Commands<App>) -> T) -> T {
-        look(&self.commands.read().unwrap_or_else(PoisonError::into_inner))
+    fn commands(&self) -> Arc<Commands<App>> {
+        let commands = self.commands.read();
+        Arc::clone(&commands.unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 /// An endpoint as one connection uses it.
-pub(crate) struct Serving<'a, App> {
-    pub(crate) endpoint: &'a Endpoint<App>,
-    pub(crate) app: App,
-    pub(crate) peer: SocketAddr,
+pub(crate) struct Serving<App> {
+    endpoint: Arc<Endpoint<App>>,
+    version: u64,
+    commands: Arc<Commands<App>>,
+    app: App,
+    peer: SocketAddr,
 }
 
-impl<App: 'static> Service for Serving<'_, App> {
+impl<App: 'static> Serving<App> {
+    pub(crate) fn new(endpoint: Arc<Endpoint<App>>, app: App, peer: SocketAddr) -> Self {
+        Self {
+            version: endpoint.version.load(Ordering::Acquire),
+            commands: endpoint.commands(),
+            endpoint,
+            app,
+            peer,
+        }
+    }
+
+    /// Takes note of commands that were added meanwhile.
+    pub(crate) fn refresh(&mut self) {
+        let version = self.endpoint.version.load(Ordering::Acquire);
+        if version != self.version {
+            self.version = version;
+            self.commands = self.endpoint.commands();
+        }
+    }
+}
+
+impl<App: 'static> Service for Serving<App> {
     fn find(&self, name: &[u8]) -> Option<Route> {
         let name = std::str::from_utf8(name).ok()?;
-        self.endpoint.read(|commands| {
-            let index = commands.by_name.get(name)?;
-            commands.entries.get(*index).map(|entry| entry.route)
-        })
+        let index = *self.commands.by_name.get(name)?;
+        Some(self.commands.entries[index].route)
     }
 
     fn call(&mut self, route: Route, payload: &[u8], reply: Reply<'_, ()>) -> Answered {
-        // The handler runs outside the lock, so that it may take its time, or register others.
-        let run = self
-            .endpoint
-            .read(|commands| Arc::clone(&commands.entries[route.index].run));
-        run(&mut self.app, payload, reply)
+        (self.commands.entries[route.index].run)(&mut self.app, payload, reply)
     }
 
     fn rejected(&mut self, rejection: &Rejection) {
@@ -132,6 +158,24 @@ impl<App: 'static> Service for Serving<'_, App> {
     }
 }
 
+impl<App> Clone for Commands<App> {
+    fn clone(&self) -> Self {
+        Self {
+            by_name: self.by_name.clone(),
+            entries: self.entries.clone(),
+        }
+    }
+}
+
+impl<App> Clone for Entry<App> {
+    fn clone(&self) -> Self {
+        Self {
+            route: self.route,
+            run: Arc::clone(&self.run),
+        }
+    }
+}
+
 impl<App: 'static> Default for Endpoint<App> {
     fn default() -> Self {
         Self::new()
@@ -140,6 +184,8 @@ impl<App: 'static> Default for Endpoint<App> {
 
 impl<App: 'static> fmt::Debug for Endpoint<App> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.read(|commands| f.debug_set().entries(commands.by_name.keys()).finish())
+        f.debug_set()
+            .entries(self.commands().by_name.keys())
+            .finish()
     }
 }

@@ -45,17 +45,14 @@ impl<App: Send + 'static> Worker<App> {
         let mut rx = vec![0; self.limits.receive_buffer];
         let mut tx = vec![0; self.limits.transmit_buffer];
         let mut connection = Connection::new(&mut rx, &mut tx);
-        let mut service = Serving {
-            endpoint: &self.endpoint,
-            app: self.app,
-            peer: self.peer,
-        };
+        let mut service = Serving::new(self.endpoint, self.app, self.peer);
         if self.member.surplus {
             connection.abort(Fault::Busy, &mut service);
         }
 
         let mut begun = None;
         loop {
+            service.refresh();
             conn.set_write_deadline(Some(Instant::now() + self.limits.reply));
             if !blocking::answer(&mut conn, &mut service, &mut connection)? {
                 break;
