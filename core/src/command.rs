@@ -122,7 +122,7 @@ impl<Req: Format, Rsp: Answer> Command<Req, Rsp> {
     ) -> Answered {
         match Req::decode(payload) {
             Ok(value) => handler(value, reply.typed()),
-            Err(malformed) => Answered::failed(Fault::Malformed(malformed)),
+            Err(malformed) => reply.fail(Fault::Malformed(malformed)),
         }
     }
 

@@ -144,7 +144,7 @@ where
             Command::<Req, Rsp>::answer(payload, reply, |value, reply| handler(app, value, reply))
         }
         // Not reached: `handle` puts a handler and the function for its type into one entry.
-        None => Answered::failed(Fault::Unanswered),
+        None => reply.fail(Fault::Unanswered),
     }
 }
 
@@ -162,7 +162,7 @@ impl<App, const N: usize> Service for Bound<'_, App, N> {
     fn call(&mut self, route: Route, payload: &[u8], reply: Reply<'_, ()>) -> Answered {
         match self.endpoint.entries.get(route.index) {
             Some(entry) => (entry.run)(entry.handler, self.app, payload, reply),
-            None => Answered::failed(Fault::Unanswered),
+            None => reply.fail(Fault::Unanswered),
         }
     }
 

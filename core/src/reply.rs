@@ -29,7 +29,8 @@ impl<'a> Reply<'a, ()> {
         }
     }
 
-    pub(crate) fn typed<Rsp>(self) -> Reply<'a, Rsp> {
+    /// The same reply, as one in the format `Rsp`: that of the command it is a reply to.
+    pub fn typed<Rsp>(self) -> Reply<'a, Rsp> {
         Reply {
             space: self.space,
             format: PhantomData,
@@ -67,17 +68,19 @@ impl<Rsp> Reply<'_, Rsp> {
     ///
     /// Where the command has no reply, the conversation ends with it; see [`NoReply`].
     pub fn refuse(self, reason: &str) -> Answered {
-        Answered(Err(Fault::Refused {
+        self.fail(Fault::Refused {
             reason: cut(reason),
-        }))
+        })
+    }
+
+    /// Fails the request with any fault, as a registry of its own does with a payload that
+    /// cannot be decoded.
+    pub fn fail(self, fault: Fault) -> Answered {
+        Answered(Err(fault))
     }
 }
 
 impl Answered {
-    pub(crate) fn failed(fault: Fault) -> Self {
-        Self(Err(fault))
-    }
-
     /// The bytes written, or what went wrong.
     pub(crate) fn into_result(self) -> Result<usize, Fault> {
         self.0

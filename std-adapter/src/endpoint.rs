@@ -1,11 +1,11 @@
 //! A registry of handlers that grows.
 
 use bellwire::{
-    Answer, Answered, Command, Format, RegisterError, Rejection, Reply, Route, Service,
+    Answer, Answered, Command, Fault, Format, RegisterError, Rejection, Reply, Route, Service,
 };
 use std::collections::HashMap;
 use std::fmt;
-use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -32,12 +32,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 /// ```
 pub struct Endpoint<App> {
     commands: RwLock<Arc<Commands<App>>>,
-    /// Counts the changes of `commands`, so that a connection sees without a lock that it holds an
-    /// old version.
+    /// The version of `commands`, so that a connection sees without a lock that it holds an old one.
     version: AtomicU64,
 }
 
-struct Commands<App> {
+/// The commands of an endpoint at one time.
+pub(crate) struct Commands<App> {
+    version: u64,
     by_name: HashMap<&'static str, usize>,
     entries: Vec<Entry<App>>,
 }
@@ -47,13 +48,27 @@ struct Entry<App> {
     run: Run<App>,
 }
 
-type Run<App> = Arc<dyn Fn(&mut App, &[u8], Reply<'_, ()>) -> Answered + Send + Sync>;
+/// How a handler runs.
+pub(crate) enum Run<App> {
+    /// Answers at once.
+    Now(Arc<Now<App>>),
+    /// Answers when a future is ready.
+    Later(Arc<Start<App>>),
+}
+
+type Now<App> = dyn Fn(&mut App, &[u8], Reply<'_, ()>) -> Answered + Send + Sync;
+type Start<App> = dyn Fn(&mut App, &[u8]) -> Later + Send + Sync;
+
+/// The future of an answer: what it is ready with writes the reply.
+pub(crate) type Later = Pin<Box<dyn Future<Output = Finish> + Send>>;
+pub(crate) type Finish = Box<dyn FnOnce(Reply<'_, ()>) -> Answered + Send>;
 
 impl<App: 'static> Endpoint<App> {
     /// An endpoint without commands.
     pub fn new() -> Self {
         Self {
             commands: RwLock::new(Arc::new(Commands {
+                version: 0,
                 by_name: HashMap::new(),
                 entries: Vec::new(),
             })),
@@ -78,10 +93,80 @@ impl<App: 'static> Endpoint<App> {
         Rsp: Answer,
         H: for<'a> Fn(&mut App, Req::Value<'a>, Reply<'a, Rsp>) -> Answered + Send + Sync + 'static,
     {
-        let mut commands = self
-            .commands
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let run = move |app: &mut App, payload: &[u8], reply: Reply<'_, ()>| {
+            Command::<Req, Rsp>::answer(payload, reply, |value, reply| handler(app, value, reply))
+        };
+        self.register(command, Run::Now(Arc::new(run)))
+    }
+
+    /// Registers a `handler` that awaits something, such as a database, before it answers. While one
+    /// connection waits for its answer, the others are served; a connection's own requests keep
+    /// their order. A server with a thread for each connection blocks that thread meanwhile, and has
+    /// no tokio runtime for the future to use.
+    ///
+    /// The handler takes what it needs out of the decoded request, and returns a future; what that
+    /// is ready with writes the reply.
+    ///
+    /// ```
+    /// use bellwire::{Command, Line, Reply};
+    ///
+    /// const NAME_OF: Command<Line, Line> = Command::new("NAME-OF");
+    /// # async fn look_up(id: String) -> Option<String> { Some(id) }
+    ///
+    /// let endpoint = bellwire_std::Endpoint::<()>::new();
+    /// endpoint.handle_async(NAME_OF, |(), id| {
+    ///     let id = id.to_owned();
+    ///     async {
+    ///         let name = look_up(id).await;
+    ///         move |reply: Reply<'_, Line>| match name {
+    ///             Some(name) => reply.send(&name),
+    ///             None => reply.refuse("nobody has this number"),
+    ///         }
+    ///     }
+    /// })?;
+    /// # Ok::<(), bellwire::RegisterError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`handle`](Self::handle).
+    pub fn handle_async<Req, Rsp, H, F, R>(
+        &self,
+        command: Command<Req, Rsp>,
+        handler: H,
+    ) -> Result<(), RegisterError>
+    where
+        Req: Format,
+        Rsp: Answer,
+        H: for<'a> Fn(&mut App, Req::Value<'a>) -> F + Send + Sync + 'static,
+        F: Future<Output = R> + Send + 'static,
+        R: for<'a> FnOnce(Reply<'a, Rsp>) -> Answered + Send + 'static,
+    {
+        let run = move |app: &mut App, payload: &[u8]| -> Later {
+            match Req::decode(payload) {
+                Ok(value) => {
+                    let future = handler(app, value);
+                    Box::pin(async move {
+                        let finish = future.await;
+                        Box::new(move |reply: Reply<'_, ()>| finish(reply.typed())) as Finish
+                    })
+                }
+                Err(malformed) => {
+                    let fault = Fault::Malformed(malformed);
+                    let finish = Box::new(move |reply: Reply<'_, ()>| reply.fail(fault));
+                    Box::pin(std::future::ready(finish as Finish))
+                }
+            }
+        };
+        self.register(command, Run::Later(Arc::new(run)))
+    }
+
+    fn register<Req: Format, Rsp: Answer>(
+        &self,
+        command: Command<Req, Rsp>,
+        run: Run<App>,
+    ) -> Result<(), RegisterError> {
+        let commands = self.commands.write();
+        let mut commands = commands.unwrap_or_else(PoisonError::into_inner);
         if commands.by_name.contains_key(command.name()) {
             return Err(RegisterError::Duplicate);
         }
@@ -90,77 +175,43 @@ impl<App: 'static> Endpoint<App> {
         more.by_name.insert(command.name(), index);
         more.entries.push(Entry {
             route: command.route(index),
-            run: Arc::new(move |app, payload, reply| {
-                Command::<Req, Rsp>::answer(payload, reply, |value, reply| {
-                    handler(app, value, reply)
-                })
-            }),
+            run,
         });
+        more.version += 1;
+        self.version.store(more.version, Ordering::Release);
         *commands = Arc::new(more);
-        self.version.fetch_add(1, Ordering::Release);
         Ok(())
     }
 
-    fn commands(&self) -> Arc<Commands<App>> {
+    /// The commands as they stand.
+    pub(crate) fn commands(&self) -> Arc<Commands<App>> {
         let commands = self.commands.read();
         Arc::clone(&commands.unwrap_or_else(PoisonError::into_inner))
     }
-}
 
-/// An endpoint as one connection uses it.
-pub(crate) struct Serving<App> {
-    endpoint: Arc<Endpoint<App>>,
-    version: u64,
-    commands: Arc<Commands<App>>,
-    app: App,
-    peer: SocketAddr,
-}
-
-impl<App: 'static> Serving<App> {
-    pub(crate) fn new(endpoint: Arc<Endpoint<App>>, app: App, peer: SocketAddr) -> Self {
-        Self {
-            version: endpoint.version.load(Ordering::Acquire),
-            commands: endpoint.commands(),
-            endpoint,
-            app,
-            peer,
-        }
-    }
-
-    /// Takes note of commands that were added meanwhile.
-    pub(crate) fn refresh(&mut self) {
-        let version = self.endpoint.version.load(Ordering::Acquire);
-        if version != self.version {
-            self.version = version;
-            self.commands = self.endpoint.commands();
-        }
+    /// Whether `commands` are those that stand.
+    pub(crate) fn is_current(&self, commands: &Commands<App>) -> bool {
+        self.version.load(Ordering::Acquire) == commands.version
     }
 }
 
-impl<App: 'static> Service for Serving<App> {
-    fn find(&self, name: &[u8]) -> Option<Route> {
+impl<App> Commands<App> {
+    pub(crate) fn find(&self, name: &[u8]) -> Option<Route> {
         let name = std::str::from_utf8(name).ok()?;
-        let index = *self.commands.by_name.get(name)?;
-        Some(self.commands.entries[index].route)
+        let index = *self.by_name.get(name)?;
+        self.entries.get(index).map(|entry| entry.route)
     }
 
-    fn call(&mut self, route: Route, payload: &[u8], reply: Reply<'_, ()>) -> Answered {
-        (self.commands.entries[route.index].run)(&mut self.app, payload, reply)
-    }
-
-    fn rejected(&mut self, rejection: &Rejection) {
-        let end = if rejection.fatal {
-            "; the conversation ends"
-        } else {
-            ""
-        };
-        tracing::warn!("{}: {rejection}{end}", self.peer);
+    /// The handler of a command that was found.
+    pub(crate) fn handler(&self, route: Route) -> &Run<App> {
+        &self.entries[route.index].run
     }
 }
 
 impl<App> Clone for Commands<App> {
     fn clone(&self) -> Self {
         Self {
+            version: self.version,
             by_name: self.by_name.clone(),
             entries: self.entries.clone(),
         }
@@ -171,7 +222,16 @@ impl<App> Clone for Entry<App> {
     fn clone(&self) -> Self {
         Self {
             route: self.route,
-            run: Arc::clone(&self.run),
+            run: self.run.clone(),
+        }
+    }
+}
+
+impl<App> Clone for Run<App> {
+    fn clone(&self) -> Self {
+        match self {
+            Run::Now(run) => Run::Now(Arc::clone(run)),
+            Run::Later(run) => Run::Later(Arc::clone(run)),
         }
     }
 }

@@ -47,6 +47,7 @@ mod readme {}
 mod conn;
 mod endpoint;
 mod server;
+mod serving;
 
 pub use conn::{Conn, dial};
 pub use endpoint::Endpoint;

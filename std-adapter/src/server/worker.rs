@@ -3,7 +3,7 @@
 use super::ServerLimits;
 use super::accept::Stop;
 use super::crowd::Member;
-use crate::endpoint::Serving;
+use crate::serving::Serving;
 use crate::{Conn, Endpoint};
 use bellwire::{Connection, Error, Fault, blocking};
 use std::io::{self, ErrorKind};

@@ -1,0 +1,76 @@
+//! An endpoint as one connection uses it.
+
+use crate::Endpoint;
+use crate::endpoint::{Commands, Later, Run};
+use bellwire::{Answered, Rejection, Reply, Route, Service};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// An endpoint as one connection uses it.
+pub(crate) struct Serving<App> {
+    endpoint: Arc<Endpoint<App>>,
+    /// A snapshot, so that finding and running a command takes no lock.
+    commands: Arc<Commands<App>>,
+    app: App,
+    pub(crate) peer: SocketAddr,
+}
+
+/// What became of a request.
+pub(crate) enum Outcome<'a> {
+    Answered(Answered),
+    /// It is answered later; the place for its reply is given back.
+    Later(Later, Reply<'a, ()>),
+}
+
+impl<App: 'static> Serving<App> {
+    pub(crate) fn new(endpoint: Arc<Endpoint<App>>, app: App, peer: SocketAddr) -> Self {
+        Self {
+            commands: endpoint.commands(),
+            endpoint,
+            app,
+            peer,
+        }
+    }
+
+    /// Takes note of commands that were added meanwhile.
+    pub(crate) fn refresh(&mut self) {
+        if !self.endpoint.is_current(&self.commands) {
+            self.commands = self.endpoint.commands();
+        }
+    }
+
+    /// Runs the handler of a request, up to where it awaits something.
+    pub(crate) fn start<'a>(
+        &mut self,
+        route: Route,
+        payload: &[u8],
+        reply: Reply<'a, ()>,
+    ) -> Outcome<'a> {
+        match self.commands.handler(route) {
+            Run::Now(run) => Outcome::Answered(run(&mut self.app, payload, reply)),
+            Run::Later(run) => Outcome::Later(run(&mut self.app, payload), reply),
+        }
+    }
+}
+
+impl<App: 'static> Service for Serving<App> {
+    fn find(&self, name: &[u8]) -> Option<Route> {
+        self.commands.find(name)
+    }
+
+    fn call(&mut self, route: Route, payload: &[u8], reply: Reply<'_, ()>) -> Answered {
+        match self.start(route, payload, reply) {
+            Outcome::Answered(answered) => answered,
+            Outcome::Later(future, reply) => pollster::block_on(future)(reply),
+        }
+    }
+
+    fn rejected(&mut self, rejection: &Rejection) {
+        let end = if rejection.fatal {
+            "; the conversation ends"
+        } else {
+            ""
+        };
+        tracing::warn!("{}: {rejection}{end}", self.peer);
+    }
+}
