@@ -143,6 +143,15 @@ fn it_listens_on_every_form_of_address() {
 }
 
 #[test]
+fn a_thread_for_each_connection_serves_as_well() {
+    let server = Server::spawn(&mut bellwire(&["serve", "--threads", "--listen", ":0"]));
+    let output = run(&["connect", &format!("localhost:{}", server.port())]);
+    assert_eq!(text(&output.stdout), "Thank you.\nReceived.\n");
+    let _idle = TcpStream::connect(("127.0.0.1", server.port().parse().unwrap())).unwrap();
+    assert_eq!(server.stop("TERM").0, Some(0));
+}
+
+#[test]
 fn it_stops_cleanly_on_both_signals_also_with_a_client_connected() {
     for signal in ["INT", "TERM"] {
         let server = Server::start("127.0.0.1:0");

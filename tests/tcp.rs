@@ -2,7 +2,7 @@
 
 use bellwire::{Command, HeapComplexData, Line, RegisterError, blocking::Client};
 use bellwire_std::dial;
-use bellwire_tests::server::{PATIENCE, POSTCARD, Running, SLOW, STRING, line, rest, serve};
+use bellwire_tests::server::{PATIENCE, POSTCARD, Running, SLOW, STRING, each, line, rest, serve};
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::thread;
@@ -13,9 +13,11 @@ const NEW: Command<(), Line> = Command::new("NEW");
 /// A server with the default limits answers `request` with `expected`, and lives on.
 #[track_caller]
 fn answers(request: impl AsRef<[u8]>, expected: &str) {
-    let server = serve(|_| {});
-    assert_eq!(server.answer(request), expected);
-    assert!(server.is_well());
+    each(|kind| {
+        let server = serve(kind, |_| {});
+        assert_eq!(server.answer(&request), expected);
+        assert!(server.is_well());
+    });
 }
 
 #[test]
@@ -125,29 +127,33 @@ fn a_peer_that_ends_in_the_middle_is_told() {
 
 #[test]
 fn a_peer_that_vanishes_in_the_middle_disturbs_nobody() {
-    let server = serve(|_| {});
-    let mut other = server.connect();
-    other.write_all(b"STRING\nhi").unwrap();
-    for _ in 0..20 {
-        let mut stream = server.connect();
-        stream.write_all(b"STRING\nh").unwrap();
-        drop(stream);
-    }
-    other.write_all(b" there\n").unwrap();
-    assert_eq!(line(&mut other), "Thank you.\n");
-    assert!(server.is_well());
+    each(|kind| {
+        let server = serve(kind, |_| {});
+        let mut other = server.connect();
+        other.write_all(b"STRING\nhi").unwrap();
+        for _ in 0..20 {
+            let mut stream = server.connect();
+            stream.write_all(b"STRING\nh").unwrap();
+            drop(stream);
+        }
+        other.write_all(b" there\n").unwrap();
+        assert_eq!(line(&mut other), "Thank you.\n");
+        assert!(server.is_well());
+    });
 }
 
 #[test]
 fn fifty_clients_at_once() {
-    let server = serve(|_| {});
-    thread::scope(|scope| {
-        for number in 0..50 {
-            let server = &server;
-            scope.spawn(move || exchange(server, number));
-        }
+    each(|kind| {
+        let server = serve(kind, |_| {});
+        thread::scope(|scope| {
+            for number in 0..50 {
+                let server = &server;
+                scope.spawn(move || exchange(server, number));
+            }
+        });
+        assert_eq!(server.texts.lock().unwrap().len(), 500);
     });
-    assert_eq!(server.texts.lock().unwrap().len(), 500);
 }
 
 fn exchange(server: &Running, number: i64) {
@@ -168,68 +174,77 @@ fn exchange(server: &Running, number: i64) {
 
 #[test]
 fn a_command_is_added_while_the_server_runs() {
-    let server = serve(|_| {});
-    let mut stream = server.connect();
-    stream.write_all(b"STRING\nbefore\n").unwrap();
-    assert_eq!(line(&mut stream), "Thank you.\n");
+    each(|kind| {
+        let server = serve(kind, |_| {});
+        let mut stream = server.connect();
+        stream.write_all(b"STRING\nbefore\n").unwrap();
+        assert_eq!(line(&mut stream), "Thank you.\n");
 
-    let added = server
-        .endpoint
-        .handle(NEW, |(), (), reply| reply.send("new"));
-    assert_eq!(added, Ok(()));
-    stream.write_all(b"NEW\n").unwrap();
-    assert_eq!(line(&mut stream), "new\n");
-    let again = server
-        .endpoint
-        .handle(NEW, |(), (), reply| reply.send("newer"));
-    assert_eq!(again, Err(RegisterError::Duplicate));
+        let added = server
+            .endpoint
+            .handle(NEW, |(), (), reply| reply.send("new"));
+        assert_eq!(added, Ok(()));
+        stream.write_all(b"NEW\n").unwrap();
+        assert_eq!(line(&mut stream), "new\n");
+        let again = server
+            .endpoint
+            .handle(NEW, |(), (), reply| reply.send("newer"));
+        assert_eq!(again, Err(RegisterError::Duplicate));
+    });
 }
 
 #[test]
 fn a_handler_that_panics_ends_its_connection_and_no_other() {
-    let server = serve(|_| {});
-    let mut other = server.connect();
-    other.write_all(b"STRING\nhi\n").unwrap();
-    assert_eq!(server.answer("PANIC\n"), "");
-    assert_eq!(line(&mut other), "Thank you.\n");
-    assert!(server.is_well());
+    each(|kind| {
+        let server = serve(kind, |_| {});
+        let mut other = server.connect();
+        other.write_all(b"STRING\nhi\n").unwrap();
+        assert_eq!(server.answer("PANIC\n"), "");
+        assert_eq!(line(&mut other), "Thank you.\n");
+        assert!(server.is_well());
+    });
 }
 
 #[test]
 fn stopping_closes_what_is_idle_and_lets_running_requests_finish() {
-    let mut server = serve(|_| {});
-    let (mut idle, mut busy, mut begun) = (server.connect(), server.connect(), server.connect());
-    for stream in [&mut idle, &mut busy, &mut begun] {
-        stream.write_all(b"STRING\nhi\n").unwrap();
-        assert_eq!(line(stream), "Thank you.\n");
-    }
-    begun.write_all(b"STRING\nh").unwrap();
-    busy.write_all(format!("{}\n", SLOW.name()).as_bytes())
-        .unwrap();
-    // The request must have reached its handler; until then it would only be cut off.
-    thread::sleep(std::time::Duration::from_millis(100));
+    each(|kind| {
+        let mut server = serve(kind, |_| {});
+        let (mut idle, mut busy, mut begun) =
+            (server.connect(), server.connect(), server.connect());
+        for stream in [&mut idle, &mut busy, &mut begun] {
+            stream.write_all(b"STRING\nhi\n").unwrap();
+            assert_eq!(line(stream), "Thank you.\n");
+        }
+        begun.write_all(b"STRING\nh").unwrap();
+        busy.write_all(format!("{}\n", SLOW.name()).as_bytes())
+            .unwrap();
+        // The request must have reached its handler; until then it would only be cut off.
+        thread::sleep(std::time::Duration::from_millis(100));
 
-    server.begin_stop();
-    assert_eq!(rest(&mut idle), "");
-    assert_eq!(rest(&mut busy), "done\n");
-    assert_eq!(
-        rest(&mut begun),
-        "!busy STRING: the server takes no requests now\n"
-    );
-    server.stop();
-    assert!(std::net::TcpStream::connect(server.address).is_err());
+        server.begin_stop();
+        assert_eq!(rest(&mut idle), "");
+        assert_eq!(rest(&mut busy), "done\n");
+        assert_eq!(
+            rest(&mut begun),
+            "!busy STRING: the server takes no requests now\n"
+        );
+        server.stop();
+        assert!(std::net::TcpStream::connect(server.address).is_err());
+    });
 }
 
 #[test]
 fn the_last_error_line_arrives_although_the_client_keeps_sending() {
-    let server = serve(|_| {});
-    let mut stream = server.connect();
-    stream.write_all(b"HELP\n").unwrap();
-    for _ in 0..50 {
-        let _ = stream.write_all(&[b'x'; 10_000]);
-    }
-    let _ = stream.shutdown(Shutdown::Write);
-    let mut first = [0; 5];
-    stream.read_exact(&mut first).unwrap();
-    assert_eq!(&first, b"!unkn");
+    each(|kind| {
+        let server = serve(kind, |_| {});
+        let mut stream = server.connect();
+        stream.write_all(b"HELP\n").unwrap();
+        for _ in 0..50 {
+            let _ = stream.write_all(&[b'x'; 10_000]);
+        }
+        let _ = stream.shutdown(Shutdown::Write);
+        let mut first = [0; 5];
+        stream.read_exact(&mut first).unwrap();
+        assert_eq!(&first, b"!unkn");
+    });
 }

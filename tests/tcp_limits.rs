@@ -2,7 +2,7 @@
 
 use bellwire::{Error, blocking::Client};
 use bellwire_std::{Conn, dial};
-use bellwire_tests::server::{PATIENCE, STRING, line, rest, serve};
+use bellwire_tests::server::{PATIENCE, STRING, each, line, rest, serve};
 use std::io::{ErrorKind, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
@@ -13,101 +13,113 @@ const LONG: Duration = Duration::from_hours(1);
 
 #[test]
 fn a_peer_that_sends_a_byte_now_and_then_is_told_that_it_took_too_long() {
-    let server = serve(|limits| limits.request = SHORT);
-    let mut stream = server.connect();
-    let mut trickle = stream.try_clone().unwrap();
-    let trickling = thread::spawn(move || {
-        for byte in b"STRING\na text that takes its time"
-            .iter()
-            .cycle()
-            .take(200)
-        {
-            if trickle.write_all(&[*byte]).is_err() {
-                break;
+    each(|kind| {
+        let server = serve(kind, |limits| limits.request = SHORT);
+        let mut stream = server.connect();
+        let mut trickle = stream.try_clone().unwrap();
+        let trickling = thread::spawn(move || {
+            for byte in b"STRING\na text that takes its time"
+                .iter()
+                .cycle()
+                .take(200)
+            {
+                if trickle.write_all(&[*byte]).is_err() {
+                    break;
+                }
+                thread::sleep(Duration::from_millis(20));
             }
-            thread::sleep(Duration::from_millis(20));
-        }
+        });
+        assert_eq!(
+            rest(&mut stream),
+            "!timed-out STRING: the request was not complete in time\n"
+        );
+        assert!(server.is_well());
+        drop(stream);
+        trickling.join().unwrap();
     });
-    assert_eq!(
-        rest(&mut stream),
-        "!timed-out STRING: the request was not complete in time\n"
-    );
-    assert!(server.is_well());
-    drop(stream);
-    trickling.join().unwrap();
 }
 
 /// Cause: the time limit ran on from one half-received request to the next, so a client that
 /// always had one on its way was cut off.
 #[test]
 fn the_time_for_a_request_begins_anew_with_each_request() {
-    let server = serve(|limits| limits.request = SHORT);
-    let mut stream = server.connect();
-    stream.write_all(b"STR").unwrap();
-    let begin = Instant::now();
-    while begin.elapsed() < 4 * SHORT {
-        stream.write_all(b"ING\nhi\nSTR").unwrap();
-        assert_eq!(line(&mut stream), "Thank you.\n");
-        thread::sleep(SHORT / 20);
-    }
+    each(|kind| {
+        let server = serve(kind, |limits| limits.request = SHORT);
+        let mut stream = server.connect();
+        stream.write_all(b"STR").unwrap();
+        let begin = Instant::now();
+        while begin.elapsed() < 4 * SHORT {
+            stream.write_all(b"ING\nhi\nSTR").unwrap();
+            assert_eq!(line(&mut stream), "Thank you.\n");
+            thread::sleep(SHORT / 20);
+        }
+    });
 }
 
 #[test]
 fn a_connection_that_idles_too_long_is_closed() {
-    let server = serve(|limits| {
-        limits.idle = SHORT;
-        limits.request = LONG;
+    each(|kind| {
+        let server = serve(kind, |limits| {
+            limits.idle = SHORT;
+            limits.request = LONG;
+        });
+        let mut stream = server.connect();
+        stream.write_all(b"STRING\nhi\n").unwrap();
+        assert_eq!(rest(&mut stream), "Thank you.\n");
     });
-    let mut stream = server.connect();
-    stream.write_all(b"STRING\nhi\n").unwrap();
-    assert_eq!(rest(&mut stream), "Thank you.\n");
 }
 
 #[test]
 fn a_peer_that_never_reads_its_replies_is_let_go_and_the_others_are_served() {
-    let mut server = serve(|limits| limits.reply = SHORT);
-    let mut stream = server.connect();
-    stream.set_write_timeout(Some(SHORT)).unwrap();
-    // It sends until the server, whose replies are not taken, takes no more.
-    while stream.write_all(&b"LONG\n".repeat(1000)).is_ok() {}
-    assert!(server.is_well());
-    // The server stops without waiting for it.
-    let begin = Instant::now();
-    server.stop();
-    assert!(begin.elapsed() < PATIENCE);
+    each(|kind| {
+        let mut server = serve(kind, |limits| limits.reply = SHORT);
+        let mut stream = server.connect();
+        stream.set_write_timeout(Some(SHORT)).unwrap();
+        // It sends until the server, whose replies are not taken, takes no more.
+        while stream.write_all(&b"LONG\n".repeat(1000)).is_ok() {}
+        assert!(server.is_well());
+        // The server stops without waiting for it.
+        let begin = Instant::now();
+        server.stop();
+        assert!(begin.elapsed() < PATIENCE);
+    });
 }
 
 #[test]
 fn a_connection_beyond_the_limit_is_told_so_and_a_later_one_served() {
-    let server = serve(|limits| limits.connections = 2);
-    let (mut first, mut second) = (server.connect(), server.connect());
-    for stream in [&mut first, &mut second] {
-        stream.write_all(b"STRING\nhi\n").unwrap();
-        assert_eq!(line(stream), "Thank you.\n");
-    }
-    assert_eq!(
-        server.answer("STRING\nhi\n"),
-        "!busy the server takes no requests now\n"
-    );
-    drop(first);
-    let begin = Instant::now();
-    while !server.is_well() {
-        assert!(begin.elapsed() < PATIENCE);
-    }
+    each(|kind| {
+        let server = serve(kind, |limits| limits.connections = 2);
+        let (mut first, mut second) = (server.connect(), server.connect());
+        for stream in [&mut first, &mut second] {
+            stream.write_all(b"STRING\nhi\n").unwrap();
+            assert_eq!(line(stream), "Thank you.\n");
+        }
+        assert_eq!(
+            server.answer("STRING\nhi\n"),
+            "!busy the server takes no requests now\n"
+        );
+        drop(first);
+        let begin = Instant::now();
+        while !server.is_well() {
+            assert!(begin.elapsed() < PATIENCE);
+        }
+    });
 }
 
 #[test]
 fn stopping_does_not_wait_for_ever() {
-    let mut server = serve(|limits| {
-        limits.stop = SHORT;
-        limits.reply = LONG;
+    each(|kind| {
+        let mut server = serve(kind, |limits| {
+            limits.stop = SHORT;
+            limits.reply = LONG;
+        });
+        let mut stream = server.connect();
+        stream.set_write_timeout(Some(SHORT)).unwrap();
+        while stream.write_all(&b"LONG\n".repeat(1000)).is_ok() {}
+        let begin = Instant::now();
+        server.stop();
+        assert!(begin.elapsed() < PATIENCE);
     });
-    let mut stream = server.connect();
-    stream.set_write_timeout(Some(SHORT)).unwrap();
-    while stream.write_all(&b"LONG\n".repeat(1000)).is_ok() {}
-    let begin = Instant::now();
-    server.stop();
-    assert!(begin.elapsed() < PATIENCE);
 }
 
 #[test]

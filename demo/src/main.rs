@@ -28,6 +28,9 @@ enum Command {
         /// Where to listen: a host or address with a port, or :PORT for all interfaces.
         #[arg(long, value_name = "ADDR", default_value_t = format!(":{}", bellwire_demo::mission::PORT))]
         listen: String,
+        /// Give each connection a thread of its own, instead of a task.
+        #[arg(long)]
+        threads: bool,
     },
     /// Send a text and a structure to a server, and print its replies.
     Connect {
@@ -42,7 +45,7 @@ fn main() -> ExitCode {
     start_log(arguments.verbose);
     let result = match arguments.command {
         None => tour::run(),
-        Some(Command::Serve { listen }) => serve::run(&listen),
+        Some(Command::Serve { listen, threads }) => serve::run(&listen, threads),
         Some(Command::Connect { server }) => connect::run(&server),
     };
     match result {

@@ -2,27 +2,45 @@
 
 use crate::mission::{self, Observer, POSTCARD, STRING, Shown};
 use bellwire::{ComplexData, RegisterError};
-use bellwire_std::{Endpoint, Server};
+use bellwire_std::{Endpoint, Server, asynch};
 use std::error::Error;
-use std::io::Write;
+use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// Serves on `address` until SIGINT or SIGTERM.
+/// Serves on `address` until SIGINT or SIGTERM, with a thread or with a task for each connection.
 ///
 /// # Errors
 /// When it cannot listen there.
-pub fn run(address: &str) -> Result<(), Box<dyn Error>> {
-    let server = Server::bind(address, Arc::new(endpoint()?))
-        .map_err(|error| format!("cannot listen on {address}: {error}"))?;
-    let stopper = server.stopper();
-    ctrlc::set_handler(move || stopper.stop())?;
-
-    let mut out = std::io::stdout();
-    writeln!(out, "listening on {}", server.local_addr()?)?;
-    out.flush()?;
-    server.run(|_peer| Log)?;
+pub fn run(address: &str, threads: bool) -> Result<(), Box<dyn Error>> {
+    let endpoint = Arc::new(endpoint()?);
+    let taken = |error| format!("cannot listen on {address}: {error}");
+    if threads {
+        let server = Server::bind(address, endpoint).map_err(taken)?;
+        let stopper = server.stopper();
+        ctrlc::set_handler(move || stopper.stop())?;
+        announce(server.local_addr()?)?;
+        server.run(|_peer| Log)?;
+    } else {
+        let runtime = tokio::runtime::Runtime::new()?;
+        runtime.block_on(async {
+            let server = asynch::Server::bind(address, endpoint).await;
+            let server = server.map_err(taken)?;
+            let stopper = server.stopper();
+            ctrlc::set_handler(move || stopper.stop())?;
+            announce(server.local_addr()?)?;
+            server.run(|_peer| Log).await;
+            Ok::<(), Box<dyn Error>>(())
+        })?;
+    }
     tracing::info!("stopped");
     Ok(())
+}
+
+fn announce(address: SocketAddr) -> io::Result<()> {
+    let mut out = io::stdout();
+    writeln!(out, "listening on {address}")?;
+    out.flush()
 }
 
 /// The demo's commands, for a server whose connections each have an `App`.

@@ -1,8 +1,6 @@
 //! A registry of handlers that grows.
 
-use bellwire::{
-    Answer, Answered, Command, Fault, Format, RegisterError, Rejection, Reply, Route, Service,
-};
+use bellwire::{Answer, Answered, Command, Fault, Format, RegisterError, Reply, Route};
 use std::collections::HashMap;
 use std::fmt;
 use std::pin::Pin;

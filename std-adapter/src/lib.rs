@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `conn` | [`Conn`], a `TcpStream` as an embedded-io stream with deadlines; [`dial`] |
 //! | `endpoint` | [`Endpoint`], a registry that grows, even while servers use it |
+//! | [`asynch`] | with the feature `tokio`: a server for many connections on few threads |
 //! | `server` | [`Server`], a thread for each connection, within [`ServerLimits`]; [`Stopper`] |
 //!
 //! A server:
@@ -44,6 +45,8 @@
 #[doc = include_str!("../../README.md")]
 mod readme {}
 
+#[cfg(feature = "tokio")]
+pub mod asynch;
 mod conn;
 mod endpoint;
 mod server;

@@ -1,12 +1,13 @@
 //! A server over real sockets, for one test.
 
 use bellwire::{Command, HeapComplexData, Line, NoReply, Postcard};
-use bellwire_std::{Endpoint, Server, ServerLimits, Stopper};
+use bellwire_std::{Endpoint, Server, ServerLimits, asynch};
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
+use tokio::runtime::Builder;
 
 /// How long a test waits for what should come at once.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -24,6 +25,24 @@ pub const PANIC: Command<(), Line> = Command::new("PANIC");
 /// Answered with `done` after 300 ms.
 pub const SLOW: Command<(), Line> = Command::new("SLOW");
 
+/// Which of the two servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// `bellwire_std::Server`, a thread for each connection.
+    Threads,
+    /// `bellwire_std::asynch::Server`, a task for each connection.
+    Tasks,
+}
+
+/// Runs a test against each kind of server.
+pub fn each(test: impl Fn(Kind)) {
+    for kind in [Kind::Threads, Kind::Tasks] {
+        // Shown where the test fails.
+        println!("the server of {kind:?}");
+        test(kind);
+    }
+}
+
 /// A server that runs until it is dropped.
 #[derive(Debug)]
 pub struct Running {
@@ -34,21 +53,49 @@ pub struct Running {
     /// All texts that came with `STRING` and `NOTE`.
     pub texts: Arc<Mutex<Vec<String>>>,
     stopper: Stopper,
-    thread: Option<JoinHandle<io::Result<()>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+enum Stopper {
+    Threads(bellwire_std::Stopper),
+    Tasks(asynch::Stopper),
 }
 
 /// Starts a server with these limits.
-pub fn serve(limit: impl FnOnce(&mut ServerLimits)) -> Running {
+pub fn serve(kind: Kind, limit: impl FnOnce(&mut ServerLimits)) -> Running {
     let texts = Arc::new(Mutex::new(Vec::new()));
     let endpoint = Arc::new(endpoint(&texts));
-    let mut server = Server::bind("127.0.0.1:0", Arc::clone(&endpoint)).unwrap();
-    limit(&mut server.limits);
+    let (address, stopper, thread) = match kind {
+        Kind::Threads => {
+            let mut server = Server::bind("127.0.0.1:0", Arc::clone(&endpoint)).unwrap();
+            limit(&mut server.limits);
+            let address = server.local_addr().unwrap();
+            let stopper = Stopper::Threads(server.stopper());
+            let thread = thread::spawn(move || server.run(|_peer| ()).unwrap());
+            (address, stopper, thread)
+        }
+        Kind::Tasks => {
+            let runtime = Builder::new_multi_thread()
+                .worker_threads(2)
+                .enable_all()
+                .build();
+            let runtime = runtime.unwrap();
+            let server = asynch::Server::bind("127.0.0.1:0", Arc::clone(&endpoint));
+            let mut server = runtime.block_on(server).unwrap();
+            limit(&mut server.limits);
+            let address = server.local_addr().unwrap();
+            let stopper = Stopper::Tasks(server.stopper());
+            let thread = thread::spawn(move || runtime.block_on(server.run(|_peer| ())));
+            (address, stopper, thread)
+        }
+    };
     Running {
-        address: server.local_addr().unwrap(),
+        address,
         endpoint,
         texts,
-        stopper: server.stopper(),
-        thread: Some(thread::spawn(move || server.run(|_peer| ()))),
+        stopper,
+        thread: Some(thread),
     }
 }
 
@@ -89,15 +136,18 @@ fn endpoint(texts: &Arc<Mutex<Vec<String>>>) -> Endpoint<()> {
 impl Running {
     /// Stops it and waits until it has.
     pub fn stop(&mut self) {
-        self.stopper.stop();
+        self.begin_stop();
         if let Some(thread) = self.thread.take() {
-            thread.join().unwrap().unwrap();
+            thread.join().unwrap();
         }
     }
 
     /// Wishes that it stops.
     pub fn begin_stop(&self) {
-        self.stopper.stop();
+        match &self.stopper {
+            Stopper::Threads(stopper) => stopper.stop(),
+            Stopper::Tasks(stopper) => stopper.stop(),
+        }
     }
 
     /// A connection to it, on which reads and writes fail after [`PATIENCE`].

@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 /// How many connections beyond the limit are told so at a time.
-const SURPLUS: usize = 64;
+pub(crate) const SURPLUS: usize = 64;
 
 /// All connections of a server, so that they can be counted, and told to end.
 #[derive(Clone)]

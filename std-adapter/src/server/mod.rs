@@ -7,6 +7,7 @@ mod worker;
 use crate::Endpoint;
 use accept::Acceptor;
 use crowd::Crowd;
+pub(crate) use crowd::SURPLUS;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;

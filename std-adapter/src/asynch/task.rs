@@ -1,0 +1,149 @@
+//! One connection as a task.
+
+use super::conversation::{Conversation, Turn};
+use crate::ServerLimits;
+use crate::serving::Serving;
+use bellwire::Fault;
+use std::io;
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+
+/// How long, and for how many bytes, a connection that the server ends is still read, so that the
+/// last error line arrives.
+const LINGER: (Duration, usize) = (Duration::from_secs(2), 1 << 20);
+
+pub(super) struct Task<App: 'static> {
+    stream: TcpStream,
+    conversation: Conversation,
+    service: Serving<App>,
+    limits: ServerLimits,
+    stopped: watch::Receiver<bool>,
+}
+
+impl<App: 'static> Task<App> {
+    pub(super) fn new(
+        stream: TcpStream,
+        service: Serving<App>,
+        limits: ServerLimits,
+        stopped: watch::Receiver<bool>,
+    ) -> Self {
+        Self {
+            stream,
+            conversation: Conversation::new(&limits),
+            service,
+            limits,
+            stopped,
+        }
+    }
+
+    /// Serves the connection to its end.
+    pub(super) async fn run(mut self) {
+        let peer = self.service.peer;
+        tracing::debug!("{peer}: connected");
+        match self.converse().await {
+            Ok(()) => tracing::debug!("{peer}: ended"),
+            Err(error) => tracing::warn!("{peer}: {error}"),
+        }
+    }
+
+    /// Tells the peer that there are too many.
+    pub(super) async fn turn_away(mut self) {
+        self.conversation.abort(Fault::Busy, &mut self.service);
+        self.run().await;
+    }
+
+    async fn converse(&mut self) -> io::Result<()> {
+        self.stream.set_nodelay(true)?;
+        let mut begun = None;
+        loop {
+            let turn = self.conversation.turn(&self.stream, &mut self.service)?;
+            self.flush().await?;
+            match turn {
+                Turn::Send => continue,
+                Turn::Close => return self.linger().await,
+                Turn::Answer(later) => {
+                    let finish = later.await;
+                    self.conversation.answer(finish, &mut self.service);
+                    self.flush().await?;
+                    continue;
+                }
+                Turn::Receive => {}
+            }
+            // A request that has begun keeps its deadline, however its bytes trickle in.
+            begun = self.conversation.begun().map(|number| match begun {
+                Some((same, deadline)) if same == number => (number, deadline),
+                _ => (number, Instant::now() + self.limits.request),
+            });
+            let idle = Instant::now() + self.limits.idle;
+            let deadline = begun.map_or(idle, |(_, deadline)| deadline);
+            tokio::select! {
+                biased;
+                ready = self.stream.readable() => ready?,
+                _ = self.stopped.wait_for(|stopped| *stopped) => {
+                    if begun.is_none() {
+                        return Ok(());
+                    }
+                    self.conversation.abort(Fault::Busy, &mut self.service);
+                }
+                () = sleep_until(deadline) => {
+                    if begun.is_none() {
+                        tracing::info!("{}: idle for too long, closed", self.service.peer);
+                        return Ok(());
+                    }
+                    self.conversation.abort(Fault::TimedOut, &mut self.service);
+                }
+            }
+        }
+    }
+
+    /// Sends all that waits to be sent.
+    async fn flush(&mut self) -> io::Result<()> {
+        if self.conversation.unsent().is_empty() {
+            return Ok(());
+        }
+        let deadline = Instant::now() + self.limits.reply;
+        while !self.conversation.unsent().is_empty() {
+            match timeout_at(deadline, self.stream.writable()).await {
+                Ok(ready) => ready?,
+                Err(_) => {
+                    return Err(io::Error::new(
+                        io::ErrorKind::TimedOut,
+                        "its replies were not taken in time",
+                    ));
+                }
+            }
+            match self.stream.try_write(self.conversation.unsent()) {
+                Ok(n) => self.conversation.sent(n),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Closes so that what was sent last arrives.
+    async fn linger(&mut self) -> io::Result<()> {
+        self.stream.shutdown().await?;
+        let (time, mut bytes) = LINGER;
+        let stream = &self.stream;
+        let drained = async {
+            let mut dropped = [0; 1024];
+            loop {
+                stream.readable().await?;
+                match stream.try_read(&mut dropped) {
+                    Ok(0) => return Ok(()),
+                    Ok(n) => match bytes.checked_sub(n) {
+                        Some(left) => bytes = left,
+                        None => return Ok(()),
+                    },
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        };
+        timeout(time, Box::pin(drained)).await.unwrap_or(Ok(()))
+    }
+}
