@@ -64,44 +64,51 @@ enum Stopper {
 
 /// Starts a server with these limits.
 pub fn serve(kind: Kind, limit: impl FnOnce(&mut ServerLimits)) -> Running {
-    let texts = Arc::new(Mutex::new(Vec::new()));
-    let endpoint = Arc::new(endpoint(&texts));
-    let (address, stopper, thread) = match kind {
-        Kind::Threads => {
-            let mut server = Server::bind("127.0.0.1:0", Arc::clone(&endpoint)).unwrap();
-            limit(&mut server.limits);
-            let address = server.local_addr().unwrap();
-            let stopper = Stopper::Threads(server.stopper());
-            let thread = thread::spawn(move || server.run(|_peer| ()).unwrap());
-            (address, stopper, thread)
-        }
-        Kind::Tasks => {
-            let runtime = Builder::new_multi_thread()
-                .worker_threads(2)
-                .enable_all()
-                .build();
-            let runtime = runtime.unwrap();
-            let server = asynch::Server::bind("127.0.0.1:0", Arc::clone(&endpoint));
-            let mut server = runtime.block_on(server).unwrap();
-            limit(&mut server.limits);
-            let address = server.local_addr().unwrap();
-            let stopper = Stopper::Tasks(server.stopper());
-            let thread = thread::spawn(move || runtime.block_on(server.run(|_peer| ())));
-            (address, stopper, thread)
-        }
-    };
-    Running {
-        address,
-        endpoint,
-        texts,
-        stopper,
-        thread: Some(thread),
+    match kind {
+        Kind::Threads => serve_threads(limit),
+        Kind::Tasks => serve_tasks(|server| limit(&mut server.limits)),
     }
 }
 
-fn endpoint(texts: &Arc<Mutex<Vec<String>>>) -> Endpoint<()> {
+fn serve_threads(limit: impl FnOnce(&mut ServerLimits)) -> Running {
+    let (endpoint, texts) = endpoint();
+    let mut server = Server::bind("127.0.0.1:0", Arc::clone(&endpoint)).unwrap();
+    limit(&mut server.limits);
+    Running {
+        address: server.local_addr().unwrap(),
+        endpoint,
+        texts,
+        stopper: Stopper::Threads(server.stopper()),
+        thread: Some(thread::spawn(move || server.run(|_peer| ()).unwrap())),
+    }
+}
+
+/// Starts a server of tasks, set up as the test wants it.
+pub fn serve_tasks(set_up: impl FnOnce(&mut asynch::Server<()>)) -> Running {
+    let (endpoint, texts) = endpoint();
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
+    let runtime = runtime.unwrap();
+    let server = asynch::Server::bind("127.0.0.1:0", Arc::clone(&endpoint));
+    let mut server = runtime.block_on(server).unwrap();
+    set_up(&mut server);
+    Running {
+        address: server.local_addr().unwrap(),
+        endpoint,
+        texts,
+        stopper: Stopper::Tasks(server.stopper()),
+        thread: Some(thread::spawn(move || {
+            runtime.block_on(server.run(|_peer| ()));
+        })),
+    }
+}
+
+fn endpoint() -> (Arc<Endpoint<()>>, Arc<Mutex<Vec<String>>>) {
     let endpoint = Endpoint::new();
-    let (strings, notes) = (Arc::clone(texts), Arc::clone(texts));
+    let texts = Arc::new(Mutex::new(Vec::new()));
+    let (strings, notes) = (Arc::clone(&texts), Arc::clone(&texts));
     let keep = |texts: &Mutex<Vec<String>>, text: &str| texts.lock().unwrap().push(text.into());
     endpoint
         .handle(STRING, move |(), text, reply| {
@@ -130,7 +137,7 @@ fn endpoint(texts: &Arc<Mutex<Vec<String>>>) -> Endpoint<()> {
             reply.send("done")
         })
         .unwrap();
-    endpoint
+    (Arc::new(endpoint), texts)
 }
 
 impl Running {

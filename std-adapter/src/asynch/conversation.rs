@@ -29,6 +29,8 @@ pub(super) struct Conversation {
     more: bool,
     /// Replies that the stream did not take.
     unsent: Vec<u8>,
+    /// Whether the last read filled the buffer, so that more is likely there.
+    flooded: bool,
     ended: bool,
 }
 
@@ -55,6 +57,7 @@ impl Conversation {
             unread: Vec::new(),
             more: false,
             unsent: Vec::new(),
+            flooded: false,
             ended: false,
         }
     }
@@ -62,6 +65,11 @@ impl Conversation {
     /// See [`Session::begun`].
     pub(super) fn begun(&self) -> Option<u32> {
         self.session.begun(&self.unread)
+    }
+
+    /// Whether others should have a turn before this conversation's next.
+    pub(super) fn is_flooded(&self) -> bool {
+        self.flooded
     }
 
     /// The replies that wait for the stream to take them.
@@ -87,11 +95,15 @@ impl Conversation {
             rx.resize(self.sizes.0, 0);
             tx.resize(self.sizes.1, 0);
             let mut arrived = 0;
+            self.flooded = false;
             if !self.more && !self.ended {
                 let room = self.sizes.0 - self.unread.len();
                 match stream.try_read(&mut rx[..room]) {
                     Ok(0) => self.ended = true,
-                    Ok(n) => arrived = n,
+                    Ok(n) => {
+                        arrived = n;
+                        self.flooded = n == room;
+                    }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                         return Ok(Turn::Receive);
                     }

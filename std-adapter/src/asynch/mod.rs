@@ -6,20 +6,23 @@
 //! in part, or a reply has not been taken.
 
 mod conversation;
+mod proxy;
 mod task;
 
-use crate::serving::Serving;
+use crate::server::SURPLUS;
 use crate::{Endpoint, ServerLimits};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use task::Task;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-/// A TCP server that serves each connection as a tokio task.
+/// How many connections a server takes unless told otherwise: many, as each is small.
+const CONNECTIONS: usize = 16384;
+
+/// A TCP server that serves each connection as a tokio task, by default up to 16384.
 ///
 /// ```no_run
 /// # let endpoint = std::sync::Arc::new(bellwire_std::Endpoint::<()>::new());
@@ -38,6 +41,11 @@ use tokio::time::{sleep, timeout};
 pub struct Server<App: 'static> {
     /// What it allows; set it before [`run`](Self::run).
     pub limits: ServerLimits,
+    /// Whether each connection begins with a header of the PROXY protocol, version 2, which tells
+    /// the client's address, as load balancers such as `HAProxy` send it; off unless set. A
+    /// connection without one is then closed, since whoever may connect directly could claim
+    /// any address.
+    pub proxy_protocol: bool,
     listener: TcpListener,
     endpoint: Arc<Endpoint<App>>,
     stop: Arc<watch::Sender<bool>>,
@@ -71,7 +79,11 @@ impl<App: Send + 'static> Server<App> {
             None => TcpListener::bind(address).await?,
         };
         Ok(Self {
-            limits: ServerLimits::default(),
+            limits: ServerLimits {
+                connections: CONNECTIONS,
+                ..ServerLimits::default()
+            },
+            proxy_protocol: false,
             listener,
             endpoint,
             stop: Arc::new(watch::Sender::new(false)),
@@ -98,19 +110,46 @@ impl<App: Send + 'static> Server<App> {
     ///
     /// # Cancel safety
     /// Dropping the future stops accepting; the connections there are go on until they end.
-    pub async fn run(self, mut app: impl FnMut(SocketAddr) -> App) {
+    pub async fn run(self, app: impl Fn(SocketAddr) -> App + Send + Sync + 'static) {
+        let Self {
+            limits,
+            proxy_protocol,
+            listener,
+            endpoint,
+            stop,
+        } = self;
+        let shared = Arc::new(Shared {
+            limits,
+            proxy_protocol,
+            endpoint,
+            app,
+        });
         // Each task holds a receiver, so the sender knows how many there are, and when all have gone.
-        let mut stopped = self.stop.subscribe();
+        let mut stopped = stop.subscribe();
         let mut pause = Duration::ZERO;
         loop {
             let accepted = tokio::select! {
-                accepted = self.listener.accept() => accepted,
+                accepted = listener.accept() => accepted,
                 _ = stopped.wait_for(|stopped| *stopped) => break,
             };
             match accepted {
                 Ok((stream, peer)) => {
                     pause = Duration::ZERO;
-                    self.start(stream, peer, &mut app);
+                    // One receiver is this loop's own.
+                    let connections = stop.receiver_count() - 1;
+                    if connections >= limits.connections + SURPLUS {
+                        tracing::warn!("{peer}: dropped, far too many connections");
+                        continue;
+                    }
+                    let surplus = connections >= limits.connections;
+                    let stopped = stop.subscribe();
+                    tokio::spawn(task::serve(
+                        stream,
+                        peer,
+                        Arc::clone(&shared),
+                        stopped,
+                        surplus,
+                    ));
                 }
                 Err(error) => {
                     pause = (pause * 2).clamp(Duration::from_millis(5), Duration::from_secs(1));
@@ -119,40 +158,18 @@ impl<App: Send + 'static> Server<App> {
                 }
             }
         }
-        let Self {
-            limits,
-            listener,
-            stop,
-            ..
-        } = self;
         drop((listener, stopped));
         if timeout(limits.stop, stop.closed()).await.is_err() {
             tracing::warn!("{} connections did not end in time", stop.receiver_count());
         }
     }
+}
 
-    fn start(
-        &self,
-        stream: TcpStream,
-        mut peer: SocketAddr,
-        app: &mut impl FnMut(SocketAddr) -> App,
-    ) {
-        // An IPv4 peer of a socket for both families is shown as one.
-        peer.set_ip(peer.ip().to_canonical());
-        // One receiver is this server's own.
-        let connections = self.stop.receiver_count() - 1;
-        let task = Task::new(
-            stream,
-            Serving::new(Arc::clone(&self.endpoint), app(peer), peer),
-            self.limits,
-            self.stop.subscribe(),
-        );
-        if connections < self.limits.connections {
-            tokio::spawn(task.run());
-        } else if connections < self.limits.connections + crate::server::SURPLUS {
-            tokio::spawn(task.turn_away());
-        } else {
-            tracing::warn!("{peer}: dropped, far too many connections");
-        }
-    }
+/// What all connections of a server have in common.
+struct Shared<App: 'static, F> {
+    limits: ServerLimits,
+    proxy_protocol: bool,
+    endpoint: Arc<Endpoint<App>>,
+    /// Makes the `App` of a connection.
+    app: F,
 }

@@ -1,10 +1,14 @@
 //! One connection as a task.
 
+use super::Shared;
 use super::conversation::{Conversation, Turn};
+use super::proxy::read_header;
 use crate::ServerLimits;
 use crate::serving::Serving;
 use bellwire::Fault;
 use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -15,52 +19,75 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 /// last error line arrives.
 const LINGER: (Duration, usize) = (Duration::from_secs(2), 1 << 20);
 
-pub(super) struct Task<App: 'static> {
+/// Serves a connection to its end; one beyond the limit is told so.
+pub(super) async fn serve<App, F>(
+    stream: TcpStream,
+    mut peer: SocketAddr,
+    shared: Arc<Shared<App, F>>,
+    stopped: watch::Receiver<bool>,
+    surplus: bool,
+) where
+    App: Send + 'static,
+    F: Fn(SocketAddr) -> App,
+{
+    // An IPv4 peer of a socket for both families is shown as one.
+    peer.set_ip(peer.ip().to_canonical());
+    tracing::debug!("{peer}: connected");
+    match converse(stream, &mut peer, &shared, stopped, surplus).await {
+        Ok(()) => tracing::debug!("{peer}: ended"),
+        Err(error) => tracing::warn!("{peer}: {error}"),
+    }
+}
+
+async fn converse<App, F>(
+    mut stream: TcpStream,
+    peer: &mut SocketAddr,
+    shared: &Shared<App, F>,
+    stopped: watch::Receiver<bool>,
+    surplus: bool,
+) -> io::Result<()>
+where
+    App: Send + 'static,
+    F: Fn(SocketAddr) -> App,
+{
+    stream.set_nodelay(true)?;
+    if shared.proxy_protocol {
+        let header = timeout(shared.limits.request, Box::pin(read_header(&mut stream)));
+        let client = header
+            .await
+            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
+        *peer = client.unwrap_or(*peer);
+    }
+    let mut task = Task {
+        stream,
+        conversation: Conversation::new(&shared.limits),
+        service: Serving::new(Arc::clone(&shared.endpoint), (shared.app)(*peer), *peer),
+        limits: &shared.limits,
+        stopped,
+    };
+    if surplus {
+        task.conversation.abort(Fault::Busy, &mut task.service);
+    }
+    task.converse().await
+}
+
+struct Task<'a, App: 'static> {
     stream: TcpStream,
     conversation: Conversation,
     service: Serving<App>,
-    limits: ServerLimits,
+    limits: &'a ServerLimits,
     stopped: watch::Receiver<bool>,
 }
 
-impl<App: 'static> Task<App> {
-    pub(super) fn new(
-        stream: TcpStream,
-        service: Serving<App>,
-        limits: ServerLimits,
-        stopped: watch::Receiver<bool>,
-    ) -> Self {
-        Self {
-            stream,
-            conversation: Conversation::new(&limits),
-            service,
-            limits,
-            stopped,
-        }
-    }
-
-    /// Serves the connection to its end.
-    pub(super) async fn run(mut self) {
-        let peer = self.service.peer;
-        tracing::debug!("{peer}: connected");
-        match self.converse().await {
-            Ok(()) => tracing::debug!("{peer}: ended"),
-            Err(error) => tracing::warn!("{peer}: {error}"),
-        }
-    }
-
-    /// Tells the peer that there are too many.
-    pub(super) async fn turn_away(mut self) {
-        self.conversation.abort(Fault::Busy, &mut self.service);
-        self.run().await;
-    }
-
+impl<App: 'static> Task<'_, App> {
     async fn converse(&mut self) -> io::Result<()> {
-        self.stream.set_nodelay(true)?;
         let mut begun = None;
         loop {
             let turn = self.conversation.turn(&self.stream, &mut self.service)?;
             self.flush().await?;
+            if self.conversation.is_flooded() {
+                tokio::task::yield_now().await;
+            }
             match turn {
                 Turn::Send => continue,
                 Turn::Close => return self.linger().await,

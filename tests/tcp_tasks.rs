@@ -1,0 +1,216 @@
+//! What only the server of tasks can do.
+
+use bellwire::{Command, Line, Reply};
+use bellwire_tests::server::{PATIENCE, Running, STRING, line, rest, serve_tasks};
+use std::fmt::Write as _;
+use std::io::Write;
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::process::{Child, Command as Process, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+use std::{env, fs, thread};
+use tokio::sync::Semaphore;
+
+const WAIT: Command<Line, Line> = Command::new("WAIT");
+
+/// Registers `WAIT`, which answers once the semaphore gives a permit, and counts who waits.
+fn add_wait(server: &Running) -> (Arc<Semaphore>, Arc<AtomicUsize>) {
+    let (gate, waiting) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (theirs, count) = (Arc::clone(&gate), Arc::clone(&waiting));
+    let handler = move |(): &mut (), text: &str| {
+        let (gate, count, text) = (Arc::clone(&theirs), Arc::clone(&count), text.to_owned());
+        async move {
+            count.fetch_add(1, Ordering::SeqCst);
+            gate.acquire().await.unwrap().forget();
+            move |reply: Reply<'_, Line>| reply.send(&text)
+        }
+    };
+    server.endpoint.handle_async(WAIT, handler).unwrap();
+    (gate, waiting)
+}
+
+fn until(condition: impl Fn() -> bool) {
+    let begin = Instant::now();
+    while !condition() {
+        assert!(begin.elapsed() < PATIENCE);
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+#[test]
+fn a_handler_that_awaits_blocks_nobody_else() {
+    let server = serve_tasks(|_| {});
+    let (gate, waiting) = add_wait(&server);
+    let mut waiters: Vec<_> = (0..20).map(|_| server.connect()).collect();
+    for (number, stream) in waiters.iter_mut().enumerate() {
+        stream
+            .write_all(format!("WAIT\n{number}\n").as_bytes())
+            .unwrap();
+    }
+    until(|| waiting.load(Ordering::SeqCst) == 20);
+    assert!(server.is_well());
+    gate.add_permits(20);
+    for (number, stream) in waiters.iter_mut().enumerate() {
+        assert_eq!(line(stream), format!("{number}\n"));
+    }
+}
+
+#[test]
+fn replies_keep_their_order_round_an_answer_that_comes_later() {
+    let server = serve_tasks(|_| {});
+    let (gate, waiting) = add_wait(&server);
+    let mut stream = server.connect();
+    stream
+        .write_all(b"STRING\na\nWAIT\nb\nWAIT\nc\nSTRING\nd\n")
+        .unwrap();
+    assert_eq!(line(&mut stream), "Thank you.\n");
+    until(|| waiting.load(Ordering::SeqCst) == 1);
+    gate.add_permits(2);
+    stream.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(rest(&mut stream), "b\nc\nThank you.\n");
+}
+
+#[test]
+fn a_flood_on_one_connection_does_not_starve_a_trickle_on_another() {
+    let server = serve_tasks(|_| {});
+    let mut flood = server.connect();
+    let mut replies = flood.try_clone().unwrap();
+    let flooding = thread::spawn(move || {
+        let requests = b"STRING\nflood\n".repeat(10_000);
+        for _ in 0..20 {
+            flood.write_all(&requests).unwrap();
+        }
+        flood.shutdown(Shutdown::Write).unwrap();
+    });
+    let reading = thread::spawn(move || rest(&mut replies).len());
+    let mut trickle = server.connect();
+    let mut rounds = 0;
+    while !reading.is_finished() {
+        trickle.write_all(b"STRING\ntrickle\n").unwrap();
+        assert_eq!(line(&mut trickle), "Thank you.\n");
+        rounds += 1;
+    }
+    assert!(rounds > 10, "{rounds} rounds");
+    flooding.join().unwrap();
+    assert_eq!(reading.join().unwrap(), 200_000 * "Thank you.\n".len());
+}
+
+#[test]
+fn a_connection_behind_a_proxy_must_begin_with_its_header() {
+    let server = serve_tasks(|server| server.proxy_protocol = true);
+    assert_eq!(server.answer("STRING\nhi\n and sixteen bytes more\n"), "");
+    assert_eq!(
+        server.answer(header([192, 0, 2, 7], "STRING\nhi\n")),
+        "Thank you.\n"
+    );
+}
+
+/// Cause: the header was read to the end of what had arrived, not to its own end.
+#[test]
+fn the_header_of_a_proxy_may_arrive_byte_by_byte() {
+    let server = serve_tasks(|server| server.proxy_protocol = true);
+    let mut stream = server.connect();
+    for byte in header([192, 0, 2, 7], "STRING\nhi\n") {
+        stream.write_all(&[byte]).unwrap();
+        thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(line(&mut stream), "Thank you.\n");
+}
+
+#[test]
+fn a_header_that_does_not_come_in_time_is_not_waited_for() {
+    let server = serve_tasks(|server| {
+        server.proxy_protocol = true;
+        server.limits.request = Duration::from_millis(100);
+    });
+    let mut stream = server.connect();
+    stream.write_all(&header([192, 0, 2, 7], "")[..20]).unwrap();
+    assert_eq!(rest(&mut stream), "");
+}
+
+/// The PROXY protocol's header, version 2, for TCP over IPv4 from this address, and what follows.
+fn header(source: [u8; 4], then: &str) -> Vec<u8> {
+    let mut bytes = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\x00\x0c".to_vec();
+    bytes.extend(source);
+    bytes.extend([127, 0, 0, 1, 0x30, 0x39, 0xee, 0x48]);
+    bytes.extend(then.as_bytes());
+    bytes
+}
+
+#[test]
+fn behind_the_real_haproxy_requests_are_spread_over_servers() {
+    if Process::new("haproxy")
+        .arg("-v")
+        .stdout(Stdio::null())
+        .status()
+        .is_err()
+    {
+        assert!(env::var_os("CI").is_none(), "haproxy is not installed");
+        eprintln!("SKIPPED: haproxy is not installed");
+        return;
+    }
+    let servers = [(); 2].map(|()| serve_tasks(|server| server.proxy_protocol = true));
+    let front = Front::start(&servers.each_ref().map(|server| server.address));
+    for number in 0..10 {
+        let mut stream = front.connect();
+        stream
+            .write_all(format!("{}\n{number}\n", STRING.name()).as_bytes())
+            .unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(rest(&mut stream), "Thank you.\n");
+    }
+    let served = servers.map(|server| server.texts.lock().unwrap().len());
+    assert!(
+        !served.contains(&0) && served.iter().sum::<usize>() == 10,
+        "{served:?}"
+    );
+}
+
+/// `HAProxy` on a free port, until it is dropped.
+struct Front {
+    process: Child,
+    address: SocketAddr,
+}
+
+impl Front {
+    fn start(servers: &[SocketAddr]) -> Self {
+        // It cannot say which port it was given, so a free one is looked for.
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = free.local_addr().unwrap();
+        drop(free);
+        let mut configuration = format!(
+            "defaults\n mode tcp\n timeout connect 5s\n timeout client 5s\n timeout server 5s\n\
+             listen bellwire\n bind {address}\n balance roundrobin\n"
+        );
+        for server in servers {
+            let name = server.port();
+            writeln!(configuration, " server s{name} {server} send-proxy-v2").unwrap();
+        }
+        let path = env::temp_dir().join(format!("bellwire-haproxy-{}.cfg", address.port()));
+        fs::write(&path, configuration).unwrap();
+        let process = Process::new("haproxy")
+            .arg("-db")
+            .arg("-f")
+            .arg(&path)
+            .spawn()
+            .unwrap();
+        let front = Self { process, address };
+        until(|| TcpStream::connect(address).is_ok());
+        fs::remove_file(path).unwrap();
+        front
+    }
+
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream
+    }
+}
+
+impl Drop for Front {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
