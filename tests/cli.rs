@@ -152,6 +152,40 @@ fn a_thread_for_each_connection_serves_as_well() {
 }
 
 #[test]
+fn metrics_are_shown_in_the_text_form_of_prometheus() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let metrics = free.local_addr().unwrap().to_string();
+    drop(free);
+    let server = Server::spawn(&mut bellwire(&[
+        "serve",
+        "--listen",
+        ":0",
+        "--metrics",
+        &metrics,
+    ]));
+    run(&["connect", &format!("localhost:{}", server.port())]);
+    let mut unknown = TcpStream::connect(("127.0.0.1", server.port().parse().unwrap())).unwrap();
+    unknown.write_all(b"HELP\n").unwrap();
+    unknown.read_to_string(&mut String::new()).unwrap();
+
+    let mut page = TcpStream::connect(metrics).unwrap();
+    page.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        .unwrap();
+    let mut shown = String::new();
+    page.read_to_string(&mut shown).unwrap();
+    for line in [
+        "bellwire_connections_total 2",
+        r#"bellwire_requests_total{command="STRING"} 1"#,
+        r#"bellwire_requests_total{command="POSTCARD"} 1"#,
+        r#"bellwire_errors_total{code="unknown-command"} 1"#,
+        "bellwire_answer_seconds_count 3",
+        "bellwire_sent_bytes_total 65",
+    ] {
+        assert!(shown.contains(line), "{line} is not in:\n{shown}");
+    }
+}
+
+#[test]
 fn it_stops_cleanly_on_both_signals_also_with_a_client_connected() {
     for signal in ["INT", "TERM"] {
         let server = Server::start("127.0.0.1:0");

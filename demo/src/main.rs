@@ -24,14 +24,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Serve STRING and POSTCARD until SIGINT or SIGTERM.
-    Serve {
-        /// Where to listen: a host or address with a port, or :PORT for all interfaces.
-        #[arg(long, value_name = "ADDR", default_value_t = format!(":{}", bellwire_demo::mission::PORT))]
-        listen: String,
-        /// Give each connection a thread of its own, instead of a task.
-        #[arg(long)]
-        threads: bool,
-    },
+    Serve(serve::Arguments),
     /// Send a text and a structure to a server, and print its replies.
     Connect {
         /// The server: HOST or HOST:PORT; the port is 61000 unless given.
@@ -45,7 +38,7 @@ fn main() -> ExitCode {
     start_log(arguments.verbose);
     let result = match arguments.command {
         None => tour::run(),
-        Some(Command::Serve { listen, threads }) => serve::run(&listen, threads),
+        Some(Command::Serve(arguments)) => serve::run(&arguments),
         Some(Command::Connect { server }) => connect::run(&server),
     };
     match result {

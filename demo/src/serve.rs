@@ -1,39 +1,85 @@
 //! `bellwire serve`: the server over TCP.
 
-use crate::mission::{self, Observer, POSTCARD, STRING, Shown};
+use crate::mission::{self, Observer, PORT, POSTCARD, STRING, Shown};
 use bellwire::{ComplexData, RegisterError};
 use bellwire_std::{Endpoint, Server, asynch};
+use metrics_exporter_prometheus::PrometheusBuilder;
 use std::error::Error;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// Serves on `address` until SIGINT or SIGTERM, with a thread or with a task for each connection.
+/// The bounds, in seconds, by which the times of answers are counted.
+const BUCKETS: [f64; 7] = [1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0];
+
+/// What `bellwire serve` is told.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Where to listen: a host or address with a port, or :PORT for all interfaces.
+    #[arg(long, value_name = "ADDR", default_value_t = format!(":{PORT}"))]
+    listen: String,
+    /// How many connections to take at a time.
+    #[arg(long, value_name = "N")]
+    connections: Option<usize>,
+    /// Give each connection a thread of its own, instead of a task.
+    #[arg(long)]
+    threads: bool,
+    /// Show metrics in Prometheus' text form over HTTP at this address, such as 127.0.0.1:9100.
+    #[arg(long, value_name = "ADDR", conflicts_with = "threads")]
+    metrics: Option<SocketAddr>,
+    /// Have each connection begin with the PROXY protocol's header, as load balancers send it.
+    #[arg(long, conflicts_with = "threads")]
+    proxy_protocol: bool,
+}
+
+/// Serves until SIGINT or SIGTERM.
 ///
 /// # Errors
-/// When it cannot listen there.
-pub fn run(address: &str, threads: bool) -> Result<(), Box<dyn Error>> {
-    let endpoint = Arc::new(endpoint()?);
-    let taken = |error| format!("cannot listen on {address}: {error}");
-    if threads {
-        let server = Server::bind(address, endpoint).map_err(taken)?;
-        let stopper = server.stopper();
-        ctrlc::set_handler(move || stopper.stop())?;
-        announce(server.local_addr()?)?;
-        server.run(|_peer| Log)?;
+/// When it cannot listen.
+pub fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    if arguments.threads {
+        serve_with_threads(arguments)?;
     } else {
-        let runtime = tokio::runtime::Runtime::new()?;
-        runtime.block_on(async {
-            let server = asynch::Server::bind(address, endpoint).await;
-            let server = server.map_err(taken)?;
-            let stopper = server.stopper();
-            ctrlc::set_handler(move || stopper.stop())?;
-            announce(server.local_addr()?)?;
-            server.run(|_peer| Log).await;
-            Ok::<(), Box<dyn Error>>(())
-        })?;
+        tokio::runtime::Runtime::new()?.block_on(serve_with_tasks(arguments))?;
     }
     tracing::info!("stopped");
+    Ok(())
+}
+
+fn serve_with_threads(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    let listen = &arguments.listen;
+    let mut server = Server::bind(listen, Arc::new(endpoint()?))
+        .map_err(|error| format!("cannot listen on {listen}: {error}"))?;
+    if let Some(connections) = arguments.connections {
+        server.limits.connections = connections;
+    }
+    let stopper = server.stopper();
+    ctrlc::set_handler(move || stopper.stop())?;
+    announce(server.local_addr()?)?;
+    Ok(server.run(|_peer| Log)?)
+}
+
+async fn serve_with_tasks(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    if let Some(address) = arguments.metrics {
+        // Before the endpoint is made, which counts its requests from then on.
+        PrometheusBuilder::new()
+            .with_http_listener(address)
+            .set_buckets(&BUCKETS)?
+            .install()
+            .map_err(|error| format!("cannot show metrics on {address}: {error}"))?;
+    }
+    let listen = &arguments.listen;
+    let mut server = asynch::Server::bind(listen, Arc::new(endpoint()?))
+        .await
+        .map_err(|error| format!("cannot listen on {listen}: {error}"))?;
+    server.proxy_protocol = arguments.proxy_protocol;
+    if let Some(connections) = arguments.connections {
+        server.limits.connections = connections;
+    }
+    let stopper = server.stopper();
+    ctrlc::set_handler(move || stopper.stop())?;
+    announce(server.local_addr()?)?;
+    server.run(|_peer| Log).await;
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! A registry of handlers that grows.
 
 use bellwire::{Answer, Answered, Command, Fault, Format, RegisterError, Reply, Route};
+use metrics::{Counter, counter};
 use std::collections::HashMap;
 use std::fmt;
 use std::pin::Pin;
@@ -44,6 +45,7 @@ pub(crate) struct Commands<App> {
 struct Entry<App> {
     route: Route,
     run: Run<App>,
+    requests: Counter,
 }
 
 /// How a handler runs.
@@ -174,6 +176,7 @@ impl<App: 'static> Endpoint<App> {
         more.entries.push(Entry {
             route: command.route(index),
             run,
+            requests: counter!("bellwire_requests_total", "command" => command.name()),
         });
         more.version += 1;
         self.version.store(more.version, Ordering::Release);
@@ -200,9 +203,11 @@ impl<App> Commands<App> {
         self.entries.get(index).map(|entry| entry.route)
     }
 
-    /// The handler of a command that was found.
+    /// The handler of a command that was found, for one request, which is counted.
     pub(crate) fn handler(&self, route: Route) -> &Run<App> {
-        &self.entries[route.index].run
+        let entry = &self.entries[route.index];
+        entry.requests.increment(1);
+        &entry.run
     }
 }
 
@@ -221,6 +226,7 @@ impl<App> Clone for Entry<App> {
         Self {
             route: self.route,
             run: self.run.clone(),
+            requests: self.requests.clone(),
         }
     }
 }

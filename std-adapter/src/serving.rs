@@ -3,6 +3,7 @@
 use crate::Endpoint;
 use crate::endpoint::{Commands, Later, Run};
 use bellwire::{Answered, Rejection, Reply, Route, Service};
+use metrics::counter;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -66,6 +67,8 @@ impl<App: 'static> Service for Serving<App> {
     }
 
     fn rejected(&mut self, rejection: &Rejection) {
+        let code = rejection.fault.code().as_str();
+        counter!("bellwire_errors_total", "code" => code).increment(1);
         let end = if rejection.fatal {
             "; the conversation ends"
         } else {

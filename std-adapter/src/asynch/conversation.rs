@@ -1,11 +1,13 @@
 //! One conversation between two wake-ups, and the work of one wake-up.
 
+use super::metrics::Metrics;
 use crate::ServerLimits;
 use crate::endpoint::Later;
 use crate::serving::{Outcome, Serving};
 use bellwire::{Buffer, Fault, Limits, Rejection, Reply, Service, Session, Step};
 use std::cell::RefCell;
 use std::io;
+use std::time::Instant;
 use tokio::net::TcpStream;
 
 thread_local! {
@@ -90,6 +92,7 @@ impl Conversation {
         &mut self,
         stream: &TcpStream,
         service: &mut Serving<App>,
+        metrics: &Metrics,
     ) -> io::Result<Turn> {
         SCRATCH.with_borrow_mut(|Scratch { rx, tx }| {
             rx.resize(self.sizes.0, 0);
@@ -110,11 +113,13 @@ impl Conversation {
                     Err(error) => return Err(error),
                 }
             }
+            let begin = Instant::now();
+            metrics.received.increment(arrived as u64);
             let mut fresh = &rx[..arrived];
             let mut out = Buffer::new(tx);
             service.refresh();
             let turn = if self.unread.is_empty() {
-                let turn = self.work(stream, service, &mut fresh, &mut out)?;
+                let turn = self.work(stream, service, &mut fresh, &mut out, metrics)?;
                 self.unread = fresh.to_vec();
                 turn
             } else {
@@ -123,7 +128,7 @@ impl Conversation {
                 let mut unread = std::mem::take(&mut self.unread);
                 unread.extend_from_slice(fresh);
                 let mut input = &unread[..];
-                let turn = self.work(stream, service, &mut input, &mut out)?;
+                let turn = self.work(stream, service, &mut input, &mut out, metrics)?;
                 let used = unread.len() - input.len();
                 if used < unread.len() {
                     unread.drain(..used);
@@ -132,7 +137,10 @@ impl Conversation {
                 turn
             };
             self.more = !matches!(turn, Turn::Receive);
-            self.send(stream, &mut out)?;
+            self.send(stream, &mut out, metrics)?;
+            if arrived > 0 {
+                metrics.answering.record(begin.elapsed());
+            }
             Ok(turn)
         })
     }
@@ -143,6 +151,7 @@ impl Conversation {
         service: &mut Serving<App>,
         input: &mut &[u8],
         out: &mut Buffer<'_>,
+        metrics: &Metrics,
     ) -> io::Result<Turn> {
         loop {
             let rejection = match self.session.next(service, input, out) {
@@ -150,7 +159,7 @@ impl Conversation {
                 Step::Receive => return Ok(Turn::Receive),
                 Step::Close => return Ok(Turn::Close),
                 Step::Send => {
-                    self.send(stream, out)?;
+                    self.send(stream, out, metrics)?;
                     if !self.unsent.is_empty() {
                         return Ok(Turn::Send);
                     }
@@ -191,10 +200,18 @@ impl Conversation {
     }
 
     /// Writes what `out` holds, and keeps what the stream does not take.
-    fn send(&mut self, stream: &TcpStream, out: &mut Buffer<'_>) -> io::Result<()> {
+    fn send(
+        &mut self,
+        stream: &TcpStream,
+        out: &mut Buffer<'_>,
+        metrics: &Metrics,
+    ) -> io::Result<()> {
         while self.unsent.is_empty() && !out.is_empty() {
             match stream.try_write(out.filled()) {
-                Ok(n) => out.consume(n),
+                Ok(n) => {
+                    metrics.sent.increment(n as u64);
+                    out.consume(n);
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) => return Err(error),
             }

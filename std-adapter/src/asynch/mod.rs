@@ -4,13 +4,20 @@
 //! buffer that all connections of a thread share, answers all the requests that arrived
 //! together, and writes once. A connection keeps bytes of its own only while a request has arrived
 //! in part, or a reply has not been taken.
+//!
+//! It reports to the recorder that the process has installed for the [`metrics`](::metrics) crate,
+//! if any, before it made the endpoint: `bellwire_connections`, `bellwire_connections_total`,
+//! `bellwire_requests_total` by command, `bellwire_errors_total` by code,
+//! `bellwire_received_bytes_total`, `bellwire_sent_bytes_total` and `bellwire_answer_seconds`.
 
 mod conversation;
+mod metrics;
 mod proxy;
 mod task;
 
 use crate::server::SURPLUS;
 use crate::{Endpoint, ServerLimits};
+use metrics::Metrics;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -121,6 +128,7 @@ impl<App: Send + 'static> Server<App> {
         let shared = Arc::new(Shared {
             limits,
             proxy_protocol,
+            metrics: Metrics::new(),
             endpoint,
             app,
         });
@@ -169,6 +177,7 @@ impl<App: Send + 'static> Server<App> {
 struct Shared<App: 'static, F> {
     limits: ServerLimits,
     proxy_protocol: bool,
+    metrics: Metrics,
     endpoint: Arc<Endpoint<App>>,
     /// Makes the `App` of a connection.
     app: F,

@@ -2,6 +2,7 @@
 
 use super::Shared;
 use super::conversation::{Conversation, Turn};
+use super::metrics::Metrics;
 use super::proxy::read_header;
 use crate::ServerLimits;
 use crate::serving::Serving;
@@ -50,6 +51,7 @@ where
     App: Send + 'static,
     F: Fn(SocketAddr) -> App,
 {
+    let _open = shared.metrics.open();
     stream.set_nodelay(true)?;
     if shared.proxy_protocol {
         let header = timeout(shared.limits.request, Box::pin(read_header(&mut stream)));
@@ -63,6 +65,7 @@ where
         conversation: Conversation::new(&shared.limits),
         service: Serving::new(Arc::clone(&shared.endpoint), (shared.app)(*peer), *peer),
         limits: &shared.limits,
+        metrics: &shared.metrics,
         stopped,
     };
     if surplus {
@@ -76,6 +79,7 @@ struct Task<'a, App: 'static> {
     conversation: Conversation,
     service: Serving<App>,
     limits: &'a ServerLimits,
+    metrics: &'a Metrics,
     stopped: watch::Receiver<bool>,
 }
 
@@ -83,7 +87,9 @@ impl<App: 'static> Task<'_, App> {
     async fn converse(&mut self) -> io::Result<()> {
         let mut begun = None;
         loop {
-            let turn = self.conversation.turn(&self.stream, &mut self.service)?;
+            let turn = self
+                .conversation
+                .turn(&self.stream, &mut self.service, self.metrics)?;
             self.flush().await?;
             if self.conversation.is_flooded() {
                 tokio::task::yield_now().await;
@@ -143,7 +149,10 @@ impl<App: 'static> Task<'_, App> {
                 }
             }
             match self.stream.try_write(self.conversation.unsent()) {
-                Ok(n) => self.conversation.sent(n),
+                Ok(n) => {
+                    self.metrics.sent.increment(n as u64);
+                    self.conversation.sent(n);
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error),
             }
