@@ -122,6 +122,7 @@ fn bad_input_is_one_line_in_the_log() {
     stream.read_to_string(&mut answer).unwrap();
     assert_eq!(answer, "!unknown-command no command is named \"HELP\"\n");
     let peer = stream.local_addr().unwrap();
+    drop(stream);
     let (_, log) = server.stop("TERM");
     let line = format!("{peer}: no command is named \"HELP\"; the conversation ends");
     assert_eq!(log.matches("HELP").count(), 1, "{log}");

@@ -228,6 +228,7 @@ fn stopping_closes_what_is_idle_and_lets_running_requests_finish() {
             rest(&mut begun),
             "!busy STRING: the server takes no requests now\n"
         );
+        drop((idle, busy, begun));
         server.stop();
         assert!(std::net::TcpStream::connect(server.address).is_err());
     });

@@ -4,7 +4,7 @@ use bellwire::{Error, blocking::Client};
 use bellwire_std::{Conn, dial};
 use bellwire_tests::server::{PATIENCE, STRING, each, line, rest, serve};
 use std::io::{ErrorKind, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -34,7 +34,7 @@ fn a_peer_that_sends_a_byte_now_and_then_is_told_that_it_took_too_long() {
             "!timed-out STRING: the request was not complete in time\n"
         );
         assert!(server.is_well());
-        drop(stream);
+        stream.shutdown(Shutdown::Both).unwrap();
         trickling.join().unwrap();
     });
 }
