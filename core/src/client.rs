@@ -67,6 +67,15 @@ impl<'b> Caller<'b> {
         }
     }
 
+    /// Begins another conversation over the same buffers.
+    pub fn reset(&mut self) {
+        self.rx.clear();
+        self.tx.clear();
+        self.expected = None;
+        self.past = 0;
+        self.ended = false;
+    }
+
     /// Whether a reply is on its way that was not taken.
     pub fn is_waiting(&self) -> bool {
         self.expected.is_some()

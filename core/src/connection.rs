@@ -73,6 +73,14 @@ impl<'b> Connection<'b> {
         self
     }
 
+    /// Begins another conversation over the same buffers and with the same limits.
+    pub fn reset(&mut self) {
+        self.session.reset();
+        self.rx.clear();
+        self.tx.clear();
+        self.ended = false;
+    }
+
     /// Where received bytes go; never empty after [`Next::Receive`].
     pub fn space(&mut self) -> &mut [u8] {
         self.rx.space()
