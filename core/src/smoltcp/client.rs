@@ -1,6 +1,6 @@
 //! The client's side of one socket.
 
-use super::Lost;
+use super::{Lost, receive, send};
 use crate::client::Caller;
 use crate::command::{Answer, Command, NoReply};
 use crate::error::{Error, Fault};
@@ -143,7 +143,7 @@ impl<'b> Client<'b> {
             };
         }
         while !self.caller.has_reply().map_err(Error::widen)? {
-            match socket.recv_slice(self.caller.space()) {
+            match receive(socket, self.caller.space()) {
                 Ok(0) => return Ok(false),
                 Ok(n) => self.caller.received(n),
                 Err(RecvError::Finished) => self.caller.end(),
@@ -154,8 +154,7 @@ impl<'b> Client<'b> {
     }
 
     fn flush(&mut self, socket: &mut Socket<'_>) {
-        // Where the socket sends no more, a reply may still be there to read.
-        let sent = socket.send_slice(self.caller.pending()).unwrap_or(0);
+        let sent = send(socket, self.caller.pending());
         self.caller.sent(sent);
     }
 }

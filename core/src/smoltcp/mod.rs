@@ -13,12 +13,31 @@ mod server;
 pub use client::Client;
 pub use server::{Patience, Server};
 
+use ::smoltcp::socket::tcp::{RecvError, Socket};
 use core::fmt;
 
 /// A connection that was refused, reset or not acknowledged in time, by either end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Lost;
+
+/// Sends what the socket takes of `bytes`; how many. A socket that sends no more shows so in its
+/// state, and may still have something to receive.
+fn send(socket: &mut Socket<'_>, bytes: &[u8]) -> usize {
+    if bytes.is_empty() {
+        return 0;
+    }
+    socket.send_slice(bytes).unwrap_or(0)
+}
+
+/// Receives into `space`; 0 bytes are none yet.
+fn receive(socket: &mut Socket<'_>, space: &mut [u8]) -> Result<usize, RecvError> {
+    // Most polls bring nothing, and the socket takes longer to say so.
+    if socket.may_recv() && !socket.can_recv() {
+        return Ok(0);
+    }
+    socket.recv_slice(space)
+}
 
 impl fmt::Display for Lost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

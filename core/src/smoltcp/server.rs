@@ -1,6 +1,6 @@
 //! The server's side of one socket.
 
-use super::Lost;
+use super::{Lost, receive, send};
 use crate::error::Fault;
 use crate::{Connection, Next, Service};
 use ::smoltcp::socket::tcp::{RecvError, Socket, State};
@@ -187,7 +187,7 @@ impl<'b> Server<'b> {
                 break;
             }
             match next {
-                Next::Receive => match socket.recv_slice(self.connection.space()) {
+                Next::Receive => match receive(socket, self.connection.space()) {
                     Ok(0) => break,
                     Ok(n) => self.connection.received(n),
                     Err(RecvError::Finished) => self.connection.end(),
@@ -246,8 +246,7 @@ impl<'b> Server<'b> {
     }
 
     fn flush(&mut self, socket: &mut Socket<'_>) {
-        // A socket that sends no more shows so in its state.
-        let sent = socket.send_slice(self.connection.pending()).unwrap_or(0);
+        let sent = send(socket, self.connection.pending());
         self.connection.sent(sent);
     }
 
