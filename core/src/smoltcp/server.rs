@@ -20,7 +20,7 @@ pub struct Patience {
     /// For a request to be complete once it has begun. Its sender is then told that it timed out,
     /// and the conversation ends.
     pub request: Duration,
-    /// For the peer to make room for replies. The conversation then ends in the same way.
+    /// For the peer to make room for replies. The connection is then reset.
     pub reply: Duration,
     /// Between two requests. The conversation then ends as if the peer had ended it.
     pub idle: Duration,
@@ -210,8 +210,13 @@ impl<'b> Server<'b> {
         if now < until {
             return Stage::Talking { awaited, until };
         }
-        if awaited != Awaited::Start {
-            self.connection.abort(Fault::TimedOut, service);
+        match awaited {
+            Awaited::Start => {}
+            Awaited::Rest(_) => self.connection.abort(Fault::TimedOut, service),
+            Awaited::Room => {
+                socket.abort();
+                return self.leaving(Err(Lost), now);
+            }
         }
         self.closing(now)
     }
