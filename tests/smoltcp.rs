@@ -67,9 +67,36 @@ fn an_error_that_ends_the_conversation_closes_it_and_loses_no_word() {
     assert_eq!(lan.read_to_end(peer), answer);
     assert_eq!(lan.log.lines, ["hi"]);
     assert_eq!(lan.log.rejections, ["no command is named \"NOPE\""]);
+}
+
+#[test]
+fn after_such_an_error_what_still_comes_is_dropped_until_the_peer_closes_too() {
+    let mut lan = Lan::with_sockets(1);
+    let peer = lan.connect();
+    lan.send(peer, b"NOPE\n");
+    lan.send(peer, &b"STRING\nnever run\n".repeat(1000));
+    assert!(lan.read_to_end(peer).starts_with("!unknown-command"));
     lan.socket(peer).close();
+    let closed = lan.now;
+    lan.until(|lan| lan.socket(peer).state() == State::Closed);
     lan.until(|lan| lan.listening() == 1);
     assert_eq!(lan.log.ends, [Ok(())]);
+    assert!(lan.log.lines.is_empty());
+    assert!(
+        (lan.now - closed).total_millis() < 100,
+        "nothing is sent again"
+    );
+}
+
+#[test]
+fn a_peer_that_resets_before_it_has_the_last_reply_is_lost() {
+    let mut lan = Lan::with_sockets(1);
+    let peer = lan.connect();
+    lan.send(peer, b"NOPE\n");
+    lan.until(|lan| !lan.log.rejections.is_empty());
+    lan.socket(peer).abort();
+    lan.until(|lan| lan.listening() == 1);
+    assert_eq!(lan.log.ends, [Err(Lost)]);
 }
 
 #[test]
@@ -81,6 +108,10 @@ fn a_peer_that_sends_on_and_on_after_the_end_is_reset() {
     lan.until(|lan| lan.socket(peer).state() == State::Closed);
     lan.until(|lan| lan.listening() == 1);
     assert_eq!(lan.log.ends, [Err(Lost)]);
+    assert!(
+        lan.now.secs() < 5,
+        "it is reset for its bytes, not for its time"
+    );
 }
 
 #[test]
@@ -135,9 +166,12 @@ fn requests_on_end_may_take_longer_than_one_may() {
 fn a_peer_that_asks_nothing_for_a_minute_is_let_go_without_a_word() {
     let mut lan = Lan::with_sockets(1);
     let peer = lan.connect();
-    lan.send(peer, b"STRING\nhi\n");
-    assert_eq!(lan.read_to_end(peer), "Thank you.\n");
-    assert_eq!(lan.now.secs(), 60);
+    for _ in 0..3 {
+        lan.pass(Duration::from_secs(50));
+        lan.send(peer, b"STRING\nhi\n");
+    }
+    assert_eq!(lan.read_to_end(peer), "Thank you.\n".repeat(3));
+    assert_eq!(lan.now.secs(), 3 * 50 + 60);
 }
 
 #[test]
@@ -163,6 +197,21 @@ fn a_peer_that_never_reads_is_reset_and_others_are_served_meanwhile() {
         .send_slice(&b"STRING\nhi\n".repeat(50))
         .unwrap();
     assert_eq!(lan.talk("STRING\nhi\n"), "Thank you.\n");
+}
+
+#[test]
+fn a_peer_that_reads_slowly_is_borne_with() {
+    let mut lan = Lan::with_sockets(1);
+    let peer = lan.connect();
+    let requests = b"STRING\nhi\n".repeat(400);
+    let mut sent = 0;
+    for _ in 0..40 {
+        sent += lan.socket(peer).send_slice(&requests[sent..]).unwrap();
+        lan.pass(Duration::from_secs(1));
+        lan.read_some(peer, 100);
+    }
+    assert_eq!(sent, requests.len());
+    assert_eq!(lan.read(peer, 400 * 11), "Thank you.\n".repeat(400));
 }
 
 #[test]

@@ -7,9 +7,9 @@ use crate::{Buffer, Limits, Service};
 /// The server's side of one conversation over two lent buffers, ready for a driver.
 ///
 /// The drivers in [`blocking`](crate::blocking) and, with the feature `async`, in
-/// `asynch` run it over an embedded-io stream. Another driver repeats four steps: send
-/// [`pending`](Self::pending), fill [`space`](Self::space), [`advance`](Self::advance), and do what
-/// that says.
+/// `asynch` run it over an embedded-io stream; with the feature `smoltcp`, `smoltcp::Server` runs it
+/// over a socket. Another driver repeats four steps: send [`pending`](Self::pending), fill
+/// [`space`](Self::space), [`advance`](Self::advance), and do what that says.
 ///
 /// ```
 /// use bellwire::{Command, Connection, Endpoint, Line, Next};

@@ -188,6 +188,14 @@ impl Lan {
         self.inbox(peer)
     }
 
+    /// Has `peer` receive a little of what has arrived, to be read with the rest.
+    pub fn read_some(&mut self, peer: Peer, count: usize) {
+        let mut bytes = vec![0; count];
+        let count = self.socket(peer).recv_slice(&mut bytes).unwrap_or(0);
+        let inbox = self.inboxes.entry(peer).or_default();
+        inbox.extend_from_slice(&bytes[..count]);
+    }
+
     /// A new peer sends `request`, ends its sending, and receives all there is.
     pub fn talk(&mut self, request: impl AsRef<[u8]>) -> String {
         let peer = self.connect();

@@ -20,7 +20,8 @@ pub struct Patience {
     /// For a request to be complete once it has begun. Its sender is then told that it timed out,
     /// and the conversation ends.
     pub request: Duration,
-    /// For the peer to make room for replies. The connection is then reset.
+    /// For the peer to make room for a batch of replies, as many as the conversation's buffer for
+    /// them holds. The connection is then reset.
     pub reply: Duration,
     /// Between two requests. The conversation then ends as if the peer had ended it.
     pub idle: Duration,
