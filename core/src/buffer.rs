@@ -80,4 +80,10 @@ impl<'b> Buffer<'b> {
             self.end = 0;
         }
     }
+
+    /// Drops all that waits.
+    pub fn clear(&mut self) {
+        self.start = 0;
+        self.end = 0;
+    }
 }

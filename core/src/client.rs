@@ -14,7 +14,8 @@ const SKIP: usize = 65536;
 /// The client's side of one conversation as a state machine over two lent buffers.
 ///
 /// [`blocking::Client`](crate::blocking::Client) and, with the feature `async`, `asynch::Client`
-/// run it over an embedded-io stream. Another driver does for each call:
+/// run it over an embedded-io stream; with the feature `smoltcp`, `smoltcp::Client` runs it over a
+/// socket. Another driver does for each call:
 ///
 /// 1. While [`is_waiting`](Self::is_waiting), the reply to a call that was given up is still on its
 ///    way: do step 3, then [`skip`](Self::skip).
@@ -65,6 +66,15 @@ impl<'b> Caller<'b> {
             past: 0,
             ended: false,
         }
+    }
+
+    /// Begins another conversation over the same buffers.
+    pub fn reset(&mut self) {
+        self.rx.clear();
+        self.tx.clear();
+        self.expected = None;
+        self.past = 0;
+        self.ended = false;
     }
 
     /// Whether a reply is on its way that was not taken.

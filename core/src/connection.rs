@@ -7,9 +7,9 @@ use crate::{Buffer, Limits, Service};
 /// The server's side of one conversation over two lent buffers, ready for a driver.
 ///
 /// The drivers in [`blocking`](crate::blocking) and, with the feature `async`, in
-/// `asynch` run it over an embedded-io stream. Another driver repeats four steps: send
-/// [`pending`](Self::pending), fill [`space`](Self::space), [`advance`](Self::advance), and do what
-/// that says.
+/// `asynch` run it over an embedded-io stream; with the feature `smoltcp`, `smoltcp::Server` runs it
+/// over a socket. Another driver repeats four steps: send [`pending`](Self::pending), fill
+/// [`space`](Self::space), [`advance`](Self::advance), and do what that says.
 ///
 /// ```
 /// use bellwire::{Command, Connection, Endpoint, Line, Next};
@@ -71,6 +71,14 @@ impl<'b> Connection<'b> {
             skip: limits.skip,
         });
         self
+    }
+
+    /// Begins another conversation over the same buffers and with the same limits.
+    pub fn reset(&mut self) {
+        self.session.reset();
+        self.rx.clear();
+        self.tx.clear();
+        self.ended = false;
     }
 
     /// Where received bytes go; never empty after [`Next::Receive`].

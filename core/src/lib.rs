@@ -16,6 +16,8 @@ pub mod format;
 mod line;
 mod reply;
 mod session;
+#[cfg(feature = "smoltcp")]
+pub mod smoltcp;
 
 pub use buffer::Buffer;
 pub use client::Caller;

@@ -272,6 +272,11 @@ impl Session {
         Some(self.reject(route, fault, Phase::Ended, out))
     }
 
+    /// Begins another conversation with the same limits.
+    pub fn reset(&mut self) {
+        self.enter(Phase::Name);
+    }
+
     fn enter(&mut self, phase: Phase) {
         if matches!(phase, Phase::Name) {
             self.number = self.number.wrapping_add(1);

@@ -1,0 +1,160 @@
+//! The client's side of one socket.
+
+use super::{Lost, receive, send};
+use crate::client::Caller;
+use crate::command::{Answer, Command, NoReply};
+use crate::error::{Error, Fault};
+use crate::format::Format;
+use ::smoltcp::socket::tcp::{RecvError, Socket, State};
+use ::smoltcp::time::Instant;
+use core::task::Poll;
+
+/// A client over a socket that the caller connects: one call at a time, over two lent buffers.
+///
+/// `rx` holds one reply at a time, `tx` one request. A call may begin before the connection
+/// stands.
+///
+/// ```
+/// use bellwire::smoltcp::Client;
+/// use bellwire::{Command, Line};
+/// use core::task::Poll;
+/// use smoltcp::iface::{Interface, SocketHandle, SocketSet};
+/// use smoltcp::socket::tcp::Socket;
+/// # use smoltcp::{phy::Device, time::{Duration, Instant}};
+///
+/// const STRING: Command<Line, Line> = Command::new("STRING");
+///
+/// # fn example(interface: &mut Interface, device: &mut impl Device, clock: fn() -> Instant,
+/// #     sockets: &mut SocketSet<'_>, handle: SocketHandle) -> Result<(), Box<dyn std::error::Error>> {
+/// let (mut rx, mut tx) = ([0; 256], [0; 256]);
+/// let mut client = Client::new(&mut rx, &mut tx);
+/// let socket = sockets.get_mut::<Socket>(handle);
+/// client.call(STRING, "Additional data.", socket, clock() + Duration::from_secs(5))?;
+/// loop {
+///     let now = clock();
+///     interface.poll(now, device, sockets);
+///     let socket = sockets.get_mut::<Socket>(handle);
+///     if let Poll::Ready(reply) = client.poll_reply(STRING, socket, now) {
+///         assert_eq!(reply?, "Thank you.");
+///         break;
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Client<'b> {
+    caller: Caller<'b>,
+    deadline: Instant,
+}
+
+impl<'b> Client<'b> {
+    /// A client at the start of a conversation.
+    pub fn new(rx: &'b mut [u8], tx: &'b mut [u8]) -> Self {
+        Self {
+            caller: Caller::new(rx, tx),
+            deadline: Instant::ZERO,
+        }
+    }
+
+    /// Forgets the conversation, for another over a socket that was connected anew.
+    pub fn reset(&mut self) {
+        self.caller.reset();
+    }
+
+    /// Begins a call that is to be complete by `deadline`. Go on with
+    /// [`poll_reply`](Self::poll_reply), or [`poll_sent`](Self::poll_sent) for a command without
+    /// reply.
+    ///
+    /// # Errors
+    /// [`Error::Fault`]: the request does not fit `tx` or cannot be encoded; or, as
+    /// [`Fault::ReplyPending`], the reply to an earlier call has not arrived, and this call may be
+    /// tried again later. [`Error::Closed`], [`Error::Transport`]: the conversation is over. Nothing
+    /// of the request was sent.
+    pub fn call<Req: Format, Rsp: Answer>(
+        &mut self,
+        command: Command<Req, Rsp>,
+        value: Req::Sent<'_>,
+        socket: &mut Socket<'_>,
+        deadline: Instant,
+    ) -> Result<(), Error<Lost>> {
+        if self.caller.is_waiting() && self.exchange(socket)? {
+            self.caller.skip();
+        }
+        self.caller.request(command, value).map_err(Error::widen)?;
+        self.deadline = deadline;
+        self.flush(socket);
+        Ok(())
+    }
+
+    /// Takes the reply to the call that was begun, once it is there. To be called after each poll
+    /// of the interface until it is `Ready`, and no later than the deadline.
+    ///
+    /// # Errors
+    /// [`Error::Refused`]: the server's error line. [`Error::Fault`]: the reply does not fit `rx`
+    /// or cannot be decoded; or, as [`Fault::TimedOut`], the deadline has passed. A reply that
+    /// comes later is skipped, and never taken for another call's. [`Error::Closed`],
+    /// [`Error::Transport`]: no reply came.
+    pub fn poll_reply<Req: Format, Rsp: Format>(
+        &mut self,
+        command: Command<Req, Rsp>,
+        socket: &mut Socket<'_>,
+        now: Instant,
+    ) -> Poll<Result<Rsp::Value<'_>, Error<Lost>>> {
+        match self.exchange(socket) {
+            Ok(true) => Poll::Ready(self.caller.reply(command).map_err(Error::widen)),
+            Ok(false) if now < self.deadline => Poll::Pending,
+            Ok(false) => Poll::Ready(Err(Fault::TimedOut.into())),
+            Err(error) => Poll::Ready(Err(error)),
+        }
+    }
+
+    /// Says when the socket has taken the whole request of a command without reply.
+    ///
+    /// # Errors
+    /// As [`poll_reply`](Self::poll_reply). Whether the server could use the request shows at the
+    /// next call.
+    pub fn poll_sent<Req: Format>(
+        &mut self,
+        _command: Command<Req, NoReply>,
+        socket: &mut Socket<'_>,
+        now: Instant,
+    ) -> Poll<Result<(), Error<Lost>>> {
+        match self.exchange(socket) {
+            Ok(true) => Poll::Ready(Ok(())),
+            Ok(false) if now < self.deadline => Poll::Pending,
+            Ok(false) => Poll::Ready(Err(Fault::TimedOut.into())),
+            Err(error) => Poll::Ready(Err(error)),
+        }
+    }
+
+    /// Moves bytes; true once the reply is here, or, where none is due, the request gone.
+    fn exchange(&mut self, socket: &mut Socket<'_>) -> Result<bool, Error<Lost>> {
+        if matches!(socket.state(), State::SynSent | State::SynReceived) {
+            return Ok(false);
+        }
+        self.flush(socket);
+        if !self.caller.is_waiting() {
+            let sent = self.caller.pending().is_empty();
+            return if sent || socket.may_send() {
+                Ok(sent)
+            } else {
+                Err(Error::Transport(Lost))
+            };
+        }
+        while !self.caller.has_reply().map_err(Error::widen)? {
+            match receive(socket, self.caller.space()) {
+                Ok(0) => return Ok(false),
+                Ok(n) => self.caller.received(n),
+                Err(RecvError::Finished) => self.caller.end(),
+                Err(RecvError::InvalidState) => return Err(Error::Transport(Lost)),
+            }
+        }
+        Ok(true)
+    }
+
+    fn flush(&mut self, socket: &mut Socket<'_>) {
+        let sent = send(socket, self.caller.pending());
+        self.caller.sent(sent);
+    }
+}

@@ -1,0 +1,173 @@
+//! The mission's conversation, several times at once.
+
+use super::capture::Capture;
+use super::network::{BUFFER, Memory, Network, socket};
+use super::ring::Ring;
+use super::visitor::Visitor;
+use crate::mission::{self, Observer, PORT, POSTCARD, STRING, TEXT};
+use bellwire::smoltcp::{Patience, Server};
+use bellwire::{Answered, ComplexData, Connection, Endpoint, Line, RegisterError, Reply};
+use core::task::Poll;
+use smoltcp::iface::{SocketSet, SocketStorage};
+use smoltcp::phy::{Device, PcapMode, PcapWriter};
+use smoltcp::socket::tcp::Socket;
+use smoltcp::time::Instant;
+use std::error::Error;
+use std::path::Path;
+use std::time::SystemTime;
+
+/// Listening sockets of the server.
+const SOCKETS: usize = 4;
+
+/// Clients that talk to it at the same time.
+const CLIENTS: usize = 3;
+
+/// How often each sends the text and the structure.
+const TIMES: usize = 2;
+
+/// More polls than any exchange takes, so that none goes on for ever.
+const POLLS: usize = 100_000;
+
+/// What was exchanged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exchange {
+    /// Listening sockets of the server.
+    pub sockets: usize,
+    /// Clients that talked to it at the same time.
+    pub clients: usize,
+    /// Texts that arrived, each as it was sent and answered with thanks.
+    pub texts: usize,
+    /// Structures that arrived, each equal to the one that was sent.
+    pub structures: usize,
+}
+
+/// Has several clients at once send the mission's text and structure to one server, more than once
+/// each, over smoltcp; `app` sees what arrives. The packets are captured in the file `pcap`.
+///
+/// It takes no real time to speak of: the clock it runs by is its own.
+///
+/// # Errors
+/// When anything arrives other than it was sent, a call fails, or the file cannot be written.
+pub fn exchange(app: &mut impl Observer, pcap: Option<&Path>) -> Result<Exchange, Box<dyn Error>> {
+    let mut guests = Guests {
+        app,
+        texts: 0,
+        structures: 0,
+        spoiled: 0,
+    };
+    let Some(path) = pcap else {
+        return run(&mut guests, Ring::new());
+    };
+    let told = |error| format!("cannot write {}: {error}", path.display());
+    let mut capture = Capture::create(path).map_err(told)?;
+    // Each packet once: what one end transmits is what the other receives.
+    let device = PcapWriter::new(Ring::new(), &mut capture, PcapMode::TxOnly);
+    let result = run(&mut guests, device);
+    capture.finish().map_err(told)?;
+    result
+}
+
+fn run(guests: &mut Guests<'_>, device: impl Device) -> Result<Exchange, Box<dyn Error>> {
+    let mut storage = [SocketStorage::EMPTY; SOCKETS + CLIENTS];
+    let mut memory: [Memory; SOCKETS + CLIENTS] = [[[0; BUFFER]; 4]; _];
+    let (for_servers, for_clients) = memory.split_at_mut(SOCKETS);
+    let mut sockets = SocketSet::new(&mut storage[..]);
+
+    let endpoint = endpoint()?;
+    let mut servers: heapless::Vec<_, SOCKETS> = for_servers
+        .iter_mut()
+        .map(|memory| {
+            let (socket, rx, tx) = socket(memory);
+            let server = Server::new(Connection::new(rx, tx), Patience::default());
+            (sockets.add(socket), server)
+        })
+        .collect();
+    let mut visitors: heapless::Vec<_, CLIENTS> = for_clients
+        .iter_mut()
+        .map(|memory| {
+            let (socket, rx, tx) = socket(memory);
+            (sockets.add(socket), Visitor::new(rx, tx, TIMES))
+        })
+        .collect();
+
+    let mut network = Network::new(device, wall_clock());
+    for _ in 0..POLLS {
+        network.poll_and_pass_time(&mut sockets);
+        for (handle, server) in &mut servers {
+            let socket = sockets.get_mut::<Socket<'_>>(*handle);
+            let mut service = endpoint.with(guests);
+            if let Poll::Ready(result) = server.poll(socket, &mut service, network.now) {
+                result?;
+                socket.listen(PORT)?;
+            }
+        }
+        for (index, (handle, visitor)) in (0u16..).zip(&mut visitors) {
+            let socket = sockets.get_mut::<Socket<'_>>(*handle);
+            visitor.poll(socket, &mut network, 49152 + index)?;
+        }
+        let listening = |handle| sockets.get::<Socket<'_>>(handle).is_listening();
+        if visitors.iter().all(|(_, visitor)| visitor.has_left())
+            && servers.iter().all(|(handle, _)| listening(*handle))
+        {
+            return guests.check();
+        }
+    }
+    Err("the exchange over smoltcp came to no end".into())
+}
+
+/// The demo's commands, for guests, who are not `'static`, so each handler is a function of its own.
+fn endpoint<'a>() -> Result<Endpoint<Guests<'a>, 2>, RegisterError> {
+    fn string(guests: &mut Guests<'_>, text: &str, reply: Reply<'_, Line>) -> Answered {
+        mission::string(guests, text, reply)
+    }
+    fn postcard(guests: &mut Guests<'_>, data: ComplexData, reply: Reply<'_, Line>) -> Answered {
+        mission::postcard(guests, data, reply)
+    }
+    let mut endpoint = Endpoint::new();
+    endpoint.handle(STRING, &string)?;
+    endpoint.handle(POSTCARD, &postcard)?;
+    Ok(endpoint)
+}
+
+/// Passes on what arrives, and compares it with what was sent.
+struct Guests<'a> {
+    app: &'a mut dyn Observer,
+    texts: usize,
+    structures: usize,
+    spoiled: usize,
+}
+
+impl Guests<'_> {
+    fn check(&self) -> Result<Exchange, Box<dyn Error>> {
+        let each = CLIENTS * TIMES;
+        if (self.texts, self.structures, self.spoiled) != (each, each, 0) {
+            return Err("the server received other values than were sent".into());
+        }
+        Ok(Exchange {
+            sockets: SOCKETS,
+            clients: CLIENTS,
+            texts: self.texts,
+            structures: self.structures,
+        })
+    }
+}
+
+impl Observer for Guests<'_> {
+    fn text(&mut self, text: &str) {
+        self.texts += 1;
+        self.spoiled += usize::from(text != TEXT);
+        self.app.text(text);
+    }
+
+    fn data(&mut self, data: ComplexData) {
+        self.structures += 1;
+        self.spoiled += usize::from(data != mission::value());
+        self.app.data(data);
+    }
+}
+
+/// Where the exchange's own clock starts, so that a capture shows the time of day.
+fn wall_clock() -> Instant {
+    let since_1970 = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    Instant::from_micros(i64::try_from(since_1970.as_micros()).unwrap_or(0))
+}

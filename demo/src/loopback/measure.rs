@@ -1,0 +1,207 @@
+//! Round trips a second: Bellwire's, and smoltcp's own for the same bytes.
+
+use super::network::{BUFFER, Memory, Network, socket};
+use super::ring::Ring;
+use crate::mission::{self, Observer, PORT, STRING, TEXT};
+use bellwire::smoltcp::{Client, Patience, Server};
+use bellwire::{ComplexData, Connection, Endpoint};
+use core::task::Poll;
+use smoltcp::iface::{SocketHandle, SocketSet, SocketStorage};
+use smoltcp::socket::tcp::Socket;
+use smoltcp::time;
+use std::error::Error;
+use std::time::{Duration, Instant};
+
+/// A request and its reply, as they are on the wire.
+const REQUEST: &[u8] = b"STRING\nAdditional data.\n";
+const REPLY: &[u8] = b"Thank you.\n";
+
+/// Rounds of each kind, one after the other by turns: many and short, so that what else the machine
+/// does meets both kinds alike, and the median none of it.
+const ROUNDS: usize = 101;
+
+/// How long a round lasts.
+const ROUND: Duration = Duration::from_millis(5);
+
+/// Round trips a second of one client, the median of several rounds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Comparison {
+    /// Bellwire's `STRING`, with its reply.
+    pub bellwire: f64,
+    /// The same bytes to and fro between two smoltcp sockets, on the same device and interface, with
+    /// the same buffers and settings.
+    pub bare: f64,
+}
+
+impl Comparison {
+    /// How much of smoltcp's own rate is left with Bellwire on top; 1 is all.
+    pub fn share(&self) -> f64 {
+        self.bellwire / self.bare
+    }
+}
+
+/// Measures both kinds by turns; about a second in all.
+///
+/// # Errors
+/// When a connection fails or a reply is wrong.
+pub fn measure() -> Result<Comparison, Box<dyn Error>> {
+    let (mut bellwire, mut bare) = ([0.0; ROUNDS], [0.0; ROUNDS]);
+    for round in 0..ROUNDS {
+        bellwire[round] = with_bellwire()?;
+        bare[round] = without()?;
+    }
+    Ok(Comparison {
+        bellwire: median(bellwire),
+        bare: median(bare),
+    })
+}
+
+fn with_bellwire() -> Result<f64, Box<dyn Error>> {
+    let mut endpoint = Endpoint::<Nobody, 1>::new();
+    endpoint.handle(STRING, &|app, text, reply| {
+        mission::string(app, text, reply)
+    })?;
+    let mut app = Nobody;
+    let mut memory: [Memory; 2] = [[[0; BUFFER]; 4]; _];
+    let [for_server, for_client] = &mut memory;
+    let (server_socket, rx, tx) = socket(for_server);
+    let mut server = Server::new(Connection::new(rx, tx), Patience::default());
+    let (client_socket, rx, tx) = socket(for_client);
+    let mut client = Client::new(rx, tx);
+
+    let mut storage = [SocketStorage::EMPTY; 2];
+    let mut pair = Pair::connect(server_socket, client_socket, &mut storage)?;
+    let deadline = pair.network.now + time::Duration::from_secs(5);
+    client.call(STRING, TEXT, pair.client(), deadline)?;
+    pair.rate(|pair| {
+        let now = pair.network.now;
+        let mut service = endpoint.with(&mut app);
+        if server.poll(pair.server(), &mut service, now).is_ready() {
+            return Err("the server's connection ended".into());
+        }
+        let Poll::Ready(reply) = client.poll_reply(STRING, pair.client(), now) else {
+            return Ok(false);
+        };
+        if reply? != "Thank you." {
+            return Err("the reply is wrong".into());
+        }
+        let deadline = now + time::Duration::from_secs(5);
+        client.call(STRING, TEXT, pair.client(), deadline)?;
+        Ok(true)
+    })
+}
+
+fn without() -> Result<f64, Box<dyn Error>> {
+    let mut memory: [Memory; 2] = [[[0; BUFFER]; 4]; _];
+    let [for_server, for_client] = &mut memory;
+    let (server_socket, server_rx, _) = socket(for_server);
+    let (client_socket, client_rx, _) = socket(for_client);
+
+    let mut storage = [SocketStorage::EMPTY; 2];
+    let mut pair = Pair::connect(server_socket, client_socket, &mut storage)?;
+    pair.client().send_slice(REQUEST)?;
+    pair.rate(|pair| {
+        // Messages of a known length, one at a time: whatever has arrived is all of one.
+        if pair.server().can_recv() && pair.server().recv_slice(server_rx)? == REQUEST.len() {
+            pair.server().send_slice(REPLY)?;
+        }
+        if !pair.client().can_recv() || pair.client().recv_slice(client_rx)? != REPLY.len() {
+            return Ok(false);
+        }
+        pair.client().send_slice(REQUEST)?;
+        Ok(true)
+    })
+}
+
+/// Two sockets that are connected.
+struct Pair<'a> {
+    network: Network<Ring>,
+    sockets: SocketSet<'a>,
+    server: SocketHandle,
+    client: SocketHandle,
+    start: Instant,
+}
+
+impl<'a> Pair<'a> {
+    /// More polls than a round trip takes, so that none is awaited for ever.
+    const POLLS: usize = 1_000_000;
+
+    fn connect(
+        server: Socket<'a>,
+        client: Socket<'a>,
+        storage: &'a mut [SocketStorage<'a>],
+    ) -> Result<Self, Box<dyn Error>> {
+        let mut sockets = SocketSet::new(storage);
+        let mut pair = Self {
+            network: Network::new(Ring::new(), time::Instant::ZERO),
+            server: sockets.add(server),
+            client: sockets.add(client),
+            sockets,
+            start: Instant::now(),
+        };
+        pair.server().listen(PORT)?;
+        let socket = pair.sockets.get_mut(pair.client);
+        pair.network.connect(socket, PORT, 49152)?;
+        for _ in 0..Self::POLLS {
+            pair.poll();
+            if pair.server().may_send() {
+                return Ok(pair);
+            }
+        }
+        Err("the connection came to no end".into())
+    }
+
+    fn server(&mut self) -> &mut Socket<'a> {
+        self.sockets.get_mut(self.server)
+    }
+
+    fn client(&mut self) -> &mut Socket<'a> {
+        self.sockets.get_mut(self.client)
+    }
+
+    fn poll(&mut self) {
+        let micros = i64::try_from(self.start.elapsed().as_micros()).unwrap_or(i64::MAX);
+        self.network.now = time::Instant::from_micros(micros);
+        self.network.poll(&mut self.sockets);
+    }
+
+    /// Polls the interface and `turn`, by turns, for one round; `turn` says when a round trip is
+    /// complete. How many were, a second.
+    fn rate(
+        mut self,
+        mut turn: impl FnMut(&mut Self) -> Result<bool, Box<dyn Error>>,
+    ) -> Result<f64, Box<dyn Error>> {
+        let begun = Instant::now();
+        let mut trips = 0u32;
+        let mut polls = 0;
+        loop {
+            self.poll();
+            polls += 1;
+            if turn(&mut self)? {
+                trips += 1;
+                polls = 0;
+                // The clock is looked at so rarely that it does not count.
+                if trips.is_multiple_of(64) && begun.elapsed() >= ROUND {
+                    return Ok(f64::from(trips) / begun.elapsed().as_secs_f64());
+                }
+            }
+            if polls > Self::POLLS {
+                return Err("a round trip over smoltcp came to no end".into());
+            }
+        }
+    }
+}
+
+/// Takes no note of what arrives.
+struct Nobody;
+
+impl Observer for Nobody {
+    fn text(&mut self, _text: &str) {}
+
+    fn data(&mut self, _data: ComplexData) {}
+}
+
+fn median(mut rates: [f64; ROUNDS]) -> f64 {
+    rates.sort_by(f64::total_cmp);
+    rates[ROUNDS / 2]
+}

@@ -1,0 +1,118 @@
+//! A client that talks to the server on the same interface.
+
+use super::network::Network;
+use crate::mission::{self, PORT, POSTCARD, STRING, TEXT};
+use bellwire::smoltcp::Client;
+use core::task::Poll;
+use smoltcp::phy::Device;
+use smoltcp::socket::tcp::Socket;
+use smoltcp::time::Duration;
+use std::error::Error;
+
+/// How long a call may take, by the network's clock.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// One client with its script: connect, send the text and the structure some times over, close.
+#[derive(Debug)]
+pub(super) struct Visitor<'b> {
+    client: Client<'b>,
+    step: Step,
+    /// How often it has still to send both.
+    left: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Connect,
+    SendText,
+    AwaitThanks,
+    SendData,
+    AwaitReceipt,
+    Close,
+    Left,
+}
+
+impl<'b> Visitor<'b> {
+    pub(super) fn new(rx: &'b mut [u8], tx: &'b mut [u8], times: usize) -> Self {
+        Self {
+            client: Client::new(rx, tx),
+            step: Step::Connect,
+            left: times,
+        }
+    }
+
+    pub(super) fn has_left(&self) -> bool {
+        self.step == Step::Left
+    }
+
+    /// Takes the steps of the script that can be taken now. `port` is the client's own.
+    pub(super) fn poll(
+        &mut self,
+        socket: &mut Socket<'_>,
+        network: &mut Network<impl Device>,
+        port: u16,
+    ) -> Result<(), Box<dyn Error>> {
+        loop {
+            let next = self.next(socket, network, port)?;
+            if next == self.step {
+                return Ok(());
+            }
+            self.step = next;
+        }
+    }
+
+    fn next(
+        &mut self,
+        socket: &mut Socket<'_>,
+        network: &mut Network<impl Device>,
+        port: u16,
+    ) -> Result<Step, Box<dyn Error>> {
+        let now = network.now;
+        let deadline = now + PATIENCE;
+        Ok(match self.step {
+            Step::Connect => {
+                network.connect(socket, PORT, port)?;
+                Step::SendText
+            }
+            Step::SendText => {
+                self.client.call(STRING, TEXT, socket, deadline)?;
+                Step::AwaitThanks
+            }
+            Step::AwaitThanks => match self.client.poll_reply(STRING, socket, now) {
+                Poll::Pending => self.step,
+                Poll::Ready(reply) => {
+                    expect("Thank you.", reply?)?;
+                    Step::SendData
+                }
+            },
+            Step::SendData => {
+                let value = mission::value();
+                self.client.call(POSTCARD, &value, socket, deadline)?;
+                Step::AwaitReceipt
+            }
+            Step::AwaitReceipt => match self.client.poll_reply(POSTCARD, socket, now) {
+                Poll::Pending => self.step,
+                Poll::Ready(reply) => {
+                    expect("Received.", reply?)?;
+                    self.left -= 1;
+                    if self.left > 0 {
+                        Step::SendText
+                    } else {
+                        socket.close();
+                        Step::Close
+                    }
+                }
+            },
+            Step::Close if socket.is_open() => Step::Close,
+            Step::Close | Step::Left => Step::Left,
+        })
+    }
+}
+
+fn expect(expected: &str, reply: &str) -> Result<(), Box<dyn Error>> {
+    if reply == expected {
+        Ok(())
+    } else {
+        Err(format!("the reply is {reply:?} and should have been {expected:?}").into())
+    }
+}

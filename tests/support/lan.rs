@@ -1,0 +1,283 @@
+//! A server and raw peers on one smoltcp interface, with a clock that goes by itself.
+
+use bellwire::smoltcp::{Lost, Patience, Server};
+use bellwire::{Command, Connection, Endpoint, Line, NoReply, Postcard};
+use smoltcp::iface::{Config, Interface, PollResult, SocketHandle, SocketSet};
+use smoltcp::phy::{Device, Loopback, Medium};
+use smoltcp::socket::tcp::{RecvError, Socket, SocketBuffer, State};
+use smoltcp::time::{Duration, Instant};
+use smoltcp::wire::{HardwareAddress, IpAddress, IpCidr};
+use std::collections::HashMap;
+use std::task::Poll;
+
+/// A line that is thanked for.
+pub const STRING: Command<Line, Line> = Command::new("STRING");
+/// A number, doubled.
+pub const DOUBLE: Command<Postcard<i64>, Postcard<i64>> = Command::new("DOUBLE");
+/// A line that is not answered.
+pub const NOTE: Command<Line, NoReply> = Command::new("NOTE");
+
+const ADDRESS: IpAddress = IpAddress::v4(127, 0, 0, 1);
+const PORT: u16 = 61000;
+
+/// Bytes of each buffer: of the sockets, and of the server's conversations.
+pub const BUFFER: usize = 512;
+
+/// More polls than any test takes.
+const POLLS: usize = 2_000_000;
+
+/// One interface with a server of some sockets, and with peers whose sockets the tests drive.
+#[allow(missing_debug_implementations)] // smoltcp's interface has none
+pub struct Lan {
+    interface: Interface,
+    device: Loopback,
+    sockets: SocketSet<'static>,
+    servers: Vec<(SocketHandle, Server<'static>)>,
+    endpoint: Endpoint<Log, 4>,
+    next_port: u16,
+    /// What peers have received while they sent.
+    inboxes: HashMap<Peer, Vec<u8>>,
+    /// The time by the interface's clock.
+    pub now: Instant,
+    /// What the server was told and did.
+    pub log: Log,
+}
+
+/// What the server was told and did.
+#[derive(Debug, Default)]
+pub struct Log {
+    /// The lines that arrived.
+    pub lines: Vec<String>,
+    /// The requests that were refused.
+    pub rejections: Vec<String>,
+    /// How its conversations ended.
+    pub ends: Vec<Result<(), Lost>>,
+}
+
+/// A socket that a test drives.
+pub type Peer = SocketHandle;
+
+impl Lan {
+    /// A server with so many listening sockets.
+    pub fn with_sockets(count: usize) -> Self {
+        let mut endpoint = Endpoint::new();
+        endpoint
+            .on_rejection(|log: &mut Log, rejection| log.rejections.push(rejection.to_string()));
+        let thank = endpoint.handle(STRING, &|log, text, reply| {
+            log.lines.push(text.to_owned());
+            reply.send("Thank you.")
+        });
+        let double = endpoint.handle(DOUBLE, &|_, n, reply| reply.send(&(2 * n)));
+        let note = endpoint.handle(NOTE, &|log, text, reply| {
+            log.lines.push(text.to_owned());
+            reply.none()
+        });
+        thank.and(double).and(note).expect("there is room for all");
+
+        let mut device = Loopback::new(Medium::Ip);
+        let now = Instant::ZERO;
+        let mut interface = Interface::new(Config::new(HardwareAddress::Ip), &mut device, now);
+        interface.update_ip_addrs(|all| all.push(IpCidr::new(ADDRESS, 8)).expect("the first fits"));
+        let mut sockets = SocketSet::new(Vec::new());
+        let servers = (0..count).map(|_| {
+            let connection = Connection::new(vec![0; BUFFER].leak(), vec![0; BUFFER].leak());
+            (
+                sockets.add(socket()),
+                Server::new(connection, Patience::default()),
+            )
+        });
+        let servers = servers.collect();
+        let mut lan = Self {
+            interface,
+            device,
+            sockets,
+            servers,
+            endpoint,
+            next_port: 49152,
+            inboxes: HashMap::new(),
+            now,
+            log: Log::default(),
+        };
+        lan.tick(); // Nothing is under way, so each socket listens.
+        lan.log.ends.clear();
+        lan
+    }
+
+    /// A peer that connects, and the server's answer to that.
+    pub fn connect(&mut self) -> Peer {
+        self.connect_to(PORT)
+    }
+
+    /// The same, to any port.
+    pub fn connect_to(&mut self, port: u16) -> Peer {
+        let peer = self.begin_to_connect(port);
+        self.until(|lan| lan.socket(peer).state() != State::SynSent);
+        self.pass(Duration::from_millis(1));
+        peer
+    }
+
+    /// A peer that only has begun to connect.
+    pub fn begin_to_connect(&mut self, port: u16) -> Peer {
+        let peer = self.sockets.add(socket());
+        self.next_port += 1;
+        let socket = self.sockets.get_mut::<Socket<'_>>(peer);
+        socket
+            .connect(self.interface.context(), (ADDRESS, port), self.next_port)
+            .expect("the port is free");
+        peer
+    }
+
+    /// A peer that others can connect to, on a port other than the server's.
+    pub fn listen(&mut self, port: u16) -> Peer {
+        let peer = self.sockets.add(socket());
+        self.socket(peer).listen(port).expect("it is new");
+        peer
+    }
+
+    /// A peer's socket.
+    pub fn socket(&mut self, peer: Peer) -> &mut Socket<'static> {
+        self.sockets.get_mut(peer)
+    }
+
+    /// Whether so many of the server's sockets listen.
+    pub fn listening(&self) -> usize {
+        let handles = self.servers.iter().map(|(handle, _)| *handle);
+        handles
+            .filter(|handle| self.sockets.get::<Socket<'_>>(*handle).is_listening())
+            .count()
+    }
+
+    /// Has `peer` send all of `bytes`, receiving meanwhile what can be read afterwards.
+    pub fn send(&mut self, peer: Peer, mut bytes: &[u8]) {
+        self.until(|lan| {
+            let _end = lan.receive(peer);
+            let sent = lan.socket(peer).send_slice(bytes).unwrap_or(bytes.len());
+            bytes = &bytes[sent..];
+            bytes.is_empty()
+        });
+    }
+
+    /// Has `peer` send what is taken of `bytes` within a minute, and receive nothing.
+    pub fn push(&mut self, peer: Peer, mut bytes: &[u8]) {
+        let end = self.now + Duration::from_secs(60);
+        self.until(|lan| {
+            let sent = lan.socket(peer).send_slice(bytes).unwrap_or(0);
+            bytes = &bytes[sent..];
+            lan.now >= end
+        });
+    }
+
+    /// What `peer` receives up to the end of the stream.
+    pub fn read_to_end(&mut self, peer: Peer) -> String {
+        self.until(|lan| match lan.receive(peer) {
+            Ok(()) => false,
+            Err(end) => {
+                assert_eq!(end, RecvError::Finished, "the log is {:?}", lan.log);
+                true
+            }
+        });
+        self.inbox(peer)
+    }
+
+    /// What `peer` receives, up to so many bytes.
+    pub fn read(&mut self, peer: Peer, count: usize) -> String {
+        self.until(|lan| {
+            lan.receive(peer).expect("the stream goes on");
+            lan.inboxes[&peer].len() >= count
+        });
+        self.inbox(peer)
+    }
+
+    /// Has `peer` receive a little of what has arrived, to be read with the rest.
+    pub fn read_some(&mut self, peer: Peer, count: usize) {
+        let mut bytes = vec![0; count];
+        let count = self.socket(peer).recv_slice(&mut bytes).unwrap_or(0);
+        let inbox = self.inboxes.entry(peer).or_default();
+        inbox.extend_from_slice(&bytes[..count]);
+    }
+
+    /// A new peer sends `request`, ends its sending, and receives all there is.
+    pub fn talk(&mut self, request: impl AsRef<[u8]>) -> String {
+        let peer = self.connect();
+        self.send(peer, request.as_ref());
+        self.socket(peer).close();
+        self.read_to_end(peer)
+    }
+
+    /// When the next of the server's time limits runs out.
+    pub fn due(&self) -> Option<Instant> {
+        let limits = self.servers.iter();
+        limits.filter_map(|(_, server)| server.poll_at()).min()
+    }
+
+    /// Lets so much time pass.
+    pub fn pass(&mut self, time: Duration) {
+        let end = self.now + time;
+        self.until(|lan| lan.now >= end);
+    }
+
+    /// Lets so much time pass while every packet is lost.
+    pub fn pass_in_silence(&mut self, time: Duration) {
+        let end = self.now + time;
+        self.until(|lan| {
+            while lan.device.receive(lan.now).is_some() {}
+            lan.now >= end
+        });
+    }
+
+    /// Polls everything until `done`.
+    pub fn until(&mut self, mut done: impl FnMut(&mut Self) -> bool) {
+        for _ in 0..POLLS {
+            if done(self) {
+                return;
+            }
+            self.tick();
+        }
+        panic!("it came to no end; the log is {:?}", self.log);
+    }
+
+    /// Polls everything once. The clock goes on a little, and by more where nothing happens.
+    fn tick(&mut self) {
+        let moved = self
+            .interface
+            .poll(self.now, &mut self.device, &mut self.sockets);
+        for (handle, server) in &mut self.servers {
+            let socket = self.sockets.get_mut::<Socket<'_>>(*handle);
+            let mut ends = Vec::new();
+            let mut service = self.endpoint.with(&mut self.log);
+            if let Poll::Ready(end) = server.poll(socket, &mut service, self.now) {
+                socket.listen(PORT).expect("it is free");
+                ends.push(end);
+            }
+            drop(service);
+            self.log.ends.extend(ends);
+        }
+        self.now += match moved {
+            PollResult::SocketStateChanged => Duration::from_micros(10),
+            PollResult::None => Duration::from_millis(5),
+        };
+    }
+
+    /// Moves what has arrived for `peer` to its inbox.
+    fn receive(&mut self, peer: Peer) -> Result<(), RecvError> {
+        let inbox = self.inboxes.entry(peer).or_default();
+        let socket = self.sockets.get_mut::<Socket<'_>>(peer);
+        if matches!(socket.state(), State::SynSent | State::SynReceived) {
+            return Ok(());
+        }
+        socket.recv(|bytes| {
+            inbox.extend_from_slice(bytes);
+            (bytes.len(), ())
+        })
+    }
+
+    fn inbox(&mut self, peer: Peer) -> String {
+        let bytes = self.inboxes.remove(&peer).unwrap_or_default();
+        String::from_utf8(bytes).expect("replies are text here")
+    }
+}
+
+fn socket() -> Socket<'static> {
+    let buffer = || SocketBuffer::new(vec![0; BUFFER]);
+    Socket::new(buffer(), buffer())
+}
