@@ -28,20 +28,21 @@ pub async fn serve<S: Read + Write>(
 ) -> Result<(), Error<S::Error>> {
     loop {
         let next = connection.advance(service);
-        if !connection.pending().is_empty() {
-            while !connection.pending().is_empty() {
-                let n = write(stream, connection.pending()).await?;
-                connection.sent(n);
-            }
-            stream.flush().await.map_err(Error::Transport)?;
+        while !connection.pending().is_empty() {
+            let n = write(stream, connection.pending()).await?;
+            connection.sent(n);
         }
-        match next {
-            Next::Send => {}
-            Next::Close => return Ok(()),
-            Next::Receive => match read(stream, connection.space()).await? {
-                0 => connection.end(),
-                n => connection.received(n),
-            },
+        if next == Next::Send {
+            continue;
+        }
+        // Even with nothing to send: an earlier flush may have failed or been given up.
+        flush(stream).await?;
+        if next == Next::Close {
+            return Ok(());
+        }
+        match read(stream, connection.space()).await? {
+            0 => connection.end(),
+            n => connection.received(n),
         }
     }
 }
@@ -120,7 +121,9 @@ impl<'b, S: Read + Write> Client<'b, S> {
 
     /// Sends and skips what an earlier call that failed has left.
     async fn settle(&mut self) -> Result<(), Error<S::Error>> {
-        self.flush().await?;
+        if self.caller.is_waiting() || !self.caller.pending().is_empty() {
+            self.flush().await?;
+        }
         if self.caller.is_waiting() {
             self.wait().await?;
             self.caller.skip();
@@ -139,14 +142,11 @@ impl<'b, S: Read + Write> Client<'b, S> {
     }
 
     async fn flush(&mut self) -> Result<(), Error<S::Error>> {
-        if self.caller.pending().is_empty() {
-            return Ok(());
-        }
         while !self.caller.pending().is_empty() {
             let n = write(&mut self.stream, self.caller.pending()).await?;
             self.caller.sent(n);
         }
-        self.stream.flush().await.map_err(Error::Transport)
+        flush(&mut self.stream).await
     }
 }
 
@@ -167,6 +167,16 @@ async fn write<S: Write>(stream: &mut S, bytes: &[u8]) -> Result<usize, Error<S:
         match stream.write(bytes).await {
             Ok(0) => return Err(Error::Closed),
             Ok(n) => return Ok(n),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(Error::Transport(error)),
+        }
+    }
+}
+
+async fn flush<S: Write>(stream: &mut S) -> Result<(), Error<S::Error>> {
+    loop {
+        match stream.flush().await {
+            Ok(()) => return Ok(()),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(Error::Transport(error)),
         }

@@ -48,20 +48,21 @@ pub fn serve<S: Read + Write>(
 ) -> Result<(), Error<S::Error>> {
     loop {
         let next = connection.advance(service);
-        if !connection.pending().is_empty() {
-            while !connection.pending().is_empty() {
-                let n = write(stream, connection.pending())?;
-                connection.sent(n);
-            }
-            stream.flush().map_err(Error::Transport)?;
+        while !connection.pending().is_empty() {
+            let n = write(stream, connection.pending())?;
+            connection.sent(n);
         }
-        match next {
-            Next::Send => {}
-            Next::Close => return Ok(()),
-            Next::Receive => match read(stream, connection.space())? {
-                0 => connection.end(),
-                n => connection.received(n),
-            },
+        if next == Next::Send {
+            continue;
+        }
+        // Even with nothing to send: an earlier flush may have failed or been given up.
+        flush(stream)?;
+        if next == Next::Close {
+            return Ok(());
+        }
+        match read(stream, connection.space())? {
+            0 => connection.end(),
+            n => connection.received(n),
         }
     }
 }
@@ -137,7 +138,9 @@ impl<'b, S: Read + Write> Client<'b, S> {
 
     /// Sends and skips what an earlier call that failed has left.
     fn settle(&mut self) -> Result<(), Error<S::Error>> {
-        self.flush()?;
+        if self.caller.is_waiting() || !self.caller.pending().is_empty() {
+            self.flush()?;
+        }
         if self.caller.is_waiting() {
             self.wait()?;
             self.caller.skip();
@@ -156,14 +159,11 @@ impl<'b, S: Read + Write> Client<'b, S> {
     }
 
     fn flush(&mut self) -> Result<(), Error<S::Error>> {
-        if self.caller.pending().is_empty() {
-            return Ok(());
-        }
         while !self.caller.pending().is_empty() {
             let n = write(&mut self.stream, self.caller.pending())?;
             self.caller.sent(n);
         }
-        self.stream.flush().map_err(Error::Transport)
+        flush(&mut self.stream)
     }
 }
 
@@ -184,6 +184,16 @@ fn write<S: Write>(stream: &mut S, bytes: &[u8]) -> Result<usize, Error<S::Error
         match stream.write(bytes) {
             Ok(0) => return Err(Error::Closed),
             Ok(n) => return Ok(n),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(Error::Transport(error)),
+        }
+    }
+}
+
+fn flush<S: Write>(stream: &mut S) -> Result<(), Error<S::Error>> {
+    loop {
+        match stream.flush() {
+            Ok(()) => return Ok(()),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(Error::Transport(error)),
         }
