@@ -15,14 +15,16 @@ pub struct Wire {
     pub read: usize,
     /// What was written and flushed.
     pub written: Vec<u8>,
-    held: Vec<u8>,
+    /// What was written and not flushed.
+    pub held: Vec<u8>,
     /// The most bytes that one read or write carries; 0 for any number.
     pub short: usize,
     /// What goes wrong: in operation so many, counted from 0, this.
     pub trouble: Option<(usize, Trouble)>,
     /// Whether each operation is pending once before it is done.
     pub pends: bool,
-    pending: bool,
+    /// Whether the operation that comes has been pending.
+    pub pending: bool,
     /// Operations done.
     pub operations: usize,
 }
