@@ -124,19 +124,23 @@ impl<'b, S: Read + Write> Client<'b, S> {
         if self.caller.is_waiting() || !self.caller.pending().is_empty() {
             self.flush().await?;
         }
-        if self.caller.is_waiting() {
-            self.wait().await?;
-            self.caller.skip();
+        while self.caller.is_waiting() && !self.caller.skip().map_err(Error::widen)? {
+            self.receive().await?;
         }
         Ok(())
     }
 
     async fn wait(&mut self) -> Result<(), Error<S::Error>> {
         while !self.caller.has_reply().map_err(Error::widen)? {
-            match read(&mut self.stream, self.caller.space()).await? {
-                0 => self.caller.end(),
-                n => self.caller.received(n),
-            }
+            self.receive().await?;
+        }
+        Ok(())
+    }
+
+    async fn receive(&mut self) -> Result<(), Error<S::Error>> {
+        match read(&mut self.stream, self.caller.space()).await? {
+            0 => self.caller.end(),
+            n => self.caller.received(n),
         }
         Ok(())
     }
