@@ -194,7 +194,7 @@ fn settle(connection: &mut Connection<'_>, service: &mut impl Service, outcome: 
 
 /// A postcard payload: `body` behind its length.
 pub fn framed(body: impl AsRef<[u8]>) -> Vec<u8> {
-    let mut space = [0; 70_000];
+    let mut space = vec![0; 70_000];
     let payload = postcard::to_slice(body.as_ref(), &mut space);
     payload.expect("room for it").to_vec()
 }
