@@ -110,9 +110,9 @@ fn replies_keep_the_order_of_their_requests() {
 
 #[test]
 fn a_thousand_requests_in_one_write_get_a_thousand_replies() {
-    let requests: String = (0..1000).map(|n| format!("ECHO\n{n}\n")).collect();
-    let replies: String = (0..1000).map(|n| format!("{n}\n")).collect();
-    answers(requests, replies);
+    let requests: Vec<_> = (0..1000).map(|n| format!("ECHO\n{n}\n")).collect();
+    let replies: Vec<_> = (0..1000).map(|n| format!("{n}\n")).collect();
+    answers(requests.concat(), replies.concat());
 }
 
 #[test]
@@ -159,8 +159,8 @@ fn a_connection_is_idle_only_between_requests() {
         let outcome = Setup::default().hears([heard.as_bytes()]);
         assert_eq!(outcome.idle, idle, "after {heard:?}");
     }
-    let payload = join(&[b"TEXT\n\xff\xff\x01", &[b'.'; 32766]]);
-    assert!(!Setup::default().hears([payload.as_slice()]).idle, "a skip");
+    let skipping = b"TEXT\n\xff\xff\x01 of which this is not yet the end";
+    assert!(!Setup::default().hears([&skipping[..]]).idle);
 }
 
 #[test]

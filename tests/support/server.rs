@@ -206,5 +206,6 @@ pub fn join(parts: &[&[u8]]) -> Vec<u8> {
 
 /// Bytes as a reader of a failed test wants to see them.
 pub fn show(bytes: &[u8]) -> String {
-    bytes.escape_ascii().to_string()
+    let text = bytes.escape_ascii().to_string();
+    text.replace("\\'", "'").replace("\\\"", "\"")
 }
