@@ -108,6 +108,8 @@ fn a_length_that_is_no_number_of_64_bits_ends_it() {
     ends(text(b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02"), error);
     ends(text(b"\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x00"), error);
     ends(text([0xff; 11]), error);
+    let ten_and_no_more = Setup::default().hears([text([0x80; 10]).as_slice()]);
+    assert_eq!(show(&ten_and_no_more.sent), show(error.as_bytes()));
 }
 
 #[test]
@@ -243,6 +245,51 @@ fn a_request_that_is_not_complete_in_time_is_told_so() {
             Next::Close
         );
     }
+}
+
+#[test]
+fn limits_beyond_the_buffers_are_lowered_to_them() {
+    let limits = Limits {
+        name: 1000,
+        payload: 1000,
+        reply: 1000,
+        skip: 1000,
+    };
+    let setup = Setup {
+        rx: 50,
+        tx: 200,
+        limits: Some(limits),
+    };
+    for (input, error) in [
+        (
+            "N".repeat(50),
+            "!too-large no line feed within the 50 bytes of a command line\n",
+        ),
+        (
+            format!("ECHO\n{}\n", "x".repeat(50)),
+            "!too-large ECHO: the payload exceeds 50 bytes\n",
+        ),
+    ] {
+        let outcome = setup.hears([input.as_bytes()]);
+        assert_eq!(show(&outcome.sent), show(error.as_bytes()));
+    }
+    let too_long = setup.hears([&b"REPEAT\n\x02\xc8\x01"[..]]);
+    let error = "!failed REPEAT: the message exceeds 200 bytes\n";
+    assert_eq!(show(&too_long.sent), show(error.as_bytes()));
+}
+
+#[test]
+fn what_comes_behind_the_end_is_dropped_so_that_there_is_room_for_more() {
+    let (mut rx, mut tx) = ([0; 64], [0; 512]);
+    let mut connection = Connection::new(&mut rx, &mut tx);
+    let (endpoint, mut app) = (endpoint(), App::default());
+    for _ in 0..3 {
+        connection.space().fill(b'N');
+        connection.received(64);
+        let next = connection.advance(&mut endpoint.with(&mut app));
+        assert_eq!((next, connection.space().len()), (Next::Close, 64));
+    }
+    assert_eq!(app.rejected.len(), 1, "it is told once");
 }
 
 #[test]

@@ -11,16 +11,24 @@ use embedded_io::ErrorKind;
 type Result<T> = core::result::Result<T, Error<Failed>>;
 
 /// Makes one call after the other on a connection over which `replies` arrive, and then its end.
-fn over(replies: impl Into<Vec<u8>>, calls: impl FnOnce(&mut Client<'_, Wire>)) {
-    let (mut rx, mut tx) = ([0; 32], [0; 32]);
-    calls(&mut Client::new(Wire::with(replies), &mut rx, &mut tx));
+/// They arrive at once, and again in pieces.
+fn over(replies: impl Into<Vec<u8>>, calls: impl Fn(&mut Client<'_, Wire>)) {
+    let replies = replies.into();
+    for short in [0, 1, 7] {
+        let (mut rx, mut tx) = ([0; 32], [0; 32]);
+        let wire = Wire {
+            short,
+            ..Wire::with(replies.as_slice())
+        };
+        calls(&mut Client::new(wire, &mut rx, &mut tx));
+    }
 }
 
 /// What a call of ECHO comes to when `reply` arrives, and that the next call is answered.
 #[track_caller]
 fn echo(reply: impl AsRef<[u8]>, expected: Result<&str>) {
     over(join(&[reply.as_ref(), b"next\n"]), |client| {
-        assert_eq!(client.call(ECHO, "hi"), expected);
+        assert_eq!(client.call(ECHO, "hi"), expected.clone());
         assert_eq!(client.call(ECHO, "hi"), Ok("next"));
     });
 }
@@ -29,7 +37,7 @@ fn echo(reply: impl AsRef<[u8]>, expected: Result<&str>) {
 #[track_caller]
 fn text(reply: impl AsRef<[u8]>, expected: Result<&str>) {
     over(join(&[reply.as_ref(), b"next\n"]), |client| {
-        assert_eq!(client.call(TEXT, &"hi"), expected);
+        assert_eq!(client.call(TEXT, &"hi"), expected.clone());
         assert_eq!(client.call(ECHO, "hi"), Ok("next"));
     });
 }
@@ -38,7 +46,7 @@ fn text(reply: impl AsRef<[u8]>, expected: Result<&str>) {
 #[track_caller]
 fn text_ends(reply: impl AsRef<[u8]>, expected: Error<Failed>) {
     over(join(&[reply.as_ref(), b"next\n"]), |client| {
-        assert_eq!(client.call(TEXT, &"hi"), Err(expected));
+        assert_eq!(client.call(TEXT, &"hi"), Err(expected.clone()));
         let before = client.stream().written.len();
         assert_eq!(client.call(ECHO, "hi"), Err(Error::Closed));
         assert_eq!(client.stream().written.len(), before, "it sent for nothing");

@@ -94,7 +94,7 @@ fn a_handler_answers_or_refuses() {
 
 #[test]
 fn a_reason_is_cut_to_64_bytes_between_characters() {
-    const REASON: &str = "123456789 123456789 123456789 123456789 123456789 123456789 123ü";
+    const REASON: &str = "123456789 123456789 123456789 123456789 123456789 123456789 123üx";
     let cut = format!("!refused ONE: {}\\n", &REASON[..63]);
     one(&|(), _, reply| reply.refuse(REASON), &cut);
 }

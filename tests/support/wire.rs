@@ -19,7 +19,8 @@ pub struct Wire {
     pub held: Vec<u8>,
     /// The most bytes that one read or write carries; 0 for any number.
     pub short: usize,
-    /// What goes wrong: in operation so many, counted from 0, this.
+    /// What goes wrong: in operation so many, counted from 0, or the next that it concerns, this.
+    /// It goes wrong once.
     pub trouble: Option<(usize, Trouble)>,
     /// Whether each operation is pending once before it is done.
     pub pends: bool,
@@ -44,7 +45,7 @@ pub enum Source {
 pub enum Trouble {
     /// It fails with this kind of error.
     Fails(ErrorKind),
-    /// A write takes nothing; others are not affected.
+    /// A write takes nothing; other operations are not concerned.
     TakesNothing,
 }
 
@@ -76,13 +77,12 @@ impl Wire {
     }
 
     /// Counts an operation, and says what goes wrong with it.
-    fn operate(&mut self) -> Option<Trouble> {
+    fn operate(&mut self, is_write: bool) -> Option<Trouble> {
         let number = self.operations;
         self.operations += 1;
-        match self.trouble {
-            Some((at, trouble)) if at == number => Some(trouble),
-            _ => None,
-        }
+        let concerns = |trouble| is_write || trouble != Trouble::TakesNothing;
+        let due = |(at, trouble): &mut (usize, Trouble)| *at <= number && concerns(*trouble);
+        self.trouble.take_if(due).map(|(_, trouble)| trouble)
     }
 
     fn carried(&self, size: usize) -> usize {
@@ -95,7 +95,7 @@ impl Wire {
 
     fn do_read(&mut self, space: &mut [u8]) -> Result<usize, Failed> {
         assert!(!space.is_empty(), "a read without room");
-        if let Some(Trouble::Fails(kind)) = self.operate() {
+        if let Some(Trouble::Fails(kind)) = self.operate(false) {
             return Err(Failed(kind));
         }
         let replies;
@@ -116,7 +116,7 @@ impl Wire {
 
     fn do_write(&mut self, bytes: &[u8]) -> Result<usize, Failed> {
         assert!(!bytes.is_empty(), "a write of nothing");
-        match self.operate() {
+        match self.operate(true) {
             Some(Trouble::Fails(kind)) => return Err(Failed(kind)),
             Some(Trouble::TakesNothing) => return Ok(0),
             None => {}
@@ -127,7 +127,7 @@ impl Wire {
     }
 
     fn do_flush(&mut self) -> Result<(), Failed> {
-        if let Some(Trouble::Fails(kind)) = self.operate() {
+        if let Some(Trouble::Fails(kind)) = self.operate(false) {
             return Err(Failed(kind));
         }
         self.written.append(&mut self.held);
