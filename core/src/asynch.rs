@@ -17,10 +17,24 @@ use embedded_io_async::{Read, Write};
 /// # Cancel safety
 /// Dropping the future loses nothing: what was received and not answered, and what was answered
 /// and not sent, stays in `connection`, with which a further call goes on. It holds for a
-/// stream whose `read` and `write` are cancel-safe. So a time limit may simply drop the future.
+/// stream whose `read`, `write` and `flush` are cancel-safe. So a time limit may simply drop the future.
 ///
 /// # Errors
 /// [`Error::Transport`]: the stream failed. [`Error::Closed`]: it takes no more bytes.
+///
+/// ```
+/// use bellwire::{Command, Connection, Endpoint, Line, asynch};
+///
+/// const STRING: Command<Line, Line> = Command::new("STRING");
+/// # async fn example<S: embedded_io_async::Read + embedded_io_async::Write>(mut uart: S) -> Result<(), bellwire::Error<S::Error>> {
+/// # let mut endpoint = Endpoint::<(), 1>::new();
+/// # endpoint.handle(STRING, &|(), _text, reply| reply.send("Thank you.")).unwrap();
+/// let (mut rx, mut tx) = ([0; 256], [0; 512]);
+/// let mut connection = Connection::new(&mut rx, &mut tx);
+/// asynch::serve(&mut uart, &mut endpoint.with(&mut ()), &mut connection).await?;
+/// # Ok(())
+/// # }
+/// ```
 pub async fn serve<S: Read + Write>(
     stream: &mut S,
     service: &mut impl Service,
@@ -52,8 +66,8 @@ pub async fn serve<S: Read + Write>(
 /// `rx` holds one reply at a time, `tx` one request.
 ///
 /// # Cancel safety
-/// A call may be dropped at any time, given a stream whose `read` and `write` are cancel-safe: the
-/// next call sends what was not sent, skips the reply that is late, and then is answered itself.
+/// A call may be dropped at any time, given a stream whose `read`, `write` and `flush` are
+/// cancel-safe: the next call sends what was not sent, skips the reply that is late, and then is answered itself.
 /// Whether the server runs the request of a call that was dropped cannot be told.
 ///
 /// ```

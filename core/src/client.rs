@@ -25,6 +25,22 @@ const SKIP: u64 = 65536;
 ///
 /// The bytes of one call's reply are never taken for another's, whatever went wrong in between:
 /// they are skipped, or, where their end cannot be found, the conversation is over.
+///
+/// ```
+/// use bellwire::{Caller, Command, Line};
+///
+/// const STRING: Command<Line, Line> = Command::new("STRING");
+/// let (mut rx, mut tx) = ([0; 64], [0; 64]);
+/// let mut caller = Caller::new(&mut rx, &mut tx);
+/// caller.request(STRING, "hi")?;
+/// assert_eq!(caller.pending(), b"STRING\nhi\n"); // to be sent
+/// caller.sent(10);
+/// caller.space()[..11].copy_from_slice(b"Thank you.\n"); // was received
+/// caller.received(11);
+/// assert!(caller.has_reply()?);
+/// assert_eq!(caller.reply(STRING)?, "Thank you.");
+/// # Ok::<(), bellwire::Error<core::convert::Infallible>>(())
+/// ```
 #[derive(Debug)]
 pub struct Caller<'b> {
     rx: Buffer<'b>,
