@@ -221,6 +221,16 @@ fn both_serve_until_the_stream_ends() {
 }
 
 #[test]
+fn both_find_a_server_that_closes_closed() {
+    for driver in BOTH {
+        let (mut rx, mut tx) = ([0; 32], [0; 32]);
+        let mut client = Client::new(driver, Wire::with("on"), &mut rx, &mut tx);
+        assert_eq!(client.step(0, None), Err(Error::Closed), "{driver:?}");
+        assert_eq!(client.step(0, None), Err(Error::Closed), "{driver:?}");
+    }
+}
+
+#[test]
 fn both_call_a_script_to_the_same_bytes() {
     for driver in BOTH {
         for (short, pends) in [(0, false), (0, true), (1, true), (2, false), (7, true)] {

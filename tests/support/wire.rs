@@ -26,6 +26,8 @@ pub struct Wire {
     pub pends: bool,
     /// Whether the operation that comes has been pending.
     pub pending: bool,
+    /// Whether the end of the stream was read.
+    pub ended: bool,
     /// Operations done.
     pub operations: usize,
 }
@@ -110,6 +112,8 @@ impl Wire {
         let rest = bytes.get(self.read..).unwrap_or(&[]);
         let size = self.carried(rest.len().min(space.len()));
         space[..size].copy_from_slice(&rest[..size]);
+        assert!(size > 0 || !self.ended, "a read behind the end");
+        self.ended = size == 0;
         self.read += size;
         Ok(size)
     }
