@@ -2,7 +2,7 @@
 
 use bellwire::{Command, HeapComplexData, Line, RegisterError, blocking::Client};
 use bellwire_std::dial;
-use bellwire_tests::server::{PATIENCE, POSTCARD, Running, SLOW, STRING, each, line, rest, serve};
+use bellwire_tests::running::{PATIENCE, POSTCARD, Running, SLOW, STRING, each, line, rest, serve};
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::thread;

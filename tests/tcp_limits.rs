@@ -2,7 +2,7 @@
 
 use bellwire::{Error, blocking::Client};
 use bellwire_std::{Conn, dial};
-use bellwire_tests::server::{PATIENCE, STRING, each, line, rest, serve};
+use bellwire_tests::running::{PATIENCE, STRING, each, line, rest, serve};
 use std::io::{ErrorKind, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::thread;

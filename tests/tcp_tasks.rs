@@ -1,7 +1,7 @@
 //! What only the server of tasks can do.
 
 use bellwire::{Command, Line, Reply};
-use bellwire_tests::server::{PATIENCE, Running, STRING, line, rest, serve_tasks};
+use bellwire_tests::running::{PATIENCE, Running, STRING, line, rest, serve_tasks};
 use std::fmt::Write as _;
 use std::io::Write;
 use std::net::{Shutdown, SocketAddr, TcpStream};

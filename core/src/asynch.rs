@@ -17,10 +17,24 @@ use embedded_io_async::{Read, Write};
 /// # Cancel safety
 /// Dropping the future loses nothing: what was received and not answered, and what was answered
 /// and not sent, stays in `connection`, with which a further call goes on. It holds for a
-/// stream whose `read` and `write` are cancel-safe. So a time limit may simply drop the future.
+/// stream whose `read`, `write` and `flush` are cancel-safe. So a time limit may simply drop the future.
 ///
 /// # Errors
 /// [`Error::Transport`]: the stream failed. [`Error::Closed`]: it takes no more bytes.
+///
+/// ```
+/// use bellwire::{Command, Connection, Endpoint, Line, asynch};
+///
+/// const STRING: Command<Line, Line> = Command::new("STRING");
+/// # async fn example<S: embedded_io_async::Read + embedded_io_async::Write>(mut uart: S) -> Result<(), bellwire::Error<S::Error>> {
+/// # let mut endpoint = Endpoint::<(), 1>::new();
+/// # endpoint.handle(STRING, &|(), _text, reply| reply.send("Thank you.")).unwrap();
+/// let (mut rx, mut tx) = ([0; 256], [0; 512]);
+/// let mut connection = Connection::new(&mut rx, &mut tx);
+/// asynch::serve(&mut uart, &mut endpoint.with(&mut ()), &mut connection).await?;
+/// # Ok(())
+/// # }
+/// ```
 pub async fn serve<S: Read + Write>(
     stream: &mut S,
     service: &mut impl Service,
@@ -53,17 +67,14 @@ pub async fn answer<S: Write>(
 ) -> Result<bool, Error<S::Error>> {
     loop {
         let next = connection.advance(service);
-        if !connection.pending().is_empty() {
-            while !connection.pending().is_empty() {
-                let n = write(stream, connection.pending()).await?;
-                connection.sent(n);
-            }
-            stream.flush().await.map_err(Error::Transport)?;
+        while !connection.pending().is_empty() {
+            let n = write(stream, connection.pending()).await?;
+            connection.sent(n);
         }
-        match next {
-            Next::Send => {}
-            Next::Receive => return Ok(true),
-            Next::Close => return Ok(false),
+        if next != Next::Send {
+            // Even with nothing to send: an earlier flush may have failed or been given up.
+            flush(stream).await?;
+            return Ok(next == Next::Receive);
         }
     }
 }
@@ -73,8 +84,8 @@ pub async fn answer<S: Write>(
 /// `rx` holds one reply at a time, `tx` one request.
 ///
 /// # Cancel safety
-/// A call may be dropped at any time, given a stream whose `read` and `write` are cancel-safe: the
-/// next call sends what was not sent, skips the reply that is late, and then is answered itself.
+/// A call may be dropped at any time, given a stream whose `read`, `write` and `flush` are
+/// cancel-safe: the next call sends what was not sent, skips the reply that is late, and then is answered itself.
 /// Whether the server runs the request of a call that was dropped cannot be told.
 ///
 /// ```
@@ -142,33 +153,36 @@ impl<'b, S: Read + Write> Client<'b, S> {
 
     /// Sends and skips what an earlier call that failed has left.
     async fn settle(&mut self) -> Result<(), Error<S::Error>> {
-        self.flush().await?;
-        if self.caller.is_waiting() {
-            self.wait().await?;
-            self.caller.skip();
+        if self.caller.is_waiting() || !self.caller.pending().is_empty() {
+            self.flush().await?;
+        }
+        while self.caller.is_waiting() && !self.caller.skip().map_err(Error::widen)? {
+            self.receive().await?;
         }
         Ok(())
     }
 
     async fn wait(&mut self) -> Result<(), Error<S::Error>> {
         while !self.caller.has_reply().map_err(Error::widen)? {
-            match read(&mut self.stream, self.caller.space()).await? {
-                0 => self.caller.end(),
-                n => self.caller.received(n),
-            }
+            self.receive().await?;
+        }
+        Ok(())
+    }
+
+    async fn receive(&mut self) -> Result<(), Error<S::Error>> {
+        match read(&mut self.stream, self.caller.space()).await? {
+            0 => self.caller.end(),
+            n => self.caller.received(n),
         }
         Ok(())
     }
 
     async fn flush(&mut self) -> Result<(), Error<S::Error>> {
-        if self.caller.pending().is_empty() {
-            return Ok(());
-        }
         while !self.caller.pending().is_empty() {
             let n = write(&mut self.stream, self.caller.pending()).await?;
             self.caller.sent(n);
         }
-        self.stream.flush().await.map_err(Error::Transport)
+        flush(&mut self.stream).await
     }
 }
 
@@ -189,6 +203,16 @@ async fn write<S: Write>(stream: &mut S, bytes: &[u8]) -> Result<usize, Error<S:
         match stream.write(bytes).await {
             Ok(0) => return Err(Error::Closed),
             Ok(n) => return Ok(n),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(Error::Transport(error)),
+        }
+    }
+}
+
+async fn flush<S: Write>(stream: &mut S) -> Result<(), Error<S::Error>> {
+    loop {
+        match stream.flush().await {
+            Ok(()) => return Ok(()),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(Error::Transport(error)),
         }

@@ -70,17 +70,14 @@ pub fn answer<S: Write>(
 ) -> Result<bool, Error<S::Error>> {
     loop {
         let next = connection.advance(service);
-        if !connection.pending().is_empty() {
-            while !connection.pending().is_empty() {
-                let n = write(stream, connection.pending())?;
-                connection.sent(n);
-            }
-            stream.flush().map_err(Error::Transport)?;
+        while !connection.pending().is_empty() {
+            let n = write(stream, connection.pending())?;
+            connection.sent(n);
         }
-        match next {
-            Next::Send => {}
-            Next::Receive => return Ok(true),
-            Next::Close => return Ok(false),
+        if next != Next::Send {
+            // Even with nothing to send: an earlier flush may have failed or been given up.
+            flush(stream)?;
+            return Ok(next == Next::Receive);
         }
     }
 }
@@ -156,33 +153,36 @@ impl<'b, S: Read + Write> Client<'b, S> {
 
     /// Sends and skips what an earlier call that failed has left.
     fn settle(&mut self) -> Result<(), Error<S::Error>> {
-        self.flush()?;
-        if self.caller.is_waiting() {
-            self.wait()?;
-            self.caller.skip();
+        if self.caller.is_waiting() || !self.caller.pending().is_empty() {
+            self.flush()?;
+        }
+        while self.caller.is_waiting() && !self.caller.skip().map_err(Error::widen)? {
+            self.receive()?;
         }
         Ok(())
     }
 
     fn wait(&mut self) -> Result<(), Error<S::Error>> {
         while !self.caller.has_reply().map_err(Error::widen)? {
-            match read(&mut self.stream, self.caller.space())? {
-                0 => self.caller.end(),
-                n => self.caller.received(n),
-            }
+            self.receive()?;
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self) -> Result<(), Error<S::Error>> {
+        match read(&mut self.stream, self.caller.space())? {
+            0 => self.caller.end(),
+            n => self.caller.received(n),
         }
         Ok(())
     }
 
     fn flush(&mut self) -> Result<(), Error<S::Error>> {
-        if self.caller.pending().is_empty() {
-            return Ok(());
-        }
         while !self.caller.pending().is_empty() {
             let n = write(&mut self.stream, self.caller.pending())?;
             self.caller.sent(n);
         }
-        self.stream.flush().map_err(Error::Transport)
+        flush(&mut self.stream)
     }
 }
 
@@ -203,6 +203,16 @@ fn write<S: Write>(stream: &mut S, bytes: &[u8]) -> Result<usize, Error<S::Error
         match stream.write(bytes) {
             Ok(0) => return Err(Error::Closed),
             Ok(n) => return Ok(n),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(Error::Transport(error)),
+        }
+    }
+}
+
+fn flush<S: Write>(stream: &mut S) -> Result<(), Error<S::Error>> {
+    loop {
+        match stream.flush() {
+            Ok(()) => return Ok(()),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(Error::Transport(error)),
         }

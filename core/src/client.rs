@@ -18,13 +18,30 @@ const SKIP: usize = 65536;
 /// socket. Another driver does for each call:
 ///
 /// 1. While [`is_waiting`](Self::is_waiting), the reply to a call that was given up is still on its
-///    way: do step 3, then [`skip`](Self::skip).
+///    way: send what is pending, and until [`skip`](Self::skip) says that it is passed, fill
+///    [`space`](Self::space).
 /// 2. [`request`](Self::request), then send all that is [`pending`](Self::pending).
 /// 3. Until [`has_reply`](Self::has_reply), fill [`space`](Self::space).
 /// 4. Take the [`reply`](Self::reply).
 ///
 /// The bytes of one call's reply are never taken for another's, whatever went wrong in between:
 /// they are skipped, or, where their end cannot be found, the conversation is over.
+///
+/// ```
+/// use bellwire::{Caller, Command, Line};
+///
+/// const STRING: Command<Line, Line> = Command::new("STRING");
+/// let (mut rx, mut tx) = ([0; 64], [0; 64]);
+/// let mut caller = Caller::new(&mut rx, &mut tx);
+/// caller.request(STRING, "hi")?;
+/// assert_eq!(caller.pending(), b"STRING\nhi\n"); // to be sent
+/// caller.sent(10);
+/// caller.space()[..11].copy_from_slice(b"Thank you.\n"); // was received
+/// caller.received(11);
+/// assert!(caller.has_reply()?);
+/// assert_eq!(caller.reply(STRING)?, "Thank you.");
+/// # Ok::<(), bellwire::Error<core::convert::Infallible>>(())
+/// ```
 #[derive(Debug)]
 pub struct Caller<'b> {
     rx: Buffer<'b>,
@@ -216,13 +233,21 @@ impl<'b> Caller<'b> {
         }
     }
 
-    /// Drops the reply that has arrived, where [`has_reply`](Self::has_reply) says that one has.
-    pub fn skip(&mut self) {
-        match self.stage {
-            Stage::Refused { end } | Stage::Replied { end, .. } if self.is_waiting() => {
-                self.take(end);
+    /// Passes the reply to a call that was given up, as soon as it has arrived, and says whether it
+    /// has. A fault in it concerned that call and no other, so it is passed like a good one.
+    ///
+    /// # Errors
+    /// As [`has_reply`](Self::has_reply), where the conversation is over.
+    pub fn skip(&mut self) -> Result<bool, Error<Infallible>> {
+        match self.has_reply() {
+            Ok(true) => {
+                if let Stage::Refused { end } | Stage::Replied { end, .. } = self.stage {
+                    self.take(end);
+                }
+                Ok(true)
             }
-            _ => {}
+            Err(Error::Fault(_)) if !self.ended => Ok(true),
+            other => other,
         }
     }
 
@@ -264,13 +289,16 @@ impl<'b> Caller<'b> {
     }
 }
 
-/// Reads an error line behind its `!`.
+/// Reads an error line behind its `!`. Where its first word is no code that is known here, it
+/// belongs to the sentence.
 fn refusal(line: &[u8]) -> Refusal {
     let text = core::str::from_utf8(line::trim(line));
-    let text = text.unwrap_or("other the server's words are not UTF-8");
+    let text = text.unwrap_or("the server's words are not UTF-8");
     let (word, sentence) = text.split_once(' ').unwrap_or((text, ""));
+    let code = Code::from_word(word);
+    let known = code != Code::Other;
     Refusal {
-        code: Code::from_word(word),
-        sentence: cut(sentence),
+        code,
+        sentence: cut(if known { sentence } else { text }),
     }
 }

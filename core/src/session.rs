@@ -306,17 +306,25 @@ impl Session {
     }
 }
 
-/// `!code NAME: sentence`, cut to the room there is.
+/// `!code NAME: sentence`, cut between characters to the room there is. Nothing is written where
+/// not even the `!` fits, as a line without it is a reply.
 fn write_error_line(rejection: &Rejection, out: &mut Buffer<'_>) {
     let space = out.space();
-    let room = space.len().min(ERROR_LINE).saturating_sub(1);
+    let mut room = space.len().min(ERROR_LINE).saturating_sub(1);
     let mut written = 0usize;
     let mut write = |part: &str| {
-        let free = space.get_mut(written..room).unwrap_or(&mut []);
-        for (slot, byte) in free.iter_mut().zip(part.bytes()) {
+        let mut size = part.len().min(room.saturating_sub(written));
+        while !part.is_char_boundary(size) {
+            size = size.saturating_sub(1);
+        }
+        let free = space.get_mut(written..).unwrap_or(&mut []);
+        for (slot, byte) in free.iter_mut().zip(part.bytes().take(size)) {
             *slot = if byte == b'\n' { b' ' } else { byte };
         }
-        written = written.saturating_add(part.len()).min(room);
+        written = written.saturating_add(size);
+        if size < part.len() {
+            room = written;
+        }
     };
     write("!");
     write(rejection.fault.code().as_str());
@@ -326,6 +334,9 @@ fn write_error_line(rejection: &Rejection, out: &mut Buffer<'_>) {
         write(": ");
     }
     rejection.fault.sentence().write_to(&mut write);
+    if written == 0 {
+        return;
+    }
     if let Some(slot) = space.get_mut(written) {
         *slot = b'\n';
         out.fill(written.saturating_add(1));

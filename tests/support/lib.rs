@@ -1,5 +1,10 @@
-//! What several of the tests need.
-#![allow(clippy::missing_panics_doc)] // a helper that panics is a test that fails
+//! What several of the tests need: a server with a command of each kind, over memory, over real sockets
+//! and over smoltcp; conversations with it; and streams that do as a script says.
+#![allow(clippy::missing_panics_doc)] // a panic is how a test fails
 
+pub mod expect;
 pub mod lan;
+pub mod poll;
+pub mod running;
 pub mod server;
+pub mod wire;

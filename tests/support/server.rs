@@ -1,209 +1,211 @@
-//! A server over real sockets, for one test.
+//! A server with a command of each kind, and conversations with it over memory alone.
 
-use bellwire::{Command, HeapComplexData, Line, NoReply, Postcard};
-use bellwire_std::{Endpoint, Server, ServerLimits, asynch};
-use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
-use std::time::Duration;
-use tokio::runtime::Builder;
+use bellwire::{
+    Command, ComplexData, Connection, Endpoint, Limits, Line, Next, NoReply, Postcard, Ref, Service,
+};
 
-/// How long a test waits for what should come at once.
-pub const PATIENCE: Duration = Duration::from_secs(10);
-
-/// Answered with `Thank you.`
+/// A line; `Thank you.` comes back.
 pub const STRING: Command<Line, Line> = Command::new("STRING");
-/// Answered with the string inside.
-pub const POSTCARD: Command<Postcard<HeapComplexData>, Line> = Command::new("POSTCARD");
-/// Not answered.
-pub const NOTE: Command<Line, NoReply> = Command::new("NOTE");
-/// Answered with 1000 bytes.
-pub const LONG: Command<(), Line> = Command::new("LONG");
-/// Never answered: the handler panics.
-pub const PANIC: Command<(), Line> = Command::new("PANIC");
-/// Answered with `done` after 300 ms.
-pub const SLOW: Command<(), Line> = Command::new("SLOW");
+/// A line; the same line comes back.
+pub const ECHO: Command<Line, Line> = Command::new("ECHO");
+/// A line; a refusal with it as the reason comes back.
+pub const REFUSE: Command<Line, Line> = Command::new("REFUSE");
+/// A line; nothing comes back.
+pub const LOG: Command<Line, NoReply> = Command::new("LOG");
+/// Nothing; `pong` comes back.
+pub const PING: Command<(), Line> = Command::new("PING");
+/// Nothing; a bare `OK` comes back.
+pub const RESET: Command<(), ()> = Command::new("RESET");
+/// A structure; `stored` comes back.
+pub const POSTCARD: Command<Postcard<ComplexData>, Line> = Command::new("POSTCARD");
+/// Nothing; the structure stored last comes back.
+pub const LAST: Command<(), Postcard<ComplexData>> = Command::new("LAST");
+/// A text; the same text comes back, both borrowed from the buffers.
+pub const TEXT: Command<Postcard<Ref<str>>, Postcard<Ref<str>>> = Command::new("TEXT");
+/// A number; a line of so many `x` comes back.
+pub const REPEAT: Command<Postcard<u16>, Line> = Command::new("REPEAT");
 
-/// Which of the two servers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// `bellwire_std::Server`, a thread for each connection.
-    Threads,
-    /// `bellwire_std::asynch::Server`, a task for each connection.
-    Tasks,
+/// What the handlers saw.
+#[derive(Debug, Default)]
+pub struct App {
+    /// Each command that ran, with its argument.
+    pub ran: Vec<String>,
+    /// Each rejection, followed by ` (fatal)` where it ended the conversation.
+    pub rejected: Vec<String>,
+    last: ComplexData,
 }
 
-/// Runs a test against each kind of server.
-pub fn each(test: impl Fn(Kind)) {
-    for kind in [Kind::Threads, Kind::Tasks] {
-        // Shown where the test fails.
-        println!("the server of {kind:?}");
-        test(kind);
-    }
-}
-
-/// A server that runs until it is dropped.
-#[derive(Debug)]
-pub struct Running {
-    /// Where it listens.
-    pub address: SocketAddr,
-    /// What it serves, and can be added to.
-    pub endpoint: Arc<Endpoint<()>>,
-    /// All texts that came with `STRING` and `NOTE`.
-    pub texts: Arc<Mutex<Vec<String>>>,
-    stopper: Stopper,
-    thread: Option<JoinHandle<()>>,
-}
-
-#[derive(Debug)]
-enum Stopper {
-    Threads(bellwire_std::Stopper),
-    Tasks(asynch::Stopper),
-}
-
-/// Starts a server with these limits.
-pub fn serve(kind: Kind, limit: impl FnOnce(&mut ServerLimits)) -> Running {
-    match kind {
-        Kind::Threads => serve_threads(limit),
-        Kind::Tasks => serve_tasks(|server| limit(&mut server.limits)),
-    }
-}
-
-fn serve_threads(limit: impl FnOnce(&mut ServerLimits)) -> Running {
-    let (endpoint, texts) = endpoint();
-    let mut server = Server::bind("127.0.0.1:0", Arc::clone(&endpoint)).unwrap();
-    limit(&mut server.limits);
-    Running {
-        address: server.local_addr().unwrap(),
-        endpoint,
-        texts,
-        stopper: Stopper::Threads(server.stopper()),
-        thread: Some(thread::spawn(move || server.run(|_peer| ()).unwrap())),
-    }
-}
-
-/// Starts a server of tasks, set up as the test wants it.
-pub fn serve_tasks(set_up: impl FnOnce(&mut asynch::Server<()>)) -> Running {
-    let (endpoint, texts) = endpoint();
-    let runtime = Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build();
-    let runtime = runtime.unwrap();
-    let server = asynch::Server::bind("127.0.0.1:0", Arc::clone(&endpoint));
-    let mut server = runtime.block_on(server).unwrap();
-    set_up(&mut server);
-    Running {
-        address: server.local_addr().unwrap(),
-        endpoint,
-        texts,
-        stopper: Stopper::Tasks(server.stopper()),
-        thread: Some(thread::spawn(move || {
-            runtime.block_on(server.run(|_peer| ()));
-        })),
-    }
-}
-
-fn endpoint() -> (Arc<Endpoint<()>>, Arc<Mutex<Vec<String>>>) {
-    let endpoint = Endpoint::new();
-    let texts = Arc::new(Mutex::new(Vec::new()));
-    let (strings, notes) = (Arc::clone(&texts), Arc::clone(&texts));
-    let keep = |texts: &Mutex<Vec<String>>, text: &str| texts.lock().unwrap().push(text.into());
+/// The server's commands.
+pub fn endpoint() -> Endpoint<App, 10> {
+    let mut endpoint = Endpoint::new();
+    register(&mut endpoint).expect("ten commands, each once");
+    endpoint.on_rejection(|app: &mut App, rejection| {
+        let fatal = if rejection.fatal { " (fatal)" } else { "" };
+        app.rejected.push(format!("{rejection}{fatal}"));
+    });
     endpoint
-        .handle(STRING, move |(), text, reply| {
-            keep(&strings, text);
-            reply.send("Thank you.")
-        })
-        .unwrap();
-    endpoint
-        .handle(NOTE, move |(), text, reply| {
-            keep(&notes, text);
-            reply.none()
-        })
-        .unwrap();
-    endpoint
-        .handle(POSTCARD, |(), data, reply| reply.send(&data.s))
-        .unwrap();
-    endpoint
-        .handle(LONG, |(), (), reply| reply.send(&"x".repeat(999)))
-        .unwrap();
-    endpoint
-        .handle(PANIC, |(), (), _reply| panic!("as the test wants it"))
-        .unwrap();
-    endpoint
-        .handle(SLOW, |(), (), reply| {
-            thread::sleep(Duration::from_millis(300));
-            reply.send("done")
-        })
-        .unwrap();
-    (Arc::new(endpoint), texts)
 }
 
-impl Running {
-    /// Stops it and waits until it has.
-    pub fn stop(&mut self) {
-        self.begin_stop();
-        if let Some(thread) = self.thread.take() {
-            thread.join().unwrap();
+fn register(endpoint: &mut Endpoint<App, 10>) -> Result<(), bellwire::RegisterError> {
+    endpoint.handle(STRING, &|app: &mut App, text, reply| {
+        app.ran.push(format!("STRING {text}"));
+        reply.send("Thank you.")
+    })?;
+    endpoint.handle(ECHO, &|app: &mut App, text, reply| {
+        app.ran.push(format!("ECHO {text}"));
+        reply.send(text)
+    })?;
+    endpoint.handle(REFUSE, &|app: &mut App, reason, reply| {
+        app.ran.push(format!("REFUSE {reason}"));
+        reply.refuse(reason)
+    })?;
+    endpoint.handle(LOG, &|app: &mut App, text, reply| {
+        app.ran.push(format!("LOG {text}"));
+        reply.none()
+    })?;
+    endpoint.handle(PING, &|app: &mut App, (), reply| {
+        app.ran.push("PING".into());
+        reply.send("pong")
+    })?;
+    endpoint.handle(RESET, &|app: &mut App, (), reply| {
+        app.ran.push("RESET".into());
+        reply.send(())
+    })?;
+    endpoint.handle(POSTCARD, &|app: &mut App, data, reply| {
+        app.ran.push("POSTCARD".into());
+        app.last = data;
+        reply.send("stored")
+    })?;
+    endpoint.handle(LAST, &|app: &mut App, (), reply| {
+        app.ran.push("LAST".into());
+        reply.send(&app.last)
+    })?;
+    endpoint.handle(TEXT, &|app: &mut App, text, reply| {
+        app.ran.push(format!("TEXT {text}"));
+        reply.send(&text)
+    })?;
+    endpoint.handle(REPEAT, &|app: &mut App, count, reply| {
+        app.ran.push(format!("REPEAT {count}"));
+        reply.send(&"x".repeat(count.into()))
+    })
+}
+
+/// The memory that a conversation gets.
+#[derive(Debug, Clone, Copy)]
+pub struct Setup {
+    /// Bytes of the receive buffer.
+    pub rx: usize,
+    /// Bytes of the transmit buffer.
+    pub tx: usize,
+    /// Limits other than those that follow from the buffers.
+    pub limits: Option<Limits>,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            rx: 256,
+            tx: 512,
+            limits: None,
         }
     }
+}
 
-    /// Wishes that it stops.
-    pub fn begin_stop(&self) {
-        match &self.stopper {
-            Stopper::Threads(stopper) => stopper.stop(),
-            Stopper::Tasks(stopper) => stopper.stop(),
+/// What came of a conversation.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// All that the server sent.
+    pub sent: Vec<u8>,
+    /// See [`App::ran`].
+    pub ran: Vec<String>,
+    /// See [`App::rejected`].
+    pub rejected: Vec<String>,
+    /// Bytes of the input that the server took in.
+    pub taken: usize,
+    /// Whether the server ended the conversation.
+    pub closed: bool,
+    /// Whether the server waits for a new request.
+    pub idle: bool,
+}
+
+impl Setup {
+    /// The server's side of a conversation in which these chunks arrive, one after the other.
+    pub fn hears<'c>(&self, chunks: impl IntoIterator<Item = &'c [u8]>) -> Outcome {
+        self.run(chunks, false)
+    }
+
+    /// The same, and then the stream ends.
+    pub fn hears_all<'c>(&self, chunks: impl IntoIterator<Item = &'c [u8]>) -> Outcome {
+        self.run(chunks, true)
+    }
+
+    fn run<'c>(&self, chunks: impl IntoIterator<Item = &'c [u8]>, ends: bool) -> Outcome {
+        let (mut rx, mut tx) = (vec![0; self.rx], vec![0; self.tx]);
+        let mut connection = Connection::new(&mut rx, &mut tx);
+        if let Some(limits) = self.limits {
+            connection = connection.with_limits(limits);
+        }
+        let endpoint = endpoint();
+        let mut app = App::default();
+        let mut outcome = Outcome::default();
+        settle(&mut connection, &mut endpoint.with(&mut app), &mut outcome);
+        for chunk in chunks {
+            let mut rest = chunk;
+            while !rest.is_empty() && !outcome.closed {
+                let space = connection.space();
+                assert!(!space.is_empty(), "it asked for bytes and has no room");
+                let size = rest.len().min(space.len());
+                space[..size].copy_from_slice(&rest[..size]);
+                connection.received(size);
+                outcome.taken += size;
+                rest = &rest[size..];
+                settle(&mut connection, &mut endpoint.with(&mut app), &mut outcome);
+            }
+        }
+        outcome.idle = connection.is_idle();
+        if ends {
+            connection.end();
+            settle(&mut connection, &mut endpoint.with(&mut app), &mut outcome);
+        }
+        outcome.ran = app.ran;
+        outcome.rejected = app.rejected;
+        outcome
+    }
+}
+
+/// Advances as far as it goes without more input.
+fn settle(connection: &mut Connection<'_>, service: &mut impl Service, outcome: &mut Outcome) {
+    loop {
+        let next = connection.advance(service);
+        let sent = connection.pending().len();
+        assert!(next != Next::Send || sent > 0, "it waits for nothing");
+        outcome.sent.extend(connection.pending());
+        connection.sent(sent);
+        match next {
+            Next::Send => {}
+            Next::Receive => return,
+            Next::Close => {
+                outcome.closed = true;
+                return;
+            }
         }
     }
-
-    /// A connection to it, on which reads and writes fail after [`PATIENCE`].
-    pub fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_write_timeout(Some(PATIENCE)).unwrap();
-        stream
-    }
-
-    /// Sends `bytes`, ends the sending, and returns all that comes back.
-    pub fn answer(&self, bytes: impl AsRef<[u8]>) -> String {
-        let mut stream = self.connect();
-        // The server may end the conversation before it has read everything.
-        let _ = stream.write_all(bytes.as_ref());
-        let _ = stream.shutdown(Shutdown::Write);
-        rest(&mut stream)
-    }
-
-    /// Whether it still serves.
-    pub fn is_well(&self) -> bool {
-        self.answer("STRING\nstill there?\n") == "Thank you.\n"
-    }
 }
 
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.stop();
-    }
+/// A postcard payload: `body` behind its length.
+pub fn framed(body: impl AsRef<[u8]>) -> Vec<u8> {
+    let mut space = vec![0; 70_000];
+    let payload = postcard::to_slice(body.as_ref(), &mut space);
+    payload.expect("room for it").to_vec()
 }
 
-/// All that still comes.
-pub fn rest(stream: &mut TcpStream) -> String {
-    let mut bytes = Vec::new();
-    match stream.read_to_end(&mut bytes) {
-        Ok(_) => {}
-        // What came before a reset was received all the same.
-        Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {}
-        Err(error) => panic!("{error} after {:?}", String::from_utf8_lossy(&bytes)),
-    }
-    String::from_utf8(bytes).unwrap()
+/// `parts` one behind the other.
+pub fn join(parts: &[&[u8]]) -> Vec<u8> {
+    parts.concat()
 }
 
-/// The next line, with its line feed.
-pub fn line(stream: &mut TcpStream) -> String {
-    let mut line = Vec::new();
-    let mut byte = [0];
-    while line.last() != Some(&b'\n') && stream.read(&mut byte).unwrap() > 0 {
-        line.push(byte[0]);
-    }
-    String::from_utf8(line).unwrap()
+/// Bytes as a reader of a failed test wants to see them.
+pub fn show(bytes: &[u8]) -> String {
+    let text = bytes.escape_ascii().to_string();
+    text.replace("\\'", "'").replace("\\\"", "\"")
 }

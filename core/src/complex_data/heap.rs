@@ -2,7 +2,7 @@
 
 extern crate alloc;
 
-use super::{Level, Nested};
+use super::{Deepest, Level, Nested};
 use crate::Flaw;
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -14,6 +14,14 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A ComplexData on the heap: no capacities, the same bytes on the wire as
 /// [`ComplexData`](super::ComplexData), to and from which it converts.
+///
+/// ```
+/// use bellwire::{ComplexData, HeapComplexData};
+///
+/// let fixed = ComplexData { n: 23, ..ComplexData::default() };
+/// let heap = HeapComplexData::from(&fixed);
+/// assert_eq!(ComplexData::try_from(&heap), Ok(fixed));
+/// ```
 ///
 /// How much of it a peer can make this end allocate is bounded by
 /// [`Limits::payload`](crate::Limits::payload), how deep it nests by
@@ -42,61 +50,60 @@ pub struct HeapComplexData {
     pub c: Option<Box<HeapComplexData>>,
 }
 
-impl<C: Nested + Clone> From<&Level<C>> for HeapComplexData
-where
-    HeapComplexData: for<'a> From<&'a C>,
-{
+impl<C: Nested> From<&Level<C>> for HeapComplexData {
     fn from(level: &Level<C>) -> Self {
-        let entries = level.m.iter();
-        Self {
-            n: level.n,
-            s: level.s.as_str().into(),
-            m: entries.map(|(key, n)| (key.as_str().into(), *n)).collect(),
-            p: level.p.to_vec(),
-            c: level.c.as_ref().map(|inner| Box::new(inner.into())),
-        }
+        level.to_heap()
     }
 }
 
-impl<C> TryFrom<&HeapComplexData> for Level<C>
-where
-    C: Nested + for<'a> TryFrom<&'a HeapComplexData, Error = Flaw>,
-{
+impl<C: Nested> TryFrom<&HeapComplexData> for Level<C> {
     type Error = Flaw;
 
     /// # Errors
     /// [`Flaw::OverCapacity`] or [`Flaw::TooDeep`].
     fn try_from(data: &HeapComplexData) -> Result<Self, Flaw> {
+        Self::from_heap(data)
+    }
+}
+
+// The recursion goes through this trait, as the compiler cannot see an end of it where one
+// conversion is the condition of another.
+impl<C: Nested> Nested for Level<C> {
+    fn to_heap(&self) -> HeapComplexData {
+        let entries = self.m.iter();
+        HeapComplexData {
+            n: self.n,
+            s: self.s.as_str().into(),
+            m: entries.map(|(key, n)| (key.as_str().into(), *n)).collect(),
+            p: self.p.to_vec(),
+            c: self.c.as_ref().map(|inner| Box::new(inner.to_heap())),
+        }
+    }
+
+    fn from_heap(data: &HeapComplexData) -> Result<Self, Flaw> {
+        let over = |_| Flaw::OverCapacity;
         let mut level = Self {
             n: data.n,
-            s: data.s.parse().map_err(|_| Flaw::OverCapacity)?,
-            p: data
-                .p
-                .as_slice()
-                .try_into()
-                .map_err(|_| Flaw::OverCapacity)?,
-            c: data.c.as_deref().map(C::try_from).transpose()?,
+            s: data.s.as_str().try_into().map_err(over)?,
+            p: data.p.as_slice().try_into().map_err(over)?,
+            c: data.c.as_deref().map(C::from_heap).transpose()?,
             ..Self::default()
         };
         for (key, n) in &data.m {
-            let key = key.parse().map_err(|_| Flaw::OverCapacity)?;
+            let key = key.as_str().try_into().map_err(over)?;
             level.m.insert(key, *n).map_err(|_| Flaw::OverCapacity)?;
         }
         Ok(level)
     }
 }
 
-impl TryFrom<&HeapComplexData> for super::Deepest {
-    type Error = Flaw;
-
-    fn try_from(_data: &HeapComplexData) -> Result<Self, Flaw> {
-        Err(Flaw::TooDeep)
+impl Nested for Deepest {
+    fn to_heap(&self) -> HeapComplexData {
+        match *self {}
     }
-}
 
-impl From<&super::Deepest> for HeapComplexData {
-    fn from(none: &super::Deepest) -> Self {
-        match *none {}
+    fn from_heap(_data: &HeapComplexData) -> Result<Self, Flaw> {
+        Err(Flaw::TooDeep)
     }
 }
 

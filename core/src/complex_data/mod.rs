@@ -74,16 +74,29 @@ pub struct Level<C: Nested> {
 /// The map of a [`ComplexData`].
 pub type Map = heapless::LinearMap<heapless::String<KEY_CAPACITY>, i64, M_CAPACITY>;
 
-/// What may be a level inside another: a [`Level`], or [`Deepest`], which ends the nesting.
-pub trait Nested: serde::Serialize + serde::de::DeserializeOwned {}
+/// What may be a level inside another: a [`Level`], or [`Deepest`], which ends the nesting. It is
+/// not for other types.
+pub trait Nested: serde::Serialize + serde::de::DeserializeOwned {
+    /// This level and those inside it, on the heap.
+    #[cfg(feature = "alloc")]
+    #[doc(hidden)]
+    fn to_heap(&self) -> HeapComplexData;
 
-impl<C: Nested> Nested for Level<C> {}
-impl Nested for Deepest {}
+    /// This level and those inside it, as far as they fit.
+    #[cfg(feature = "alloc")]
+    #[doc(hidden)]
+    fn from_heap(data: &HeapComplexData) -> Result<Self, crate::Flaw>;
+}
 
 /// The level below the innermost, of which no value exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Deepest {}
+
+#[cfg(not(feature = "alloc"))]
+impl<C: Nested> Nested for Level<C> {}
+#[cfg(not(feature = "alloc"))]
+impl Nested for Deepest {}
 
 impl<C: Nested> Default for Level<C> {
     fn default() -> Self {

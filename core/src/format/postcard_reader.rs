@@ -43,9 +43,17 @@ impl<'de> Reader<'de> {
         Ok(value)
     }
 
+    /// The same for what is or begins with a length, where a bad value can only be the length.
+    fn take_measured<T: Deserialize<'de>>(&mut self) -> Result<T, Malformed> {
+        self.take().map_err(|malformed| match malformed.flaw {
+            Flaw::BadValue => Flaw::BadLength.into(),
+            _ => malformed,
+        })
+    }
+
     /// The element count of a sequence or map. Each element takes a byte at least.
     fn take_count(&mut self) -> Result<usize, Malformed> {
-        let count: u64 = self.take()?;
+        let count: u64 = self.take_measured()?;
         match usize::try_from(count) {
             Ok(count) if count <= self.rest.len() => Ok(count),
             _ => Err(Flaw::BadLength.into()),
@@ -242,11 +250,17 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     }
 
     fn deserialize_char<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
-        visitor.visit_char(self.take()?)
+        // Postcard itself takes the first of several characters, and drops the others.
+        let text: &str = self.take_measured()?;
+        let mut characters = text.chars();
+        match (characters.next(), characters.next()) {
+            (Some(character), None) => visitor.visit_char(character),
+            _ => Err(Flaw::BadValue.into()),
+        }
     }
 
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
-        visitor.visit_borrowed_str(self.take()?)
+        visitor.visit_borrowed_str(self.take_measured()?)
     }
 
     fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
@@ -254,7 +268,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     }
 
     fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
-        visitor.visit_borrowed_bytes(self.take()?)
+        visitor.visit_borrowed_bytes(self.take_measured()?)
     }
 
     fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {

@@ -7,6 +7,7 @@ use crate::error::{Error, Fault};
 use crate::format::Format;
 use ::smoltcp::socket::tcp::{RecvError, Socket, State};
 use ::smoltcp::time::Instant;
+use core::convert::Infallible;
 use core::task::Poll;
 
 /// A client over a socket that the caller connects: one call at a time, over two lent buffers.
@@ -78,8 +79,8 @@ impl<'b> Client<'b> {
         socket: &mut Socket<'_>,
         deadline: Instant,
     ) -> Result<(), Error<Lost>> {
-        if self.caller.is_waiting() && self.exchange(socket)? {
-            self.caller.skip();
+        if self.caller.is_waiting() {
+            self.exchange(socket, Caller::skip)?;
         }
         self.caller.request(command, value).map_err(Error::widen)?;
         self.deadline = deadline;
@@ -101,7 +102,7 @@ impl<'b> Client<'b> {
         socket: &mut Socket<'_>,
         now: Instant,
     ) -> Poll<Result<Rsp::Value<'_>, Error<Lost>>> {
-        match self.exchange(socket) {
+        match self.exchange(socket, Caller::has_reply) {
             Ok(true) => Poll::Ready(self.caller.reply(command).map_err(Error::widen)),
             Ok(false) if now < self.deadline => Poll::Pending,
             Ok(false) => Poll::Ready(Err(Fault::TimedOut.into())),
@@ -120,7 +121,7 @@ impl<'b> Client<'b> {
         socket: &mut Socket<'_>,
         now: Instant,
     ) -> Poll<Result<(), Error<Lost>>> {
-        match self.exchange(socket) {
+        match self.exchange(socket, Caller::has_reply) {
             Ok(true) => Poll::Ready(Ok(())),
             Ok(false) if now < self.deadline => Poll::Pending,
             Ok(false) => Poll::Ready(Err(Fault::TimedOut.into())),
@@ -128,8 +129,13 @@ impl<'b> Client<'b> {
         }
     }
 
-    /// Moves bytes; true once the reply is here, or, where none is due, the request gone.
-    fn exchange(&mut self, socket: &mut Socket<'_>) -> Result<bool, Error<Lost>> {
+    /// Moves bytes; true once `is_done` says so of the reply, or, where none is due, the request
+    /// is gone.
+    fn exchange(
+        &mut self,
+        socket: &mut Socket<'_>,
+        is_done: fn(&mut Caller<'b>) -> Result<bool, Error<Infallible>>,
+    ) -> Result<bool, Error<Lost>> {
         if matches!(socket.state(), State::SynSent | State::SynReceived) {
             return Ok(false);
         }
@@ -142,7 +148,7 @@ impl<'b> Client<'b> {
                 Err(Error::Transport(Lost))
             };
         }
-        while !self.caller.has_reply().map_err(Error::widen)? {
+        while !is_done(&mut self.caller).map_err(Error::widen)? {
             match receive(socket, self.caller.space()) {
                 Ok(0) => return Ok(false),
                 Ok(n) => self.caller.received(n),

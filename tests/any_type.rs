@@ -1,0 +1,308 @@
+//! Payloads of any serde type: the postcard crate itself is the oracle.
+
+use bellwire::format::{Format, MAX_DEPTH};
+use bellwire::{Borrowed, Flaw, Malformed, Postcard, Ref};
+use bellwire_tests::server::{framed, show};
+use core::fmt::Debug;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// `value` has postcard's own bytes behind a length, and comes back from them. What is cut short
+/// or has a byte left over is refused, whatever the type.
+#[track_caller]
+fn agrees<T>(value: T)
+where
+    T: Serialize + DeserializeOwned + PartialEq + Debug + 'static,
+{
+    let body = postcard_bytes(&value);
+    let mut space = vec![0; 3000];
+    let size = Postcard::<T>::encode(&value, &mut space).expect("there is room");
+    assert_eq!(show(&space[..size]), show(&framed(&body)), "{value:?}");
+    assert_eq!(decode::<T>(&body), Ok(value));
+    for end in 0..body.len() {
+        let flaw = decode::<T>(&body[..end]).expect_err("cut short").flaw;
+        assert!(
+            matches!(flaw, Flaw::Truncated | Flaw::BadLength),
+            "{flaw:?}"
+        );
+    }
+    let left_over = decode::<T>([&body[..], b"\0"].concat());
+    assert_eq!(left_over.map_err(|error| error.flaw), Err(Flaw::LeftOver));
+}
+
+fn postcard_bytes(value: &impl Serialize) -> Vec<u8> {
+    let mut space = vec![0; 3000];
+    let bytes = postcard::to_slice(value, &mut space);
+    bytes.expect("there is room").to_vec()
+}
+
+/// Decodes a body, its length not included.
+fn decode<T>(body: impl AsRef<[u8]>) -> Result<T, Malformed>
+where
+    T: Serialize + DeserializeOwned + 'static,
+{
+    Postcard::<T>::decode(&framed(body))
+}
+
+/// `body` is refused as a `T`, by us for this flaw and by postcard for whichever.
+#[track_caller]
+fn refuses<T>(body: impl AsRef<[u8]>, flaw: Flaw, field: Option<&'static str>)
+where
+    T: Serialize + DeserializeOwned + PartialEq + Debug + 'static,
+{
+    let body = body.as_ref();
+    assert_eq!(decode::<T>(body), Err(Malformed { flaw, field }));
+    assert!(
+        postcard::from_bytes::<T>(body).is_err(),
+        "postcard takes it"
+    );
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Unit;
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Newtype(u32);
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Pair(i16, String);
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+enum Shape {
+    Point,
+    Circle(f32),
+    Line(i8, i8),
+    Named { name: String, sides: Option<u16> },
+    Group(Vec<Shape>),
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Nested {
+    unit: Unit,
+    number: Newtype,
+    pair: Pair,
+    shapes: Vec<Shape>,
+    table: BTreeMap<u8, Vec<Option<char>>>,
+    grid: [[u8; 2]; 2],
+    inner: Option<Box<Nested>>,
+}
+
+fn nested(inner: Option<Nested>) -> Nested {
+    Nested {
+        unit: Unit,
+        number: Newtype(300),
+        pair: Pair(-300, "pair".into()),
+        shapes: shapes(),
+        table: BTreeMap::from([(1, vec![None, Some('é')]), (255, vec![])]),
+        grid: [[1, 2], [3, 255]],
+        inner: inner.map(Box::new),
+    }
+}
+
+fn shapes() -> Vec<Shape> {
+    vec![
+        Shape::Point,
+        Shape::Circle(1.5),
+        Shape::Line(-1, 1),
+        Shape::Named {
+            name: "square".into(),
+            sides: Some(4),
+        },
+        Shape::Group(vec![Shape::Group(vec![Shape::Point])]),
+    ]
+}
+
+#[test]
+fn numbers_of_every_size_agree() {
+    [0, 1, 127, 128, u8::MAX].into_iter().for_each(agrees::<u8>);
+    [0, 127, 128, 16_384, u16::MAX]
+        .into_iter()
+        .for_each(agrees::<u16>);
+    [0, 128, 1 << 21, u32::MAX]
+        .into_iter()
+        .for_each(agrees::<u32>);
+    [0, 128, 1 << 35, u64::MAX]
+        .into_iter()
+        .for_each(agrees::<u64>);
+    [0, 1 << 70, u128::MAX].into_iter().for_each(agrees::<u128>);
+    [0, -1, i8::MIN, i8::MAX].into_iter().for_each(agrees::<i8>);
+    [0, -64, -65, i16::MIN, i16::MAX]
+        .into_iter()
+        .for_each(agrees::<i16>);
+    [0, -64, i32::MIN, i32::MAX]
+        .into_iter()
+        .for_each(agrees::<i32>);
+    [0, -64, i64::MIN, i64::MAX]
+        .into_iter()
+        .for_each(agrees::<i64>);
+    [0, -64, i128::MIN, i128::MAX]
+        .into_iter()
+        .for_each(agrees::<i128>);
+    [0.0, -1.5, f32::MIN_POSITIVE, f32::INFINITY]
+        .into_iter()
+        .for_each(agrees::<f32>);
+    [0.0, -1.5, f64::MAX, f64::NEG_INFINITY]
+        .into_iter()
+        .for_each(agrees::<f64>);
+    [true, false].into_iter().for_each(agrees::<bool>);
+}
+
+#[test]
+fn text_bytes_and_containers_agree() {
+    ['a', 'é', '🌍', '\0'].into_iter().for_each(agrees::<char>);
+    agrees(String::new());
+    agrees("Grüße 🌍".to_string());
+    agrees("x".repeat(200));
+    agrees(vec![1u8, 2, 255]);
+    agrees(vec![0u8; 2000]);
+    agrees(vec![Some("a".to_string()), None]);
+    agrees(vec![vec![1u16, 300], vec![]]);
+    agrees((1u8, "two".to_string(), [3i32; 3]));
+    agrees(BTreeMap::from([("a".to_string(), 1i64), ("b".into(), -1)]));
+    agrees(Some(Some(Some(5u8))));
+    agrees(Ok::<u8, String>(1));
+    agrees(Err::<u8, String>("no".into()));
+    agrees(core::time::Duration::new(5, 6));
+}
+
+#[test]
+fn types_of_ones_own_agree() {
+    agrees(());
+    agrees(Unit);
+    agrees(Newtype(70_000));
+    agrees(Pair(-1, "a".into()));
+    for shape in shapes() {
+        agrees(shape);
+    }
+    agrees(nested(Some(nested(None))));
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Reading<'a> {
+    sensor: &'a str,
+    raw: &'a [u8],
+    note: Option<&'a str>,
+}
+
+impl Borrowed for Reading<'static> {
+    type Value<'a> = Reading<'a>;
+}
+
+#[test]
+fn what_borrows_points_into_the_payload() {
+    let reading = Reading {
+        sensor: "door",
+        raw: &[1, 255],
+        note: Some("open"),
+    };
+    let payload = framed(postcard_bytes(&reading));
+    let decoded = Postcard::<Ref<Reading<'static>>>::decode(&payload);
+    let decoded = decoded.expect("it is whole");
+    assert_eq!(decoded, reading);
+    assert!(payload.as_ptr_range().contains(&decoded.sensor.as_ptr()));
+    assert!(payload.as_ptr_range().contains(&decoded.raw.as_ptr()));
+    let text = framed(framed("hi"));
+    assert_eq!(Postcard::<Ref<str>>::decode(&text), Ok("hi"));
+    assert_eq!(Postcard::<Ref<[u8]>>::decode(&text), Ok(&b"hi"[..]));
+}
+
+#[test]
+fn a_value_that_its_type_does_not_allow_is_refused() {
+    refuses::<bool>([2], Flaw::BadValue, None);
+    refuses::<Option<u8>>([2, 0], Flaw::BadValue, None);
+    refuses::<u16>([0xff, 0xff, 4], Flaw::BadValue, None);
+    refuses::<u64>([0xff; 10], Flaw::BadValue, None);
+    refuses::<char>([0], Flaw::BadValue, None);
+    refuses::<char>([1, 0xff], Flaw::BadUtf8, None);
+    refuses::<String>([1, 0xff], Flaw::BadUtf8, None);
+    refuses::<Shape>([5], Flaw::BadValue, None);
+    refuses::<Shape>([3, 0, 2], Flaw::BadValue, Some("sides"));
+    refuses::<Shape>([4, 1, 3, 1, 0xff, 0], Flaw::BadUtf8, Some("name"));
+}
+
+#[test]
+fn two_characters_are_not_one() {
+    // Of which postcard takes the first, and drops the other in silence.
+    assert_eq!(decode::<char>(b"\x02ab"), Err(Flaw::BadValue.into()));
+}
+
+#[test]
+fn a_count_beyond_the_bytes_is_refused_before_anything_is_counted() {
+    refuses::<Vec<u8>>([4, 1, 2, 3], Flaw::BadLength, None);
+    refuses::<Vec<u64>>([0xff, 0xff, 0xff, 0xff, 0x0f, 1], Flaw::BadLength, None);
+    refuses::<BTreeMap<u8, u8>>([2, 1], Flaw::BadLength, None);
+    let endless = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1];
+    let units = decode::<Vec<()>>(endless); // which postcard counts one by one
+    assert_eq!(units, Err(Flaw::BadLength.into()));
+}
+
+/// A type without end.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+enum Chain {
+    End,
+    Link(Box<Chain>),
+}
+
+#[test]
+fn nesting_is_bounded_for_any_type() {
+    let most = usize::from(MAX_DEPTH);
+    let chain = |links: usize| [vec![1; links], vec![0]].concat();
+    assert!(decode::<Chain>(chain(most - 1)).is_ok());
+    for links in [most, most + 1, 50_000] {
+        assert_eq!(decode::<Chain>(chain(links)), Err(Flaw::TooDeep.into()));
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Untagged {
+    Number(u8),
+}
+
+#[test]
+fn a_type_that_postcard_cannot_describe_is_told_so() {
+    let error = decode::<Untagged>([1]).expect_err("not self-describing");
+    assert_eq!(error.flaw, Flaw::Unsupported);
+}
+
+/// Any bytes at all, as any of these types: no panic, and the same verdict as postcard's, but for
+/// what only we refuse.
+#[test]
+fn random_bytes_are_taken_or_refused_as_by_postcard() {
+    let mut seed = 0x2545_f491_4f6c_dd1du64;
+    let mut taken = 0;
+    for _ in 0..20_000 {
+        let body: Vec<u8> = (0..seed % 12)
+            .map(|_| {
+                seed ^= seed << 13;
+                seed ^= seed >> 7;
+                seed ^= seed << 17;
+                // Small numbers are the lengths, variants and options that lead on.
+                let byte = seed.to_le_bytes()[3];
+                if byte < 0x90 { byte & 3 } else { byte }
+            })
+            .collect();
+        seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        taken += u32::from(same_verdict::<Shape>(&body));
+        taken += u32::from(same_verdict::<Vec<Option<String>>>(&body));
+        taken += u32::from(same_verdict::<BTreeMap<u8, (bool, i16)>>(&body));
+        taken += u32::from(same_verdict::<(i8, Option<Vec<u8>>, u32)>(&body));
+    }
+    assert!(taken > 1000, "only {taken} were good");
+}
+
+/// Whether both take it; if so, as the same value.
+#[track_caller]
+fn same_verdict<T>(body: &[u8]) -> bool
+where
+    T: Serialize + DeserializeOwned + PartialEq + Debug + 'static,
+{
+    let theirs = match postcard::take_from_bytes::<T>(body) {
+        Ok((value, [])) => Some(value),
+        _ => None,
+    };
+    let ours = decode::<T>(body).ok();
+    assert_eq!(ours, theirs, "{}", show(body));
+    ours.is_some()
+}

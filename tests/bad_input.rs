@@ -1,0 +1,341 @@
+//! Bad input: which error line it gets, whether the conversation goes on, and how little of it a
+//! server takes in.
+
+use bellwire::{Connection, Fault, Limits, Next};
+use bellwire_tests::expect::{answers, at_its_end_answers, ends};
+use bellwire_tests::server::{App, Setup, endpoint, framed, join, show};
+
+const TOO_LONG: &str = "the payload exceeds 256 bytes\n";
+
+/// A request to TEXT with this payload, length prefix included.
+fn text(payload: impl AsRef<[u8]>) -> Vec<u8> {
+    join(&[b"TEXT\n", payload.as_ref()])
+}
+
+/// A request to POSTCARD with this body behind its length.
+fn postcard(body: impl AsRef<[u8]>) -> Vec<u8> {
+    join(&[b"POSTCARD\n", &framed(body)])
+}
+
+#[test]
+fn an_empty_name_ends_it() {
+    ends("\n", "!malformed the command name is empty\n");
+    ends(" \r \r\n", "!malformed the command name is empty\n");
+    ends("ECHO\nhi\n\n", "hi\n!malformed the command name is empty\n");
+}
+
+#[test]
+fn an_unknown_name_ends_it() {
+    ends(
+        "NOBODY\nECHO\nhi\n",
+        "!unknown-command no command is named \"NOBODY\"\n",
+    );
+    ends(
+        b"\xff\x00\x1b[2J\n",
+        "!unknown-command no command is named \"???[2J\"\n",
+    );
+    ends(
+        "N".repeat(63) + "\n",
+        format!(
+            "!unknown-command no command is named \"{}\"\n",
+            "N".repeat(63)
+        ),
+    );
+}
+
+#[test]
+fn a_name_that_is_too_long_ends_it() {
+    let error = "!too-large no line feed within the 64 bytes of a command line\n";
+    ends("N".repeat(64), error);
+    ends("N".repeat(64) + "\n", error);
+    ends("PING".to_string() + &" ".repeat(60) + "\n", error);
+    answers("PING".to_string() + &" ".repeat(59) + "\n", "pong\n");
+}
+
+#[test]
+fn a_name_of_10_megabytes_is_taken_in_up_to_the_buffer() {
+    let outcome = Setup::default().hears([vec![b'N'; 10_000_000].as_slice()]);
+    assert_eq!((outcome.closed, outcome.taken), (true, 256));
+}
+
+#[test]
+fn a_line_that_is_too_long_is_skipped() {
+    let line = |length: usize| format!("ECHO\n{}\n", "PING ".repeat(length / 5));
+    answers(line(255), line(255).replace("ECHO\n", ""));
+    answers(line(260), format!("!too-large ECHO: {TOO_LONG}"));
+    answers(line(4_000), format!("!too-large ECHO: {TOO_LONG}"));
+}
+
+#[test]
+fn a_line_beyond_what_is_skipped_ends_it() {
+    let error = format!("!too-large ECHO: {TOO_LONG}");
+    let outcome = ends("ECHO\n".to_string() + &"x".repeat(10_000_000), error);
+    assert!(outcome.taken < 5_000, "{} bytes", outcome.taken);
+}
+
+#[test]
+fn a_line_that_is_not_utf8_is_refused_and_passed() {
+    for bad in [&b"\xff"[..], b"a\xc3", b"\xed\xa0\x80", b"\xc0\x80"] {
+        answers(
+            join(&[b"ECHO\n", bad, b"\n"]),
+            "!malformed ECHO: the text is not UTF-8\n",
+        );
+    }
+}
+
+#[test]
+fn a_payload_that_is_too_long_is_skipped_by_its_length() {
+    let error = format!("!too-large TEXT: {TOO_LONG}");
+    for length in [255, 256, 1000, 4_094] {
+        let commands = b"PING\n".iter().cycle().copied().take(length);
+        answers(text(framed(commands.collect::<Vec<_>>())), &error);
+    }
+}
+
+#[test]
+fn a_payload_beyond_what_is_skipped_ends_it() {
+    let error = format!("!too-large TEXT: {TOO_LONG}");
+    ends(text(b"\xff\x1f"), &error); // 4,095, with the length 4,097
+    ends(text(b"\xff\xff\xff\xff\x0f"), &error);
+    ends(text(b"\xff\xff\xff\xff\xff\xff\xff\xff\x7f"), &error);
+    ends(text(b"\xf5\xff\xff\xff\xff\xff\xff\xff\xff\x01"), &error); // u64::MAX - 10
+    ends(text(b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"), &error); // u64::MAX
+}
+
+#[test]
+fn a_length_that_is_no_number_of_64_bits_ends_it() {
+    let error = "!malformed TEXT: a length is not possible\n";
+    ends(text(b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02"), error);
+    ends(text(b"\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x00"), error);
+    ends(text([0xff; 11]), error);
+    let ten_and_no_more = Setup::default().hears([text([0x80; 10]).as_slice()]);
+    assert_eq!(show(&ten_and_no_more.sent), show(error.as_bytes()));
+}
+
+#[test]
+fn a_postcard_body_that_is_wrong_is_refused_and_passed() {
+    let cut_short = "!malformed TEXT: the payload ends before the value does\n";
+    answers(text(b"\0"), cut_short);
+    answers(text(b"\x01\x05"), cut_short);
+    answers(text(b"\x05\x05PING"), cut_short);
+    answers(
+        text(b"\x03\x02\xc3\x28"),
+        "!malformed TEXT: the text is not UTF-8\n",
+    );
+    answers(
+        text(framed([0xff; 11])),
+        "!malformed TEXT: a length is not possible\n",
+    );
+    let left_over = "!malformed TEXT: bytes are left over after the value\n";
+    answers(text(b"\x08\x02hiPING\n"), left_over);
+}
+
+#[test]
+fn a_structure_that_is_wrong_is_refused_by_its_field() {
+    for (body, error) in [
+        (
+            &b"\x02\x41"[..],
+            "!malformed POSTCARD: the payload ends before the value does, in field S",
+        ),
+        (
+            b"\0\x01\xff\0\0\0",
+            "!malformed POSTCARD: the text is not UTF-8, in field S",
+        ),
+        (
+            b"\0\0\x09\0\0\0",
+            "!malformed POSTCARD: a length is not possible, in field M",
+        ),
+        (
+            b"\0\0\x02\x01a\x02\x01a\x02\0\0",
+            "!malformed POSTCARD: a key stands twice in a map, in field M",
+        ),
+        (
+            b"\0\0\0\0\x02",
+            "!malformed POSTCARD: a value is not allowed by its type, in field C",
+        ),
+        (
+            b"\0\0\0\0\0PING\n",
+            "!malformed POSTCARD: bytes are left over after the value",
+        ),
+        (
+            b"\0\0\0\0\x01\0\0\0\0\x01\0\0\0\0\0",
+            "!too-large POSTCARD: nested too deep, in field C",
+        ),
+    ] {
+        answers(postcard(body), format!("{error}\n"));
+    }
+    let long = join(&[b"\0", &framed([b's'; 65]), b"\0\0\0"]);
+    let error = "!too-large POSTCARD: more elements or bytes than there is room for, in field S\n";
+    answers(postcard(long), error);
+}
+
+#[test]
+fn a_handler_that_fails_is_an_error_and_it_goes_on() {
+    answers("REFUSE\nnot now\n", "!refused REFUSE: not now\n");
+    answers("REFUSE\n\n", "!refused REFUSE: \n");
+    let cannot = "the value cannot be written in the command's format";
+    answers("ECHO\n!hi\n", format!("!failed ECHO: {cannot}\n"));
+    answers("ECHO\nhi\r\r\n", format!("!failed ECHO: {cannot}\n"));
+    answers(b"REPEAT\n\x02\xff\x01", "x".repeat(255) + "\n");
+    answers(
+        b"REPEAT\n\x02\x80\x02",
+        "!failed REPEAT: the message exceeds 256 bytes\n",
+    );
+}
+
+#[test]
+fn what_a_command_without_reply_gets_wrong_ends_it() {
+    ends(b"LOG\n\xff\n", "!malformed LOG: the text is not UTF-8\n");
+    let line = "PING ".repeat(60) + "\n";
+    ends(
+        format!("LOG\n{line}"),
+        format!("!too-large LOG: {TOO_LONG}"),
+    );
+}
+
+#[test]
+fn a_stream_that_ends_within_a_request_is_told_so() {
+    let request = b"ECHO\nhi\nTEXT\n\x03\x02hi";
+    for end in 0..request.len() {
+        let error = "the stream ended in the middle of a request\n";
+        let reply = match end {
+            0 => String::new(),
+            1..=4 => format!("!malformed {error}"),
+            5..=7 => format!("!malformed ECHO: {error}"),
+            8 => "hi\n".into(),
+            9..=12 => format!("hi\n!malformed {error}"),
+            _ => format!("hi\n!malformed TEXT: {error}"),
+        };
+        at_its_end_answers(&request[..end], reply);
+    }
+}
+
+#[test]
+fn a_stream_that_ends_within_what_is_skipped_is_told_nothing_more() {
+    let error = |name| format!("!too-large {name}: {TOO_LONG}");
+    at_its_end_answers("ECHO\n".to_string() + &"x".repeat(300), error("ECHO"));
+    at_its_end_answers(text(b"\xff\xff\x01abc"), error("TEXT"));
+}
+
+#[test]
+fn a_request_that_is_not_complete_in_time_is_told_so() {
+    for (heard, told) in [
+        ("PI", "!timed-out the request was not complete in time\n"),
+        (
+            "ECHO\nhi",
+            "!timed-out ECHO: the request was not complete in time\n",
+        ),
+        (
+            "TEXT\n\x7f\x7f\x7f",
+            "!timed-out TEXT: the request was not complete in time\n",
+        ),
+        ("NOBODY\n", ""),
+    ] {
+        let (mut rx, mut tx) = ([0; 256], [0; 512]);
+        let mut connection = Connection::new(&mut rx, &mut tx);
+        let (endpoint, mut app) = (endpoint(), App::default());
+        connection.space()[..heard.len()].copy_from_slice(heard.as_bytes());
+        connection.received(heard.len());
+        connection.advance(&mut endpoint.with(&mut app));
+        connection.sent(connection.pending().len());
+        connection.abort(Fault::TimedOut, &mut endpoint.with(&mut app));
+        assert_eq!(show(connection.pending()), show(told.as_bytes()));
+        assert_eq!(
+            connection.advance(&mut endpoint.with(&mut app)),
+            Next::Close
+        );
+    }
+}
+
+#[test]
+fn limits_beyond_the_buffers_are_lowered_to_them() {
+    let limits = Limits {
+        name: 1000,
+        payload: 1000,
+        reply: 1000,
+        skip: 1000,
+    };
+    let setup = Setup {
+        rx: 50,
+        tx: 200,
+        limits: Some(limits),
+    };
+    for (input, error) in [
+        (
+            "N".repeat(50),
+            "!too-large no line feed within the 50 bytes of a command line\n",
+        ),
+        (
+            format!("ECHO\n{}\n", "x".repeat(50)),
+            "!too-large ECHO: the payload exceeds 50 bytes\n",
+        ),
+    ] {
+        let outcome = setup.hears([input.as_bytes()]);
+        assert_eq!(show(&outcome.sent), show(error.as_bytes()));
+    }
+    let too_long = setup.hears([&b"REPEAT\n\x02\xc8\x01"[..]]);
+    let error = "!failed REPEAT: the message exceeds 200 bytes\n";
+    assert_eq!(show(&too_long.sent), show(error.as_bytes()));
+}
+
+#[test]
+fn what_comes_behind_the_end_is_dropped_so_that_there_is_room_for_more() {
+    let (mut rx, mut tx) = ([0; 64], [0; 512]);
+    let mut connection = Connection::new(&mut rx, &mut tx);
+    let (endpoint, mut app) = (endpoint(), App::default());
+    for _ in 0..3 {
+        connection.space().fill(b'N');
+        connection.received(64);
+        let next = connection.advance(&mut endpoint.with(&mut app));
+        assert_eq!((next, connection.space().len()), (Next::Close, 64));
+    }
+    assert_eq!(app.rejected.len(), 1, "it is told once");
+}
+
+#[test]
+fn limits_of_its_own_hold_in_place_of_those_of_the_buffers() {
+    let limits = Limits {
+        name: 8,
+        payload: 10,
+        reply: 12,
+        skip: 20,
+    };
+    let setup = Setup {
+        limits: Some(limits),
+        ..Setup::default()
+    };
+    for (input, sent, closed) in [
+        ("  PING \n", "pong\n", false),
+        (
+            "   PING \n",
+            "!too-large no line feed within the 8 bytes of a command line\n",
+            true,
+        ),
+        ("ECHO\n123456789\nPING\n", "123456789\npong\n", false),
+        (
+            "ECHO\n1234567890\nPING\n",
+            "!too-large ECHO: the payload exceeds 10 bytes\npong\n",
+            false,
+        ),
+        ("REPEAT\n\x01\x0b", "xxxxxxxxxxx\n", false),
+        (
+            "REPEAT\n\x01\x0c",
+            "!failed REPEAT: the message exceeds 12 bytes\n",
+            false,
+        ),
+        (
+            "TEXT\n\x13...................PING\n",
+            "!too-large TEXT: the payload exceeds 10 bytes\npong\n",
+            false,
+        ),
+        (
+            "TEXT\n\x14",
+            "!too-large TEXT: the payload exceeds 10 bytes\n",
+            true,
+        ),
+    ] {
+        let outcome = setup.hears([input.as_bytes()]);
+        assert_eq!(show(&outcome.sent), show(sent.as_bytes()), "for {input:?}");
+        assert_eq!(outcome.closed, closed, "for {input:?}");
+    }
+}

@@ -1,0 +1,252 @@
+//! The wire rules, as a server keeps them: what arrives, and what is sent back.
+
+use bellwire::format::Format;
+use bellwire::{Buffer, Connection, Fault, Limits, Next, Postcard, Ref, Service, Session, Step};
+use bellwire_tests::expect::{answers, at_its_end_answers, ends};
+use bellwire_tests::server::{App, Setup, endpoint, framed, join, show};
+
+/// `text` as TEXT takes it and gives it back.
+fn postcard_text(text: &str) -> Vec<u8> {
+    let mut space = [0; 512];
+    let size = Postcard::<Ref<str>>::encode(&text, &mut space).expect("room for it");
+    space[..size].to_vec()
+}
+
+/// Lets `bytes` arrive in one piece.
+fn hear(connection: &mut Connection<'_>, bytes: &[u8]) {
+    connection.space()[..bytes.len()].copy_from_slice(bytes);
+    connection.received(bytes.len());
+}
+
+#[test]
+fn a_request_is_a_name_and_a_payload() {
+    answers("STRING\nhi\n", "Thank you.\n");
+    answers("ECHO\nhi\n", "hi\n");
+    answers("PING\n", "pong\n");
+    answers("", "");
+}
+
+#[test]
+fn spaces_and_carriage_returns_round_a_name_do_not_count() {
+    answers("ECHO\r\nhi\n", "hi\n");
+    answers("  ECHO \r\nhi\n", "hi\n");
+    answers(" \r PING\r \r\n", "pong\n");
+    ends(
+        "PI NG\n",
+        "!unknown-command no command is named \"PI NG\"\n",
+    );
+    ends(
+        "\tPING\n",
+        "!unknown-command no command is named \"?PING\"\n",
+    );
+}
+
+#[test]
+fn a_name_is_matched_whole_and_by_case() {
+    ends("ping\n", "!unknown-command no command is named \"ping\"\n");
+    ends("PIN\n", "!unknown-command no command is named \"PIN\"\n");
+    ends(
+        "PING2\n",
+        "!unknown-command no command is named \"PING2\"\n",
+    );
+}
+
+#[test]
+fn a_line_payload_is_the_text_before_its_line_end() {
+    answers("ECHO\nhi\r\n", "hi\n");
+    answers("ECHO\n\n", "\n");
+    answers("ECHO\n\r\n", "\n");
+    answers("ECHO\n  two  spaces  \n", "  two  spaces  \n");
+    answers("ECHO\na\rb\n", "a\rb\n");
+    answers("ECHO\nGrüße 🌍 \0\n", "Grüße 🌍 \0\n");
+    answers("STRING\n!hi\n", "Thank you.\n");
+}
+
+#[test]
+fn a_payload_that_looks_like_a_command_is_a_payload() {
+    let outcome = answers("ECHO\nLOG\nECHO\nPING\n", "LOG\nPING\n");
+    assert_eq!(outcome.ran, ["ECHO LOG", "ECHO PING", "PING"]);
+}
+
+#[test]
+fn a_typed_reply_comes_after_ok() {
+    answers("RESET\n", "OK\n");
+    answers("LAST\n", b"OK\n\x05\0\0\0\0\0");
+    for text in ["", "hi", "PING\n", "Grüße 🌍", &"long ".repeat(30)] {
+        let payload = postcard_text(text);
+        answers(join(&[b"TEXT\n", &payload]), join(&[b"OK\n", &payload]));
+    }
+}
+
+#[test]
+fn a_structure_that_was_stored_comes_back_byte_for_byte() {
+    let data = framed(b"\x2e\x03abc\x01\x03one\x02\x01\xff\x01\x01\x00\x00\x00\x00");
+    let request = join(&[b"POSTCARD\n", &data, b"LAST\n"]);
+    answers(request, join(&[b"stored\nOK\n", &data]));
+}
+
+#[test]
+fn a_length_may_take_more_bytes_than_it_needs() {
+    answers(b"TEXT\n\x83\x00\x02hi", b"OK\n\x03\x02hi");
+    answers(
+        b"TEXT\n\x83\x80\x80\x80\x80\x80\x80\x80\x80\x00\x02hi",
+        b"OK\n\x03\x02hi",
+    );
+}
+
+#[test]
+fn a_command_without_reply_is_not_answered() {
+    let outcome = answers("LOG\none\nLOG\ntwo\n", "");
+    assert_eq!(outcome.ran, ["LOG one", "LOG two", "PING"]);
+}
+
+#[test]
+fn replies_keep_the_order_of_their_requests() {
+    answers(
+        "PING\nECHO\n1\nLOG\nx\nRESET\nECHO\n2\nREFUSE\nno\nECHO\n3\n",
+        "pong\n1\nOK\n2\n!refused REFUSE: no\n3\n",
+    );
+}
+
+#[test]
+fn a_thousand_requests_in_one_write_get_a_thousand_replies() {
+    let requests: Vec<_> = (0..1000).map(|n| format!("ECHO\n{n}\n")).collect();
+    let replies: Vec<_> = (0..1000).map(|n| format!("{n}\n")).collect();
+    answers(requests.concat(), replies.concat());
+}
+
+#[test]
+fn replies_that_arrived_together_are_sent_together() {
+    let (mut rx, mut tx) = ([0; 256], [0; 512]);
+    let mut connection = Connection::new(&mut rx, &mut tx);
+    hear(&mut connection, b"PING\nPING\nPING\nPI");
+    let next = connection.advance(&mut endpoint().with(&mut App::default()));
+    assert_eq!(next, Next::Receive);
+    assert_eq!(connection.pending(), b"pong\npong\npong\n");
+}
+
+#[test]
+fn a_request_waits_until_there_is_room_for_its_reply() {
+    let (mut rx, mut tx) = ([0; 256], [0; 512]);
+    let mut connection = Connection::new(&mut rx, &mut tx);
+    hear(&mut connection, &b"REPEAT\n\x02\xc8\x01".repeat(5)); // 200 each
+    let (endpoint, mut app) = (endpoint(), App::default());
+    let mut advance = |replies: usize| {
+        let next = connection.advance(&mut endpoint.with(&mut app));
+        let expected = ("x".repeat(200) + "\n").repeat(replies);
+        assert_eq!(show(connection.pending()), expected.replace('\n', "\\n"));
+        connection.sent(connection.pending().len());
+        next
+    };
+    assert_eq!(advance(2), Next::Send);
+    assert_eq!(advance(2), Next::Send);
+    assert_eq!(advance(1), Next::Receive);
+}
+
+#[test]
+fn a_connection_is_idle_only_between_requests() {
+    for (heard, idle) in [
+        ("", true),
+        ("P", false),
+        ("PING\n", true),
+        ("PING\n ", false),
+        ("ECHO\n", false),
+        ("ECHO\nhi", false),
+        ("ECHO\nhi\n", true),
+        ("TEXT\n\x7f", false),
+        ("TEXT\n\x7f\x02hi", false),
+    ] {
+        let outcome = Setup::default().hears([heard.as_bytes()]);
+        assert_eq!(outcome.idle, idle, "after {heard:?}");
+    }
+    let skipping = b"TEXT\n\xff\xff\x01 of which this is not yet the end";
+    assert!(!Setup::default().hears([&skipping[..]]).idle);
+}
+
+#[test]
+fn the_end_of_the_stream_between_requests_is_no_error() {
+    let outcome = at_its_end_answers("PING\nLOG\nx\n", "pong\n");
+    assert!(outcome.rejected.is_empty());
+    at_its_end_answers("", "");
+}
+
+#[test]
+fn a_request_may_be_answered_later() {
+    let (endpoint, mut app) = (endpoint(), App::default());
+    let mut service = endpoint.with(&mut app);
+    let mut memory = [0; 512];
+    let mut out = Buffer::new(&mut memory);
+    let mut session = Session::new(Limits::for_buffers(256, 512));
+    let mut input: &[u8] = b"ECHO\nhi\nPING\n";
+    let Step::Request { route, payload } = session.next(&service, &mut input, &mut out) else {
+        panic!("it is whole");
+    };
+    assert_eq!(
+        (route.name, payload, input),
+        ("ECHO", &b"hi\n"[..], &b"PING\n"[..])
+    );
+    assert!(
+        out.is_empty() && session.begun(&[]).is_some(),
+        "it is still to be answered"
+    );
+    let answered = service.call(route, payload, session.reply(&mut out));
+    assert_eq!(session.answered(answered, &mut out), None);
+    assert_eq!(out.filled(), b"hi\n");
+}
+
+#[test]
+fn a_request_that_is_not_answered_before_the_next_is_answered_with_an_error() {
+    let (endpoint, mut app) = (endpoint(), App::default());
+    let mut service = endpoint.with(&mut app);
+    let mut memory = [0; 512];
+    let mut out = Buffer::new(&mut memory);
+    let mut session = Session::new(Limits::for_buffers(256, 512));
+    let mut input: &[u8] = b"ECHO\nhi\nPING\n";
+    let Step::Request { route, payload } = session.next(&service, &mut input, &mut out) else {
+        panic!("it is whole");
+    };
+    let Step::Rejected(rejection) = session.next(&service, &mut input, &mut out) else {
+        panic!("it was not answered");
+    };
+    assert_eq!(rejection.fault, Fault::Unanswered);
+    let late = service.call(route, payload, session.reply(&mut out));
+    assert_eq!(session.answered(late, &mut out), None);
+    assert_eq!(
+        show(out.filled()),
+        "!failed ECHO: the handler gave no reply\\n"
+    );
+}
+
+#[test]
+fn no_size_of_the_buffers_makes_it_panic_or_loop() {
+    let input = "PING\nECHO\nhi\nTEXT\n\x03\x02hi\nREFUSE\nno\nNOBODY\nPING\n";
+    for rx in 0..20 {
+        for tx in 0..40 {
+            let setup = Setup {
+                rx,
+                tx,
+                ..Setup::default()
+            };
+            let outcome = setup.hears_all([input.as_bytes()]);
+            assert!(outcome.closed, "rx {rx}, tx {tx}");
+        }
+    }
+}
+
+#[test]
+fn an_error_line_that_must_be_cut_still_looks_like_one() {
+    for tx in 0..170 {
+        let setup = Setup {
+            tx,
+            ..Setup::default()
+        };
+        let request = format!("REFUSE\n{}\n", "ü".repeat(32));
+        let sent = setup.hears([request.as_bytes()]).sent;
+        let text = str::from_utf8(&sent).expect("cut between characters");
+        assert!(
+            sent.is_empty() || text.starts_with('!') && text.ends_with('\n'),
+            "tx {tx}"
+        );
+        assert_eq!(tx < 2, sent.is_empty());
+    }
+}
