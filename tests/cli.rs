@@ -1,7 +1,9 @@
 //! The demo's binary, run as a user runs it.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -88,6 +90,30 @@ fn the_tour_shows_both_ends_and_succeeds() {
     ] {
         assert!(shown.contains(line), "{line} is not in:\n{shown}");
     }
+}
+
+#[test]
+fn the_tour_goes_over_smoltcp_as_well() {
+    let output = run(&[]);
+    let shown = text(&output.stdout);
+    let (tcp, smoltcp) = shown.split_once("Over smoltcp").unwrap();
+    let lines = |part: &str| part.matches("\n  ").count();
+    assert_eq!(lines(tcp), 7);
+    assert_eq!(lines(smoltcp), 7);
+}
+
+#[test]
+fn the_loopback_measures_itself_and_captures_its_packets() {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("loopback.pcap");
+    let output = run(&["loopback", "--pcap", file.to_str().unwrap()]);
+    let shown = text(&output.stdout);
+    assert!(output.status.success(), "{output:?}");
+    assert!(
+        shown.contains("6 texts and 6 structures arrived as they were sent"),
+        "{shown}"
+    );
+    assert!(shown.contains("round trips a second"), "{shown}");
+    assert!(fs::metadata(file).unwrap().len() > 1000);
 }
 
 #[test]

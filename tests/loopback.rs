@@ -45,7 +45,7 @@ fn packets(capture: &[u8]) -> Vec<&[u8]> {
 #[test]
 fn every_client_is_thanked_and_every_value_arrives_equal() {
     let mut guest = Guest::default();
-    let exchange = exchange(&mut guest, None).unwrap();
+    let exchange = exchange(&mut guest, 3, 2, None).unwrap();
     assert!(exchange.clients >= 3 && exchange.sockets >= exchange.clients);
     assert!(exchange.texts > exchange.clients);
     assert_eq!(guest.texts, vec![TEXT; exchange.texts]);
@@ -58,7 +58,7 @@ fn every_client_is_thanked_and_every_value_arrives_equal() {
 #[test]
 fn the_capture_holds_each_message_once() {
     let file: PathBuf = Path::new(env!("CARGO_TARGET_TMPDIR")).join("exchange.pcap");
-    let exchange = exchange(&mut Guest::default(), Some(&file)).unwrap();
+    let exchange = exchange(&mut Guest::default(), 3, 2, Some(&file)).unwrap();
     let capture = std::fs::read(file).unwrap();
     let packets = packets(&capture);
     let with = |end: &[u8]| {
@@ -76,7 +76,7 @@ fn the_capture_holds_each_message_once() {
 fn a_capture_that_cannot_be_written_is_an_error_with_its_name() {
     for file in ["/no/such/folder/x.pcap", "/dev/full"] {
         if file != "/dev/full" || cfg!(target_os = "linux") {
-            let error = exchange(&mut Guest::default(), Some(Path::new(file))).unwrap_err();
+            let error = exchange(&mut Guest::default(), 3, 2, Some(Path::new(file))).unwrap_err();
             assert!(
                 error
                     .to_string()

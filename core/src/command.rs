@@ -117,7 +117,7 @@ impl<Req: Format, Rsp: Answer> Command<Req, Rsp> {
     /// good. This is how a registry of its own runs a handler; see [`Service`](crate::Service).
     pub fn answer<'a>(
         payload: &'a [u8],
-        reply: Reply<'a, ()>,
+        reply: Reply<'a>,
         handler: impl FnOnce(Req::Value<'a>, Reply<'a, Rsp>) -> Answered,
     ) -> Answered {
         match Req::decode(payload) {

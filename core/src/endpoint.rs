@@ -17,7 +17,7 @@ pub trait Service {
     fn find(&self, name: &[u8]) -> Option<Route>;
 
     /// Answers a whole request for a command that [`find`](Self::find) found.
-    fn call(&mut self, route: Route, payload: &[u8], reply: Reply<'_, ()>) -> Answered;
+    fn call(&mut self, route: Route, payload: &[u8], reply: Reply<'_>) -> Answered;
 
     /// Hears of each request that was answered with an error line. This is the place to log.
     fn rejected(&mut self, rejection: &Rejection) {
@@ -54,7 +54,7 @@ pub struct Endpoint<App, const N: usize> {
 struct Entry<App> {
     route: Route,
     handler: &'static (dyn Any + Send + Sync),
-    run: fn(&(dyn Any + Send + Sync), &mut App, &[u8], Reply<'_, ()>) -> Answered,
+    run: fn(&(dyn Any + Send + Sync), &mut App, &[u8], Reply<'_>) -> Answered,
 }
 
 type OnRejection<App> = fn(&mut App, &Rejection);
@@ -132,7 +132,7 @@ fn run<App, Req, Rsp, H>(
     handler: &(dyn Any + Send + Sync),
     app: &mut App,
     payload: &[u8],
-    reply: Reply<'_, ()>,
+    reply: Reply<'_>,
 ) -> Answered
 where
     Req: Format,
@@ -159,7 +159,7 @@ impl<App, const N: usize> Service for Bound<'_, App, N> {
         self.endpoint.entries.get(index).map(|entry| entry.route)
     }
 
-    fn call(&mut self, route: Route, payload: &[u8], reply: Reply<'_, ()>) -> Answered {
+    fn call(&mut self, route: Route, payload: &[u8], reply: Reply<'_>) -> Answered {
         match self.endpoint.entries.get(route.index) {
             Some(entry) => (entry.run)(entry.handler, self.app, payload, reply),
             None => reply.fail(Fault::Unanswered),

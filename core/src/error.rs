@@ -183,7 +183,7 @@ impl Fault {
     pub fn party(&self) -> Party {
         match self {
             Fault::Truncated | Fault::TimedOut => Party::Transport,
-            Fault::Refused { .. } => Party::Peer,
+            Fault::Refused { .. } | Fault::NameTooLong { .. } => Party::Peer,
             _ => match self.code() {
                 Code::UnknownCommand | Code::Malformed => Party::Peer,
                 _ => Party::Local,
@@ -303,7 +303,9 @@ pub struct Rejection {
     /// What was wrong.
     pub fault: Fault,
     /// Whether the conversation ends with it, because the end of the request is unknown
-    /// or because the command has no reply that the error could stand for.
+    /// or because the command has no reply that the error could stand for. Where it does not, it
+    /// may still end later without a further word: when a line that is skipped goes on beyond
+    /// [`Limits::skip`](crate::Limits::skip).
     pub fatal: bool,
 }
 

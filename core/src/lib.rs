@@ -1,4 +1,30 @@
-//! Named commands with typed payloads over any byte stream.
+//! Named commands with typed payloads over any byte stream, for both ends of it, with or without an
+//! operating system: no heap, no `unsafe`, no panic path.
+//!
+//! A [`Command`] is a constant that both ends share: a name, the [`Format`] of its request, and that
+//! of its reply. A server registers handlers in an [`Endpoint`] and serves it over a
+//! [`Connection`]; a client calls. What stands on the wire is told in the
+//! project's README; how errors are told, at [`Fault`] and [`Error`].
+//!
+//! ```text
+//!   your code      handlers in an Endpoint                    Client::call
+//!                            |                                     |
+//!   drivers        blocking | asynch | smoltcp        blocking | asynch | smoltcp
+//!                            |                                     |
+//!   two buffers         Connection                              Caller
+//!                            |                                     |
+//!   the protocol          Session                                  |
+//!                            |                                     |
+//!   payloads               Format: Line, Postcard, your own, ...
+//! ```
+//!
+//! Only the drivers move bytes. Everything below them is a state machine over memory that you
+//! lend, so a driver of your own is short: see [`Connection`] and [`Caller`]. A server that shares
+//! buffers between connections, or answers later, works with [`Session`].
+//!
+//! Features, all off by default: `async` for the driver over embedded-io-async, `smoltcp` for that
+//! over smoltcp's sockets, `alloc` for `HeapComplexData`, `defmt` for `defmt::Format` on errors
+//! and data.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -29,5 +55,5 @@ pub use connection::{Connection, Next};
 pub use endpoint::{Endpoint, RegisterError, Service};
 pub use error::{Code, Error, Fault, Flaw, Malformed, Party, Refusal, Rejection, Text};
 pub use format::{Borrowed, Format, Line, Payload, Postcard, Ref};
-pub use reply::{Answered, Reply};
+pub use reply::{Answered, Reply, Untyped};
 pub use session::{Limits, Session, Step};

@@ -10,18 +10,23 @@ use core::marker::PhantomData;
 /// Each of its methods uses it up and returns the [`Answered`] that a handler must return, so a
 /// handler that compiles has answered.
 #[derive(Debug)]
-pub struct Reply<'a, Rsp> {
+pub struct Reply<'a, Rsp = Untyped> {
     space: &'a mut [u8],
     format: PhantomData<fn() -> Rsp>,
 }
+
+/// In place of a format: the reply is not known yet to belong to a certain command.
+#[derive(Debug)]
+pub enum Untyped {}
 
 /// What a handler returns: that it answered, or why it could not.
 #[derive(Debug)]
 #[must_use = "a handler returns it"]
 pub struct Answered(Result<usize, Fault>);
 
-impl<'a> Reply<'a, ()> {
-    /// A reply that is written at the start of `space`. See [`Service`](crate::Service).
+impl<'a> Reply<'a> {
+    /// A reply that is written at the start of `space`, which must be what the session gives for it:
+    /// see [`Session::reply`](crate::Session::reply).
     pub fn new(space: &'a mut [u8]) -> Self {
         Self {
             space,

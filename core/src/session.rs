@@ -223,7 +223,7 @@ impl Session {
     }
 
     /// The place where the reply to a request is to be written: the room for one in `out`.
-    pub fn reply<'a>(&self, out: &'a mut Buffer<'_>) -> Reply<'a, ()> {
+    pub fn reply<'a>(&self, out: &'a mut Buffer<'_>) -> Reply<'a> {
         let space = out.space();
         let size = self.limits.reply.min(space.len());
         Reply::new(space.get_mut(..size).unwrap_or(&mut []))

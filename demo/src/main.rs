@@ -1,8 +1,9 @@
 //! The command line of the demo.
 #![forbid(unsafe_code)]
 
-use bellwire_demo::{connect, serve, tour};
+use bellwire_demo::{connect, loopback, serve, tour};
 use clap::{Parser, Subcommand};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -31,6 +32,12 @@ enum Command {
         #[arg(value_name = "HOST[:PORT]")]
         server: String,
     },
+    /// Let clients and a server talk over smoltcp, and measure their round trips.
+    Loopback {
+        /// Capture the packets in this file, for Wireshark.
+        #[arg(long, value_name = "FILE")]
+        pcap: Option<PathBuf>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -40,6 +47,7 @@ fn main() -> ExitCode {
         None => tour::run(),
         Some(Command::Serve(arguments)) => serve::run(&arguments),
         Some(Command::Connect { server }) => connect::run(&server),
+        Some(Command::Loopback { pcap }) => loopback::run(pcap.as_deref()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

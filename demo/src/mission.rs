@@ -18,13 +18,23 @@ pub const POSTCARD: Command<Postcard<ComplexData>, Line> = Command::new("POSTCAR
 /// The text that the client sends with [`STRING`].
 pub const TEXT: &str = "Additional data.";
 
-/// What a server does with what its clients send.
+/// Who watches a conversation: the server's side of it, and, where it likes, the client's.
 pub trait Observer {
-    /// A text arrived with [`STRING`].
+    /// A text arrived at the server, with [`STRING`].
     fn text(&mut self, text: &str);
 
-    /// A structure arrived.
+    /// A structure arrived at the server.
     fn data(&mut self, data: ComplexData);
+
+    /// The client sends `value` with `command`.
+    fn sends(&mut self, command: &str, value: &dyn fmt::Display) {
+        let _ = (command, value);
+    }
+
+    /// The client received this reply.
+    fn hears(&mut self, reply: &str) {
+        let _ = reply;
+    }
 }
 
 /// The handler of [`STRING`].

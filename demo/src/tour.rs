@@ -1,16 +1,18 @@
 //! `bellwire` alone: both ends in one process, over each transport in turn.
 
+use crate::loopback;
 use crate::mission::{self, Observer, POSTCARD, STRING, Shown, TEXT};
 use crate::serve::endpoint;
 use bellwire::ComplexData;
 use bellwire::blocking::Client;
 use bellwire_std::{Server, dial};
 use std::error::Error;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long the whole tour over one transport may take.
+/// How long the tour over TCP may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Lets a client and a server talk, and shows what each sends and receives.
@@ -19,66 +21,77 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// When anything fails, or arrives other than it was sent.
 pub fn run() -> Result<(), Box<dyn Error>> {
     println!("Over TCP, with std::net");
-    over_tcp()?;
+    let mut guide = Guide::default();
+    over_tcp(&mut guide)?;
+    guide.check()?;
+
+    println!("\nOver smoltcp, without a socket of the operating system");
+    let mut guide = Guide::default();
+    loopback::exchange(&mut guide, 1, 1, None)?;
+    guide.check()?;
+
     println!("\nEvery value arrived as it was sent.");
     Ok(())
 }
 
-fn over_tcp() -> Result<(), Box<dyn Error>> {
-    let guests = Guests::default();
+fn over_tcp(guide: &mut Guide) -> Result<(), Box<dyn Error>> {
     let server = Server::bind("127.0.0.1:0", Arc::new(endpoint()?))?;
     let address = server.local_addr()?;
     let stopper = server.stopper();
-    let serving = thread::spawn({
-        let guests = guests.clone();
-        move || server.run(|_peer| guests.clone())
-    });
+    let guests = guide.clone();
+    let serving = thread::spawn(move || server.run(|_peer| guests.clone()));
 
     let mut conn = dial(address, PATIENCE)?;
     conn.set_deadline(Some(Instant::now() + PATIENCE));
     let (mut rx, mut tx) = ([0; 1024], [0; 1024]);
     let mut client = Client::new(conn, &mut rx, &mut tx);
-    println!("  client sends     STRING   {TEXT:?}");
-    expect("Thank you.", client.call(STRING, TEXT)?)?;
+    guide.sends(STRING.name(), &format_args!("{TEXT:?}"));
+    guide.hears(client.call(STRING, TEXT)?);
     let value = mission::value();
-    println!("  client sends     POSTCARD {}", Shown(&value));
-    expect("Received.", client.call(POSTCARD, &value)?)?;
+    guide.sends(POSTCARD.name(), &Shown(&value));
+    guide.hears(client.call(POSTCARD, &value)?);
 
     stopper.stop();
-    serving.join().map_err(|_| "the server panicked")??;
-    guests.check()
+    Ok(serving.join().map_err(|_| "the server panicked")??)
 }
 
-fn expect(expected: &str, reply: &str) -> Result<(), Box<dyn Error>> {
-    println!("  client received           {reply:?}");
-    if reply == expected {
-        Ok(())
-    } else {
-        Err(format!("the reply should have been {expected:?}").into())
-    }
-}
-
-/// What has arrived at the server's side, over all connections.
+/// Who shows what passes, and keeps it.
 #[derive(Debug, Clone, Default)]
-pub struct Guests(Arc<Mutex<(Vec<String>, Vec<ComplexData>)>>);
+struct Guide(Arc<Mutex<Seen>>);
 
-impl Guests {
-    /// Whether exactly the mission's text and structure have arrived.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Seen {
+    texts: Vec<String>,
+    structures: Vec<ComplexData>,
+    replies: Vec<String>,
+}
+
+impl Guide {
+    /// Whether exactly what the mission has to say has arrived, on both sides.
     fn check(&self) -> Result<(), Box<dyn Error>> {
-        let arrived = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if *arrived == (vec![TEXT.to_owned()], vec![mission::value()]) {
-            Ok(())
-        } else {
-            Err(format!("the server received other values than were sent: {arrived:?}").into())
-        }
+        let expected = Seen {
+            texts: vec![TEXT.to_owned()],
+            structures: vec![mission::value()],
+            replies: vec!["Thank you.".to_owned(), "Received.".to_owned()],
+        };
+        self.see(|seen| {
+            if *seen == expected {
+                Ok(())
+            } else {
+                Err(format!("other values arrived than were sent: {seen:?}").into())
+            }
+        })
+    }
+
+    fn see<T>(&self, look: impl FnOnce(&mut Seen) -> T) -> T {
+        look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-impl Observer for Guests {
+impl Observer for Guide {
     fn text(&mut self, text: &str) {
         println!("  server received  STRING   {text:?}");
-        let mut arrived = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        arrived.0.push(text.to_owned());
+        self.see(|seen| seen.texts.push(text.to_owned()));
     }
 
     fn data(&mut self, data: ComplexData) {
@@ -86,7 +99,15 @@ impl Observer for Guests {
         if let Some(inner) = &data.c {
             println!("                   inner    {}", Shown(inner));
         }
-        let mut arrived = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        arrived.1.push(data);
+        self.see(|seen| seen.structures.push(data));
+    }
+
+    fn sends(&mut self, command: &str, value: &dyn fmt::Display) {
+        println!("  client sends     {command:<8} {value}");
+    }
+
+    fn hears(&mut self, reply: &str) {
+        println!("  client received           {reply:?}");
+        self.see(|seen| seen.replies.push(reply.to_owned()));
     }
 }

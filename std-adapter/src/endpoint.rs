@@ -56,12 +56,12 @@ pub(crate) enum Run<App> {
     Later(Arc<Start<App>>),
 }
 
-type Now<App> = dyn Fn(&mut App, &[u8], Reply<'_, ()>) -> Answered + Send + Sync;
+type Now<App> = dyn Fn(&mut App, &[u8], Reply<'_>) -> Answered + Send + Sync;
 type Start<App> = dyn Fn(&mut App, &[u8]) -> Later + Send + Sync;
 
 /// The future of an answer: what it is ready with writes the reply.
 pub(crate) type Later = Pin<Box<dyn Future<Output = Finish> + Send>>;
-pub(crate) type Finish = Box<dyn FnOnce(Reply<'_, ()>) -> Answered + Send>;
+pub(crate) type Finish = Box<dyn FnOnce(Reply<'_>) -> Answered + Send>;
 
 impl<App: 'static> Endpoint<App> {
     /// An endpoint without commands.
@@ -93,7 +93,7 @@ impl<App: 'static> Endpoint<App> {
         Rsp: Answer,
         H: for<'a> Fn(&mut App, Req::Value<'a>, Reply<'a, Rsp>) -> Answered + Send + Sync + 'static,
     {
-        let run = move |app: &mut App, payload: &[u8], reply: Reply<'_, ()>| {
+        let run = move |app: &mut App, payload: &[u8], reply: Reply<'_>| {
             Command::<Req, Rsp>::answer(payload, reply, |value, reply| handler(app, value, reply))
         };
         self.register(command, Run::Now(Arc::new(run)))
@@ -147,12 +147,12 @@ impl<App: 'static> Endpoint<App> {
                     let future = handler(app, value);
                     Box::pin(async move {
                         let finish = future.await;
-                        Box::new(move |reply: Reply<'_, ()>| finish(reply.typed())) as Finish
+                        Box::new(move |reply: Reply<'_>| finish(reply.typed())) as Finish
                     })
                 }
                 Err(malformed) => {
                     let fault = Fault::Malformed(malformed);
-                    let finish = Box::new(move |reply: Reply<'_, ()>| reply.fail(fault));
+                    let finish = Box::new(move |reply: Reply<'_>| reply.fail(fault));
                     Box::pin(std::future::ready(finish as Finish))
                 }
             }

@@ -20,7 +20,7 @@ pub(crate) struct Serving<App> {
 pub(crate) enum Outcome<'a> {
     Answered(Answered),
     /// It is answered later; the place for its reply is given back.
-    Later(Later, Reply<'a, ()>),
+    Later(Later, Reply<'a>),
 }
 
 impl<App: 'static> Serving<App> {
@@ -45,7 +45,7 @@ impl<App: 'static> Serving<App> {
         &mut self,
         route: Route,
         payload: &[u8],
-        reply: Reply<'a, ()>,
+        reply: Reply<'a>,
     ) -> Outcome<'a> {
         match self.commands.handler(route) {
             Run::Now(run) => Outcome::Answered(run(&mut self.app, payload, reply)),
@@ -59,7 +59,7 @@ impl<App: 'static> Service for Serving<App> {
         self.commands.find(name)
     }
 
-    fn call(&mut self, route: Route, payload: &[u8], reply: Reply<'_, ()>) -> Answered {
+    fn call(&mut self, route: Route, payload: &[u8], reply: Reply<'_>) -> Answered {
         match self.start(route, payload, reply) {
             Outcome::Answered(answered) => answered,
             Outcome::Later(future, reply) => pollster::block_on(future)(reply),

@@ -19,11 +19,8 @@ use std::time::SystemTime;
 /// Listening sockets of the server.
 const SOCKETS: usize = 4;
 
-/// Clients that talk to it at the same time.
-const CLIENTS: usize = 3;
-
-/// How often each sends the text and the structure.
-const TIMES: usize = 2;
+/// The most clients at the same time.
+const CLIENTS: usize = SOCKETS;
 
 /// More polls than any exchange takes, so that none goes on for ever.
 const POLLS: usize = 100_000;
@@ -41,16 +38,23 @@ pub struct Exchange {
     pub structures: usize,
 }
 
-/// Has several clients at once send the mission's text and structure to one server, more than once
-/// each, over smoltcp; `app` sees what arrives. The packets are captured in the file `pcap`.
+/// Has so many `clients` at once, up to four, send the mission's text and structure to one server, so
+/// many `times` each, over smoltcp; `app` watches. The packets are captured in the file `pcap`.
 ///
 /// It takes no real time to speak of: the clock it runs by is its own.
 ///
 /// # Errors
 /// When anything arrives other than it was sent, a call fails, or the file cannot be written.
-pub fn exchange(app: &mut impl Observer, pcap: Option<&Path>) -> Result<Exchange, Box<dyn Error>> {
+pub fn exchange(
+    app: &mut impl Observer,
+    clients: usize,
+    times: usize,
+    pcap: Option<&Path>,
+) -> Result<Exchange, Box<dyn Error>> {
     let mut guests = Guests {
         app,
+        clients: clients.min(CLIENTS),
+        times,
         texts: 0,
         structures: 0,
         spoiled: 0,
@@ -86,8 +90,9 @@ fn run(guests: &mut Guests<'_>, device: impl Device) -> Result<Exchange, Box<dyn
         .iter_mut()
         .map(|memory| {
             let (socket, rx, tx) = socket(memory);
-            (sockets.add(socket), Visitor::new(rx, tx, TIMES))
+            (sockets.add(socket), Visitor::new(rx, tx, guests.times))
         })
+        .take(guests.clients)
         .collect();
 
     let mut network = Network::new(device, wall_clock());
@@ -103,7 +108,7 @@ fn run(guests: &mut Guests<'_>, device: impl Device) -> Result<Exchange, Box<dyn
         }
         for (index, (handle, visitor)) in (0u16..).zip(&mut visitors) {
             let socket = sockets.get_mut::<Socket<'_>>(*handle);
-            visitor.poll(socket, &mut network, 49152 + index)?;
+            visitor.poll(socket, &mut network, 49152 + index, guests.app)?;
         }
         let listening = |handle| sockets.get::<Socket<'_>>(handle).is_listening();
         if visitors.iter().all(|(_, visitor)| visitor.has_left())
@@ -132,6 +137,8 @@ fn endpoint<'a>() -> Result<Endpoint<Guests<'a>, 2>, RegisterError> {
 /// Passes on what arrives, and compares it with what was sent.
 struct Guests<'a> {
     app: &'a mut dyn Observer,
+    clients: usize,
+    times: usize,
     texts: usize,
     structures: usize,
     spoiled: usize,
@@ -139,13 +146,13 @@ struct Guests<'a> {
 
 impl Guests<'_> {
     fn check(&self) -> Result<Exchange, Box<dyn Error>> {
-        let each = CLIENTS * TIMES;
+        let each = self.clients * self.times;
         if (self.texts, self.structures, self.spoiled) != (each, each, 0) {
             return Err("the server received other values than were sent".into());
         }
         Ok(Exchange {
             sockets: SOCKETS,
-            clients: CLIENTS,
+            clients: self.clients,
             texts: self.texts,
             structures: self.structures,
         })

@@ -18,3 +18,30 @@ mod visitor;
 
 pub use exchange::{Exchange, exchange};
 pub use measure::{Comparison, measure};
+
+use crate::serve::Log;
+use std::error::Error;
+use std::path::Path;
+
+/// `bellwire loopback`: the exchange, which may be captured, and the measure.
+///
+/// # Errors
+/// As [`exchange`] and [`measure`].
+pub fn run(pcap: Option<&Path>) -> Result<(), Box<dyn Error>> {
+    let exchange = exchange(&mut Log, 3, 2, pcap)?;
+    println!(
+        "{} clients on {} listening sockets: {} texts and {} structures arrived as they were sent",
+        exchange.clients, exchange.sockets, exchange.texts, exchange.structures
+    );
+    if let Some(path) = pcap {
+        println!("captured in {}", path.display());
+    }
+    let comparison = measure()?;
+    println!(
+        "{:.0} round trips a second, {:.0} % of the {:.0} that smoltcp makes of the same bytes alone",
+        comparison.bellwire,
+        100.0 * comparison.share(),
+        comparison.bare
+    );
+    Ok(())
+}

@@ -1,7 +1,7 @@
 //! A client that talks to the server on the same interface.
 
 use super::network::Network;
-use crate::mission::{self, PORT, POSTCARD, STRING, TEXT};
+use crate::mission::{self, Observer, PORT, POSTCARD, STRING, Shown, TEXT};
 use bellwire::smoltcp::Client;
 use core::task::Poll;
 use smoltcp::phy::Device;
@@ -51,9 +51,10 @@ impl<'b> Visitor<'b> {
         socket: &mut Socket<'_>,
         network: &mut Network<impl Device>,
         port: u16,
+        observer: &mut dyn Observer,
     ) -> Result<(), Box<dyn Error>> {
         loop {
-            let next = self.next(socket, network, port)?;
+            let next = self.next(socket, network, port, observer)?;
             if next == self.step {
                 return Ok(());
             }
@@ -66,6 +67,7 @@ impl<'b> Visitor<'b> {
         socket: &mut Socket<'_>,
         network: &mut Network<impl Device>,
         port: u16,
+        observer: &mut dyn Observer,
     ) -> Result<Step, Box<dyn Error>> {
         let now = network.now;
         let deadline = now + PATIENCE;
@@ -75,25 +77,27 @@ impl<'b> Visitor<'b> {
                 Step::SendText
             }
             Step::SendText => {
+                observer.sends(STRING.name(), &format_args!("{TEXT:?}"));
                 self.client.call(STRING, TEXT, socket, deadline)?;
                 Step::AwaitThanks
             }
             Step::AwaitThanks => match self.client.poll_reply(STRING, socket, now) {
                 Poll::Pending => self.step,
                 Poll::Ready(reply) => {
-                    expect("Thank you.", reply?)?;
+                    expect("Thank you.", reply?, observer)?;
                     Step::SendData
                 }
             },
             Step::SendData => {
                 let value = mission::value();
+                observer.sends(POSTCARD.name(), &Shown(&value));
                 self.client.call(POSTCARD, &value, socket, deadline)?;
                 Step::AwaitReceipt
             }
             Step::AwaitReceipt => match self.client.poll_reply(POSTCARD, socket, now) {
                 Poll::Pending => self.step,
                 Poll::Ready(reply) => {
-                    expect("Received.", reply?)?;
+                    expect("Received.", reply?, observer)?;
                     self.left -= 1;
                     if self.left > 0 {
                         Step::SendText
@@ -109,7 +113,8 @@ impl<'b> Visitor<'b> {
     }
 }
 
-fn expect(expected: &str, reply: &str) -> Result<(), Box<dyn Error>> {
+fn expect(expected: &str, reply: &str, observer: &mut dyn Observer) -> Result<(), Box<dyn Error>> {
+    observer.hears(reply);
     if reply == expected {
         Ok(())
     } else {

@@ -180,7 +180,7 @@ impl Conversation {
     /// Takes the answer that the conversation waits for.
     pub(super) fn answer<App: 'static>(
         &mut self,
-        finish: impl FnOnce(Reply<'_, ()>) -> bellwire::Answered,
+        finish: impl FnOnce(Reply<'_>) -> bellwire::Answered,
         service: &mut Serving<App>,
     ) {
         let mut memory = vec![0; self.limits.reply];
