@@ -31,15 +31,17 @@ pub(super) struct Conversation {
     more: bool,
     /// Replies that the stream did not take.
     unsent: Vec<u8>,
-    /// Whether the last read filled the buffer, so that more is likely there.
-    flooded: bool,
     ended: bool,
+    /// Whether the server is stopping, so that the end of the stream is its own doing.
+    stopping: bool,
 }
 
 /// What a conversation waits for after a wake-up.
 pub(super) enum Turn {
     /// More bytes.
     Receive,
+    /// Only that the others get their turn: more bytes are likely there.
+    Yield,
     /// Room to send, then another turn.
     Send,
     /// An answer, which [`Conversation::answer`] is to be told.
@@ -59,8 +61,8 @@ impl Conversation {
             unread: Vec::new(),
             more: false,
             unsent: Vec::new(),
-            flooded: false,
             ended: false,
+            stopping: false,
         }
     }
 
@@ -69,9 +71,9 @@ impl Conversation {
         self.session.begun(&self.unread)
     }
 
-    /// Whether others should have a turn before this conversation's next.
-    pub(super) fn is_flooded(&self) -> bool {
-        self.flooded
+    /// Takes note that the server is stopping.
+    pub(super) fn stop(&mut self) {
+        self.stopping = true;
     }
 
     /// The replies that wait for the stream to take them.
@@ -98,15 +100,11 @@ impl Conversation {
             rx.resize(self.sizes.0, 0);
             tx.resize(self.sizes.1, 0);
             let mut arrived = 0;
-            self.flooded = false;
             if !self.more && !self.ended {
                 let room = self.sizes.0 - self.unread.len();
                 match stream.try_read(&mut rx[..room]) {
                     Ok(0) => self.ended = true,
-                    Ok(n) => {
-                        arrived = n;
-                        self.flooded = n == room;
-                    }
+                    Ok(n) => arrived = n,
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                         return Ok(Turn::Receive);
                     }
@@ -118,7 +116,7 @@ impl Conversation {
             let mut fresh = &rx[..arrived];
             let mut out = Buffer::new(tx);
             service.refresh();
-            let turn = if self.unread.is_empty() {
+            let mut turn = if self.unread.is_empty() {
                 let turn = self.work(stream, service, &mut fresh, &mut out, metrics)?;
                 self.unread = fresh.to_vec();
                 turn
@@ -137,6 +135,9 @@ impl Conversation {
                 turn
             };
             self.more = !matches!(turn, Turn::Receive);
+            if !self.more && arrived == self.sizes.0 {
+                turn = Turn::Yield;
+            }
             self.send(stream, &mut out, metrics)?;
             if arrived > 0 {
                 metrics.answering.record(begin.elapsed());
@@ -155,6 +156,11 @@ impl Conversation {
     ) -> io::Result<Turn> {
         loop {
             let rejection = match self.session.next(service, input, out) {
+                Step::Receive
+                    if self.ended && self.stopping && self.session.begun(input).is_some() =>
+                {
+                    self.session.abort(Fault::Busy, out)
+                }
                 Step::Receive if self.ended => self.session.end(input, out),
                 Step::Receive => return Ok(Turn::Receive),
                 Step::Close => return Ok(Turn::Close),

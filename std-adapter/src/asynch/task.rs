@@ -7,8 +7,9 @@ use super::proxy::read_header;
 use crate::ServerLimits;
 use crate::serving::Serving;
 use bellwire::Fault;
+use socket2::SockRef;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
@@ -86,16 +87,18 @@ struct Task<'a, App: 'static> {
 impl<App: 'static> Task<'_, App> {
     async fn converse(&mut self) -> io::Result<()> {
         let mut begun = None;
+        let mut stopping = false;
         loop {
             let turn = self
                 .conversation
                 .turn(&self.stream, &mut self.service, self.metrics)?;
             self.flush().await?;
-            if self.conversation.is_flooded() {
-                tokio::task::yield_now().await;
-            }
             match turn {
                 Turn::Send => continue,
+                Turn::Yield => {
+                    tokio::task::yield_now().await;
+                    continue;
+                }
                 Turn::Close => return self.linger().await,
                 Turn::Answer(later) => {
                     let finish = later.await;
@@ -115,11 +118,11 @@ impl<App: 'static> Task<'_, App> {
             tokio::select! {
                 biased;
                 ready = self.stream.readable() => ready?,
-                _ = self.stopped.wait_for(|stopped| *stopped) => {
-                    if begun.is_none() {
-                        return Ok(());
-                    }
-                    self.conversation.abort(Fault::Busy, &mut self.service);
+                _ = self.stopped.wait_for(|stopped| *stopped), if !stopping => {
+                    // What has arrived is still read and answered; then comes the end.
+                    stopping = true;
+                    self.conversation.stop();
+                    SockRef::from(&self.stream).shutdown(Shutdown::Read)?;
                 }
                 () = sleep_until(deadline) => {
                     if begun.is_none() {
