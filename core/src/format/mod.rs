@@ -2,14 +2,17 @@
 //!
 //! A format is one type that implements [`Format`]; nothing else in the crate knows it by name.
 
+pub mod gob;
 mod line;
 mod postcard;
 mod postcard_reader;
 
+pub use gob::{Gob, RawGob};
 pub use line::Line;
 pub use postcard::Postcard;
 
 use crate::error::{Flaw, Malformed};
+use core::fmt;
 use core::fmt::Display;
 use core::marker::PhantomData;
 use serde::de::{DeserializeOwned, Error, Expected, Unexpected};
@@ -82,6 +85,24 @@ pub enum EncodeError {
     NoRoom,
     /// The format cannot carry it, such as a line that holds a line feed.
     Unencodable,
+}
+
+impl Display for EncodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            EncodeError::NoRoom => "the space is too small for the value",
+            EncodeError::Unencodable => "the format cannot carry the value",
+        })
+    }
+}
+
+impl core::error::Error for EncodeError {}
+
+/// What a type says when it cannot be serialized.
+impl serde::ser::Error for EncodeError {
+    fn custom<T: Display>(_message: T) -> Self {
+        EncodeError::Unencodable
+    }
 }
 
 /// A Rust type, or family of types, that the serde formats carry.
