@@ -161,6 +161,7 @@ impl<'m> Decoder<'m> {
     }
 
     fn remember(&mut self, id: i64, definition: &[u8]) -> Result<(), Flaw> {
+        self.types.new_id(id)?;
         let end = self.used.saturating_add(definition.len());
         let space = self.memory.get_mut(self.used..end);
         let space = space.ok_or(Flaw::TooManyTypes)?;

@@ -91,10 +91,7 @@ impl Types {
         source: &'a [u8],
         at: usize,
     ) -> Result<&'a [u8], Flaw> {
-        let id = TypeId::from_wire(id.checked_neg().ok_or(Flaw::UnknownType)?)?;
-        if id.0 < TypeId::FIRST || self.shape(id).is_ok() {
-            return Err(Flaw::DuplicateType);
-        }
+        let id = self.new_id(id)?;
         let mut input = source.get(at..).ok_or(Flaw::Truncated)?;
         let definition = Definition::take(&mut input, source.len())?;
         if let Shape::Struct { fields, .. } = definition.shape {
@@ -107,6 +104,15 @@ impl Types {
             return Err(Flaw::TooManyTypes);
         }
         Ok(input)
+    }
+
+    /// The id that a definition under the negated id `id` gives, if it may.
+    pub(super) fn new_id(&self, id: i64) -> Result<TypeId, Flaw> {
+        let id = TypeId::from_wire(id.checked_neg().ok_or(Flaw::UnknownType)?)?;
+        if id.0 < TypeId::FIRST || self.shape(id).is_ok() {
+            return Err(Flaw::DuplicateType);
+        }
+        Ok(id)
     }
 
     /// The shape of a defined type.

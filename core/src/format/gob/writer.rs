@@ -5,6 +5,7 @@ use super::compound::{Complex, Compound, Elements, Structure};
 use super::definitions::FIRST_ID;
 use super::wire::unsigned;
 use crate::format::{EncodeError, MAX_DEPTH};
+use core::fmt::{self, Display, Write};
 use serde::ser::{Impossible, Serialize, Serializer};
 
 /// Writes the definitions and the value at the start of `space`, and returns their size.
@@ -120,6 +121,22 @@ impl Output<'_> {
 
     pub(super) fn surface(&mut self) {
         self.depth = self.depth.saturating_sub(1);
+    }
+}
+
+impl Write for Output<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.bytes(text.as_bytes()).map_err(|_| fmt::Error)
+    }
+}
+
+/// Counts the bytes of a text.
+struct Length(usize);
+
+impl Write for Length {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0 = self.0.saturating_add(text.len());
+        Ok(())
     }
 }
 
@@ -312,6 +329,25 @@ impl<'w, 's> Serializer for Slot<'w, 's> {
         match self.ty {
             Type::String => self.counted(value.as_bytes()),
             _ => Err(EncodeError::Unencodable),
+        }
+    }
+
+    fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<bool, EncodeError> {
+        let Type::String = self.ty else {
+            return Err(EncodeError::Unencodable);
+        };
+        // The length comes first, so the text is made twice.
+        let mut length = Length(0);
+        write!(length, "{value}").map_err(|_| EncodeError::Unencodable)?;
+        let Some(output) = self.begin(length.0 == 0)? else {
+            return Ok(false);
+        };
+        output.uint(length.0 as u64)?;
+        let start = output.size;
+        write!(output, "{value}").map_err(|_| EncodeError::NoRoom)?;
+        match output.size.saturating_sub(start) == length.0 {
+            true => Ok(true),
+            false => Err(EncodeError::Unencodable),
         }
     }
 
