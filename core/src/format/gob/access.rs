@@ -3,7 +3,7 @@
 use super::reader::Reader;
 use super::types::{Fields, TypeId};
 use super::value::Value;
-use super::wire::take_uint;
+use super::wire::take_size;
 use crate::error::{Flaw, Malformed};
 use core::marker::PhantomData;
 use serde::de::value::{StrDeserializer, U32Deserializer};
@@ -106,7 +106,7 @@ pub(super) struct Structure<'r, 't, 'de> {
 enum Ahead {
     /// It is to be read.
     Unread,
-    Gap(u64),
+    Gap(usize),
     /// There is none.
     None,
 }
@@ -150,7 +150,7 @@ impl<'r, 't, 'de> Structure<'r, 't, 'de> {
     /// Whether the next field of the sender's type was sent.
     fn is_sent(&mut self) -> Result<bool, Flaw> {
         let gap = match self.ahead {
-            Ahead::Unread => take_uint(&mut self.reader.message)?,
+            Ahead::Unread => take_size(&mut self.reader.message)?,
             Ahead::Gap(gap) => gap,
             Ahead::None => 0,
         };
@@ -257,15 +257,16 @@ impl<'de> MapAccess<'de> for &mut Structure<'_, '_, 'de> {
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Malformed> {
         let field = self.present.take().ok_or(Flaw::Unsupported)?;
+        let outer = core::mem::replace(&mut self.reader.field, field.name);
         let value = seed.deserialize(Value {
             reader: &mut *self.reader,
             ty: field.ty,
             sent: field.sent,
         });
-        value.map_err(|error| Malformed {
-            field: error.field.or(field.name),
-            ..error
-        })
+        if value.is_ok() {
+            self.reader.field = outer;
+        }
+        value
     }
 }
 

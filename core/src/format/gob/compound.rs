@@ -93,18 +93,18 @@ pub(super) struct Complex<'w, 's> {
 }
 
 impl<'w, 's> Complex<'w, 's> {
-    pub(super) fn begin(slot: Slot<'w, 's>) -> Result<Self, EncodeError> {
-        let start = match slot.place {
+    pub(super) fn begin(output: &'w mut Output<'s>, place: Place) -> Result<Self, EncodeError> {
+        let start = match place {
             Place::Field(gap) => {
-                let start = slot.output.size;
-                slot.output.uint(gap)?;
+                let start = output.size;
+                output.uint(gap)?;
                 Some(start)
             }
             Place::Element => None,
             Place::Byte => return Err(EncodeError::Unencodable),
         };
         Ok(Self {
-            output: slot.output,
+            output,
             start,
             left: 2,
             zero: true,

@@ -27,11 +27,11 @@ impl<T: Described + ?Sized, const FIRST: u32> Definitions<T, FIRST> {
 
     /// Several sizes, so that the constant is not much longer than what it holds.
     const PADDED: &'static [u8] = match Self::SIZE {
-        ..=64 => &Self::ALL.written.head::<64>(),
-        ..=96 => &Self::ALL.written.head::<96>(),
-        ..=128 => &Self::ALL.written.head::<128>(),
-        ..=256 => &Self::ALL.written.head::<256>(),
-        ..=512 => &Self::ALL.written.head::<512>(),
+        0..=64 => &Self::ALL.written.head::<64>(),
+        65..=96 => &Self::ALL.written.head::<96>(),
+        97..=128 => &Self::ALL.written.head::<128>(),
+        129..=256 => &Self::ALL.written.head::<256>(),
+        257..=512 => &Self::ALL.written.head::<512>(),
         _ => &Self::ALL.written.head::<CAPACITY>(),
     };
 }

@@ -2,8 +2,8 @@
 
 use super::MAX_MESSAGE;
 use super::reader::Reader;
-use super::types::{Definition, TypeId, Types};
-use super::wire::{take_int, take_uint};
+use super::types::{Definition, Head, TypeId, Types};
+use super::wire::take_uint;
 use crate::error::Flaw;
 use crate::format::{End, Frame};
 
@@ -80,24 +80,21 @@ impl Place {
                 .and_then(|length| body.get(..length));
             if !self.inside {
                 let mut start = message.unwrap_or(body);
-                let id = match (take_int(&mut start), message) {
-                    (Err(Flaw::Truncated), None) => return Ok(None),
-                    (id, _) => id?,
-                };
-                if id < 0 {
-                    if message.is_none() {
-                        return Ok(None);
+                match (Head::take(&mut start), message) {
+                    (Err(Flaw::Truncated) | Ok(Head::Definition(_)), None) => return Ok(None),
+                    (Ok(Head::Definition(_)), Some(_)) => {
+                        self.interface |= Definition::take(&mut start, 0)?.interface;
+                        self.message = usize::try_from(end).map_err(|_| Flaw::BadLength)?;
+                        continue;
                     }
-                    self.interface |= Definition::take(&mut start, 0)?.interface;
-                    self.message = usize::try_from(end).map_err(|_| Flaw::BadLength)?;
-                    continue;
-                }
-                if !self.interface && id != i64::from(TypeId::INTERFACE.0) {
-                    return Ok(Some(end));
-                }
-                if interfaces == Interfaces::Refused {
-                    return Err(Flaw::Unsupported);
-                }
+                    (Ok(Head::Value(ty)), _) if !self.interface && ty != TypeId::INTERFACE => {
+                        return Ok(Some(end));
+                    }
+                    (Ok(Head::Value(_)), _) if interfaces == Interfaces::Refused => {
+                        return Err(Flaw::Unsupported);
+                    }
+                    (head, _) => head?,
+                };
             }
             if message.is_none() {
                 return Ok(None);

@@ -1,7 +1,7 @@
 //! Walks over the messages of a stream: what type comes, what a value takes, where it ends.
 
-use super::types::{Fields, Shape, TypeId, Types};
-use super::wire::{take_bytes, take_counted, take_int, take_message, take_uint};
+use super::types::{Fields, Head, Shape, TypeId, Types};
+use super::wire::{take_bytes, take_counted, take_message, take_size, take_uint};
 use crate::error::Flaw;
 use crate::format::MAX_DEPTH;
 
@@ -18,6 +18,8 @@ pub(super) struct Reader<'t, 'de> {
     pub(super) following: &'de [u8],
     /// Whether a message was wanted where there was none.
     pub(super) starved: bool,
+    /// The struct field that is being read, for errors.
+    pub(super) field: Option<&'static str>,
     /// Whether no struct was entered yet.
     pub(super) outermost: bool,
     depth: u8,
@@ -45,6 +47,7 @@ impl<'t, 'de: 't> Reader<'t, 'de> {
             message: &[],
             following: payload,
             starved: false,
+            field: None,
             outermost: true,
             depth: 0,
         }
@@ -56,18 +59,15 @@ impl<'t, 'de> Reader<'t, 'de> {
     pub(super) fn start(&mut self) -> Result<TypeId, Flaw> {
         loop {
             self.message = self.next_message()?;
-            let id = take_int(&mut self.message)?;
-            if id >= 0 {
-                return self.enter(id);
+            match Head::take(&mut self.message)? {
+                Head::Value(ty) => return self.enter(ty),
+                Head::Definition(id) => self.define(id)?,
             }
-            self.define(id)?;
-            if !self.message.is_empty() {
-                return Err(Flaw::LeftOver);
-            }
+            self.finish()?;
         }
     }
 
-    /// Refuses what the value's last message holds behind the value.
+    /// Refuses what a message holds behind a definition, or the last one behind the value.
     pub(super) fn finish(&self) -> Result<(), Flaw> {
         match self.message {
             [] => Ok(()),
@@ -80,7 +80,7 @@ impl<'t, 'de> Reader<'t, 'de> {
         take_message(&mut self.following)
     }
 
-    fn define(&mut self, id: i64) -> Result<(), Flaw> {
+    fn define(&mut self, id: TypeId) -> Result<(), Flaw> {
         if !self.inline {
             return Err(Flaw::Unsupported);
         }
@@ -95,12 +95,11 @@ impl<'t, 'de> Reader<'t, 'de> {
     }
 
     /// A value that is no struct has a zero in front, where it stands alone.
-    fn enter(&mut self, id: i64) -> Result<TypeId, Flaw> {
-        let ty = TypeId::from_wire(id)?;
-        if ty.0 < TypeId::FIRST || !matches!(self.types.shape(ty)?, Shape::Struct { .. }) {
-            if take_uint(&mut self.message)? != 0 {
-                return Err(Flaw::BadValue);
-            }
+    fn enter(&mut self, ty: TypeId) -> Result<TypeId, Flaw> {
+        let defined = ty.0 >= TypeId::FIRST;
+        let alone = !defined || !matches!(self.types.shape(ty)?, Shape::Struct { .. });
+        if alone && take_size(&mut self.message)? != 0 {
+            return Err(Flaw::BadValue);
         }
         Ok(ty)
     }
@@ -116,12 +115,13 @@ impl<'t, 'de> Reader<'t, 'de> {
             if self.message.is_empty() {
                 self.message = self.next_message()?;
             }
-            let id = take_int(&mut self.message)?;
-            if id >= 0 {
-                take_uint(&mut self.message)?;
-                return self.enter(id);
+            match Head::take(&mut self.message)? {
+                Head::Value(ty) => {
+                    take_uint(&mut self.message)?;
+                    return self.enter(ty);
+                }
+                Head::Definition(id) => self.define(id)?,
             }
-            self.define(id)?;
             if !self.message.is_empty() {
                 take_uint(&mut self.message)?;
             }
@@ -130,10 +130,10 @@ impl<'t, 'de> Reader<'t, 'de> {
 
     /// The count of elements that come. Each takes at least `size` bytes.
     pub(super) fn take_count(&mut self, size: usize) -> Result<usize, Flaw> {
-        let count = take_uint(&mut self.message)?;
+        let count = take_size(&mut self.message)?;
         let left = self.message.len().saturating_add(self.following.len());
-        match usize::try_from(count) {
-            Ok(count) if count <= left / size => Ok(count),
+        match count.checked_mul(size) {
+            Some(least) if least <= left => Ok(count),
             _ => Err(Flaw::BadLength),
         }
     }
@@ -213,7 +213,7 @@ impl<'t, 'de> Reader<'t, 'de> {
             Shape::Struct { at, fields } => {
                 let mut fields = self.fields(at, fields);
                 loop {
-                    let gap = take_uint(&mut self.message)?;
+                    let gap = take_size(&mut self.message)?;
                     if gap == 0 {
                         break;
                     }

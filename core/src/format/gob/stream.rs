@@ -3,9 +3,9 @@
 use super::Described;
 use super::definitions::{Definitions, FIRST_ID};
 use super::reader::Reader;
-use super::types::Types;
+use super::types::{Head, TypeId, Types};
 use super::value::Value;
-use super::wire::{take_int, take_message};
+use super::wire::take_message;
 use super::writer;
 use crate::error::{Flaw, Malformed};
 use crate::format::EncodeError;
@@ -27,12 +27,9 @@ use serde::{Deserialize, Serialize};
 /// # Ok::<(), bellwire::Malformed>(())
 /// ```
 pub fn from_slice<'a, T: Deserialize<'a>>(payload: &'a [u8]) -> Result<T, Malformed> {
-    let mut stream = Stream::new(payload);
-    let value = stream.next()?.ok_or(Flaw::Truncated)?;
-    match stream.rest {
-        [] => Ok(value),
-        _ => Err(Flaw::LeftOver.into()),
-    }
+    let mut types = Types::new();
+    let mut reader = Reader::of_stream(&mut types, payload, payload);
+    read_last(&mut reader)
 }
 
 /// The values that one Encoder wrote, one behind the other, where all of them are in memory.
@@ -144,24 +141,19 @@ impl<'m> Decoder<'m> {
         loop {
             let mut following = rest;
             let mut message = take_message(&mut following)?;
-            let id = take_int(&mut message)?;
-            if id >= 0 {
+            let Head::Definition(id) = Head::take(&mut message)? else {
                 break;
-            }
+            };
             self.remember(id, message)?;
             rest = following;
         }
         let definitions = self.memory.get(..self.used).unwrap_or(&[]);
         let mut reader = Reader::of_payload(&mut self.types, definitions, rest);
-        let value = read(&mut reader)?;
-        match reader.following {
-            [] => Ok(value),
-            _ => Err(Flaw::LeftOver.into()),
-        }
+        read_last(&mut reader)
     }
 
-    fn remember(&mut self, id: i64, definition: &[u8]) -> Result<(), Flaw> {
-        self.types.new_id(id)?;
+    fn remember(&mut self, id: TypeId, definition: &[u8]) -> Result<(), Flaw> {
+        self.types.check_new(id)?;
         let end = self.used.saturating_add(definition.len());
         let space = self.memory.get_mut(self.used..end);
         let space = space.ok_or(Flaw::TooManyTypes)?;
@@ -179,13 +171,25 @@ impl<'m> Decoder<'m> {
 
 fn read<'de, T: Deserialize<'de>>(reader: &mut Reader<'_, 'de>) -> Result<T, Malformed> {
     let ty = reader.start()?;
-    let value = T::deserialize(Value {
+    let mut value = T::deserialize(Value {
         reader: &mut *reader,
         ty,
         sent: true,
-    })?;
-    reader.finish()?;
-    Ok(value)
+    });
+    match &mut value {
+        Ok(_) => reader.finish()?,
+        Err(error) => error.field = reader.field,
+    }
+    value
+}
+
+/// Reads a value behind which nothing follows.
+fn read_last<'de, T: Deserialize<'de>>(reader: &mut Reader<'_, 'de>) -> Result<T, Malformed> {
+    let value = read(reader);
+    if value.is_ok() && !reader.following.is_empty() {
+        return Err(Flaw::LeftOver.into());
+    }
+    value
 }
 
 /// One end of a conversation that encodes for one Go Decoder: the definitions go out with
@@ -223,10 +227,10 @@ impl<T: Serialize + Described + ?Sized, const FIRST: u32> Encoder<T, FIRST> {
     /// # Errors
     /// See [`EncodeError`]; what was written to `space` then does not count.
     pub fn encode(&mut self, value: &T, space: &mut [u8]) -> Result<usize, EncodeError> {
-        let definitions = match self.defined {
-            true => &[],
-            false => Definitions::<T, FIRST>::BYTES,
-        };
+        let mut definitions = Definitions::<T, FIRST>::BYTES;
+        if self.defined {
+            definitions = &[];
+        }
         let id = Definitions::<T, FIRST>::ID;
         let size = writer::write(value, definitions, id, &T::TYPE, space)?;
         self.defined = true;

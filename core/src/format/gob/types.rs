@@ -1,6 +1,6 @@
 //! The types that a stream has defined, by their ids.
 
-use super::wire::{take_bytes, take_counted, take_int, take_uint};
+use super::wire::{take_bytes, take_counted, take_size, take_uint};
 use super::{MAX_FIELDS, MAX_TYPES};
 use crate::error::Flaw;
 
@@ -24,15 +24,28 @@ impl TypeId {
     /// The lowest id that a stream defines.
     pub(super) const FIRST: u32 = 64;
 
-    fn read(input: &mut &[u8]) -> Result<Self, Flaw> {
-        Self::from_wire(take_int(input)?)
-    }
-
-    pub(super) fn from_wire(number: i64) -> Result<Self, Flaw> {
-        match u32::try_from(number) {
-            Ok(id) if id <= i32::MAX.unsigned_abs() => Ok(Self(id)),
-            _ => Err(Flaw::UnknownType),
+    fn take(input: &mut &[u8]) -> Result<Self, Flaw> {
+        match Head::take(input)? {
+            Head::Value(id) => Ok(id),
+            Head::Definition(_) => Err(Flaw::UnknownType),
         }
+    }
+}
+
+/// What a message begins with: an id, which is negative in front of a definition.
+pub(super) enum Head {
+    Definition(TypeId),
+    Value(TypeId),
+}
+
+impl Head {
+    pub(super) fn take(input: &mut &[u8]) -> Result<Self, Flaw> {
+        let number = u32::try_from(take_uint(input)?).map_err(|_| Flaw::UnknownType)?;
+        let id = number >> 1;
+        Ok(match number & 1 {
+            0 => Self::Value(TypeId(id)),
+            _ => Self::Definition(TypeId(id.saturating_add(1))),
+        })
     }
 }
 
@@ -83,15 +96,14 @@ impl Types {
         }
     }
 
-    /// Takes the definition at place `at` of `source` under the negated id `id`, and returns
-    /// what follows it.
+    /// Takes the definition at place `at` of `source`, and returns what follows it.
     pub(super) fn define<'a>(
         &mut self,
-        id: i64,
+        id: TypeId,
         source: &'a [u8],
         at: usize,
     ) -> Result<&'a [u8], Flaw> {
-        let id = self.new_id(id)?;
+        self.check_new(id)?;
         let mut input = source.get(at..).ok_or(Flaw::Truncated)?;
         let definition = Definition::take(&mut input, source.len())?;
         if let Shape::Struct { fields, .. } = definition.shape {
@@ -106,13 +118,12 @@ impl Types {
         Ok(input)
     }
 
-    /// The id that a definition under the negated id `id` gives, if it may.
-    pub(super) fn new_id(&self, id: i64) -> Result<TypeId, Flaw> {
-        let id = TypeId::from_wire(id.checked_neg().ok_or(Flaw::UnknownType)?)?;
+    /// Refuses an id that is defined, or that is the format's own.
+    pub(super) fn check_new(&self, id: TypeId) -> Result<(), Flaw> {
         if id.0 < TypeId::FIRST || self.shape(id).is_ok() {
             return Err(Flaw::DuplicateType);
         }
-        Ok(id)
+        Ok(())
     }
 
     /// The shape of a defined type.
@@ -125,120 +136,80 @@ impl Types {
 
 impl Definition {
     /// Takes a definition off `input`, which is the rest of a source of `size` bytes.
+    ///
+    /// It is Go's struct wireType, of whose fields one is set. That is a struct again: its first
+    /// field is the type's name and id, which do not matter, the others are what makes the type.
     pub(super) fn take(input: &mut &[u8], size: usize) -> Result<Self, Flaw> {
-        // Which field of Go's struct wireType is set says what is defined.
-        let kind = take_uint(input)?;
-        let mut parts = Parts::default();
-        parts.common_type(input)?;
-        let mut definition = Self {
-            shape: Shape::Opaque,
-            interface: false,
-        };
-        definition.shape = match kind {
-            1 => {
-                let element = parts.id(1, input)?;
-                definition.interface = element == TypeId::INTERFACE;
-                let length = parts.number(2, input)?;
-                let length = u32::try_from(length).map_err(|_| Flaw::BadLength)?;
-                Shape::Array { element, length }
+        let kind = take_size(input)?;
+        let (mut first, mut second) = (TypeId::NONE, TypeId::NONE);
+        let (mut at, mut fields) = (0, 0);
+        let mut interface = false;
+        let mut field = 0usize;
+        loop {
+            let gap = take_size(input)?;
+            if gap == 0 {
+                break;
             }
-            2 => {
-                let element = parts.id(1, input)?;
-                definition.interface = element == TypeId::INTERFACE;
-                Shape::Slice { element }
-            }
-            3 => {
-                let mut fields = 0;
-                if parts.has(1, input)? {
-                    fields = u32::try_from(take_uint(input)?).map_err(|_| Flaw::BadLength)?;
+            field = field.saturating_add(gap);
+            match (field, kind) {
+                (1, _) => skip_name_and_id(input)?,
+                (2, 3) => {
+                    fields = u32::try_from(take_size(input)?).unwrap_or(u32::MAX);
+                    if fields > MAX_FIELDS {
+                        return Err(Flaw::TooManyTypes);
+                    }
+                    at = size.saturating_sub(input.len());
+                    let mut list = Fields {
+                        input,
+                        left: fields,
+                    };
+                    while let Some((_, id)) = list.next()? {
+                        interface |= id == TypeId::INTERFACE;
+                    }
+                    *input = list.input;
                 }
-                if fields > MAX_FIELDS {
-                    return Err(Flaw::TooManyTypes);
-                }
-                let at = u32::try_from(size.saturating_sub(input.len()));
-                let mut list = Fields {
-                    input,
-                    left: fields,
-                };
-                while let Some((_, id)) = list.next()? {
-                    definition.interface |= id == TypeId::INTERFACE;
-                }
-                *input = list.input;
-                let at = at.map_err(|_| Flaw::BadLength)?;
-                Shape::Struct { at, fields }
+                (2, 1 | 2 | 4) => first = TypeId::take(input)?,
+                (3, 1 | 4) => second = TypeId::take(input)?,
+                _ => return Err(Flaw::BadValue),
             }
-            4 => {
-                let key = parts.id(1, input)?;
-                let element = parts.id(2, input)?;
-                definition.interface = key == TypeId::INTERFACE || element == TypeId::INTERFACE;
-                Shape::Map { key, element }
-            }
+        }
+        if take_size(input)? != 0 {
+            return Err(Flaw::BadValue);
+        }
+        interface |= first == TypeId::INTERFACE || kind == 4 && second == TypeId::INTERFACE;
+        let shape = match kind {
+            1 => Shape::Array {
+                element: first,
+                length: second.0, // a signed number, like an id
+            },
+            2 => Shape::Slice { element: first },
+            3 => Shape::Struct {
+                at: u32::try_from(at).map_err(|_| Flaw::BadLength)?,
+                fields,
+            },
+            4 => Shape::Map {
+                key: first,
+                element: second,
+            },
             5..=7 => Shape::Opaque,
             _ => return Err(Flaw::BadValue),
         };
-        parts.end(input)?;
-        Parts::default().end(input)?;
-        Ok(definition)
+        Ok(Self { shape, interface })
     }
 }
 
-/// The numbered parts of a struct, taken in order. Parts that are zero are not there.
-#[derive(Default)]
-struct Parts {
-    /// The number behind that of the part taken last.
-    next: u64,
-    /// The gap to the part that comes, once read.
-    ahead: Option<u64>,
-}
-
-impl Parts {
-    /// Whether part `number` is what comes.
-    fn has(&mut self, number: u64, input: &mut &[u8]) -> Result<bool, Flaw> {
-        let gap = match self.ahead {
-            Some(gap) => gap,
-            None => take_uint(input)?,
-        };
-        let wanted = number.saturating_add(1).saturating_sub(self.next);
-        let found = gap != 0 && gap == wanted;
-        self.ahead = if found { None } else { Some(gap) };
-        if found {
-            self.next = number.saturating_add(1);
+fn skip_name_and_id(input: &mut &[u8]) -> Result<(), Flaw> {
+    let mut field = 0usize;
+    loop {
+        let gap = take_size(input)?;
+        if gap == 0 {
+            return Ok(());
         }
-        Ok(found)
-    }
-
-    fn number(&mut self, number: u64, input: &mut &[u8]) -> Result<i64, Flaw> {
-        match self.has(number, input)? {
-            true => take_int(input),
-            false => Ok(0),
-        }
-    }
-
-    fn id(&mut self, number: u64, input: &mut &[u8]) -> Result<TypeId, Flaw> {
-        TypeId::from_wire(self.number(number, input)?)
-    }
-
-    /// A type's name and id of its own, of which neither matters.
-    fn common_type(&mut self, input: &mut &[u8]) -> Result<(), Flaw> {
-        if self.has(0, input)? {
-            let mut parts = Self::default();
-            if parts.has(0, input)? {
-                take_counted(input)?;
-            }
-            parts.number(1, input)?;
-            parts.end(input)?;
-        }
-        Ok(())
-    }
-
-    fn end(self, input: &mut &[u8]) -> Result<(), Flaw> {
-        let gap = match self.ahead {
-            Some(gap) => gap,
-            None => take_uint(input)?,
-        };
-        match gap {
-            0 => Ok(()),
-            _ => Err(Flaw::BadValue),
+        field = field.saturating_add(gap);
+        match field {
+            1 => drop(take_counted(input)?),
+            2 => drop(TypeId::take(input)?),
+            _ => return Err(Flaw::BadValue),
         }
     }
 }
@@ -269,7 +240,6 @@ impl<'t> Fields<'t> {
         self.left == 0
     }
 
-    #[inline]
     pub(super) fn next(&mut self) -> Result<Option<(&'t [u8], TypeId)>, Flaw> {
         let Some(left) = self.left.checked_sub(1) else {
             return Ok(None);
@@ -277,8 +247,8 @@ impl<'t> Fields<'t> {
         self.left = left;
         // Name and id are both set in every field that Go can name.
         let name = self.part().and_then(take_counted)?;
-        let id = self.part().and_then(TypeId::read)?;
-        match take_uint(&mut self.input)? {
+        let id = self.part().and_then(TypeId::take)?;
+        match take_size(&mut self.input)? {
             0 if !name.is_empty() => Ok(Some((name, id))),
             _ => Err(Flaw::BadValue),
         }

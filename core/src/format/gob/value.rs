@@ -17,14 +17,14 @@ pub(super) struct Value<'r, 't, 'de> {
     pub(super) sent: bool,
 }
 
-impl<'r, 't, 'de> Value<'r, 't, 'de> {
+impl<'de> Value<'_, '_, 'de> {
     /// The value inside, where this is an interface.
     fn open(mut self) -> Result<Self, Flaw> {
         while self.ty == TypeId::INTERFACE {
-            self.ty = match self.sent {
-                true => self.reader.open_interface()?,
-                false => TypeId::NONE,
-            };
+            self.ty = TypeId::NONE;
+            if self.sent {
+                self.ty = self.reader.open_interface()?;
+            }
             self.sent = self.ty != TypeId::NONE;
         }
         Ok(self)
@@ -81,12 +81,11 @@ impl<'r, 't, 'de> Value<'r, 't, 'de> {
     fn text(self) -> Result<&'de str, Flaw> {
         let value = self.open()?;
         match value.ty {
-            TypeId::NONE => Ok(""),
             TypeId::STRING if value.sent => {
                 let bytes = take_counted(&mut value.reader.message)?;
                 core::str::from_utf8(bytes).map_err(|_| Flaw::BadUtf8)
             }
-            TypeId::STRING => Ok(""),
+            TypeId::STRING | TypeId::NONE => Ok(""),
             _ => Err(Flaw::WrongType),
         }
     }
@@ -125,10 +124,12 @@ impl<'r, 't, 'de> Value<'r, 't, 'de> {
             element,
             sent: self.sent,
         };
-        let value = visitor.visit_seq(&mut elements)?;
-        elements.finish()?;
+        let value = visitor.visit_seq(&mut elements);
+        if value.is_ok() {
+            elements.finish()?;
+        }
         self.reader.surface();
-        Ok(value)
+        value
     }
 
     fn sequence<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
@@ -160,22 +161,24 @@ impl<'r, 't, 'de> Value<'r, 't, 'de> {
                 _ => return Err(Flaw::WrongType.into()),
             },
         };
-        let left = match value.sent {
-            true => value.reader.take_count(2)?,
-            false => 0,
-        };
+        let mut count = 0;
+        if value.sent {
+            count = value.reader.take_count(2)?;
+        }
         value.reader.deepen()?;
         let mut elements = Elements {
             reader: &mut *value.reader,
-            left,
+            left: count,
             key,
             element,
             sent: true,
         };
-        let map = visitor.visit_map(&mut elements)?;
-        elements.finish()?;
+        let map = visitor.visit_map(&mut elements);
+        if map.is_ok() {
+            elements.finish()?;
+        }
         value.reader.surface();
-        Ok(map)
+        map
     }
 
     /// A struct for a receiver with these fields, or for one that takes whatever was sent.
@@ -194,10 +197,12 @@ impl<'r, 't, 'de> Value<'r, 't, 'de> {
         };
         value.reader.deepen()?;
         let mut structure = Structure::new(&mut *value.reader, fields, wanted, value.sent);
-        let result = visitor.visit_map(&mut structure)?;
-        structure.finish()?;
+        let result = visitor.visit_map(&mut structure);
+        if result.is_ok() {
+            structure.finish()?;
+        }
         value.reader.surface();
-        Ok(result)
+        result
     }
 }
 
@@ -284,9 +289,9 @@ impl<'de> Deserializer<'de> for Value<'_, '_, 'de> {
         let inside = visitor.visit_some(Value {
             reader: &mut *value.reader,
             ..value
-        })?;
+        });
         value.reader.surface();
-        Ok(inside)
+        inside
     }
 
     fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
@@ -319,9 +324,9 @@ impl<'de> Deserializer<'de> for Value<'_, '_, 'de> {
         let inside = visitor.visit_newtype_struct(Value {
             reader: &mut *self.reader,
             ..self
-        })?;
+        });
         self.reader.surface();
-        Ok(inside)
+        inside
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {

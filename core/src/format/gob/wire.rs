@@ -27,12 +27,13 @@ fn take_long_uint(input: &mut &[u8], size: usize) -> Result<u64, Flaw> {
     Ok(number)
 }
 
-/// Takes a signed number: the sign is the lowest bit, behind the number or its complement.
-pub(super) fn take_int(input: &mut &[u8]) -> Result<i64, Flaw> {
-    Ok(signed(take_uint(input)?))
+/// Takes a number of bytes, elements or fields. No more can be here than `usize` counts.
+pub(super) fn take_size(input: &mut &[u8]) -> Result<usize, Flaw> {
+    usize::try_from(take_uint(input)?).map_err(|_| Flaw::BadLength)
 }
 
-/// The signed number that an unsigned one stands for.
+/// The signed number that an unsigned one stands for: the sign is the lowest bit, behind the number
+/// or its complement.
 pub(super) fn signed(number: u64) -> i64 {
     let magnitude = (number >> 1).cast_signed();
     if number & 1 == 0 {
@@ -61,17 +62,16 @@ pub(super) fn take_bytes<'a>(input: &mut &'a [u8], size: usize) -> Result<&'a [u
 }
 
 /// Takes a count of bytes, and these bytes.
-#[inline]
 pub(super) fn take_counted<'a>(input: &mut &'a [u8]) -> Result<&'a [u8], Flaw> {
-    let size = usize::try_from(take_uint(input)?);
-    take_bytes(input, size.map_err(|_| Flaw::BadLength)?)
+    let size = take_size(input)?;
+    take_bytes(input, size)
 }
 
 /// Takes a message: its length, then so many bytes.
 pub(super) fn take_message<'a>(input: &mut &'a [u8]) -> Result<&'a [u8], Flaw> {
-    let size = take_uint(input)?;
-    if size > MAX_MESSAGE {
+    let size = take_size(input)?;
+    if size as u64 > MAX_MESSAGE {
         return Err(Flaw::BadLength);
     }
-    take_bytes(input, usize::try_from(size).unwrap_or(usize::MAX))
+    take_bytes(input, size)
 }

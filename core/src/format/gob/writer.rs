@@ -88,10 +88,10 @@ impl Output<'_> {
     fn set_length(&mut self, start: usize) -> Result<(), EncodeError> {
         let body = start.saturating_add(1);
         let length = self.size.saturating_sub(body);
-        let (bytes, skip) = match length {
-            0..0x80 => ([0, 0, 0, 0, 0, 0, 0, 0, (length & 0x7f) as u8], 8),
-            _ => long_uint(length as u64),
-        };
+        let (bytes, mut skip) = long_uint(length as u64);
+        if length < 0x80 {
+            skip = 8; // the number itself, without a count of its bytes
+        }
         let prefix = bytes.get(skip..).unwrap_or(&[]);
         let shift = prefix.len().saturating_sub(1);
         if shift > 0 {
@@ -143,8 +143,10 @@ impl Write for Length {
 /// A number of 128 or more: the bytes, and how many of them are not part of it.
 fn long_uint(number: u64) -> ([u8; 9], usize) {
     let zeros = number.leading_zeros() / 8;
-    let [a, b, c, d, e, f, g, h] = number.to_be_bytes();
-    let mut bytes = [0, a, b, c, d, e, f, g, h];
+    let mut bytes = [0; 9];
+    for (slot, byte) in bytes.iter_mut().skip(1).zip(number.to_be_bytes()) {
+        *slot = byte;
+    }
     let skip = usize::try_from(zeros).unwrap_or(0);
     if let Some(count) = bytes.get_mut(skip) {
         *count = (zeros.wrapping_sub(8) & 0xff) as u8;
@@ -217,7 +219,7 @@ impl<'w, 's> Slot<'w, 's> {
     fn sequence(self, length: usize) -> Result<Compound<'w, 's>, EncodeError> {
         let (key, place, zero) = match self.ty {
             Type::Complex if length == 2 => {
-                return Complex::begin(self).map(Compound::Complex);
+                return Complex::begin(self.output, self.place).map(Compound::Complex);
             }
             Type::Bytes => (self.ty, Place::Byte, length == 0),
             Type::Slice(element) => (*element, Place::Element, length == 0),
@@ -345,10 +347,10 @@ impl<'w, 's> Serializer for Slot<'w, 's> {
         output.uint(length.0 as u64)?;
         let start = output.size;
         write!(output, "{value}").map_err(|_| EncodeError::NoRoom)?;
-        match output.size.saturating_sub(start) == length.0 {
-            true => Ok(true),
-            false => Err(EncodeError::Unencodable),
+        if output.size.saturating_sub(start) != length.0 {
+            return Err(EncodeError::Unencodable);
         }
+        Ok(true)
     }
 
     fn serialize_bytes(self, value: &[u8]) -> Result<bool, EncodeError> {
