@@ -1,13 +1,16 @@
 //! The gob format at its edges: the bytes it writes, the end it finds, what it refuses.
 
-mod gob_values;
+#[path = "gob_values/any.rs"]
+mod any;
+#[path = "gob_values/base64.rs"]
+mod base64;
 
+use any::Any;
 use bellwire::complex_data::Inner;
 use bellwire::format::{EncodeError, Format, Frame};
 use bellwire::gob::{self, Decoder, Described, Encoder, Stream, Type};
 use bellwire::{Buffer, Command, ComplexData, Connection, Endpoint, Flaw, Gob, HeapComplexData};
 use bellwire::{Limits, Line, Malformed, Next, NoReply, RawGob, Ref, Service, Session, Step};
-use gob_values::Any;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -334,7 +337,7 @@ fn the_end_is_found_however_the_bytes_are_split() {
                 assert_eq!(next, Next::Receive);
             }
             assert_eq!(connection.pending(), b"Thank you.\n");
-            assert_eq!(app.values, [value.clone()]);
+            assert_eq!(app.values, std::slice::from_ref(&value));
             assert_eq!(app.texts, 1);
         }
         count += 1;
@@ -406,7 +409,7 @@ fn every_change_of_a_byte_ends_in_a_value_or_an_error() {
         assert!(gob::from_slice::<HeapComplexData>(&good[..at]).is_err());
     }
     assert!(values > 100, "many a change is another value");
-    assert!(began.elapsed() < Duration::from_secs(60));
+    assert!(began.elapsed() < Duration::from_mins(1));
 }
 
 #[test]
@@ -487,6 +490,11 @@ fn errors_name_the_field() {
         n: i8,
         c: Option<Box<Narrow>>,
     }
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Wrong {
+        s: u64,
+    }
     fn error<T>(flaw: Flaw, field: &'static str) -> Result<T, Malformed> {
         let field = Some(field);
         Err(Malformed { flaw, field })
@@ -496,11 +504,6 @@ fn errors_name_the_field() {
         gob::from_slice::<Narrow>(&bytes(MISSION)),
         error(Flaw::OutOfRange, "N")
     );
-    #[derive(Debug, PartialEq, Deserialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Wrong {
-        s: u64,
-    }
     assert_eq!(
         gob::from_slice::<Wrong>(&bytes(MISSION)),
         error(Flaw::WrongType, "S")

@@ -1,10 +1,19 @@
 //! What Go sends is decoded to what Go says it is: the vectors that `tests/go` wrote.
 
-mod gob_values;
+#[path = "gob_values/any.rs"]
+mod any;
+#[path = "gob_values/base64.rs"]
+mod base64;
+#[path = "gob_values/complex_data.rs"]
+mod complex_data;
+#[path = "gob_values/kinds.rs"]
+mod kinds;
 
+use any::Any;
 use bellwire::gob::Stream;
 use bellwire::{Flaw, HeapComplexData, Malformed};
-use gob_values::{Any, Kinds, complex_data_json};
+use complex_data::complex_data_json;
+use kinds::Kinds;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 use std::time::{Duration, Instant};

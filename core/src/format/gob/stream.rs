@@ -106,12 +106,13 @@ impl<'a> Stream<'a> {
 /// let (mut memory, mut space) = ([0; 128], [0; 128]);
 /// let mut decoder = Decoder::new(&mut memory);
 /// let mut encoder = Encoder::new();
-/// for x in 0..3 {
+/// for x in 1..4 {
 ///     let point = Point { x, y: 9 };
-///     let size = encoder.encode(&point, &mut space).unwrap();
-///     assert_eq!(size, if x == 0 { 38 } else { 6 + (x as usize).min(1) * 2 });
-///     assert_eq!(decoder.decode::<Point>(&space[..size]), Ok(point));
+///     let size = encoder.encode(&point, &mut space)?;
+///     assert_eq!(size, if x == 1 { 31 + 8 } else { 8 });
+///     assert_eq!(decoder.decode::<Point>(&space[..size])?, point);
 /// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
 pub struct Decoder<'m> {
