@@ -394,6 +394,12 @@ impl fmt::Display for Sentence<'_> {
     }
 }
 
+impl fmt::Display for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.sentence().fmt(f)
@@ -434,6 +440,7 @@ impl<E: fmt::Display> fmt::Display for Error<E> {
     }
 }
 
+impl core::error::Error for Flaw {}
 impl core::error::Error for Malformed {}
 impl core::error::Error for Fault {}
 impl core::error::Error for Rejection {}

@@ -175,24 +175,43 @@ impl Format for () {
 }
 
 /// What a type says when it refuses what it is given.
-impl Error for Malformed {
+impl Error for Flaw {
     fn custom<T: Display>(_message: T) -> Self {
-        Flaw::BadValue.into()
+        Flaw::BadValue
     }
 
     fn invalid_value(unexpected: Unexpected<'_>, _expected: &dyn Expected) -> Self {
         match unexpected {
-            TOO_DEEP => Flaw::TooDeep.into(),
-            _ => Flaw::BadValue.into(),
+            TOO_DEEP => Flaw::TooDeep,
+            _ => Flaw::BadValue,
         }
     }
 
     fn invalid_length(_length: usize, _expected: &dyn Expected) -> Self {
-        Flaw::OverCapacity.into()
+        Flaw::OverCapacity
     }
 
     fn duplicate_field(_field: &'static str) -> Self {
-        Flaw::DuplicateKey.into()
+        Flaw::DuplicateKey
+    }
+}
+
+/// The same, for a format that knows in which field.
+impl Error for Malformed {
+    fn custom<T: Display>(message: T) -> Self {
+        Flaw::custom(message).into()
+    }
+
+    fn invalid_value(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Flaw::invalid_value(unexpected, expected).into()
+    }
+
+    fn invalid_length(length: usize, expected: &dyn Expected) -> Self {
+        Flaw::invalid_length(length, expected).into()
+    }
+
+    fn duplicate_field(field: &'static str) -> Self {
+        Flaw::duplicate_field(field).into()
     }
 }
 

@@ -4,7 +4,7 @@ use super::reader::Reader;
 use super::types::{Fields, TypeId};
 use super::value::Value;
 use super::wire::take_size;
-use crate::error::{Flaw, Malformed};
+use crate::error::Flaw;
 use core::marker::PhantomData;
 use serde::de::value::{StrDeserializer, U32Deserializer};
 use serde::de::{DeserializeSeed, EnumAccess, IntoDeserializer, MapAccess, SeqAccess};
@@ -31,11 +31,7 @@ impl<'de> Elements<'_, '_, 'de> {
         }
     }
 
-    fn value<S: DeserializeSeed<'de>>(
-        &mut self,
-        ty: TypeId,
-        seed: S,
-    ) -> Result<S::Value, Malformed> {
+    fn value<S: DeserializeSeed<'de>>(&mut self, ty: TypeId, seed: S) -> Result<S::Value, Flaw> {
         seed.deserialize(Value {
             reader: &mut *self.reader,
             ty,
@@ -45,12 +41,12 @@ impl<'de> Elements<'_, '_, 'de> {
 }
 
 impl<'de> SeqAccess<'de> for &mut Elements<'_, '_, 'de> {
-    type Error = Malformed;
+    type Error = Flaw;
 
     fn next_element_seed<S: DeserializeSeed<'de>>(
         &mut self,
         seed: S,
-    ) -> Result<Option<S::Value>, Malformed> {
+    ) -> Result<Option<S::Value>, Flaw> {
         let Some(left) = self.left.checked_sub(1) else {
             return Ok(None);
         };
@@ -64,12 +60,12 @@ impl<'de> SeqAccess<'de> for &mut Elements<'_, '_, 'de> {
 }
 
 impl<'de> MapAccess<'de> for &mut Elements<'_, '_, 'de> {
-    type Error = Malformed;
+    type Error = Flaw;
 
     fn next_key_seed<S: DeserializeSeed<'de>>(
         &mut self,
         seed: S,
-    ) -> Result<Option<S::Value>, Malformed> {
+    ) -> Result<Option<S::Value>, Flaw> {
         let Some(left) = self.left.checked_sub(1) else {
             return Ok(None);
         };
@@ -77,7 +73,7 @@ impl<'de> MapAccess<'de> for &mut Elements<'_, '_, 'de> {
         self.value(self.key, seed).map(Some)
     }
 
-    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Malformed> {
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Flaw> {
         self.value(self.element, seed)
     }
 
@@ -241,21 +237,21 @@ fn bit(index: usize) -> u64 {
 }
 
 impl<'de> MapAccess<'de> for &mut Structure<'_, '_, 'de> {
-    type Error = Malformed;
+    type Error = Flaw;
 
     fn next_key_seed<S: DeserializeSeed<'de>>(
         &mut self,
         seed: S,
-    ) -> Result<Option<S::Value>, Malformed> {
+    ) -> Result<Option<S::Value>, Flaw> {
         let Some((name, field)) = self.next()? else {
             return Ok(None);
         };
         self.present = Some(field);
-        let name: StrDeserializer<'_, Malformed> = name.into_deserializer();
+        let name: StrDeserializer<'_, Flaw> = name.into_deserializer();
         seed.deserialize(name).map(Some)
     }
 
-    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Malformed> {
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Flaw> {
         let field = self.present.take().ok_or(Flaw::Unsupported)?;
         let outer = core::mem::replace(&mut self.reader.field, field.name);
         let value = seed.deserialize(Value {
@@ -277,20 +273,20 @@ pub(super) enum Variant<'de> {
 }
 
 impl<'de> EnumAccess<'de> for Variant<'de> {
-    type Error = Malformed;
+    type Error = Flaw;
     type Variant = NoContent<'de>;
 
     fn variant_seed<S: DeserializeSeed<'de>>(
         self,
         seed: S,
-    ) -> Result<(S::Value, NoContent<'de>), Malformed> {
+    ) -> Result<(S::Value, NoContent<'de>), Flaw> {
         let variant = match self {
             Self::Named(name) => {
-                let name: StrDeserializer<'_, Malformed> = name.into_deserializer();
+                let name: StrDeserializer<'_, Flaw> = name.into_deserializer();
                 seed.deserialize(name)
             }
             Self::Numbered(number) => {
-                let number: U32Deserializer<Malformed> = number.into_deserializer();
+                let number: U32Deserializer<Flaw> = number.into_deserializer();
                 seed.deserialize(number)
             }
         };
@@ -302,32 +298,25 @@ impl<'de> EnumAccess<'de> for Variant<'de> {
 pub(super) struct NoContent<'de>(PhantomData<&'de ()>);
 
 impl<'de> VariantAccess<'de> for NoContent<'de> {
-    type Error = Malformed;
+    type Error = Flaw;
 
-    fn unit_variant(self) -> Result<(), Malformed> {
+    fn unit_variant(self) -> Result<(), Flaw> {
         Ok(())
     }
 
-    fn newtype_variant_seed<S: DeserializeSeed<'de>>(
-        self,
-        _seed: S,
-    ) -> Result<S::Value, Malformed> {
-        Err(Flaw::Unsupported.into())
+    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, _seed: S) -> Result<S::Value, Flaw> {
+        Err(Flaw::Unsupported)
     }
 
-    fn tuple_variant<V: Visitor<'de>>(
-        self,
-        _len: usize,
-        _visitor: V,
-    ) -> Result<V::Value, Malformed> {
-        Err(Flaw::Unsupported.into())
+    fn tuple_variant<V: Visitor<'de>>(self, _len: usize, _visitor: V) -> Result<V::Value, Flaw> {
+        Err(Flaw::Unsupported)
     }
 
     fn struct_variant<V: Visitor<'de>>(
         self,
         _fields: &'static [&'static str],
         _visitor: V,
-    ) -> Result<V::Value, Malformed> {
-        Err(Flaw::Unsupported.into())
+    ) -> Result<V::Value, Flaw> {
+        Err(Flaw::Unsupported)
     }
 }

@@ -172,16 +172,18 @@ impl<'m> Decoder<'m> {
 
 fn read<'de, T: Deserialize<'de>>(reader: &mut Reader<'_, 'de>) -> Result<T, Malformed> {
     let ty = reader.start()?;
-    let mut value = T::deserialize(Value {
+    let value = T::deserialize(Value {
         reader: &mut *reader,
         ty,
         sent: true,
     });
-    match &mut value {
-        Ok(_) => reader.finish()?,
-        Err(error) => error.field = reader.field,
+    if value.is_ok() {
+        reader.finish()?;
     }
-    value
+    value.map_err(|flaw| Malformed {
+        flaw,
+        field: reader.field,
+    })
 }
 
 /// Reads a value behind which nothing follows.

@@ -4,7 +4,7 @@ use super::access::{Elements, Structure, Variant};
 use super::reader::Reader;
 use super::types::{Fields, Shape, TypeId};
 use super::wire::{float, signed, take_bytes, take_counted, take_uint};
-use crate::error::{Flaw, Malformed};
+use crate::error::Flaw;
 use serde::de::{Deserializer, Visitor};
 
 /// A value of a type, which stands next in the message or, where it was zero, was not sent.
@@ -115,7 +115,7 @@ impl<'de> Value<'_, '_, 'de> {
         count: usize,
         element: TypeId,
         visitor: V,
-    ) -> Result<V::Value, Malformed> {
+    ) -> Result<V::Value, Flaw> {
         self.reader.deepen()?;
         let mut elements = Elements {
             reader: &mut *self.reader,
@@ -132,7 +132,7 @@ impl<'de> Value<'_, '_, 'de> {
         value
     }
 
-    fn sequence<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+    fn sequence<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
         let value = self.open()?;
         let (element, array) = match value.ty {
             TypeId::NONE => (TypeId::NONE, None),
@@ -141,7 +141,7 @@ impl<'de> Value<'_, '_, 'de> {
             ty => match value.shape(ty)? {
                 Shape::Slice { element } => (element, None),
                 Shape::Array { element, length } => (element, Some(length)),
-                _ => return Err(Flaw::WrongType.into()),
+                _ => return Err(Flaw::WrongType),
             },
         };
         let count = match array {
@@ -152,13 +152,13 @@ impl<'de> Value<'_, '_, 'de> {
         value.elements(count, element, visitor)
     }
 
-    fn map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+    fn map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
         let value = self.open()?;
         let (key, element) = match value.ty {
             TypeId::NONE => (TypeId::NONE, TypeId::NONE),
             ty => match value.shape(ty)? {
                 Shape::Map { key, element } => (key, element),
-                _ => return Err(Flaw::WrongType.into()),
+                _ => return Err(Flaw::WrongType),
             },
         };
         let mut count = 0;
@@ -186,13 +186,13 @@ impl<'de> Value<'_, '_, 'de> {
         self,
         wanted: Option<&'static [&'static str]>,
         visitor: V,
-    ) -> Result<V::Value, Malformed> {
+    ) -> Result<V::Value, Flaw> {
         let value = self.open()?;
         let fields = match value.ty {
             TypeId::NONE => Fields::NONE,
             ty => match value.shape(ty)? {
                 Shape::Struct { at, fields } => value.reader.fields(at, fields),
-                _ => return Err(Flaw::WrongType.into()),
+                _ => return Err(Flaw::WrongType),
             },
         };
         value.reader.deepen()?;
@@ -207,80 +207,80 @@ impl<'de> Value<'_, '_, 'de> {
 }
 
 impl<'de> Deserializer<'de> for Value<'_, '_, 'de> {
-    type Error = Malformed;
+    type Error = Flaw;
 
     fn is_human_readable(&self) -> bool {
         false
     }
 
-    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
         visitor.visit_bool(self.bool()?)
     }
 
-    fn deserialize_i8<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+    fn deserialize_i8<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
         visitor.visit_i8(self.int()?)
     }
 
-    fn deserialize_i16<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+    fn deserialize_i16<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
         visitor.visit_i16(self.int()?)
     }
 
-    fn deserialize_i32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+    fn deserialize_i32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
         visitor.visit_i32(self.int()?)
     }
 
-    fn deserialize_i64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+    fn deserialize_i64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
         visitor.visit_i64(self.int()?)
     }
 
-    fn deserialize_u8<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+    fn deserialize_u8<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
         visitor.visit_u8(self.uint()?)
     }
 
-    fn deserialize_u16<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+    fn deserialize_u16<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
         visitor.visit_u16(self.uint()?)
     }
 
-    fn deserialize_u32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+    fn deserialize_u32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
         visitor.visit_u32(self.uint()?)
     }
 
-    fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+    fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
         visitor.visit_u64(self.uint()?)
     }
 
-    fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+    fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
         visitor.visit_f32(self.f32()?)
     }
 
-    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
         visitor.visit_f64(self.f64()?)
     }
 
     /// Go's rune is an integer.
-    fn deserialize_char<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+    fn deserialize_char<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
         let character = char::from_u32(self.int()?);
         visitor.visit_char(character.ok_or(Flaw::OutOfRange)?)
     }
 
-    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
         visitor.visit_borrowed_str(self.text()?)
     }
 
-    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
         self.deserialize_str(visitor)
     }
 
-    fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+    fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
         visitor.visit_borrowed_bytes(self.open()?.bytes()?)
     }
 
-    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
         self.deserialize_bytes(visitor)
     }
 
     /// Go sends no pointers: a nil one is left out like any zero value.
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
         let value = self.open()?;
         if !value.sent {
             return visitor.visit_none();
@@ -294,14 +294,14 @@ impl<'de> Deserializer<'de> for Value<'_, '_, 'de> {
         inside
     }
 
-    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
         let value = self.open()?;
         match value.ty {
             TypeId::NONE => {}
             ty => match value.shape(ty)? {
                 Shape::Struct { .. } if value.sent => value.reader.skip(ty)?,
                 Shape::Struct { .. } => {}
-                _ => return Err(Flaw::WrongType.into()),
+                _ => return Err(Flaw::WrongType),
             },
         }
         visitor.visit_unit()
@@ -311,7 +311,7 @@ impl<'de> Deserializer<'de> for Value<'_, '_, 'de> {
         self,
         _name: &'static str,
         visitor: V,
-    ) -> Result<V::Value, Malformed> {
+    ) -> Result<V::Value, Flaw> {
         self.deserialize_unit(visitor)
     }
 
@@ -319,7 +319,7 @@ impl<'de> Deserializer<'de> for Value<'_, '_, 'de> {
         self,
         _name: &'static str,
         visitor: V,
-    ) -> Result<V::Value, Malformed> {
+    ) -> Result<V::Value, Flaw> {
         self.reader.deepen()?;
         let inside = visitor.visit_newtype_struct(Value {
             reader: &mut *self.reader,
@@ -329,16 +329,12 @@ impl<'de> Deserializer<'de> for Value<'_, '_, 'de> {
         inside
     }
 
-    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
         self.sequence(visitor)
     }
 
     /// An array of just this length, or a complex number.
-    fn deserialize_tuple<V: Visitor<'de>>(
-        self,
-        len: usize,
-        visitor: V,
-    ) -> Result<V::Value, Malformed> {
+    fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Flaw> {
         let value = self.open()?;
         let element = match value.ty {
             TypeId::NONE => TypeId::NONE,
@@ -350,7 +346,7 @@ impl<'de> Deserializer<'de> for Value<'_, '_, 'de> {
                     }
                     element
                 }
-                _ => return Err(Flaw::WrongType.into()),
+                _ => return Err(Flaw::WrongType),
             },
         };
         value.elements(len, element, visitor)
@@ -361,11 +357,11 @@ impl<'de> Deserializer<'de> for Value<'_, '_, 'de> {
         _name: &'static str,
         len: usize,
         visitor: V,
-    ) -> Result<V::Value, Malformed> {
+    ) -> Result<V::Value, Flaw> {
         self.deserialize_tuple(len, visitor)
     }
 
-    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
         self.map(visitor)
     }
 
@@ -374,7 +370,7 @@ impl<'de> Deserializer<'de> for Value<'_, '_, 'de> {
         _name: &'static str,
         fields: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Malformed> {
+    ) -> Result<V::Value, Flaw> {
         self.structure(Some(fields), visitor)
     }
 
@@ -384,7 +380,7 @@ impl<'de> Deserializer<'de> for Value<'_, '_, 'de> {
         _name: &'static str,
         _variants: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Malformed> {
+    ) -> Result<V::Value, Flaw> {
         let value = self.open()?;
         visitor.visit_enum(match value.ty {
             TypeId::STRING => Variant::Named(value.text()?),
@@ -393,7 +389,7 @@ impl<'de> Deserializer<'de> for Value<'_, '_, 'de> {
         })
     }
 
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
         let value = self.open()?;
         match value.ty {
             TypeId::NONE => visitor.visit_unit(),
@@ -414,11 +410,11 @@ impl<'de> Deserializer<'de> for Value<'_, '_, 'de> {
         }
     }
 
-    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
         self.deserialize_str(visitor)
     }
 
-    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
         if self.sent {
             self.reader.skip(self.ty)?;
         }
