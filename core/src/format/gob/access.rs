@@ -23,8 +23,9 @@ pub(super) struct Elements<'r, 't, 'de> {
 }
 
 impl<'de> Elements<'_, '_, 'de> {
-    /// Refuses what the visitor did not take.
-    pub(super) fn finish(&self) -> Result<(), Flaw> {
+    /// Leaves the elements, and refuses what the visitor did not take.
+    pub(super) fn finish(self) -> Result<(), Flaw> {
+        self.reader.surface();
         match self.left {
             0 => Ok(()),
             _ => Err(Flaw::OverCapacity),
@@ -135,8 +136,9 @@ impl<'r, 't, 'de> Structure<'r, 't, 'de> {
         }
     }
 
-    /// Refuses what the visitor did not take.
-    pub(super) fn finish(&self) -> Result<(), Flaw> {
+    /// Leaves the struct, and refuses what the visitor did not take.
+    pub(super) fn finish(self) -> Result<(), Flaw> {
+        self.reader.surface();
         match self.ahead {
             Ahead::None => Ok(()),
             _ => Err(Flaw::LeftOver),

@@ -97,7 +97,7 @@ impl<'w, 's> Complex<'w, 's> {
         let start = match place {
             Place::Field(gap) => {
                 let start = output.size;
-                output.uint(gap)?;
+                output.uint(gap.into())?;
                 Some(start)
             }
             Place::Element => None,
@@ -206,7 +206,7 @@ pub(super) struct Structure<'w, 's> {
     /// Those not yet serialized, all being described.
     fields: &'static [(&'static str, Type)],
     /// How far the first of them is behind the last one written.
-    gap: u64,
+    gap: u32,
 }
 
 impl<'w, 's> Structure<'w, 's> {
@@ -223,6 +223,25 @@ impl<'w, 's> Structure<'w, 's> {
     }
 }
 
+impl<'s> Structure<'_, 's> {
+    /// The place of the field of this name, which must be described behind the one before.
+    fn slot(&mut self, name: &str) -> Result<Slot<'_, 's>, EncodeError> {
+        while let [(described, ty), rest @ ..] = self.fields {
+            self.fields = rest;
+            let gap = self.gap;
+            self.gap = gap.saturating_add(1);
+            if *described == name {
+                return Ok(Slot {
+                    output: &mut *self.output,
+                    ty,
+                    place: Place::Field(gap),
+                });
+            }
+        }
+        Err(EncodeError::Unencodable)
+    }
+}
+
 impl SerializeStruct for Structure<'_, '_> {
     type Ok = bool;
     type Error = EncodeError;
@@ -232,23 +251,10 @@ impl SerializeStruct for Structure<'_, '_> {
         name: &'static str,
         value: &T,
     ) -> Result<(), EncodeError> {
-        while let [(described, ty), rest @ ..] = self.fields {
-            self.fields = rest;
-            let gap = self.gap;
-            self.gap = gap.saturating_add(1);
-            if *described == name {
-                let filled = value.serialize(Slot {
-                    output: &mut *self.output,
-                    ty,
-                    place: Place::Field(gap),
-                })?;
-                if filled {
-                    self.gap = 1;
-                }
-                return Ok(());
-            }
+        if value.serialize(self.slot(name)?)? {
+            self.gap = 1;
         }
-        Err(EncodeError::Unencodable)
+        Ok(())
     }
 
     fn end(self) -> Result<bool, EncodeError> {

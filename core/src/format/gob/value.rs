@@ -17,7 +17,7 @@ pub(super) struct Value<'r, 't, 'de> {
     pub(super) sent: bool,
 }
 
-impl<'de> Value<'_, '_, 'de> {
+impl<'r, 't, 'de> Value<'r, 't, 'de> {
     /// The value inside, where this is an interface.
     fn open(mut self) -> Result<Self, Flaw> {
         while self.ty == TypeId::INTERFACE {
@@ -110,49 +110,58 @@ impl<'de> Value<'_, '_, 'de> {
         self.reader.types.shape(ty)
     }
 
-    fn elements<V: Visitor<'de>>(
-        self,
-        count: usize,
-        element: TypeId,
-        visitor: V,
-    ) -> Result<V::Value, Flaw> {
-        self.reader.deepen()?;
-        let mut elements = Elements {
-            reader: &mut *self.reader,
-            left: count,
-            key: element,
-            element,
-            sent: self.sent,
-        };
-        let value = visitor.visit_seq(&mut elements);
-        if value.is_ok() {
-            elements.finish()?;
-        }
-        self.reader.surface();
-        value
-    }
-
-    fn sequence<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
+    /// Goes into a slice, an array, bytes or a complex number.
+    fn into_sequence(self) -> Result<Elements<'r, 't, 'de>, Flaw> {
         let value = self.open()?;
-        let (element, array) = match value.ty {
+        let (element, length) = match value.ty {
             TypeId::NONE => (TypeId::NONE, None),
             TypeId::BYTES => (TypeId::BYTE, None),
-            TypeId::COMPLEX => return value.elements(2, TypeId::FLOAT, visitor),
+            TypeId::COMPLEX => return value.into_elements(2, TypeId::FLOAT),
             ty => match value.shape(ty)? {
                 Shape::Slice { element } => (element, None),
                 Shape::Array { element, length } => (element, Some(length)),
                 _ => return Err(Flaw::WrongType),
             },
         };
-        let count = match array {
+        let count = match length {
             _ if !value.sent => 0,
             Some(length) => value.reader.take_length(length)?,
             None => value.reader.take_count(1)?,
         };
-        value.elements(count, element, visitor)
+        value.into_elements(count, element)
     }
 
-    fn map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
+    /// Goes into an array of just this length, or a complex number.
+    fn into_tuple(self, count: usize) -> Result<Elements<'r, 't, 'de>, Flaw> {
+        let value = self.open()?;
+        let element = match value.ty {
+            TypeId::NONE => TypeId::NONE,
+            TypeId::COMPLEX if count == 2 => TypeId::FLOAT,
+            ty => match value.shape(ty)? {
+                Shape::Array { element, length } if u64::from(length) == count as u64 => {
+                    if value.sent {
+                        value.reader.take_length(length)?;
+                    }
+                    element
+                }
+                _ => return Err(Flaw::WrongType),
+            },
+        };
+        value.into_elements(count, element)
+    }
+
+    fn into_elements(self, left: usize, element: TypeId) -> Result<Elements<'r, 't, 'de>, Flaw> {
+        self.reader.deepen()?;
+        Ok(Elements {
+            reader: self.reader,
+            left,
+            key: element,
+            element,
+            sent: self.sent,
+        })
+    }
+
+    fn into_map(self) -> Result<Elements<'r, 't, 'de>, Flaw> {
         let value = self.open()?;
         let (key, element) = match value.ty {
             TypeId::NONE => (TypeId::NONE, TypeId::NONE),
@@ -165,28 +174,15 @@ impl<'de> Value<'_, '_, 'de> {
         if value.sent {
             count = value.reader.take_count(2)?;
         }
-        value.reader.deepen()?;
-        let mut elements = Elements {
-            reader: &mut *value.reader,
-            left: count,
-            key,
-            element,
-            sent: true,
-        };
-        let map = visitor.visit_map(&mut elements);
-        if map.is_ok() {
-            elements.finish()?;
-        }
-        value.reader.surface();
-        map
+        let elements = value.into_elements(count, element)?;
+        Ok(Elements { key, ..elements })
     }
 
-    /// A struct for a receiver with these fields, or for one that takes whatever was sent.
-    fn structure<V: Visitor<'de>>(
+    /// Goes into a struct, for a receiver with these fields, or for one that takes whatever was sent.
+    fn into_structure(
         self,
         wanted: Option<&'static [&'static str]>,
-        visitor: V,
-    ) -> Result<V::Value, Flaw> {
+    ) -> Result<Structure<'r, 't, 'de>, Flaw> {
         let value = self.open()?;
         let fields = match value.ty {
             TypeId::NONE => Fields::NONE,
@@ -196,14 +192,49 @@ impl<'de> Value<'_, '_, 'de> {
             },
         };
         value.reader.deepen()?;
-        let mut structure = Structure::new(&mut *value.reader, fields, wanted, value.sent);
-        let result = visitor.visit_map(&mut structure);
-        if result.is_ok() {
+        Ok(Structure::new(value.reader, fields, wanted, value.sent))
+    }
+
+    fn structure<V: Visitor<'de>>(
+        self,
+        wanted: Option<&'static [&'static str]>,
+        visitor: V,
+    ) -> Result<V::Value, Flaw> {
+        let mut structure = self.into_structure(wanted)?;
+        let value = visitor.visit_map(&mut structure);
+        if value.is_ok() {
             structure.finish()?;
         }
-        value.reader.surface();
-        result
+        value
     }
+
+    fn open_deeper(self) -> Result<Self, Flaw> {
+        let value = self.open()?;
+        if value.sent {
+            value.reader.deepen()?;
+        }
+        Ok(value)
+    }
+
+    /// The same value, for a visitor, which uses it up.
+    fn lend(&mut self) -> Value<'_, 't, 'de> {
+        Value {
+            reader: &mut *self.reader,
+            ty: self.ty,
+            sent: self.sent,
+        }
+    }
+}
+
+fn visit_seq<'de, V: Visitor<'de>>(
+    mut elements: Elements<'_, '_, 'de>,
+    visitor: V,
+) -> Result<V::Value, Flaw> {
+    let value = visitor.visit_seq(&mut elements);
+    if value.is_ok() {
+        elements.finish()?;
+    }
+    value
 }
 
 impl<'de> Deserializer<'de> for Value<'_, '_, 'de> {
@@ -281,15 +312,11 @@ impl<'de> Deserializer<'de> for Value<'_, '_, 'de> {
 
     /// Go sends no pointers: a nil one is left out like any zero value.
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
-        let value = self.open()?;
+        let mut value = self.open_deeper()?;
         if !value.sent {
             return visitor.visit_none();
         }
-        value.reader.deepen()?;
-        let inside = visitor.visit_some(Value {
-            reader: &mut *value.reader,
-            ..value
-        });
+        let inside = visitor.visit_some(value.lend());
         value.reader.surface();
         inside
     }
@@ -316,40 +343,22 @@ impl<'de> Deserializer<'de> for Value<'_, '_, 'de> {
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
+        mut self,
         _name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Flaw> {
         self.reader.deepen()?;
-        let inside = visitor.visit_newtype_struct(Value {
-            reader: &mut *self.reader,
-            ..self
-        });
+        let inside = visitor.visit_newtype_struct(self.lend());
         self.reader.surface();
         inside
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
-        self.sequence(visitor)
+        visit_seq(self.into_sequence()?, visitor)
     }
 
-    /// An array of just this length, or a complex number.
     fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Flaw> {
-        let value = self.open()?;
-        let element = match value.ty {
-            TypeId::NONE => TypeId::NONE,
-            TypeId::COMPLEX if len == 2 => TypeId::FLOAT,
-            ty => match value.shape(ty)? {
-                Shape::Array { element, length } if u64::from(length) == len as u64 => {
-                    if value.sent {
-                        value.reader.take_length(length)?;
-                    }
-                    element
-                }
-                _ => return Err(Flaw::WrongType),
-            },
-        };
-        value.elements(len, element, visitor)
+        visit_seq(self.into_tuple(len)?, visitor)
     }
 
     fn deserialize_tuple_struct<V: Visitor<'de>>(
@@ -362,7 +371,12 @@ impl<'de> Deserializer<'de> for Value<'_, '_, 'de> {
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
-        self.map(visitor)
+        let mut entries = self.into_map()?;
+        let map = visitor.visit_map(&mut entries);
+        if map.is_ok() {
+            entries.finish()?;
+        }
+        map
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -400,10 +414,10 @@ impl<'de> Deserializer<'de> for Value<'_, '_, 'de> {
             TypeId::FLOAT => value.deserialize_f64(visitor),
             TypeId::BYTES => value.deserialize_bytes(visitor),
             TypeId::STRING => value.deserialize_str(visitor),
-            TypeId::COMPLEX => value.sequence(visitor),
+            TypeId::COMPLEX => value.deserialize_seq(visitor),
             ty => match value.shape(ty)? {
-                Shape::Array { .. } | Shape::Slice { .. } => value.sequence(visitor),
-                Shape::Map { .. } => value.map(visitor),
+                Shape::Array { .. } | Shape::Slice { .. } => value.deserialize_seq(visitor),
+                Shape::Map { .. } => value.deserialize_map(visitor),
                 Shape::Struct { .. } => value.structure(None, visitor),
                 Shape::Opaque => value.deserialize_bytes(visitor),
             },

@@ -158,7 +158,7 @@ fn long_uint(number: u64) -> ([u8; 9], usize) {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     /// So many fields behind the last field that was written: it is left out.
-    Field(u64),
+    Field(u32),
     /// Among elements, or alone: it is not.
     Element,
     /// Among bytes: it takes one.
@@ -177,7 +177,7 @@ impl<'w, 's> Slot<'w, 's> {
     fn begin(self, zero: bool) -> Result<Option<&'w mut Output<'s>>, EncodeError> {
         match self.place {
             Place::Field(_) if zero => return Ok(None),
-            Place::Field(gap) => self.output.uint(gap)?,
+            Place::Field(gap) => self.output.uint(gap.into())?,
             Place::Element => {}
             Place::Byte => return Err(EncodeError::Unencodable),
         }
