@@ -1,7 +1,8 @@
 //! Writes what stands inside a value: elements, entries, fields.
 
 use super::Type;
-use super::writer::{Output, Place, Slot};
+use super::output::Output;
+use super::writer::{Place, Slot};
 use crate::format::EncodeError;
 use serde::Serialize;
 use serde::ser::SerializeTupleStruct;

@@ -29,13 +29,14 @@
 //! | interface value | what the value inside it fits; nil is zero or `None` |
 //!
 //! A type that asks for anything ([`deserialize_any`](serde::Deserializer::deserialize_any)) gets what
-//! the stream describes: structs as maps of the fields that were sent.
+//! the stream describes: structs as maps from the names of the fields that were sent, a complex number
+//! as a sequence of two.
 //!
 //! # Where Go and Bellwire differ
 //! | | Go | Bellwire | because |
 //! |---|---|---|---|
 //! | text that is not UTF-8 | taken | refused, unless it is passed over or received as bytes | a `str` is UTF-8 |
-//! | nil or empty slice, map, bytes | nil slices and empty ones are alike on the wire, nil and empty maps are not | all are empty; an empty map is sent as nil | Rust has no nil, and an `Option` around it would be a pointer |
+//! | nil and empty | a nil map and an empty one differ on the wire, nil and empty slices and bytes do not | all are empty; what is empty is sent as Go sends nil | Rust has no nil |
 //! | absent fields | keep what the receiver holds | become zero | decoding makes a value, it does not merge |
 //! | a key twice in a map | the last one counts | up to the receiving type; [`ComplexData`](crate::ComplexData) refuses | silent loss is no service |
 //! | two fields of one name in a type | the last one counts | refused by derived types | the same |
@@ -47,7 +48,7 @@
 //! | a wrong type of a field that was not sent | refused | refused; not looked at inside an `Option`, or in what elements would hold | serde shows the type inside only with a value |
 //! | an array into a slice, a string or `time.Time` into bytes, an interface's value into its own type | refused | taken | the value is kept whole, and Rust has no other way to it |
 //! | a type that is named but not defined | refused | refused where a value of it comes | what does not matter is not looked up |
-//! | nil interfaces, and interfaces in interfaces, in what is passed over | misread | passed over | the bytes say it |
+//! | an interface that is nil or defines types, in what is passed over | misread | passed over | the bytes tell how |
 //! | values nested without end | stack overflow | [`Flaw::TooDeep`](crate::Flaw::TooDeep) beyond [`MAX_DEPTH`](super::MAX_DEPTH) | no peer chooses how deep this end recurses |
 //!
 //! # Bounds
@@ -58,9 +59,12 @@
 
 mod access;
 mod compound;
+mod constant;
 mod definitions;
 mod description;
+mod deserializer;
 mod frame;
+mod output;
 mod reader;
 mod stream;
 mod types;

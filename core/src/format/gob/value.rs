@@ -1,11 +1,10 @@
-//! One value of a stream as a serde deserializer.
+//! One value of a stream: what type it is of, and what stands in it.
 
-use super::access::{Elements, Structure, Variant};
+use super::access::{Elements, Structure};
 use super::reader::Reader;
 use super::types::{Fields, Shape, TypeId};
 use super::wire::{float, signed, take_bytes, take_counted, take_uint};
 use crate::error::Flaw;
-use serde::de::{Deserializer, Visitor};
 
 /// A value of a type, which stands next in the message or, where it was zero, was not sent.
 ///
@@ -19,7 +18,7 @@ pub(super) struct Value<'r, 't, 'de> {
 
 impl<'r, 't, 'de> Value<'r, 't, 'de> {
     /// The value inside, where this is an interface.
-    fn open(mut self) -> Result<Self, Flaw> {
+    pub(super) fn open(mut self) -> Result<Self, Flaw> {
         while self.ty == TypeId::INTERFACE {
             self.ty = TypeId::NONE;
             if self.sent {
@@ -30,7 +29,7 @@ impl<'r, 't, 'de> Value<'r, 't, 'de> {
         Ok(self)
     }
 
-    fn number(self, kind: TypeId) -> Result<u64, Flaw> {
+    pub(super) fn number(self, kind: TypeId) -> Result<u64, Flaw> {
         let value = self.open()?;
         match value.ty {
             TypeId::NONE => Ok(0),
@@ -41,22 +40,22 @@ impl<'r, 't, 'de> Value<'r, 't, 'de> {
         }
     }
 
-    fn byte(self) -> Result<u64, Flaw> {
+    pub(super) fn byte(self) -> Result<u64, Flaw> {
         let byte = take_bytes(&mut self.reader.message, 1)?;
         Ok(byte.first().map_or(0, |byte| u64::from(*byte)))
     }
 
-    fn int<T: TryFrom<i64>>(self) -> Result<T, Flaw> {
+    pub(super) fn int<T: TryFrom<i64>>(self) -> Result<T, Flaw> {
         let number = signed(self.number(TypeId::INT)?);
         T::try_from(number).map_err(|_| Flaw::OutOfRange)
     }
 
-    fn uint<T: TryFrom<u64>>(self) -> Result<T, Flaw> {
+    pub(super) fn uint<T: TryFrom<u64>>(self) -> Result<T, Flaw> {
         let number = self.number(TypeId::UINT)?;
         T::try_from(number).map_err(|_| Flaw::OutOfRange)
     }
 
-    fn bool(self) -> Result<bool, Flaw> {
+    pub(super) fn bool(self) -> Result<bool, Flaw> {
         match self.number(TypeId::BOOL)? {
             0 => Ok(false),
             1 => Ok(true),
@@ -64,12 +63,12 @@ impl<'r, 't, 'de> Value<'r, 't, 'de> {
         }
     }
 
-    fn f64(self) -> Result<f64, Flaw> {
+    pub(super) fn f64(self) -> Result<f64, Flaw> {
         self.number(TypeId::FLOAT).map(float)
     }
 
     #[allow(clippy::cast_possible_truncation)] // precision is lost, as in Go; range is not
-    fn f32(self) -> Result<f32, Flaw> {
+    pub(super) fn f32(self) -> Result<f32, Flaw> {
         let wide = self.f64()?;
         let narrow = wide as f32;
         if narrow.is_infinite() && wide.is_finite() {
@@ -78,7 +77,7 @@ impl<'r, 't, 'de> Value<'r, 't, 'de> {
         Ok(narrow)
     }
 
-    fn text(self) -> Result<&'de str, Flaw> {
+    pub(super) fn text(self) -> Result<&'de str, Flaw> {
         let value = self.open()?;
         match value.ty {
             TypeId::STRING if value.sent => {
@@ -90,7 +89,7 @@ impl<'r, 't, 'de> Value<'r, 't, 'de> {
         }
     }
 
-    fn bytes(self) -> Result<&'de [u8], Flaw> {
+    pub(super) fn bytes(self) -> Result<&'de [u8], Flaw> {
         let opaque = match self.ty {
             TypeId::NONE => return Ok(&[]),
             TypeId::BYTES | TypeId::STRING => true,
@@ -103,7 +102,7 @@ impl<'r, 't, 'de> Value<'r, 't, 'de> {
         }
     }
 
-    fn shape(&self, ty: TypeId) -> Result<Shape, Flaw> {
+    pub(super) fn shape(&self, ty: TypeId) -> Result<Shape, Flaw> {
         if ty.0 < TypeId::FIRST || ty == TypeId::BYTE {
             return Err(Flaw::WrongType);
         }
@@ -111,7 +110,7 @@ impl<'r, 't, 'de> Value<'r, 't, 'de> {
     }
 
     /// Goes into a slice, an array, bytes or a complex number.
-    fn into_sequence(self) -> Result<Elements<'r, 't, 'de>, Flaw> {
+    pub(super) fn into_sequence(self) -> Result<Elements<'r, 't, 'de>, Flaw> {
         let value = self.open()?;
         let (element, length) = match value.ty {
             TypeId::NONE => (TypeId::NONE, None),
@@ -132,7 +131,7 @@ impl<'r, 't, 'de> Value<'r, 't, 'de> {
     }
 
     /// Goes into an array of just this length, or a complex number.
-    fn into_tuple(self, count: usize) -> Result<Elements<'r, 't, 'de>, Flaw> {
+    pub(super) fn into_tuple(self, count: usize) -> Result<Elements<'r, 't, 'de>, Flaw> {
         let value = self.open()?;
         let element = match value.ty {
             TypeId::NONE => TypeId::NONE,
@@ -150,7 +149,11 @@ impl<'r, 't, 'de> Value<'r, 't, 'de> {
         value.into_elements(count, element)
     }
 
-    fn into_elements(self, left: usize, element: TypeId) -> Result<Elements<'r, 't, 'de>, Flaw> {
+    pub(super) fn into_elements(
+        self,
+        left: usize,
+        element: TypeId,
+    ) -> Result<Elements<'r, 't, 'de>, Flaw> {
         self.reader.deepen()?;
         Ok(Elements {
             reader: self.reader,
@@ -161,7 +164,7 @@ impl<'r, 't, 'de> Value<'r, 't, 'de> {
         })
     }
 
-    fn into_map(self) -> Result<Elements<'r, 't, 'de>, Flaw> {
+    pub(super) fn into_map(self) -> Result<Elements<'r, 't, 'de>, Flaw> {
         let value = self.open()?;
         let (key, element) = match value.ty {
             TypeId::NONE => (TypeId::NONE, TypeId::NONE),
@@ -179,7 +182,7 @@ impl<'r, 't, 'de> Value<'r, 't, 'de> {
     }
 
     /// Goes into a struct, for a receiver with these fields, or for one that takes whatever was sent.
-    fn into_structure(
+    pub(super) fn into_structure(
         self,
         wanted: Option<&'static [&'static str]>,
     ) -> Result<Structure<'r, 't, 'de>, Flaw> {
@@ -195,20 +198,7 @@ impl<'r, 't, 'de> Value<'r, 't, 'de> {
         Ok(Structure::new(value.reader, fields, wanted, value.sent))
     }
 
-    fn structure<V: Visitor<'de>>(
-        self,
-        wanted: Option<&'static [&'static str]>,
-        visitor: V,
-    ) -> Result<V::Value, Flaw> {
-        let mut structure = self.into_structure(wanted)?;
-        let value = visitor.visit_map(&mut structure);
-        if value.is_ok() {
-            structure.finish()?;
-        }
-        value
-    }
-
-    fn open_deeper(self) -> Result<Self, Flaw> {
+    pub(super) fn open_deeper(self) -> Result<Self, Flaw> {
         let value = self.open()?;
         if value.sent {
             value.reader.deepen()?;
@@ -217,221 +207,11 @@ impl<'r, 't, 'de> Value<'r, 't, 'de> {
     }
 
     /// The same value, for a visitor, which uses it up.
-    fn lend(&mut self) -> Value<'_, 't, 'de> {
+    pub(super) fn lend(&mut self) -> Value<'_, 't, 'de> {
         Value {
             reader: &mut *self.reader,
             ty: self.ty,
             sent: self.sent,
         }
-    }
-}
-
-fn visit_seq<'de, V: Visitor<'de>>(
-    mut elements: Elements<'_, '_, 'de>,
-    visitor: V,
-) -> Result<V::Value, Flaw> {
-    let value = visitor.visit_seq(&mut elements);
-    if value.is_ok() {
-        elements.finish()?;
-    }
-    value
-}
-
-impl<'de> Deserializer<'de> for Value<'_, '_, 'de> {
-    type Error = Flaw;
-
-    fn is_human_readable(&self) -> bool {
-        false
-    }
-
-    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
-        visitor.visit_bool(self.bool()?)
-    }
-
-    fn deserialize_i8<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
-        visitor.visit_i8(self.int()?)
-    }
-
-    fn deserialize_i16<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
-        visitor.visit_i16(self.int()?)
-    }
-
-    fn deserialize_i32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
-        visitor.visit_i32(self.int()?)
-    }
-
-    fn deserialize_i64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
-        visitor.visit_i64(self.int()?)
-    }
-
-    fn deserialize_u8<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
-        visitor.visit_u8(self.uint()?)
-    }
-
-    fn deserialize_u16<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
-        visitor.visit_u16(self.uint()?)
-    }
-
-    fn deserialize_u32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
-        visitor.visit_u32(self.uint()?)
-    }
-
-    fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
-        visitor.visit_u64(self.uint()?)
-    }
-
-    fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
-        visitor.visit_f32(self.f32()?)
-    }
-
-    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
-        visitor.visit_f64(self.f64()?)
-    }
-
-    /// Go's rune is an integer.
-    fn deserialize_char<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
-        let character = char::from_u32(self.int()?);
-        visitor.visit_char(character.ok_or(Flaw::OutOfRange)?)
-    }
-
-    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
-        visitor.visit_borrowed_str(self.text()?)
-    }
-
-    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
-        self.deserialize_str(visitor)
-    }
-
-    fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
-        visitor.visit_borrowed_bytes(self.open()?.bytes()?)
-    }
-
-    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
-        self.deserialize_bytes(visitor)
-    }
-
-    /// Go sends no pointers: a nil one is left out like any zero value.
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
-        let mut value = self.open_deeper()?;
-        if !value.sent {
-            return visitor.visit_none();
-        }
-        let inside = visitor.visit_some(value.lend());
-        value.reader.surface();
-        inside
-    }
-
-    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
-        let value = self.open()?;
-        match value.ty {
-            TypeId::NONE => {}
-            ty => match value.shape(ty)? {
-                Shape::Struct { .. } if value.sent => value.reader.skip(ty)?,
-                Shape::Struct { .. } => {}
-                _ => return Err(Flaw::WrongType),
-            },
-        }
-        visitor.visit_unit()
-    }
-
-    fn deserialize_unit_struct<V: Visitor<'de>>(
-        self,
-        _name: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Flaw> {
-        self.deserialize_unit(visitor)
-    }
-
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        mut self,
-        _name: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Flaw> {
-        self.reader.deepen()?;
-        let inside = visitor.visit_newtype_struct(self.lend());
-        self.reader.surface();
-        inside
-    }
-
-    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
-        visit_seq(self.into_sequence()?, visitor)
-    }
-
-    fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Flaw> {
-        visit_seq(self.into_tuple(len)?, visitor)
-    }
-
-    fn deserialize_tuple_struct<V: Visitor<'de>>(
-        self,
-        _name: &'static str,
-        len: usize,
-        visitor: V,
-    ) -> Result<V::Value, Flaw> {
-        self.deserialize_tuple(len, visitor)
-    }
-
-    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
-        let mut entries = self.into_map()?;
-        let map = visitor.visit_map(&mut entries);
-        if map.is_ok() {
-            entries.finish()?;
-        }
-        map
-    }
-
-    fn deserialize_struct<V: Visitor<'de>>(
-        self,
-        _name: &'static str,
-        fields: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Flaw> {
-        self.structure(Some(fields), visitor)
-    }
-
-    /// A variant without content, by its name or its number.
-    fn deserialize_enum<V: Visitor<'de>>(
-        self,
-        _name: &'static str,
-        _variants: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Flaw> {
-        let value = self.open()?;
-        visitor.visit_enum(match value.ty {
-            TypeId::STRING => Variant::Named(value.text()?),
-            TypeId::INT => Variant::Numbered(value.int()?),
-            _ => Variant::Numbered(value.uint()?),
-        })
-    }
-
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
-        let value = self.open()?;
-        match value.ty {
-            TypeId::NONE => visitor.visit_unit(),
-            TypeId::BOOL => value.deserialize_bool(visitor),
-            TypeId::INT => value.deserialize_i64(visitor),
-            TypeId::UINT => value.deserialize_u64(visitor),
-            TypeId::BYTE => value.deserialize_u8(visitor),
-            TypeId::FLOAT => value.deserialize_f64(visitor),
-            TypeId::BYTES => value.deserialize_bytes(visitor),
-            TypeId::STRING => value.deserialize_str(visitor),
-            TypeId::COMPLEX => value.deserialize_seq(visitor),
-            ty => match value.shape(ty)? {
-                Shape::Array { .. } | Shape::Slice { .. } => value.deserialize_seq(visitor),
-                Shape::Map { .. } => value.deserialize_map(visitor),
-                Shape::Struct { .. } => value.structure(None, visitor),
-                Shape::Opaque => value.deserialize_bytes(visitor),
-            },
-        }
-    }
-
-    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
-        self.deserialize_str(visitor)
-    }
-
-    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
-        if self.sent {
-            self.reader.skip(self.ty)?;
-        }
-        visitor.visit_unit()
     }
 }
