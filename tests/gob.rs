@@ -413,6 +413,42 @@ fn every_change_of_a_byte_ends_in_a_value_or_an_error() {
 }
 
 #[test]
+fn every_change_of_a_value_in_several_messages_ends_too() {
+    let began = Instant::now();
+    let mut count = 0;
+    for line in include_str!("gob_vectors.tsv").lines() {
+        let parts: Vec<_> = line.split('\t').collect();
+        let spanning = [
+            "more fields, nested types",
+            "any []interface {}",
+            "any map[string][]interface {}",
+        ];
+        if !spanning.contains(&parts[0]) {
+            continue;
+        }
+        let good = bytes(parts[4]);
+        for at in 0..good.len() {
+            for byte in [0, 1, 2, 4, 8, 0x10, 0x7f, 0x80, 0xf8, 0xfe, 0xff] {
+                let mut changed = good.clone();
+                changed[at] = byte;
+                let _ = gob::from_slice::<HeapComplexData>(&changed);
+                let _ = gob::from_slice::<Any>(&changed);
+                let end = Gob::<ComplexData>::frame(&changed, &mut 0);
+                if gob::from_slice::<IgnoredAny>(&changed).is_ok() {
+                    assert_eq!(end, Frame::Ends(changed.len() as u64));
+                }
+            }
+            assert!(gob::from_slice::<Any>(&good[..at]).is_err());
+            let frame = Gob::<ComplexData>::frame(&good[..at], &mut 0);
+            assert!(!matches!(frame, Frame::Ends(end) if end <= at as u64));
+        }
+        count += 1;
+    }
+    assert!(count >= 4, "{count}");
+    assert!(began.elapsed() < Duration::from_mins(1));
+}
+
+#[test]
 fn what_hurts_go_is_refused_fast() {
     let lines = include_str!("gob_vectors.tsv").lines();
     let hostile = lines.filter_map(|line| match line.split('\t').collect::<Vec<_>>()[..] {
