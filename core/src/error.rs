@@ -88,6 +88,16 @@ pub enum Flaw {
     TooDeep,
     /// The format cannot fill a value of this Rust type.
     Unsupported,
+    /// A value, or a field, is of another type than the receiver's.
+    WrongType,
+    /// A number does not fit the receiver's type.
+    OutOfRange,
+    /// A value of a type that was not defined.
+    UnknownType,
+    /// A type was defined again, or one that is the format's own.
+    DuplicateType,
+    /// More types, or fields, than there is room for.
+    TooManyTypes,
 }
 
 /// A payload that cannot be decoded: what is wrong, and in which field of a struct.
@@ -164,7 +174,7 @@ impl Fault {
             Fault::UnknownCommand { .. } => Code::UnknownCommand,
             Fault::NameTooLong { .. } | Fault::PayloadTooLong { .. } => Code::TooLarge,
             Fault::Malformed(Malformed { flaw, .. }) => match flaw {
-                Flaw::OverCapacity | Flaw::TooDeep => Code::TooLarge,
+                Flaw::OverCapacity | Flaw::TooDeep | Flaw::TooManyTypes => Code::TooLarge,
                 Flaw::Unsupported => Code::Failed,
                 _ => Code::Malformed,
             },
@@ -254,6 +264,11 @@ impl Flaw {
             Flaw::DuplicateKey => "a key stands twice in a map",
             Flaw::TooDeep => "nested too deep",
             Flaw::Unsupported => "the format cannot fill this type",
+            Flaw::WrongType => "a value is not of the receiver's type",
+            Flaw::OutOfRange => "a number does not fit the receiver's type",
+            Flaw::UnknownType => "a type was not defined",
+            Flaw::DuplicateType => "a type is defined twice",
+            Flaw::TooManyTypes => "more types are defined than there is room for",
         }
     }
 }
@@ -381,6 +396,12 @@ impl fmt::Display for Sentence<'_> {
     }
 }
 
+impl fmt::Display for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.sentence().fmt(f)
@@ -421,6 +442,7 @@ impl<E: fmt::Display> fmt::Display for Error<E> {
     }
 }
 
+impl core::error::Error for Flaw {}
 impl core::error::Error for Malformed {}
 impl core::error::Error for Fault {}
 impl core::error::Error for Rejection {}

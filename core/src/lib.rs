@@ -54,6 +54,6 @@ pub use complex_data::HeapComplexData;
 pub use connection::{Connection, Next};
 pub use endpoint::{Endpoint, RegisterError, Service};
 pub use error::{Code, Error, Fault, Flaw, Malformed, Party, Refusal, Rejection, Text};
-pub use format::{Borrowed, Format, Line, Payload, Postcard, Ref};
+pub use format::{Borrowed, Format, Gob, Line, Payload, Postcard, RawGob, Ref, gob};
 pub use reply::{Answered, Reply, Untyped};
 pub use session::{Limits, Session, Step};

@@ -2,8 +2,9 @@
 
 extern crate alloc;
 
-use super::{Deepest, Level, Nested};
+use super::{Deepest, GO_TYPE, Level, Nested};
 use crate::Flaw;
+use crate::gob::{Described, Type};
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
@@ -48,6 +49,10 @@ pub struct HeapComplexData {
     /// `C`, the level inside, if any.
     #[serde(rename = "C")]
     pub c: Option<Box<HeapComplexData>>,
+}
+
+impl Described for HeapComplexData {
+    const TYPE: Type = GO_TYPE;
 }
 
 impl<C: Nested> From<&Level<C>> for HeapComplexData {

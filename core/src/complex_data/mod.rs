@@ -7,6 +7,7 @@ mod serde_fields;
 #[cfg(feature = "alloc")]
 pub use heap::HeapComplexData;
 
+use crate::gob::{Described, Type};
 use serde_fields::{bytes, deepest, sorted_map};
 
 /// The most bytes of `S`.
@@ -87,6 +88,22 @@ pub trait Nested: serde::Serialize + serde::de::DeserializeOwned {
     #[doc(hidden)]
     fn from_heap(data: &HeapComplexData) -> Result<Self, crate::Flaw>;
 }
+
+impl<C: Nested> Described for Level<C> {
+    const TYPE: Type = GO_TYPE;
+}
+
+/// The struct complexData of the mission's Go program.
+const GO_TYPE: Type = Type::Struct(
+    "complexData",
+    &[
+        ("N", Type::Int),
+        ("S", Type::String),
+        ("M", Type::Map(&Type::String, &Type::Int)),
+        ("P", Type::Bytes),
+        ("C", Type::Outer("complexData")),
+    ],
+);
 
 /// The level below the innermost, of which no value exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

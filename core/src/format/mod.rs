@@ -2,14 +2,17 @@
 //!
 //! A format is one type that implements [`Format`]; nothing else in the crate knows it by name.
 
+pub mod gob;
 mod line;
 mod postcard;
 mod postcard_reader;
 
+pub use gob::{Gob, RawGob};
 pub use line::Line;
 pub use postcard::Postcard;
 
 use crate::error::{Flaw, Malformed};
+use core::fmt;
 use core::fmt::Display;
 use core::marker::PhantomData;
 use serde::de::{DeserializeOwned, Error, Expected, Unexpected};
@@ -85,6 +88,24 @@ pub enum EncodeError {
     Unencodable,
 }
 
+impl Display for EncodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            EncodeError::NoRoom => "the space is too small for the value",
+            EncodeError::Unencodable => "the format cannot carry the value",
+        })
+    }
+}
+
+impl core::error::Error for EncodeError {}
+
+/// What a type says when it cannot be serialized.
+impl serde::ser::Error for EncodeError {
+    fn custom<T: Display>(_message: T) -> Self {
+        EncodeError::Unencodable
+    }
+}
+
 /// A Rust type, or family of types, that the serde formats carry.
 ///
 /// Every owned serde type is one by itself. A type that borrows from the receive buffer is named
@@ -155,24 +176,43 @@ impl Format for () {
 }
 
 /// What a type says when it refuses what it is given.
-impl Error for Malformed {
+impl Error for Flaw {
     fn custom<T: Display>(_message: T) -> Self {
-        Flaw::BadValue.into()
+        Flaw::BadValue
     }
 
     fn invalid_value(unexpected: Unexpected<'_>, _expected: &dyn Expected) -> Self {
         match unexpected {
-            TOO_DEEP => Flaw::TooDeep.into(),
-            _ => Flaw::BadValue.into(),
+            TOO_DEEP => Flaw::TooDeep,
+            _ => Flaw::BadValue,
         }
     }
 
     fn invalid_length(_length: usize, _expected: &dyn Expected) -> Self {
-        Flaw::OverCapacity.into()
+        Flaw::OverCapacity
     }
 
     fn duplicate_field(_field: &'static str) -> Self {
-        Flaw::DuplicateKey.into()
+        Flaw::DuplicateKey
+    }
+}
+
+/// The same, for a format that knows in which field.
+impl Error for Malformed {
+    fn custom<T: Display>(message: T) -> Self {
+        Flaw::custom(message).into()
+    }
+
+    fn invalid_value(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Flaw::invalid_value(unexpected, expected).into()
+    }
+
+    fn invalid_length(length: usize, expected: &dyn Expected) -> Self {
+        Flaw::invalid_length(length, expected).into()
+    }
+
+    fn duplicate_field(field: &'static str) -> Self {
+        Flaw::duplicate_field(field).into()
     }
 }
 

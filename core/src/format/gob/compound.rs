@@ -1,0 +1,266 @@
+//! Writes what stands inside a value: elements, entries, fields.
+
+use super::Type;
+use super::output::Output;
+use super::writer::{Place, Slot};
+use crate::format::EncodeError;
+use serde::Serialize;
+use serde::ser::SerializeTupleStruct;
+use serde::ser::{SerializeMap, SerializeSeq, SerializeStruct, SerializeTuple};
+
+/// The elements of a sequence, or the entries of a map, behind their count.
+pub(super) struct Elements<'w, 's> {
+    /// None where the whole is left out, being empty.
+    output: Option<&'w mut Output<'s>>,
+    /// The type of what comes next, and of what comes after it.
+    types: [&'static Type; 2],
+    place: Place,
+    /// How many are still to come, keys counted too.
+    left: usize,
+}
+
+impl<'w, 's> Elements<'w, 's> {
+    pub(super) fn begin(
+        mut output: Option<&'w mut Output<'s>>,
+        count: usize,
+        types: [&'static Type; 2],
+        place: Place,
+    ) -> Result<Self, EncodeError> {
+        if let Some(output) = &mut output {
+            output.deepen()?;
+            output.uint(count as u64)?;
+        }
+        Ok(Self {
+            output,
+            types,
+            place,
+            left: count,
+        })
+    }
+
+    fn add<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), EncodeError> {
+        let output = self.output.as_deref_mut().ok_or(EncodeError::Unencodable)?;
+        let [ty, other] = self.types;
+        self.types = [other, ty];
+        let place = self.place;
+        value.serialize(Slot { output, ty, place })?;
+        Ok(())
+    }
+
+    /// Counts an element or an entry, which must be one of those announced.
+    fn count(&mut self) -> Result<(), EncodeError> {
+        let left = self.left.checked_sub(1);
+        self.left = left.ok_or(EncodeError::Unencodable)?;
+        Ok(())
+    }
+
+    fn finish(self) -> Result<bool, EncodeError> {
+        if self.left > 0 {
+            return Err(EncodeError::Unencodable);
+        }
+        if let Some(output) = self.output {
+            output.surface();
+            return Ok(true);
+        }
+        Ok(false)
+    }
+}
+
+impl SerializeMap for Elements<'_, '_> {
+    type Ok = bool;
+    type Error = EncodeError;
+
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), EncodeError> {
+        self.count()?;
+        self.add(key)
+    }
+
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), EncodeError> {
+        self.add(value)
+    }
+
+    fn end(self) -> Result<bool, EncodeError> {
+        self.finish()
+    }
+}
+
+/// Two floats, left out when both are zero.
+pub(super) struct Complex<'w, 's> {
+    output: &'w mut Output<'s>,
+    /// Where it begins, if it may be left out.
+    start: Option<usize>,
+    left: u8,
+    zero: bool,
+}
+
+impl<'w, 's> Complex<'w, 's> {
+    pub(super) fn begin(output: &'w mut Output<'s>, place: Place) -> Result<Self, EncodeError> {
+        let start = match place {
+            Place::Field(gap) => {
+                let start = output.size;
+                output.uint(gap.into())?;
+                Some(start)
+            }
+            Place::Element => None,
+            Place::Byte => return Err(EncodeError::Unencodable),
+        };
+        Ok(Self {
+            output,
+            start,
+            left: 2,
+            zero: true,
+        })
+    }
+
+    fn add<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), EncodeError> {
+        let left = self.left.checked_sub(1);
+        self.left = left.ok_or(EncodeError::Unencodable)?;
+        let start = self.output.size;
+        value.serialize(Slot {
+            output: &mut *self.output,
+            ty: &Type::Float,
+            place: Place::Element,
+        })?;
+        self.zero &= self.output.is_zero_float(start);
+        Ok(())
+    }
+
+    fn finish(self) -> Result<bool, EncodeError> {
+        match self.start {
+            _ if self.left > 0 => Err(EncodeError::Unencodable),
+            Some(start) if self.zero => {
+                self.output.size = start;
+                Ok(false)
+            }
+            _ => Ok(true),
+        }
+    }
+}
+
+/// What a sequence or tuple is written as.
+pub(super) enum Compound<'w, 's> {
+    Elements(Elements<'w, 's>),
+    Complex(Complex<'w, 's>),
+}
+
+impl Compound<'_, '_> {
+    fn add<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), EncodeError> {
+        match self {
+            Self::Elements(elements) => {
+                elements.count()?;
+                elements.add(value)
+            }
+            Self::Complex(complex) => complex.add(value),
+        }
+    }
+
+    fn finish(self) -> Result<bool, EncodeError> {
+        match self {
+            Self::Elements(elements) => elements.finish(),
+            Self::Complex(complex) => complex.finish(),
+        }
+    }
+}
+
+impl SerializeSeq for Compound<'_, '_> {
+    type Ok = bool;
+    type Error = EncodeError;
+
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), EncodeError> {
+        self.add(value)
+    }
+
+    fn end(self) -> Result<bool, EncodeError> {
+        self.finish()
+    }
+}
+
+impl SerializeTuple for Compound<'_, '_> {
+    type Ok = bool;
+    type Error = EncodeError;
+
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), EncodeError> {
+        self.add(value)
+    }
+
+    fn end(self) -> Result<bool, EncodeError> {
+        self.finish()
+    }
+}
+
+impl SerializeTupleStruct for Compound<'_, '_> {
+    type Ok = bool;
+    type Error = EncodeError;
+
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), EncodeError> {
+        self.add(value)
+    }
+
+    fn end(self) -> Result<bool, EncodeError> {
+        self.finish()
+    }
+}
+
+/// The fields of a struct, each behind its distance from the one before.
+pub(super) struct Structure<'w, 's> {
+    output: &'w mut Output<'s>,
+    /// Those not yet serialized, all being described.
+    fields: &'static [(&'static str, Type)],
+    /// How far the first of them is behind the last one written.
+    gap: u32,
+}
+
+impl<'w, 's> Structure<'w, 's> {
+    pub(super) fn begin(
+        output: &'w mut Output<'s>,
+        fields: &'static [(&'static str, Type)],
+    ) -> Result<Self, EncodeError> {
+        output.deepen()?;
+        Ok(Self {
+            output,
+            fields,
+            gap: 1,
+        })
+    }
+}
+
+impl<'s> Structure<'_, 's> {
+    /// The place of the field of this name, which must be described behind the one before.
+    fn slot(&mut self, name: &str) -> Result<Slot<'_, 's>, EncodeError> {
+        while let [(described, ty), rest @ ..] = self.fields {
+            self.fields = rest;
+            let gap = self.gap;
+            self.gap = gap.saturating_add(1);
+            if *described == name {
+                return Ok(Slot {
+                    output: &mut *self.output,
+                    ty,
+                    place: Place::Field(gap),
+                });
+            }
+        }
+        Err(EncodeError::Unencodable)
+    }
+}
+
+impl SerializeStruct for Structure<'_, '_> {
+    type Ok = bool;
+    type Error = EncodeError;
+
+    fn serialize_field<T: Serialize + ?Sized>(
+        &mut self,
+        name: &'static str,
+        value: &T,
+    ) -> Result<(), EncodeError> {
+        if value.serialize(self.slot(name)?)? {
+            self.gap = 1;
+        }
+        Ok(())
+    }
+
+    fn end(self) -> Result<bool, EncodeError> {
+        self.output.byte(0)?;
+        self.output.surface();
+        Ok(true)
+    }
+}

@@ -1,0 +1,248 @@
+//! Values of one Go Encoder, which defines each type once, and values for one Go Decoder.
+
+use super::Described;
+use super::definitions::{Definitions, FIRST_ID};
+use super::reader::Reader;
+use super::types::{Head, TypeId, Types};
+use super::value::Value;
+use super::wire::take_message;
+use super::writer;
+use crate::error::{Flaw, Malformed};
+use crate::format::EncodeError;
+use core::marker::PhantomData;
+use serde::{Deserialize, Serialize};
+
+/// Decodes a payload of one value with its definitions, into any serde type. Values that do
+/// not come alone are decoded by [`Stream`] or [`Decoder`].
+///
+/// The type needs no [`Described`]: that is for encoding.
+///
+/// # Errors
+/// What is wrong with the payload, and in which field.
+///
+/// ```
+/// // What Go sends of the integer 3.
+/// let three: i64 = bellwire::gob::from_slice(&[3, 4, 0, 6])?;
+/// assert_eq!(three, 3);
+/// # Ok::<(), bellwire::Malformed>(())
+/// ```
+pub fn from_slice<'a, T: Deserialize<'a>>(payload: &'a [u8]) -> Result<T, Malformed> {
+    let mut types = Types::new();
+    let mut reader = Reader::of_stream(&mut types, payload, payload);
+    read_last(&mut reader)
+}
+
+/// The values that one Encoder wrote, one behind the other, where all of them are in memory.
+///
+/// The types of the values may differ. At most [`MAX_TYPES`](super::MAX_TYPES) are defined in a
+/// stream.
+///
+/// ```
+/// // Two strings and an integer.
+/// let bytes = b"\x05\x0c\x00\x02hi\x05\x0c\x00\x02ho\x03\x04\x00\x06";
+/// let mut stream = bellwire::gob::Stream::new(bytes);
+/// assert_eq!(stream.next()?, Some("hi"));
+/// assert_eq!(stream.next()?, Some("ho"));
+/// assert_eq!(stream.next()?, Some(3));
+/// assert_eq!(stream.next::<i64>()?, None);
+/// # Ok::<(), bellwire::Malformed>(())
+/// ```
+#[derive(Debug)]
+pub struct Stream<'a> {
+    bytes: &'a [u8],
+    rest: &'a [u8],
+    types: Types,
+}
+
+impl<'a> Stream<'a> {
+    /// The values in `bytes`.
+    pub const fn new(bytes: &'a [u8]) -> Self {
+        Self {
+            bytes,
+            rest: bytes,
+            types: Types::new(),
+        }
+    }
+
+    /// The next value, or `None` at the end.
+    ///
+    /// # Errors
+    /// What is wrong with the value, and in which field. The stream is over then.
+    #[allow(clippy::should_implement_trait)] // each value may be of a type of its own
+    pub fn next<T: Deserialize<'a>>(&mut self) -> Result<Option<T>, Malformed> {
+        if self.rest.is_empty() {
+            return Ok(None);
+        }
+        let rest = core::mem::take(&mut self.rest);
+        let mut reader = Reader::of_stream(&mut self.types, self.bytes, rest);
+        let value = read(&mut reader)?;
+        self.rest = reader.following;
+        Ok(Some(value))
+    }
+}
+
+/// One end of a conversation that decodes what one Go Encoder sends over time: each payload
+/// brings the definitions that are new, the others are remembered in lent memory.
+///
+/// As the conversation goes on for as long as the sender likes, memory is all that a sender can
+/// use up: [`Flaw::TooManyTypes`] says so. Definitions count with their names, about as
+/// much as on the wire.
+///
+/// It fits behind a command in the format [`RawGob`](super::RawGob), in the context of its handler.
+///
+/// ```
+/// use bellwire::gob::{Decoder, Described, Encoder, Type};
+///
+/// #[derive(serde::Serialize, serde::Deserialize, PartialEq, Debug)]
+/// struct Point {
+///     x: i64,
+///     y: i64,
+/// }
+///
+/// impl Described for Point {
+///     const TYPE: Type = Type::Struct("Point", &[("x", Type::Int), ("y", Type::Int)]);
+/// }
+///
+/// let (mut memory, mut space) = ([0; 128], [0; 128]);
+/// let mut decoder = Decoder::new(&mut memory);
+/// let mut encoder = Encoder::new();
+/// for x in 1..4 {
+///     let point = Point { x, y: 9 };
+///     let size = encoder.encode(&point, &mut space)?;
+///     assert_eq!(size, if x == 1 { 31 + 8 } else { 8 });
+///     assert_eq!(decoder.decode::<Point>(&space[..size])?, point);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Decoder<'m> {
+    memory: &'m mut [u8],
+    used: usize,
+    types: Types,
+}
+
+impl<'m> Decoder<'m> {
+    /// A conversation that begins. `memory` is for the definitions.
+    pub const fn new(memory: &'m mut [u8]) -> Self {
+        Self {
+            memory,
+            used: 0,
+            types: Types::new(),
+        }
+    }
+
+    /// Decodes a payload: the definitions that are new, and one value.
+    ///
+    /// # Errors
+    /// What is wrong with the payload, and in which field. The definitions in front of the value
+    /// are remembered all the same, as Go does. [`Flaw::Unsupported`]: a definition within an
+    /// interface value.
+    pub fn decode<'a, T: Deserialize<'a>>(&mut self, payload: &'a [u8]) -> Result<T, Malformed> {
+        let mut rest = payload;
+        loop {
+            let mut following = rest;
+            let mut message = take_message(&mut following)?;
+            let Head::Definition(id) = Head::take(&mut message)? else {
+                break;
+            };
+            self.remember(id, message)?;
+            rest = following;
+        }
+        let definitions = self.memory.get(..self.used).unwrap_or(&[]);
+        let mut reader = Reader::of_payload(&mut self.types, definitions, rest);
+        read_last(&mut reader)
+    }
+
+    fn remember(&mut self, id: TypeId, definition: &[u8]) -> Result<(), Flaw> {
+        self.types.check_new(id)?;
+        let end = self.used.saturating_add(definition.len());
+        let space = self.memory.get_mut(self.used..end);
+        let space = space.ok_or(Flaw::TooManyTypes)?;
+        for (slot, byte) in space.iter_mut().zip(definition) {
+            *slot = *byte;
+        }
+        let source = self.memory.get(..end).unwrap_or(&[]);
+        if !self.types.define(id, source, self.used)?.is_empty() {
+            return Err(Flaw::LeftOver);
+        }
+        self.used = end;
+        Ok(())
+    }
+}
+
+fn read<'de, T: Deserialize<'de>>(reader: &mut Reader<'_, 'de>) -> Result<T, Malformed> {
+    let ty = reader.start()?;
+    let value = T::deserialize(Value {
+        reader: &mut *reader,
+        ty,
+        sent: true,
+    });
+    if value.is_ok() {
+        reader.finish()?;
+    }
+    value.map_err(|flaw| Malformed {
+        flaw,
+        field: reader.field,
+    })
+}
+
+/// Reads a value behind which nothing follows.
+fn read_last<'de, T: Deserialize<'de>>(reader: &mut Reader<'_, 'de>) -> Result<T, Malformed> {
+    let value = read(reader);
+    if value.is_ok() && !reader.following.is_empty() {
+        return Err(Flaw::LeftOver.into());
+    }
+    value
+}
+
+/// One end of a conversation that encodes for one Go Decoder: the definitions go out with
+/// the first value.
+///
+/// It needs no memory, as all that it sends of a type is constant. Where values of several types
+/// go to one Decoder, each has an Encoder whose ids begin at a `FIRST` of its own, 64 or more, so
+/// that no id is defined twice: `Encoder::<Point, 70>`.
+///
+/// See [`Decoder`] for an example.
+#[derive(Debug, Clone)]
+pub struct Encoder<T: ?Sized, const FIRST: u32 = FIRST_ID> {
+    defined: bool,
+    values: PhantomData<fn(&T)>,
+}
+
+impl<T: Serialize + Described + ?Sized> Encoder<T> {
+    /// A conversation that begins, with ids from 64 on.
+    pub const fn new() -> Self {
+        Self::with_ids()
+    }
+}
+
+impl<T: Serialize + Described + ?Sized, const FIRST: u32> Encoder<T, FIRST> {
+    /// A conversation that begins, with ids from `FIRST` on.
+    pub const fn with_ids() -> Self {
+        Self {
+            defined: false,
+            values: PhantomData,
+        }
+    }
+
+    /// Encodes `value` at the start of `space`, and returns how many bytes it took.
+    ///
+    /// # Errors
+    /// See [`EncodeError`]; what was written to `space` then does not count.
+    pub fn encode(&mut self, value: &T, space: &mut [u8]) -> Result<usize, EncodeError> {
+        let mut definitions = Definitions::<T, FIRST>::BYTES;
+        if self.defined {
+            definitions = &[];
+        }
+        let id = Definitions::<T, FIRST>::ID;
+        let size = writer::write(value, definitions, id, &T::TYPE, space)?;
+        self.defined = true;
+        Ok(size)
+    }
+}
+
+impl<T: Serialize + Described + ?Sized> Default for Encoder<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}

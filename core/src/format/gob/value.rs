@@ -1,0 +1,217 @@
+//! One value of a stream: what type it is of, and what stands in it.
+
+use super::access::{Elements, Structure};
+use super::reader::Reader;
+use super::types::{Fields, Shape, TypeId};
+use super::wire::{float, signed, take_bytes, take_counted, take_uint};
+use crate::error::Flaw;
+
+/// A value of a type, which stands next in the message or, where it was zero, was not sent.
+///
+/// A value that was not sent is read like any other, from nothing: so its type is checked as Go
+/// checks it, and any type that the receiver has gets the zero value that Go left out.
+pub(super) struct Value<'r, 't, 'de> {
+    pub(super) reader: &'r mut Reader<'t, 'de>,
+    pub(super) ty: TypeId,
+    pub(super) sent: bool,
+}
+
+impl<'r, 't, 'de> Value<'r, 't, 'de> {
+    /// The value inside, where this is an interface.
+    pub(super) fn open(mut self) -> Result<Self, Flaw> {
+        while self.ty == TypeId::INTERFACE {
+            self.ty = TypeId::NONE;
+            if self.sent {
+                self.ty = self.reader.open_interface()?;
+            }
+            self.sent = self.ty != TypeId::NONE;
+        }
+        Ok(self)
+    }
+
+    pub(super) fn number(self, kind: TypeId) -> Result<u64, Flaw> {
+        let value = self.open()?;
+        match value.ty {
+            TypeId::NONE => Ok(0),
+            TypeId::BYTE if kind == TypeId::UINT => value.byte(),
+            ty if ty != kind => Err(Flaw::WrongType),
+            _ if value.sent => take_uint(&mut value.reader.message),
+            _ => Ok(0),
+        }
+    }
+
+    pub(super) fn byte(self) -> Result<u64, Flaw> {
+        let byte = take_bytes(&mut self.reader.message, 1)?;
+        Ok(byte.first().map_or(0, |byte| u64::from(*byte)))
+    }
+
+    pub(super) fn int<T: TryFrom<i64>>(self) -> Result<T, Flaw> {
+        let number = signed(self.number(TypeId::INT)?);
+        T::try_from(number).map_err(|_| Flaw::OutOfRange)
+    }
+
+    pub(super) fn uint<T: TryFrom<u64>>(self) -> Result<T, Flaw> {
+        let number = self.number(TypeId::UINT)?;
+        T::try_from(number).map_err(|_| Flaw::OutOfRange)
+    }
+
+    pub(super) fn bool(self) -> Result<bool, Flaw> {
+        match self.number(TypeId::BOOL)? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(Flaw::BadValue),
+        }
+    }
+
+    pub(super) fn f64(self) -> Result<f64, Flaw> {
+        self.number(TypeId::FLOAT).map(float)
+    }
+
+    #[allow(clippy::cast_possible_truncation)] // precision is lost, as in Go; range is not
+    pub(super) fn f32(self) -> Result<f32, Flaw> {
+        let wide = self.f64()?;
+        let narrow = wide as f32;
+        if narrow.is_infinite() && wide.is_finite() {
+            return Err(Flaw::OutOfRange);
+        }
+        Ok(narrow)
+    }
+
+    pub(super) fn text(self) -> Result<&'de str, Flaw> {
+        let value = self.open()?;
+        match value.ty {
+            TypeId::STRING if value.sent => {
+                let bytes = take_counted(&mut value.reader.message)?;
+                core::str::from_utf8(bytes).map_err(|_| Flaw::BadUtf8)
+            }
+            TypeId::STRING | TypeId::NONE => Ok(""),
+            _ => Err(Flaw::WrongType),
+        }
+    }
+
+    pub(super) fn bytes(self) -> Result<&'de [u8], Flaw> {
+        let opaque = match self.ty {
+            TypeId::NONE => return Ok(&[]),
+            TypeId::BYTES | TypeId::STRING => true,
+            ty => matches!(self.shape(ty), Ok(Shape::Opaque)),
+        };
+        match opaque {
+            false => Err(Flaw::WrongType),
+            true if self.sent => take_counted(&mut self.reader.message),
+            true => Ok(&[]),
+        }
+    }
+
+    pub(super) fn shape(&self, ty: TypeId) -> Result<Shape, Flaw> {
+        if ty.0 < TypeId::FIRST || ty == TypeId::BYTE {
+            return Err(Flaw::WrongType);
+        }
+        self.reader.types.shape(ty)
+    }
+
+    /// Goes into a slice, an array, bytes or a complex number.
+    pub(super) fn into_sequence(self) -> Result<Elements<'r, 't, 'de>, Flaw> {
+        let value = self.open()?;
+        let (element, length) = match value.ty {
+            TypeId::NONE => (TypeId::NONE, None),
+            TypeId::BYTES => (TypeId::BYTE, None),
+            TypeId::COMPLEX => return value.into_elements(2, TypeId::FLOAT),
+            ty => match value.shape(ty)? {
+                Shape::Slice { element } => (element, None),
+                Shape::Array { element, length } => (element, Some(length)),
+                _ => return Err(Flaw::WrongType),
+            },
+        };
+        let count = match length {
+            _ if !value.sent => 0,
+            Some(length) => value.reader.take_length(length)?,
+            None => value.reader.take_count(1)?,
+        };
+        value.into_elements(count, element)
+    }
+
+    /// Goes into an array of just this length, or a complex number.
+    pub(super) fn into_tuple(self, count: usize) -> Result<Elements<'r, 't, 'de>, Flaw> {
+        let value = self.open()?;
+        let element = match value.ty {
+            TypeId::NONE => TypeId::NONE,
+            TypeId::COMPLEX if count == 2 => TypeId::FLOAT,
+            ty => match value.shape(ty)? {
+                Shape::Array { element, length } if u64::from(length) == count as u64 => {
+                    if value.sent {
+                        value.reader.take_length(length)?;
+                    }
+                    element
+                }
+                _ => return Err(Flaw::WrongType),
+            },
+        };
+        value.into_elements(count, element)
+    }
+
+    pub(super) fn into_elements(
+        self,
+        left: usize,
+        element: TypeId,
+    ) -> Result<Elements<'r, 't, 'de>, Flaw> {
+        self.reader.deepen()?;
+        Ok(Elements {
+            reader: self.reader,
+            left,
+            key: element,
+            element,
+            sent: self.sent,
+        })
+    }
+
+    pub(super) fn into_map(self) -> Result<Elements<'r, 't, 'de>, Flaw> {
+        let value = self.open()?;
+        let (key, element) = match value.ty {
+            TypeId::NONE => (TypeId::NONE, TypeId::NONE),
+            ty => match value.shape(ty)? {
+                Shape::Map { key, element } => (key, element),
+                _ => return Err(Flaw::WrongType),
+            },
+        };
+        let mut count = 0;
+        if value.sent {
+            count = value.reader.take_count(2)?;
+        }
+        let elements = value.into_elements(count, element)?;
+        Ok(Elements { key, ..elements })
+    }
+
+    /// Goes into a struct, for a receiver with these fields, or for one that takes whatever was sent.
+    pub(super) fn into_structure(
+        self,
+        wanted: Option<&'static [&'static str]>,
+    ) -> Result<Structure<'r, 't, 'de>, Flaw> {
+        let value = self.open()?;
+        let fields = match value.ty {
+            TypeId::NONE => Fields::NONE,
+            ty => match value.shape(ty)? {
+                Shape::Struct { at, fields } => value.reader.fields(at, fields),
+                _ => return Err(Flaw::WrongType),
+            },
+        };
+        value.reader.deepen()?;
+        Ok(Structure::new(value.reader, fields, wanted, value.sent))
+    }
+
+    pub(super) fn open_deeper(self) -> Result<Self, Flaw> {
+        let value = self.open()?;
+        if value.sent {
+            value.reader.deepen()?;
+        }
+        Ok(value)
+    }
+
+    /// The same value, for a visitor, which uses it up.
+    pub(super) fn lend(&mut self) -> Value<'_, 't, 'de> {
+        Value {
+            reader: &mut *self.reader,
+            ty: self.ty,
+            sent: self.sent,
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! The numbers and byte strings that gob is made of, read off the front of a slice.
+
+use super::MAX_MESSAGE;
+use crate::error::Flaw;
+
+/// Takes an unsigned number: one byte below 128, or the negated count of the big-endian bytes that
+/// follow. Leading zero bytes are allowed, as Go allows them.
+#[inline]
+pub(super) fn take_uint(input: &mut &[u8]) -> Result<u64, Flaw> {
+    let (&first, rest) = input.split_first().ok_or(Flaw::Truncated)?;
+    *input = rest;
+    if first < 0x80 {
+        return Ok(u64::from(first));
+    }
+    take_long_uint(input, usize::from(first.wrapping_neg()))
+}
+
+fn take_long_uint(input: &mut &[u8], size: usize) -> Result<u64, Flaw> {
+    if size > 8 {
+        return Err(Flaw::BadLength);
+    }
+    let bytes = take_bytes(input, size)?;
+    let mut number = 0;
+    for byte in bytes {
+        number = number << 8 | u64::from(*byte);
+    }
+    Ok(number)
+}
+
+/// Takes a number of bytes, elements or fields. No more can be here than `usize` counts.
+pub(super) fn take_size(input: &mut &[u8]) -> Result<usize, Flaw> {
+    usize::try_from(take_uint(input)?).map_err(|_| Flaw::BadLength)
+}
+
+/// The signed number that an unsigned one stands for: the sign is the lowest bit, behind the number
+/// or its complement.
+pub(super) fn signed(number: u64) -> i64 {
+    let magnitude = (number >> 1).cast_signed();
+    if number & 1 == 0 {
+        magnitude
+    } else {
+        !magnitude
+    }
+}
+
+/// The unsigned number that stands for a signed one.
+pub(super) const fn unsigned(number: i64) -> u64 {
+    (number << 1 ^ number >> 63).cast_unsigned()
+}
+
+/// The float whose bits, in reverse order of bytes, are this number.
+pub(super) fn float(number: u64) -> f64 {
+    f64::from_bits(number.swap_bytes())
+}
+
+/// Takes `size` bytes.
+#[inline]
+pub(super) fn take_bytes<'a>(input: &mut &'a [u8], size: usize) -> Result<&'a [u8], Flaw> {
+    let (bytes, rest) = input.split_at_checked(size).ok_or(Flaw::Truncated)?;
+    *input = rest;
+    Ok(bytes)
+}
+
+/// Takes a count of bytes, and these bytes.
+pub(super) fn take_counted<'a>(input: &mut &'a [u8]) -> Result<&'a [u8], Flaw> {
+    let size = take_size(input)?;
+    take_bytes(input, size)
+}
+
+/// Takes a message: its length, then so many bytes.
+pub(super) fn take_message<'a>(input: &mut &'a [u8]) -> Result<&'a [u8], Flaw> {
+    let size = take_size(input)?;
+    if size as u64 > MAX_MESSAGE {
+        return Err(Flaw::BadLength);
+    }
+    take_bytes(input, size)
+}

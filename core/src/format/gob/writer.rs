@@ -1,0 +1,373 @@
+//! Writes a value as Go does, and checks that it is of the type it is described as.
+
+use super::Type;
+use super::compound::{Complex, Compound, Elements, Structure};
+use super::definitions::FIRST_ID;
+use super::output::Output;
+use super::wire::unsigned;
+use crate::format::EncodeError;
+use core::fmt::{self, Display, Write};
+use serde::ser::{Impossible, Serialize, Serializer};
+
+/// Writes the definitions and the value at the start of `space`, and returns their size.
+pub(super) fn write<T: Serialize + ?Sized>(
+    value: &T,
+    definitions: &[u8],
+    id: i64,
+    ty: &'static Type,
+    space: &mut [u8],
+) -> Result<usize, EncodeError> {
+    let mut output = Output::new(space, ty);
+    output.bytes(definitions)?;
+    // One byte is kept for the message's length, as most values want; a longer one shifts it.
+    let start = output.size;
+    output.byte(0)?;
+    output.uint(unsigned(id))?;
+    if id < i64::from(FIRST_ID) || !matches!(ty, Type::Struct(..)) {
+        output.byte(0)?;
+    }
+    value.serialize(Slot {
+        output: &mut output,
+        ty,
+        place: Place::Element,
+    })?;
+    output.set_length(start)?;
+    Ok(output.size)
+}
+
+/// Counts the bytes of a text.
+struct Length(usize);
+
+impl Write for Length {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0 = self.0.saturating_add(text.len());
+        Ok(())
+    }
+}
+
+/// Where a value stands, which decides whether it is left out when it is zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// So many fields behind the last field that was written: it is left out.
+    Field(u32),
+    /// Among elements, or alone: it is not.
+    Element,
+    /// Among bytes: it takes one.
+    Byte,
+}
+
+/// The place of a value of a type, which may be filled. Whether it was is what comes of it.
+pub(super) struct Slot<'w, 's> {
+    pub(super) output: &'w mut Output<'s>,
+    pub(super) ty: &'static Type,
+    pub(super) place: Place,
+}
+
+impl<'w, 's> Slot<'w, 's> {
+    /// Begins a value. Where it is zero and may be left out, there is none.
+    fn begin(self, zero: bool) -> Result<Option<&'w mut Output<'s>>, EncodeError> {
+        match self.place {
+            Place::Field(_) if zero => return Ok(None),
+            Place::Field(gap) => self.output.uint(gap.into())?,
+            Place::Element => {}
+            Place::Byte => return Err(EncodeError::Unencodable),
+        }
+        Ok(Some(self.output))
+    }
+
+    fn number(self, number: u64) -> Result<bool, EncodeError> {
+        match self.begin(number == 0)? {
+            Some(output) => output.uint(number).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    fn int(self, number: i64) -> Result<bool, EncodeError> {
+        match self.ty {
+            Type::Int => self.number(unsigned(number)),
+            _ => Err(EncodeError::Unencodable),
+        }
+    }
+
+    fn uint(self, number: u64) -> Result<bool, EncodeError> {
+        match (self.ty, self.place) {
+            (_, Place::Byte) => {
+                let byte = u8::try_from(number).map_err(|_| EncodeError::Unencodable)?;
+                self.output.byte(byte).map(|()| true)
+            }
+            (Type::Uint, _) => self.number(number),
+            _ => Err(EncodeError::Unencodable),
+        }
+    }
+
+    fn counted(self, bytes: &[u8]) -> Result<bool, EncodeError> {
+        match self.begin(bytes.is_empty())? {
+            Some(output) => output.counted(bytes).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    fn sequence(self, length: usize) -> Result<Compound<'w, 's>, EncodeError> {
+        let (key, place, zero) = match self.ty {
+            Type::Complex if length == 2 => {
+                return Complex::begin(self.output, self.place).map(Compound::Complex);
+            }
+            Type::Bytes => (self.ty, Place::Byte, length == 0),
+            Type::Slice(element) => (*element, Place::Element, length == 0),
+            Type::Array(wanted, element) if u64::from(*wanted) == length as u64 => {
+                (*element, Place::Element, false)
+            }
+            _ => return Err(EncodeError::Unencodable),
+        };
+        self.elements(length, [key, key], place, zero)
+            .map(Compound::Elements)
+    }
+
+    fn elements(
+        self,
+        length: usize,
+        types: [&'static Type; 2],
+        place: Place,
+        zero: bool,
+    ) -> Result<Elements<'w, 's>, EncodeError> {
+        let output = self.begin(zero)?;
+        Elements::begin(output, length, types, place)
+    }
+}
+
+/// The struct of this name in a description.
+fn find_struct(ty: &'static Type, name: &str) -> Option<&'static Type> {
+    match ty {
+        Type::Struct(own, _) if *own == name => Some(ty),
+        Type::Struct(_, fields) => fields.iter().find_map(|(_, ty)| find_struct(ty, name)),
+        Type::Slice(element) | Type::Array(_, element) => find_struct(element, name),
+        Type::Map(key, element) => find_struct(key, name).or_else(|| find_struct(element, name)),
+        _ => None,
+    }
+}
+
+impl<'w, 's> Serializer for Slot<'w, 's> {
+    type Ok = bool;
+    type Error = EncodeError;
+    type SerializeSeq = Compound<'w, 's>;
+    type SerializeTuple = Compound<'w, 's>;
+    type SerializeTupleStruct = Compound<'w, 's>;
+    type SerializeTupleVariant = Impossible<bool, EncodeError>;
+    type SerializeMap = Elements<'w, 's>;
+    type SerializeStruct = Structure<'w, 's>;
+    type SerializeStructVariant = Impossible<bool, EncodeError>;
+
+    fn is_human_readable(&self) -> bool {
+        false
+    }
+
+    fn serialize_bool(self, value: bool) -> Result<bool, EncodeError> {
+        match self.ty {
+            Type::Bool => self.number(u64::from(value)),
+            _ => Err(EncodeError::Unencodable),
+        }
+    }
+
+    fn serialize_i8(self, value: i8) -> Result<bool, EncodeError> {
+        self.int(value.into())
+    }
+
+    fn serialize_i16(self, value: i16) -> Result<bool, EncodeError> {
+        self.int(value.into())
+    }
+
+    fn serialize_i32(self, value: i32) -> Result<bool, EncodeError> {
+        self.int(value.into())
+    }
+
+    fn serialize_i64(self, value: i64) -> Result<bool, EncodeError> {
+        self.int(value)
+    }
+
+    fn serialize_u8(self, value: u8) -> Result<bool, EncodeError> {
+        self.uint(value.into())
+    }
+
+    fn serialize_u16(self, value: u16) -> Result<bool, EncodeError> {
+        self.uint(value.into())
+    }
+
+    fn serialize_u32(self, value: u32) -> Result<bool, EncodeError> {
+        self.uint(value.into())
+    }
+
+    fn serialize_u64(self, value: u64) -> Result<bool, EncodeError> {
+        self.uint(value)
+    }
+
+    fn serialize_f32(self, value: f32) -> Result<bool, EncodeError> {
+        self.serialize_f64(value.into())
+    }
+
+    fn serialize_f64(self, value: f64) -> Result<bool, EncodeError> {
+        let Type::Float = self.ty else {
+            return Err(EncodeError::Unencodable);
+        };
+        match self.begin(value == 0.0)? {
+            Some(output) => output.uint(value.to_bits().swap_bytes()).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    fn serialize_char(self, value: char) -> Result<bool, EncodeError> {
+        self.int(u32::from(value).into())
+    }
+
+    fn serialize_str(self, value: &str) -> Result<bool, EncodeError> {
+        match self.ty {
+            Type::String => self.counted(value.as_bytes()),
+            _ => Err(EncodeError::Unencodable),
+        }
+    }
+
+    fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<bool, EncodeError> {
+        let Type::String = self.ty else {
+            return Err(EncodeError::Unencodable);
+        };
+        // The length comes first, so the text is made twice.
+        let mut length = Length(0);
+        write!(length, "{value}").map_err(|_| EncodeError::Unencodable)?;
+        let Some(output) = self.begin(length.0 == 0)? else {
+            return Ok(false);
+        };
+        output.uint(length.0 as u64)?;
+        let start = output.size;
+        write!(output, "{value}").map_err(|_| EncodeError::NoRoom)?;
+        if output.size.saturating_sub(start) != length.0 {
+            return Err(EncodeError::Unencodable);
+        }
+        Ok(true)
+    }
+
+    fn serialize_bytes(self, value: &[u8]) -> Result<bool, EncodeError> {
+        match self.ty {
+            Type::Bytes => self.counted(value),
+            _ => Err(EncodeError::Unencodable),
+        }
+    }
+
+    fn serialize_none(self) -> Result<bool, EncodeError> {
+        match self.place {
+            Place::Field(_) => Ok(false),
+            _ => Err(EncodeError::Unencodable),
+        }
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<bool, EncodeError> {
+        self.output.deepen()?;
+        let filled = value.serialize(Slot {
+            output: &mut *self.output,
+            ..self
+        })?;
+        self.output.surface();
+        Ok(filled)
+    }
+
+    fn serialize_unit(self) -> Result<bool, EncodeError> {
+        self.serialize_unit_struct("")
+    }
+
+    fn serialize_unit_struct(self, name: &'static str) -> Result<bool, EncodeError> {
+        let empty = self.serialize_struct(name, 0)?;
+        serde::ser::SerializeStruct::end(empty)
+    }
+
+    fn serialize_unit_variant(
+        self,
+        _name: &'static str,
+        number: u32,
+        variant: &'static str,
+    ) -> Result<bool, EncodeError> {
+        match self.ty {
+            Type::String => self.serialize_str(variant),
+            Type::Int => self.int(number.into()),
+            _ => self.uint(number.into()),
+        }
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        _name: &'static str,
+        value: &T,
+    ) -> Result<bool, EncodeError> {
+        self.serialize_some(value)
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _name: &'static str,
+        _number: u32,
+        _variant: &'static str,
+        _value: &T,
+    ) -> Result<bool, EncodeError> {
+        Err(EncodeError::Unencodable)
+    }
+
+    fn serialize_seq(self, length: Option<usize>) -> Result<Compound<'w, 's>, EncodeError> {
+        self.sequence(length.ok_or(EncodeError::Unencodable)?)
+    }
+
+    fn serialize_tuple(self, length: usize) -> Result<Compound<'w, 's>, EncodeError> {
+        self.sequence(length)
+    }
+
+    fn serialize_tuple_struct(
+        self,
+        _name: &'static str,
+        length: usize,
+    ) -> Result<Compound<'w, 's>, EncodeError> {
+        self.sequence(length)
+    }
+
+    fn serialize_tuple_variant(
+        self,
+        _name: &'static str,
+        _number: u32,
+        _variant: &'static str,
+        _length: usize,
+    ) -> Result<Self::SerializeTupleVariant, EncodeError> {
+        Err(EncodeError::Unencodable)
+    }
+
+    fn serialize_map(self, length: Option<usize>) -> Result<Elements<'w, 's>, EncodeError> {
+        let length = length.ok_or(EncodeError::Unencodable)?;
+        match self.ty {
+            Type::Map(key, element) => {
+                self.elements(length, [*key, *element], Place::Element, length == 0)
+            }
+            _ => Err(EncodeError::Unencodable),
+        }
+    }
+
+    fn serialize_struct(
+        self,
+        _name: &'static str,
+        _length: usize,
+    ) -> Result<Structure<'w, 's>, EncodeError> {
+        let ty = match self.ty {
+            Type::Outer(name) => find_struct(self.output.root, name),
+            ty => Some(ty),
+        };
+        let Some(Type::Struct(_, fields)) = ty else {
+            return Err(EncodeError::Unencodable);
+        };
+        // Never left out, as long as it is not itself an element of bytes.
+        let output = self.begin(false)?.ok_or(EncodeError::Unencodable)?;
+        Structure::begin(output, fields)
+    }
+
+    fn serialize_struct_variant(
+        self,
+        _name: &'static str,
+        _number: u32,
+        _variant: &'static str,
+        _length: usize,
+    ) -> Result<Self::SerializeStructVariant, EncodeError> {
+        Err(EncodeError::Unencodable)
+    }
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"bytes"
+	"encoding/gob"
+	"encoding/json"
+	"errors"
+	"io"
+)
+
+// complexData is the structure that the mission's programs exchange.
+type complexData struct {
+	N int
+	S string
+	M map[string]int
+	P []byte
+	C *complexData
+}
+
+// missionValue is what the mission's client sends.
+func missionValue() complexData {
+	return complexData{
+		N: 23,
+		S: "string data",
+		M: map[string]int{"one": 1, "two": 2, "three": 3},
+		P: []byte("abc"),
+		C: &complexData{
+			N: 256,
+			S: "Recursive structs? Piece of cake!",
+			M: map[string]int{"01": 1, "10": 2, "11": 3},
+		},
+	}
+}
+
+// printed is the value as one line of JSON, with what is empty as null, since Bellwire's types do
+// not tell empty from nil.
+func (data *complexData) printed() string {
+	for level := data; level != nil; level = level.C {
+		if len(level.M) == 0 {
+			level.M = nil
+		}
+		if len(level.P) == 0 {
+			level.P = nil
+		}
+	}
+	return toJSON(data)
+}
+
+func toJSON(value any) string {
+	var line bytes.Buffer
+	encoder := json.NewEncoder(&line)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		panic(err)
+	}
+	return string(bytes.TrimSpace(line.Bytes()))
+}
+
+// check prints the values of one stream, up to its end or the first error.
+func check(input io.Reader, output io.Writer) error {
+	decoder := gob.NewDecoder(input)
+	for {
+		var data complexData
+		err := decoder.Decode(&data)
+		if errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if _, err := io.WriteString(output, data.printed()+"\n"); err != nil {
+			return err
+		}
+	}
+}

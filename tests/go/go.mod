@@ -1,0 +1,3 @@
+module bellwire/tests/go
+
+go 1.21

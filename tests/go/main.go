@@ -1,0 +1,48 @@
+// The Go end of Bellwire's tests: a client, a server, and what Go itself makes of gob streams.
+package main
+
+import (
+	"fmt"
+	"os"
+)
+
+const usage = `usage:
+  go run . vectors                     write the test vectors to standard output
+  go run . check                       decode gob values from standard input, print each as JSON
+  go run . fresh                       write the first streams of a process, in hexadecimal
+  go run . bench                       measure encoding and decoding
+  go run . server ADDR                 serve STRING and GOB, print what arrives
+  go run . client [-rounds N] ADDR     send STRING and GOB
+`
+
+func main() {
+	if len(os.Args) < 2 {
+		fail(usage)
+	}
+	arguments := os.Args[2:]
+	var err error
+	switch os.Args[1] {
+	case "vectors":
+		err = writeVectors(os.Stdout)
+	case "fresh":
+		fresh()
+	case "check":
+		err = check(os.Stdin, os.Stdout)
+	case "bench":
+		bench()
+	case "server":
+		err = serve(arguments)
+	case "client":
+		err = call(arguments)
+	default:
+		fail(usage)
+	}
+	if err != nil {
+		fail(err.Error() + "\n")
+	}
+}
+
+func fail(message string) {
+	fmt.Fprint(os.Stderr, message)
+	os.Exit(1)
+}
