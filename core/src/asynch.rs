@@ -151,6 +151,20 @@ impl<'b, S: Read + Write> Client<'b, S> {
         self.flush().await
     }
 
+    /// Waits until the server has ended the conversation. This is for after the last request, once the
+    /// stream's sending is ended: it shows how a request without reply fared.
+    ///
+    /// # Errors
+    /// [`Error::Refused`]: the server's last word is an error line. [`Error::Fault`],
+    /// [`Error::Closed`], [`Error::Transport`]: the end cannot be told.
+    pub async fn finish(&mut self) -> Result<(), Error<S::Error>> {
+        self.settle().await?;
+        while !self.caller.is_over().map_err(Error::widen)? {
+            self.receive().await?;
+        }
+        Ok(())
+    }
+
     /// Sends and skips what an earlier call that failed has left.
     async fn settle(&mut self) -> Result<(), Error<S::Error>> {
         if self.caller.is_waiting() || !self.caller.pending().is_empty() {

@@ -3,7 +3,7 @@
 use crate::Buffer;
 use crate::command::{Answer, Command, Expected};
 use crate::error::{Code, Error, Fault, Refusal, cut};
-use crate::format::{Format, Frame};
+use crate::format::{Format, Frame, Line};
 use crate::line;
 use core::convert::Infallible;
 
@@ -143,9 +143,7 @@ impl<'b> Caller<'b> {
             return Err(Fault::ReplyPending.into());
         }
         command.write(value, &mut self.tx)?;
-        self.expected = Rsp::EXPECTED;
-        self.stage = Stage::Opening;
-        self.progress = 0;
+        self.expect(Rsp::EXPECTED);
         Ok(())
     }
 
@@ -249,6 +247,32 @@ impl<'b> Caller<'b> {
             Err(Error::Fault(_)) if !self.ended => Ok(true),
             other => other,
         }
+    }
+
+    /// Whether the server has ended the conversation. This is for after the last request, once this
+    /// end's sending is ended: it shows how a request without reply fared.
+    ///
+    /// # Errors
+    /// [`Error::Refused`]: the server's last word is an error line. [`Error::Closed`]: it ended in
+    /// the middle of one. [`Fault::UnexpectedReply`]: something else came.
+    pub fn is_over(&mut self) -> Result<bool, Error<Infallible>> {
+        if !self.is_waiting() {
+            self.expect(Line::EXPECTED);
+        }
+        match self.has_reply() {
+            Err(Error::Closed) if self.rx.is_empty() => Ok(true),
+            Ok(true) => match self.reply(Command::<(), Line>::new("-")) {
+                Ok(_) => self.give_up(Fault::UnexpectedReply),
+                Err(error) => Err(error),
+            },
+            other => other,
+        }
+    }
+
+    fn expect(&mut self, reply: Option<Expected>) {
+        self.expected = reply;
+        self.stage = Stage::Opening;
+        self.progress = 0;
     }
 
     /// Counts the reply at the front, of so many bytes, as one of the past.

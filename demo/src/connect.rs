@@ -1,6 +1,6 @@
 //! `bellwire connect`: the client over TCP.
 
-use crate::mission::{self, PORT, POSTCARD, STRING, TEXT};
+use crate::mission::{self, GOB, PORT, POSTCARD, STRING, TEXT};
 use bellwire::blocking::Client;
 use bellwire_std::dial;
 use std::error::Error;
@@ -10,12 +10,32 @@ use std::time::{Duration, Instant};
 /// How long connecting, and each call, may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Sends the text and the structure to `server`, and prints the replies.
+/// What `bellwire connect` is told.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The server: HOST or HOST:PORT; the port is 61000 unless given.
+    #[arg(value_name = "HOST[:PORT]")]
+    server: String,
+    /// How the structure is encoded.
+    #[arg(long, value_enum, default_value = "gob")]
+    format: DataFormat,
+}
+
+/// An encoding of the structure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum DataFormat {
+    /// Go's encoding/gob, which a Go server understands; it is not answered.
+    Gob,
+    /// Postcard, which is answered with a line.
+    Postcard,
+}
+
+/// Sends the text and the structure to the server, and prints the replies.
 ///
 /// # Errors
 /// When the server cannot be reached, refuses, or does not answer in time.
-pub fn run(server: &str) -> Result<(), Box<dyn Error>> {
-    let address = with_port(server);
+pub fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    let address = with_port(&arguments.server);
     let conn = dial(address.as_str(), PATIENCE)
         .map_err(|error| format!("cannot connect to {address}: {error}"))?;
     let (mut rx, mut tx) = ([0; 1024], [0; 1024]);
@@ -28,8 +48,18 @@ pub fn run(server: &str) -> Result<(), Box<dyn Error>> {
     client
         .stream()
         .set_deadline(Some(Instant::now() + PATIENCE));
-    println!("{}", client.call(POSTCARD, &mission::value())?);
-    Ok(())
+    let value = mission::value();
+    match arguments.format {
+        DataFormat::Gob => client.send(GOB, &value)?,
+        DataFormat::Postcard => println!("{}", client.call(POSTCARD, &value)?),
+    }
+    close(client.stream())
+}
+
+/// Ends the conversation, and waits for the server to do so, since a request without reply may still
+/// be refused: then an error line comes.
+fn close(conn: &mut Conn) -> Result<(), Box<dyn Error>> {
+    TODO
 }
 
 /// `server` with the demo's port, unless it has one.

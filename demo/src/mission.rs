@@ -3,7 +3,7 @@
 //! It needs no `std`: every transport, and a device, serves exactly this.
 
 use bellwire::complex_data::{Inner, Level, Nested};
-use bellwire::{Answered, Command, ComplexData, Line, Postcard, Reply};
+use bellwire::{Answered, Command, ComplexData, Gob, Line, NoReply, Postcard, Reply};
 use core::fmt;
 
 /// The port of the tutorial's program.
@@ -14,6 +14,9 @@ pub const STRING: Command<Line, Line> = Command::new("STRING");
 
 /// A structure in postcard's encoding, of which the server says that it has it.
 pub const POSTCARD: Command<Postcard<ComplexData>, Line> = Command::new("POSTCARD");
+
+/// The same structure in Go's gob encoding, which is not answered, as in the tutorial.
+pub const GOB: Command<Gob<ComplexData>, NoReply> = Command::new("GOB");
 
 /// The text that the client sends with [`STRING`].
 pub const TEXT: &str = "Additional data.";
@@ -64,6 +67,12 @@ impl<C: Nested> fmt::Display for Shown<'_, C> {
         }
         write!(f, "}} P=\"{}\"", level.p.escape_ascii())
     }
+}
+
+/// The handler of [`GOB`].
+pub fn gob(app: &mut impl Observer, data: ComplexData, reply: Reply<'_, NoReply>) -> Answered {
+    app.data(data);
+    reply.none()
 }
 
 /// The structure that the tutorial's client sends.

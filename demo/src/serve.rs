@@ -1,6 +1,6 @@
 //! `bellwire serve`: the server over TCP.
 
-use crate::mission::{self, Observer, PORT, POSTCARD, STRING, Shown};
+use crate::mission::{self, GOB, Observer, PORT, POSTCARD, STRING, Shown};
 use bellwire::{ComplexData, RegisterError};
 use bellwire_std::{Endpoint, Server, asynch};
 use metrics_exporter_prometheus::PrometheusBuilder;
@@ -97,6 +97,7 @@ pub fn endpoint<App: Observer + 'static>() -> Result<Endpoint<App>, RegisterErro
     let endpoint = Endpoint::new();
     endpoint.handle(STRING, mission::string)?;
     endpoint.handle(POSTCARD, mission::postcard)?;
+    endpoint.handle(GOB, mission::gob)?;
     Ok(endpoint)
 }
 

@@ -1,7 +1,7 @@
 //! `bellwire` alone: both ends in one process, over each transport in turn.
 
 use crate::loopback;
-use crate::mission::{self, Observer, POSTCARD, STRING, Shown, TEXT};
+use crate::mission::{self, GOB, Observer, POSTCARD, STRING, Shown, TEXT};
 use crate::serve::endpoint;
 use bellwire::ComplexData;
 use bellwire::blocking::Client;
@@ -50,6 +50,10 @@ fn over_tcp(guide: &mut Guide) -> Result<(), Box<dyn Error>> {
     let value = mission::value();
     guide.sends(POSTCARD.name(), &Shown(&value));
     guide.hears(client.call(POSTCARD, &value)?);
+    guide.sends(GOB.name(), &Shown(&value));
+    client.send(GOB, &value)?;
+    // Nothing comes back; the end of the conversation shows that the server has heard it.
+    drop(client);
 
     stopper.stop();
     Ok(serving.join().map_err(|_| "the server panicked")??)
@@ -71,7 +75,7 @@ impl Guide {
     fn check(&self) -> Result<(), Box<dyn Error>> {
         let expected = Seen {
             texts: vec![TEXT.to_owned()],
-            structures: vec![mission::value()],
+            structures: vec![mission::value(), mission::value()],
             replies: vec!["Thank you.".to_owned(), "Received.".to_owned()],
         };
         self.see(|seen| {

@@ -4,9 +4,9 @@ use super::capture::Capture;
 use super::network::{BUFFER, Memory, Network, socket};
 use super::ring::Ring;
 use super::visitor::Visitor;
-use crate::mission::{self, Observer, PORT, POSTCARD, STRING, TEXT};
+use crate::mission::{self, GOB, Observer, PORT, POSTCARD, STRING, TEXT};
 use bellwire::smoltcp::{Patience, Server};
-use bellwire::{Answered, ComplexData, Connection, Endpoint, Line, RegisterError, Reply};
+use bellwire::{Answered, ComplexData, Connection, Endpoint, Line, NoReply, RegisterError, Reply};
 use core::task::Poll;
 use smoltcp::iface::{SocketSet, SocketStorage};
 use smoltcp::phy::{Device, PcapMode, PcapWriter};
@@ -121,16 +121,20 @@ fn run(guests: &mut Guests<'_>, device: impl Device) -> Result<Exchange, Box<dyn
 }
 
 /// The demo's commands, for guests, who are not `'static`, so each handler is a function of its own.
-fn endpoint<'a>() -> Result<Endpoint<Guests<'a>, 2>, RegisterError> {
+fn endpoint<'a>() -> Result<Endpoint<Guests<'a>, 3>, RegisterError> {
     fn string(guests: &mut Guests<'_>, text: &str, reply: Reply<'_, Line>) -> Answered {
         mission::string(guests, text, reply)
     }
     fn postcard(guests: &mut Guests<'_>, data: ComplexData, reply: Reply<'_, Line>) -> Answered {
         mission::postcard(guests, data, reply)
     }
+    fn gob(guests: &mut Guests<'_>, data: ComplexData, reply: Reply<'_, NoReply>) -> Answered {
+        mission::gob(guests, data, reply)
+    }
     let mut endpoint = Endpoint::new();
     endpoint.handle(STRING, &string)?;
     endpoint.handle(POSTCARD, &postcard)?;
+    endpoint.handle(GOB, &gob)?;
     Ok(endpoint)
 }
 
@@ -147,7 +151,8 @@ struct Guests<'a> {
 impl Guests<'_> {
     fn check(&self) -> Result<Exchange, Box<dyn Error>> {
         let each = self.clients * self.times;
-        if (self.texts, self.structures, self.spoiled) != (each, each, 0) {
+        // Each structure comes in two formats.
+        if (self.texts, self.structures, self.spoiled) != (each, 2 * each, 0) {
             return Err("the server received other values than were sent".into());
         }
         Ok(Exchange {

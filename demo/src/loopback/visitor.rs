@@ -1,7 +1,7 @@
 //! A client that talks to the server on the same interface.
 
 use super::network::Network;
-use crate::mission::{self, Observer, PORT, POSTCARD, STRING, Shown, TEXT};
+use crate::mission::{self, GOB, Observer, PORT, POSTCARD, STRING, Shown, TEXT};
 use bellwire::smoltcp::Client;
 use core::task::Poll;
 use smoltcp::phy::Device;
@@ -26,8 +26,10 @@ enum Step {
     Connect,
     SendText,
     AwaitThanks,
-    SendData,
+    SendPostcard,
     AwaitReceipt,
+    SendGob,
+    AwaitSent,
     Close,
     Left,
 }
@@ -85,10 +87,10 @@ impl<'b> Visitor<'b> {
                 Poll::Pending => self.step,
                 Poll::Ready(reply) => {
                     expect("Thank you.", reply?, observer)?;
-                    Step::SendData
+                    Step::SendPostcard
                 }
             },
-            Step::SendData => {
+            Step::SendPostcard => {
                 let value = mission::value();
                 observer.sends(POSTCARD.name(), &Shown(&value));
                 self.client.call(POSTCARD, &value, socket, deadline)?;
@@ -98,6 +100,19 @@ impl<'b> Visitor<'b> {
                 Poll::Pending => self.step,
                 Poll::Ready(reply) => {
                     expect("Received.", reply?, observer)?;
+                    Step::SendGob
+                }
+            },
+            Step::SendGob => {
+                let value = mission::value();
+                observer.sends(GOB.name(), &Shown(&value));
+                self.client.call(GOB, &value, socket, deadline)?;
+                Step::AwaitSent
+            }
+            Step::AwaitSent => match self.client.poll_sent(GOB, socket, now) {
+                Poll::Pending => self.step,
+                Poll::Ready(sent) => {
+                    sent?;
                     self.left -= 1;
                     if self.left > 0 {
                         Step::SendText
