@@ -612,6 +612,23 @@ fn one_encoder_and_one_decoder_for_a_conversation() {
 }
 
 #[test]
+fn a_decoder_keeps_what_it_was_told_before_an_error() {
+    let (mut memory, mut space) = ([0; 256], [0; 128]);
+    let mut decoder = Decoder::new(&mut memory);
+    let mut stream = bytes(MISSION)[..88].to_vec();
+    // The first definition with a byte behind it; then another type; then a value of the first.
+    stream[0] += 1;
+    stream.insert(57, 0);
+    let first = decoder.decode::<ComplexData>(&stream[..58]);
+    assert_eq!(first, Err(Flaw::LeftOver.into()));
+    let place = Place::default();
+    let size = Encoder::<Place, 70>::with_ids().encode(&place, &mut space);
+    assert_eq!(decoder.decode(&space[..size.unwrap()]), Ok(place));
+    let value = [&stream[58..], &bytes(MISSION)[88..]].concat();
+    assert_eq!(decoder.decode(&value), Ok(mission()));
+}
+
+#[test]
 fn raw_payloads_pass_a_session_to_a_decoder() {
     const PUT: Command<RawGob, Line> = Command::new("PUT");
     struct Context<'m> {

@@ -94,13 +94,14 @@ impl<'a> Stream<'a> {
 /// use bellwire::gob::{Decoder, Described, Encoder, Type};
 ///
 /// #[derive(serde::Serialize, serde::Deserialize, PartialEq, Debug)]
+/// #[serde(rename_all = "UPPERCASE")]
 /// struct Point {
 ///     x: i64,
 ///     y: i64,
 /// }
 ///
 /// impl Described for Point {
-///     const TYPE: Type = Type::Struct("Point", &[("x", Type::Int), ("y", Type::Int)]);
+///     const TYPE: Type = Type::Struct("Point", &[("X", Type::Int), ("Y", Type::Int)]);
 /// }
 ///
 /// let (mut memory, mut space) = ([0; 128], [0; 128]);
@@ -162,10 +163,11 @@ impl<'m> Decoder<'m> {
             *slot = *byte;
         }
         let source = self.memory.get(..end).unwrap_or(&[]);
-        if !self.types.define(id, source, self.used)?.is_empty() {
+        let is_whole = self.types.define(id, source, self.used)?.is_empty();
+        self.used = end;
+        if !is_whole {
             return Err(Flaw::LeftOver);
         }
-        self.used = end;
         Ok(())
     }
 }

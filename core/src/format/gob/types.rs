@@ -106,15 +106,16 @@ impl Types {
         self.check_new(id)?;
         let mut input = source.get(at..).ok_or(Flaw::Truncated)?;
         let definition = Definition::take(&mut input, source.len())?;
-        if let Shape::Struct { fields, .. } = definition.shape {
-            self.fields = self.fields.saturating_add(fields);
+        let mut fields = self.fields;
+        if let Shape::Struct { fields: more, .. } = definition.shape {
+            fields = fields.saturating_add(more);
         }
-        let slot = self.table.get_mut(self.count);
-        *slot.ok_or(Flaw::TooManyTypes)? = (id, definition.shape);
+        match self.table.get_mut(self.count) {
+            Some(slot) if fields <= MAX_FIELDS => *slot = (id, definition.shape),
+            _ => return Err(Flaw::TooManyTypes),
+        }
         self.count = self.count.saturating_add(1);
-        if self.fields > MAX_FIELDS {
-            return Err(Flaw::TooManyTypes);
-        }
+        self.fields = fields;
         Ok(input)
     }
 
