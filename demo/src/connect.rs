@@ -1,5 +1,6 @@
 //! `bellwire connect`: the client over TCP.
 
+use crate::convert::DataFormat;
 use crate::mission::{self, GOB, PORT, POSTCARD, STRING, TEXT};
 use bellwire::blocking::Client;
 use bellwire_std::dial;
@@ -16,18 +17,9 @@ pub struct Arguments {
     /// The server: HOST or HOST:PORT; the port is 61000 unless given.
     #[arg(value_name = "HOST[:PORT]")]
     server: String,
-    /// How the structure is encoded.
+    /// How the structure is encoded. In gob it is not answered, as a Go server has it.
     #[arg(long, value_enum, default_value = "gob")]
     format: DataFormat,
-}
-
-/// An encoding of the structure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum DataFormat {
-    /// Go's encoding/gob, which a Go server understands; it is not answered.
-    Gob,
-    /// Postcard, which is answered with a line.
-    Postcard,
 }
 
 /// Sends the text and the structure to the server, and prints the replies.
@@ -53,13 +45,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         DataFormat::Gob => client.send(GOB, &value)?,
         DataFormat::Postcard => println!("{}", client.call(POSTCARD, &value)?),
     }
-    close(client.stream())
-}
-
-/// Ends the conversation, and waits for the server to do so, since a request without reply may still
-/// be refused: then an error line comes.
-fn close(conn: &mut Conn) -> Result<(), Box<dyn Error>> {
-    TODO
+    // A request without reply may still be refused: then an error line comes before the end.
+    client.stream().close_write()?;
+    Ok(client.finish()?)
 }
 
 /// `server` with the demo's port, unless it has one.

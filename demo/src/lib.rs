@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod connect;
+pub mod convert;
 pub mod json;
 pub mod loopback;
 pub mod mission;

@@ -1,7 +1,7 @@
 //! The command line of the demo.
 #![forbid(unsafe_code)]
 
-use bellwire_demo::{connect, loopback, serve, tour};
+use bellwire_demo::{connect, convert, loopback, serve, tour};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -27,11 +27,11 @@ enum Command {
     /// Serve STRING and POSTCARD until SIGINT or SIGTERM.
     Serve(serve::Arguments),
     /// Send a text and a structure to a server, and print its replies.
-    Connect {
-        /// The server: HOST or HOST:PORT; the port is 61000 unless given.
-        #[arg(value_name = "HOST[:PORT]")]
-        server: String,
-    },
+    Connect(connect::Arguments),
+    /// Print the values that come on standard input as JSON, a line each.
+    Decode(convert::DecodeArguments),
+    /// Encode the structures that come as JSON on standard input.
+    Encode(convert::EncodeArguments),
     /// Let clients and a server talk over smoltcp, and measure their round trips.
     Loopback {
         /// Capture the packets in this file, for Wireshark.
@@ -46,7 +46,9 @@ fn main() -> ExitCode {
     let result = match arguments.command {
         None => tour::run(),
         Some(Command::Serve(arguments)) => serve::run(&arguments),
-        Some(Command::Connect { server }) => connect::run(&server),
+        Some(Command::Connect(arguments)) => connect::run(&arguments),
+        Some(Command::Decode(arguments)) => convert::decode(&arguments),
+        Some(Command::Encode(arguments)) => convert::encode(&arguments),
         Some(Command::Loopback { pcap }) => loopback::run(pcap.as_deref()),
     };
     match result {

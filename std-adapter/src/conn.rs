@@ -77,6 +77,14 @@ impl Conn {
         self.stream.peer_addr()
     }
 
+    /// Ends this end's sending: the other end finds the end of the stream, and may still answer.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    pub fn close_write(&self) -> io::Result<()> {
+        self.stream.shutdown(Shutdown::Write)
+    }
+
     /// Ends this end's sending, then reads and drops what still comes, at most `bytes` and until
     /// `deadline`. After it the connection can be closed without losing what was sent last:
     /// a close with bytes unread makes the system reset the connection.
