@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `conn` | [`Conn`], a `TcpStream` as an embedded-io stream with deadlines; [`dial`] |
 //! | `endpoint` | [`Endpoint`], a registry that grows, even while servers use it |
+//! | `resolve` | [`resolve`](resolve()), from names to addresses |
 //! | `server` | [`Server`], a thread for each connection, within [`ServerLimits`]; [`Stopper`] |
 //!
 //! A server:
@@ -44,10 +45,15 @@
 #[doc = include_str!("../../README.md")]
 mod readme {}
 
+mod address;
 mod conn;
 mod endpoint;
+mod ports;
+mod resolve;
 mod server;
 
+pub use address::{Address, Network};
 pub use conn::{Conn, dial};
 pub use endpoint::Endpoint;
+pub use resolve::resolve;
 pub use server::{Server, ServerLimits, Stopper};
