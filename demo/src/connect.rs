@@ -16,8 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// When the server cannot be reached, refuses, or does not answer in time.
 pub fn run(server: &str) -> Result<(), Box<dyn Error>> {
     let address = with_port(server);
-    let conn = dial(address.as_str(), PATIENCE)
-        .map_err(|error| format!("cannot connect to {address}: {error}"))?;
+    let conn = dial(address, PATIENCE)?;
     let (mut rx, mut tx) = ([0; 1024], [0; 1024]);
     let mut client = Client::new(conn, &mut rx, &mut tx);
 

@@ -34,7 +34,7 @@ fn over_tcp() -> Result<(), Box<dyn Error>> {
         move || server.run(|_peer| guests.clone())
     });
 
-    let mut conn = dial(address, PATIENCE)?;
+    let conn = dial(address, PATIENCE)?;
     conn.set_deadline(Some(Instant::now() + PATIENCE));
     let (mut rx, mut tx) = ([0; 1024], [0; 1024]);
     let mut client = Client::new(conn, &mut rx, &mut tx);

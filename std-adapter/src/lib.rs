@@ -1,10 +1,12 @@
-//! [Bellwire](bellwire) on a machine with an operating system.
+//! [Bellwire](bellwire) on a machine with an operating system: Linux, macOS or another Unix.
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | `conn` | [`Conn`], a `TcpStream` as an embedded-io stream with deadlines; [`dial`] |
-//! | `endpoint` | [`Endpoint`], a registry that grows, even while servers use it |
 //! | `resolve` | [`resolve`](resolve()), from names to addresses |
+//! | `dial` | [`Dialer`], how to open a connection; [`dial`](dial()) in one line; [`Cancel`] |
+//! | `conn` | [`Conn`], a connection as a stream with deadlines |
+//! | `listener` | [`Listener`], over TCP and Unix sockets |
+//! | `endpoint` | [`Endpoint`], a registry that grows, even while servers use it |
 //! | `server` | [`Server`], a thread for each connection, within [`ServerLimits`]; [`Stopper`] |
 //!
 //! A server:
@@ -45,15 +47,25 @@
 #[doc = include_str!("../../README.md")]
 mod readme {}
 
+#[cfg(not(unix))]
+compile_error!("bellwire-std needs a Unix: Linux, macOS or one of the BSDs");
+
 mod address;
 mod conn;
+mod deadlines;
+mod dial;
 mod endpoint;
+mod keep_alive;
+mod listener;
 mod ports;
 mod resolve;
 mod server;
+mod wait;
 
 pub use address::{Address, Network};
-pub use conn::{Conn, dial};
+pub use conn::Conn;
+pub use dial::{Cancel, Dialer, dial};
 pub use endpoint::Endpoint;
+pub use listener::Listener;
 pub use resolve::resolve;
 pub use server::{Server, ServerLimits, Stopper};

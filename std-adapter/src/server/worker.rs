@@ -40,8 +40,9 @@ impl<App: Send + 'static> Worker<App> {
     }
 
     fn work(self) -> Result<(), Error<io::Error>> {
-        let stream = Arc::clone(&self.member.stream);
-        let mut conn = Conn::new(stream).map_err(Error::Transport)?;
+        let stream = self.member.stream.try_clone();
+        let conn = stream.and_then(Conn::try_from);
+        let mut conn = conn.map_err(Error::Transport)?;
         let mut rx = vec![0; self.limits.receive_buffer];
         let mut tx = vec![0; self.limits.transmit_buffer];
         let mut connection = Connection::new(&mut rx, &mut tx);
