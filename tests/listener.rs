@@ -1,13 +1,15 @@
 //! Waiting for connections, over TCP and Unix sockets.
 
-use bellwire_std::{Address, Dialer, Listener, Network, dial};
+use bellwire::blocking::Client;
+use bellwire_std::{Address, Conn, Dialer, Endpoint, Listener, Network, Server, dial};
 use bellwire_tests::net::SHORT;
-use bellwire_tests::server::PATIENCE;
+use bellwire_tests::server::{PATIENCE, STRING, serve};
 use socket2::SockRef;
 use std::io::{ErrorKind, Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread;
 
 fn listen(network: Network, address: &str) -> Listener {
@@ -246,4 +248,45 @@ fn a_unix_socket_with_a_full_queue_is_one_sentence() {
     let sentence = format!("cannot connect to {path}: too many are waiting there to be accepted");
     assert_eq!(error.to_string(), sentence);
     std::fs::remove_file(&path).unwrap();
+}
+
+fn thanks(conn: Conn) -> String {
+    let (mut rx, mut tx) = ([0; 64], [0; 64]);
+    let mut client = Client::new(conn, &mut rx, &mut tx);
+    client.call(STRING, "hi").unwrap().to_owned()
+}
+
+#[test]
+fn one_endpoint_is_served_over_tcp_and_a_unix_socket() {
+    let tcp = serve(|_| {});
+    let path = path("serve");
+    let listener = listen(Network::Unix, &path);
+    let unix = Server::over(listener, Arc::clone(&tcp.endpoint));
+    let stopper = unix.stopper();
+    let serving = thread::spawn(move || unix.run(|peer| assert_eq!(*peer, Address::Unix(None))));
+
+    assert_eq!(thanks(dial(tcp.address, PATIENCE).unwrap()), "Thank you.");
+    let conn = Dialer::new().dial(Network::Unix, &path).unwrap();
+    assert_eq!(thanks(conn), "Thank you.");
+
+    stopper.stop();
+    serving.join().unwrap().unwrap();
+    assert!(!std::fs::exists(&path).unwrap());
+    assert!(tcp.is_well());
+}
+
+#[test]
+fn a_server_whose_socket_others_have_shut_down_ends_with_an_error() {
+    let std = TcpListener::bind("127.0.0.1:0").unwrap();
+    let other = std.try_clone().unwrap();
+    let listener = Listener::try_from(std).unwrap();
+    let address = listener.local_addr().to_string();
+    let server = Server::over(listener, Arc::new(Endpoint::<()>::new()));
+    let serving = thread::spawn(move || server.run(|_peer| ()));
+    SockRef::from(&other)
+        .shutdown(std::net::Shutdown::Both)
+        .unwrap();
+    let error = serving.join().unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert!(TcpStream::connect(address).is_err());
 }

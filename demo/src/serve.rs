@@ -12,13 +12,12 @@ use std::sync::Arc;
 /// # Errors
 /// When it cannot listen there.
 pub fn run(address: &str) -> Result<(), Box<dyn Error>> {
-    let server = Server::bind(address, Arc::new(endpoint()?))
-        .map_err(|error| format!("cannot listen on {address}: {error}"))?;
+    let server = Server::bind(address, Arc::new(endpoint()?))?;
     let stopper = server.stopper();
     ctrlc::set_handler(move || stopper.stop())?;
 
     let mut out = std::io::stdout();
-    writeln!(out, "listening on {}", server.local_addr()?)?;
+    writeln!(out, "listening on {}", server.local_addr())?;
     out.flush()?;
     server.run(|_peer| Log)?;
     tracing::info!("stopped");

@@ -27,7 +27,7 @@ pub fn run() -> Result<(), Box<dyn Error>> {
 fn over_tcp() -> Result<(), Box<dyn Error>> {
     let guests = Guests::default();
     let server = Server::bind("127.0.0.1:0", Arc::new(endpoint()?))?;
-    let address = server.local_addr()?;
+    let address = server.local_addr().clone();
     let stopper = server.stopper();
     let serving = thread::spawn({
         let guests = guests.clone();

@@ -76,6 +76,11 @@ impl Conn {
         })
     }
 
+    /// The socket, for those who may have to shut it down.
+    pub(crate) fn socket(&self) -> Arc<Socket> {
+        Arc::clone(&self.socket)
+    }
+
     /// Sets the point in time from which reads fail, the one that is waiting included; `None` for
     /// never. A time in the past ends them at once. (Go: `Conn.SetReadDeadline`.)
     ///

@@ -1,11 +1,11 @@
 //! A registry of handlers that grows.
 
+use crate::Address;
 use bellwire::{
     Answer, Answered, Command, Format, RegisterError, Rejection, Reply, Route, Service,
 };
 use std::collections::HashMap;
 use std::fmt;
-use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// Commands with their handlers, shared by all connections of a server.
@@ -102,7 +102,7 @@ impl<App: 'static> Endpoint<App> {
 pub(crate) struct Serving<'a, App> {
     pub(crate) endpoint: &'a Endpoint<App>,
     pub(crate) app: App,
-    pub(crate) peer: SocketAddr,
+    pub(crate) peer: Address,
 }
 
 impl<App: 'static> Service for Serving<'_, App> {

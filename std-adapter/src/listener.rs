@@ -3,7 +3,7 @@
 use crate::address::Network;
 use crate::keep_alive::KeepAlive;
 use crate::resolve::{explain, resolve_with, system};
-use crate::wait::{Waker, wait};
+use crate::wait::{Waker, has_passed, wait};
 use crate::{Address, Conn};
 use rustix::event::{PollFd, PollFlags};
 use socket2::{Domain, SockAddr, Socket, Type};
@@ -13,6 +13,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 /// How many connections the system keeps until they are accepted, unless its own limit is lower:
 /// what Linux allows by default.
@@ -107,6 +108,19 @@ impl Listener {
     /// connects is refused. Connections that were accepted stay. (Go: `Listener.Close`.)
     pub fn close(&self) {
         self.0.close();
+    }
+
+    /// Whether it was closed.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.0.socket().is_none()
+    }
+
+    /// Does nothing until that time, or until it is closed.
+    pub(crate) fn pause(&self, until: Instant) -> io::Result<()> {
+        while !self.is_closed() && !has_passed(Some(until)) {
+            wait(&mut [self.0.closed.poll()], Some(until))?;
+        }
+        Ok(())
     }
 
     /// The address it listens on, also when it is closed. (Go: `Listener.Addr`.)

@@ -44,7 +44,7 @@ pub fn serve(limit: impl FnOnce(&mut ServerLimits)) -> Running {
     let mut server = Server::bind("127.0.0.1:0", Arc::clone(&endpoint)).unwrap();
     limit(&mut server.limits);
     Running {
-        address: server.local_addr().unwrap(),
+        address: server.local_addr().tcp().unwrap(),
         endpoint,
         texts,
         stopper: server.stopper(),
