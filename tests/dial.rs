@@ -224,9 +224,12 @@ fn an_address_that_refuses_lets_the_next_one_start_at_once() {
 }
 
 #[test]
-fn an_address_that_ignores_and_one_that_refuses_do_not_keep_the_third_waiting() {
+fn it_does_so_too_while_another_address_is_being_tried() {
+    let delay = Duration::from_secs(2);
+    let later = |dialer: Dialer| dialer.fallback_delay(Some(delay));
     let addresses = [(V6, Ignores), (V4, Refuses), ("127.0.0.2", Answers)];
-    reaches(default, &addresses, "127.0.0.2");
+    let took = reaches(later, &addresses, "127.0.0.2");
+    assert!(took >= delay && took < 2 * delay);
 }
 
 #[test]

@@ -130,8 +130,6 @@ impl<'a> Race<'a> {
                     // In order, as what began earlier is preferred.
                     let attempt = self.running.remove(index);
                     self.failed(attempt.to, error);
-                    // The next address need not wait for the end of the turn.
-                    self.turn = self.turn.map(|_| Instant::now());
                 }
             }
         }
@@ -141,6 +139,8 @@ impl<'a> Race<'a> {
     fn failed(&mut self, to: SockAddr, cause: io::Error) {
         let to = Some(to.into());
         self.failure.get_or_insert(Failure { to, cause });
+        // The next address need not wait for the end of the turn.
+        self.turn = self.turn.map(|_| Instant::now());
     }
 }
 
