@@ -40,6 +40,9 @@ use std::time::Instant;
 /// let listener = Listener::bind(Network::Tcp, "127.0.0.1:0")?;
 /// let mut near = dial(listener.local_addr(), Duration::from_secs(5))?;
 /// let mut far = listener.accept()?;
+/// assert_eq!(near.peer_addr(), listener.local_addr());
+/// assert_eq!(*far.peer_addr(), near.local_addr()?);
+///
 /// near.set_deadline(Some(Instant::now() + Duration::from_secs(5)));
 /// near.write_all(b"hi")?;
 /// near.close();

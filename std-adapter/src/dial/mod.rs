@@ -49,12 +49,15 @@ pub fn dial(address: impl fmt::Display, timeout: Duration) -> io::Result<Conn> {
 ///
 /// ```
 /// use bellwire_std::{Dialer, Listener, Network};
-/// use std::time::Duration;
+/// use std::time::{Duration, Instant};
 ///
 /// let listener = Listener::bind(Network::Tcp4, ":0")?;
 /// let dialer = Dialer::new()
 ///     .timeout(Duration::from_secs(5))
-///     .local_addr(([127, 0, 0, 1], 0).into());
+///     .deadline(Instant::now() + Duration::from_secs(60))
+///     .local_addr(([127, 0, 0, 1], 0).into())
+///     .fallback_delay(Some(Duration::from_millis(250)))
+///     .keep_alive(Some(Duration::from_secs(60)));
 /// let port = listener.local_addr().tcp().unwrap().port();
 /// let conn = dialer.dial(Network::Tcp, &format!("localhost:{port}"))?;
 /// # Ok::<(), std::io::Error>(())
