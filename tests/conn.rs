@@ -61,7 +61,6 @@ fn a_stream_of_the_standard_library_becomes_a_connection() {
     assert_eq!(read(&mut conn).unwrap(), 2);
 }
 
-/// Cause: the read looked at the deadline first, and then saw no other handle that could change it.
 #[test]
 fn one_handle_reads_while_another_writes() {
     let (mut conn, mut peer) = pair();

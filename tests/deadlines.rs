@@ -3,7 +3,6 @@
 use bellwire_tests::net::{LONG, SHORT, fill, pair, read, while_waiting};
 use bellwire_tests::server::PATIENCE;
 use std::io::{ErrorKind, Write};
-use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -180,23 +179,4 @@ fn a_read_that_was_woken_and_goes_on_waiting_costs_nothing() {
         },
     );
     assert!(Duration::from_nanos(worked) < SHORT / 2);
-}
-
-#[test]
-fn a_deadline_is_heard_although_its_handle_is_gone_at_once() {
-    let (mut conn, _peer) = pair();
-    for _ in 0..1000 {
-        conn.set_read_deadline(None);
-        let handle = conn.clone();
-        let together = Barrier::new(2);
-        thread::scope(|scope| {
-            scope.spawn(|| {
-                together.wait();
-                handle.set_read_deadline(Some(Instant::now()));
-                drop(handle);
-            });
-            together.wait();
-            assert!(read(&mut conn).is_err());
-        });
-    }
 }

@@ -176,7 +176,7 @@ impl Conn {
         if !alone && self.waker.is_none() {
             self.waker = Some(self.deadlines.waker()?);
         }
-        // Looked at only now, as only from now on no change goes unheard.
+        // Looked at only now. Before, another handle could change it and be gone again unheard.
         let deadline = self.deadlines.check(direction)?;
         let ready = match direction {
             Direction::Read => PollFlags::IN,
