@@ -98,8 +98,8 @@ fn the_tour_goes_over_smoltcp_as_well() {
     let shown = text(&output.stdout);
     let (tcp, smoltcp) = shown.split_once("Over smoltcp").unwrap();
     let lines = |part: &str| part.matches("\n  ").count();
-    assert_eq!(lines(tcp), 7);
-    assert_eq!(lines(smoltcp), 7);
+    assert_eq!(lines(tcp), 10);
+    assert_eq!(lines(smoltcp), 10);
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn the_loopback_measures_itself_and_captures_its_packets() {
     let shown = text(&output.stdout);
     assert!(output.status.success(), "{output:?}");
     assert!(
-        shown.contains("6 texts and 6 structures arrived as they were sent"),
+        shown.contains("6 texts and 12 structures arrived as they were sent"),
         "{shown}"
     );
     assert!(shown.contains("round trips a second"), "{shown}");
@@ -120,6 +120,9 @@ fn the_loopback_measures_itself_and_captures_its_packets() {
 fn a_client_gets_its_replies() {
     let server = Server::start("127.0.0.1:0");
     let output = run(&["connect", &server.address]);
+    assert_eq!(text(&output.stdout), "Thank you.\n");
+    assert!(output.status.success());
+    let output = run(&["connect", &server.address, "--format", "postcard"]);
     assert_eq!(text(&output.stdout), "Thank you.\nReceived.\n");
     assert!(output.status.success());
 }
@@ -173,7 +176,7 @@ fn it_listens_on_every_form_of_address() {
 fn a_thread_for_each_connection_serves_as_well() {
     let server = Server::spawn(&mut bellwire(&["serve", "--threads", "--listen", ":0"]));
     let output = run(&["connect", &format!("localhost:{}", server.port())]);
-    assert_eq!(text(&output.stdout), "Thank you.\nReceived.\n");
+    assert_eq!(text(&output.stdout), "Thank you.\n");
     let _idle = TcpStream::connect(("127.0.0.1", server.port().parse().unwrap())).unwrap();
     assert_eq!(server.stop("TERM").0, Some(0));
 }
@@ -190,7 +193,12 @@ fn metrics_are_shown_in_the_text_form_of_prometheus() {
         "--metrics",
         &metrics,
     ]));
-    run(&["connect", &format!("localhost:{}", server.port())]);
+    run(&[
+        "connect",
+        &format!("localhost:{}", server.port()),
+        "--format",
+        "postcard",
+    ]);
     let mut unknown = TcpStream::connect(("127.0.0.1", server.port().parse().unwrap())).unwrap();
     unknown.write_all(b"HELP\n").unwrap();
     unknown.read_to_string(&mut String::new()).unwrap();
@@ -256,6 +264,29 @@ fn a_server_that_refuses_is_a_clear_error() {
         "bellwire: the server refused (busy): come back later\n"
     );
     refusing.join().unwrap();
+}
+
+#[test]
+fn a_server_that_refuses_what_it_need_not_answer_is_a_clear_error() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let refusing = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = BufReader::new(stream.try_clone().unwrap()).lines();
+        assert_eq!(request.nth(1).unwrap().unwrap(), "Additional data.");
+        stream
+            .write_all(b"Thank you.\n!too-large GOB: no\n")
+            .unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        let _ = stream.read_to_end(&mut Vec::new());
+    });
+    let output = run(&["connect", &address]);
+    refusing.join().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        text(&output.stderr),
+        "bellwire: the server refused (too-large): GOB: no\n"
+    );
 }
 
 #[test]

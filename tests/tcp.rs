@@ -157,7 +157,7 @@ fn fifty_clients_at_once() {
 }
 
 fn exchange(server: &Running, number: i64) {
-    let mut conn = dial(server.address, PATIENCE).unwrap();
+    let conn = dial(server.address, PATIENCE).unwrap();
     conn.set_deadline(Some(Instant::now() + PATIENCE));
     let (mut rx, mut tx) = ([0; 256], [0; 256]);
     let mut client = Client::new(conn, &mut rx, &mut tx);

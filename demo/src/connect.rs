@@ -27,9 +27,7 @@ pub struct Arguments {
 /// # Errors
 /// When the server cannot be reached, refuses, or does not answer in time.
 pub fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    let address = with_port(&arguments.server);
-    let conn = dial(address.as_str(), PATIENCE)
-        .map_err(|error| format!("cannot connect to {address}: {error}"))?;
+    let conn = dial(with_port(&arguments.server), PATIENCE)?;
     let (mut rx, mut tx) = ([0; 1024], [0; 1024]);
     let mut client = Client::new(conn, &mut rx, &mut tx);
 
@@ -45,8 +43,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         DataFormat::Gob => client.send(GOB, &value)?,
         DataFormat::Postcard => println!("{}", client.call(POSTCARD, &value)?),
     }
-    // A request without reply may still be refused: then an error line comes before the end.
-    client.stream().close_write()?;
+    // A request without reply may still be refused: then an error line comes before the end. Where
+    // the server has gone already, the end shows why.
+    let _ = client.stream().close_write();
     Ok(client.finish()?)
 }
 

@@ -2,7 +2,7 @@
 
 use crate::mission::{self, GOB, Observer, PORT, POSTCARD, STRING, Shown};
 use bellwire::{ComplexData, RegisterError};
-use bellwire_std::{Endpoint, Server, asynch};
+use bellwire_std::{Address, Endpoint, Server, asynch};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use std::error::Error;
 use std::io::{self, Write};
@@ -48,14 +48,13 @@ pub fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 
 fn serve_with_threads(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let listen = &arguments.listen;
-    let mut server = Server::bind(listen, Arc::new(endpoint()?))
-        .map_err(|error| format!("cannot listen on {listen}: {error}"))?;
+    let mut server = Server::bind(listen, Arc::new(endpoint()?))?;
     if let Some(connections) = arguments.connections {
         server.limits.connections = connections;
     }
     let stopper = server.stopper();
     ctrlc::set_handler(move || stopper.stop())?;
-    announce(server.local_addr()?)?;
+    announce(server.local_addr())?;
     Ok(server.run(|_peer| Log)?)
 }
 
@@ -69,21 +68,18 @@ async fn serve_with_tasks(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
             .map_err(|error| format!("cannot show metrics on {address}: {error}"))?;
     }
     let listen = &arguments.listen;
-    let mut server = asynch::Server::bind(listen, Arc::new(endpoint()?))
-        .await
-        .map_err(|error| format!("cannot listen on {listen}: {error}"))?;
+    let mut server = asynch::Server::bind(listen, Arc::new(endpoint()?))?;
     server.proxy_protocol = arguments.proxy_protocol;
     if let Some(connections) = arguments.connections {
         server.limits.connections = connections;
     }
     let stopper = server.stopper();
     ctrlc::set_handler(move || stopper.stop())?;
-    announce(server.local_addr()?)?;
-    server.run(|_peer| Log).await;
-    Ok(())
+    announce(server.local_addr())?;
+    Ok(server.run(|_peer| Log).await?)
 }
 
-fn announce(address: SocketAddr) -> io::Result<()> {
+fn announce(address: &Address) -> io::Result<()> {
     let mut out = io::stdout();
     writeln!(out, "listening on {address}")?;
     out.flush()

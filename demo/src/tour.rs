@@ -36,12 +36,12 @@ pub fn run() -> Result<(), Box<dyn Error>> {
 
 fn over_tcp(guide: &mut Guide) -> Result<(), Box<dyn Error>> {
     let server = Server::bind("127.0.0.1:0", Arc::new(endpoint()?))?;
-    let address = server.local_addr()?;
+    let address = server.local_addr().clone();
     let stopper = server.stopper();
     let guests = guide.clone();
     let serving = thread::spawn(move || server.run(|_peer| guests.clone()));
 
-    let mut conn = dial(address, PATIENCE)?;
+    let conn = dial(address, PATIENCE)?;
     conn.set_deadline(Some(Instant::now() + PATIENCE));
     let (mut rx, mut tx) = ([0; 1024], [0; 1024]);
     let mut client = Client::new(conn, &mut rx, &mut tx);

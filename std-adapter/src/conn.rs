@@ -1,116 +1,249 @@
-//! A TCP connection as an embedded-io stream.
+//! A connection as a stream with deadlines.
+//!
+//! # How a read waits
+//!
+//! The socket is non-blocking. A read tries at once, so that one which finds bytes costs one
+//! system call; else it polls the socket, with the time that is left, and tries again. Nothing
+//! about deadlines is told to the system in between, so setting one costs no system call.
+//!
+//! Another thread that moves the deadline must wake the poll, and that takes a file descriptor to
+//! poll besides the socket. But a read borrows its [`Conn`] mutably, so while it waits, another
+//! thread can have no more than a clone. Where there is no clone, as in a server with a thread for
+//! each connection, there is nobody who could move the deadline, and no waker. Where there is
+//! one, a handle gets its waker, two file descriptors, when it first has to wait.
 
+use crate::Address;
+use crate::deadlines::{Deadlines, Direction};
+use crate::wait::{Waker, wait};
+use rustix::event::{PollFd, PollFlags};
+use socket2::Socket;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{Shutdown, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-/// A TCP connection, with deadlines for reading and writing.
+/// A connection over TCP or a Unix socket, with deadlines for reading and writing: Go's `net.Conn`.
 ///
-/// A deadline is a point in time that activity does not renew. Once it has passed, reads
-/// or writes fail with [`ErrorKind::TimedOut`], until a later one is set.
+/// A deadline is a point in time that activity does not renew. Once it has passed, reads or writes
+/// fail with [`ErrorKind::TimedOut`], those that are waiting included, until another is set.
+///
+/// A clone is a second handle to the same connection, for another thread: one reads, one writes,
+/// and what either sets holds for both. The connection closes with its last handle.
+///
+/// ```
+/// use bellwire_std::{Listener, Network, dial};
+/// use std::io::{Read, Write};
+/// use std::time::{Duration, Instant};
+///
+/// let listener = Listener::bind(Network::Tcp, "127.0.0.1:0")?;
+/// let mut near = dial(listener.local_addr(), Duration::from_secs(5))?;
+/// let mut far = listener.accept()?;
+/// assert_eq!(near.peer_addr(), listener.local_addr());
+/// assert_eq!(*far.peer_addr(), near.local_addr()?);
+///
+/// near.set_deadline(Some(Instant::now() + Duration::from_secs(5)));
+/// near.write_all(b"hi")?;
+/// near.close();
+///
+/// let mut text = String::new();
+/// far.read_to_string(&mut text)?;
+/// assert_eq!(text, "hi");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// [`AsFd`] gives access to the socket's further options, for instance through
+/// `socket2::SockRef::from(&conn)`.
 #[derive(Debug)]
 pub struct Conn {
-    stream: Arc<TcpStream>,
-    read_deadline: Option<Instant>,
-    write_deadline: Option<Instant>,
-}
-
-/// Opens a connection to `address`, for instance `("localhost", 61000)` or `"[::1]:61000"`.
-/// Of a name with several addresses, each is tried in turn until `timeout` has passed in all.
-///
-/// # Errors
-/// That of the last address tried; [`ErrorKind::TimedOut`] when the time is over;
-/// [`ErrorKind::NotFound`] when the name has no address.
-pub fn dial(address: impl ToSocketAddrs, timeout: Duration) -> io::Result<Conn> {
-    let deadline = Instant::now() + timeout;
-    let mut failure = io::Error::new(ErrorKind::NotFound, "the name has no address");
-    for address in address.to_socket_addrs()? {
-        match left_until(deadline).and_then(|left| TcpStream::connect_timeout(&address, left)) {
-            Ok(stream) => return Conn::new(Arc::new(stream)),
-            Err(error) => failure = error,
-        }
-    }
-    Err(failure)
+    socket: Arc<Socket>,
+    peer: Address,
+    deadlines: Arc<Deadlines>,
+    waker: Option<Arc<Waker>>,
 }
 
 impl Conn {
-    pub(crate) fn new(stream: Arc<TcpStream>) -> io::Result<Self> {
-        // A message goes out in one write, so waiting to gather more only costs time.
-        stream.set_nodelay(true)?;
+    pub(crate) fn new(socket: Socket, peer: Address) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        if peer.tcp().is_some() {
+            // A message goes out in one write, so waiting to gather more only costs time. It fails
+            // where the peer is gone already, which the first read will tell.
+            let _ = socket.set_tcp_nodelay(true);
+        }
         Ok(Self {
-            stream,
-            read_deadline: None,
-            write_deadline: None,
+            socket: Arc::new(socket),
+            peer,
+            deadlines: Arc::default(),
+            waker: None,
         })
     }
 
-    /// Sets the point in time from which reads fail; `None` for never.
-    pub fn set_read_deadline(&mut self, deadline: Option<Instant>) {
-        self.read_deadline = deadline;
+    /// The socket, for those who may have to shut it down.
+    pub(crate) fn socket(&self) -> Arc<Socket> {
+        Arc::clone(&self.socket)
     }
 
-    /// Sets the point in time from which writes fail; `None` for never.
-    pub fn set_write_deadline(&mut self, deadline: Option<Instant>) {
-        self.write_deadline = deadline;
+    /// Sets the point in time from which reads fail, the one that is waiting included; `None` for
+    /// never. A time in the past ends them at once. (Go: `Conn.SetReadDeadline`.)
+    ///
+    /// ```no_run
+    /// use std::io::Read;
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let mut conn = bellwire_std::dial("localhost:61000", Duration::from_secs(5))?;
+    /// let handle = conn.clone();
+    /// std::thread::spawn(move || handle.set_read_deadline(Some(Instant::now())));
+    /// let error = conn.read(&mut [0; 16]).unwrap_err();
+    /// assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn set_read_deadline(&self, deadline: Option<Instant>) {
+        self.deadlines.set_read(deadline);
+    }
+
+    /// Sets the point in time from which writes fail, the one that is waiting included; `None` for
+    /// never. Of a write that fails, some bytes may have been sent. (Go: `Conn.SetWriteDeadline`.)
+    pub fn set_write_deadline(&self, deadline: Option<Instant>) {
+        self.deadlines.set_write(deadline);
     }
 
     /// Sets both deadlines, as a client does before a call that must not hang.
-    pub fn set_deadline(&mut self, deadline: Option<Instant>) {
+    /// (Go: `Conn.SetDeadline`.)
+    pub fn set_deadline(&self, deadline: Option<Instant>) {
         self.set_read_deadline(deadline);
         self.set_write_deadline(deadline);
     }
 
-    /// The address of this end.
+    /// Closes the connection for all its handles: reads and writes, those that are waiting included,
+    /// fail with [`ErrorKind::NotConnected`]. What was written is still sent. (Go: `Conn.Close`.)
+    pub fn close(&self) {
+        self.deadlines.close();
+        // It fails where the peer is gone already, which is as good.
+        let _ = self.socket.shutdown(Shutdown::Both);
+    }
+
+    /// The address of this end. (Go: `Conn.LocalAddr`.)
     ///
     /// # Errors
     /// Those of the operating system.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.stream.local_addr()
+    pub fn local_addr(&self) -> io::Result<Address> {
+        self.socket.local_addr().map(Address::from)
     }
 
-    /// The address of the other end.
-    ///
-    /// # Errors
-    /// Those of the operating system, such as [`ErrorKind::NotConnected`].
-    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.stream.peer_addr()
+    /// The address of the other end, also when it is gone. (Go: `Conn.RemoteAddr`.)
+    pub fn peer_addr(&self) -> &Address {
+        &self.peer
     }
 
-    /// Ends this end's sending: the other end finds the end of the stream, and may still answer.
+    /// Ends this end's sending: the other end finds the end of the stream, and may still
+    /// answer. (Go: `TCPConn.CloseWrite`.)
     ///
     /// # Errors
     /// Those of the operating system.
     pub fn close_write(&self) -> io::Result<()> {
-        self.stream.shutdown(Shutdown::Write)
+        self.socket.shutdown(Shutdown::Write)
     }
 
     /// Ends this end's sending, then reads and drops what still comes, at most `bytes` and until
     /// `deadline`. After it the connection can be closed without losing what was sent last:
     /// a close with bytes unread makes the system reset the connection.
     pub fn linger(&mut self, mut bytes: usize, deadline: Instant) {
-        if self.stream.shutdown(Shutdown::Write).is_err() {
+        if self.socket.shutdown(Shutdown::Write).is_err() {
             return;
         }
         self.set_read_deadline(Some(deadline));
         let mut dropped = [0; 4096];
-        while let Ok(n @ 1..) = embedded_io::Read::read(self, &mut dropped) {
+        while let Ok(n @ 1..) = Read::read(self, &mut dropped) {
             match bytes.checked_sub(n) {
                 Some(left) => bytes = left,
                 None => return,
             }
         }
     }
+
+    /// Tries `transfer` until it does not have to wait, or may not.
+    fn retry(
+        &mut self,
+        direction: Direction,
+        mut transfer: impl FnMut(&Socket) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        self.deadlines.check(direction)?;
+        loop {
+            match transfer(&self.socket) {
+                Ok(n @ 1..) => return Ok(n),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.wait(direction)?,
+                // This end may have been closed meanwhile, which then is the reason.
+                ended => return self.deadlines.check(direction).and(ended),
+            }
+        }
+    }
+
+    /// Waits until the socket is ready, the deadline has come, or was changed.
+    fn wait(&mut self, direction: Direction) -> io::Result<()> {
+        let alone = Arc::get_mut(&mut self.deadlines).is_some();
+        if !alone && self.waker.is_none() {
+            self.waker = Some(self.deadlines.waker()?);
+        }
+        // Looked at only now. Before, another handle could change it and be gone again unheard.
+        let deadline = self.deadlines.check(direction)?;
+        let ready = match direction {
+            Direction::Read => PollFlags::IN,
+            Direction::Write => PollFlags::OUT,
+        };
+        let socket = PollFd::new(&*self.socket, ready);
+        match &self.waker {
+            None => wait(&mut [socket], deadline),
+            Some(waker) => {
+                wait(&mut [socket, waker.poll()], deadline)?;
+                waker.reset();
+                Ok(())
+            }
+        }
+    }
 }
 
-impl TryFrom<TcpStream> for Conn {
-    type Error = io::Error;
-
-    /// # Errors
-    /// Those of the operating system.
-    fn try_from(stream: TcpStream) -> io::Result<Self> {
-        Self::new(Arc::new(stream))
+impl Clone for Conn {
+    fn clone(&self) -> Self {
+        Self {
+            socket: Arc::clone(&self.socket),
+            peer: self.peer.clone(),
+            deadlines: Arc::clone(&self.deadlines),
+            // Each handle may wait at the same time, so each needs its own.
+            waker: None,
+        }
     }
+}
+
+impl Read for Conn {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
+        self.retry(Direction::Read, |mut socket| socket.read(buf))
+    }
+}
+
+impl Write for Conn {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
+        self.retry(Direction::Write, |socket| send(socket, buf))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Sends without the signal by which a peer that is gone would end a process that is not Rust's.
+fn send(socket: &Socket, buf: &[u8]) -> io::Result<usize> {
+    #[cfg(target_vendor = "apple")]
+    let flags = rustix::net::SendFlags::empty(); // there it is an option, which socket2 sets
+    #[cfg(not(target_vendor = "apple"))]
+    let flags = rustix::net::SendFlags::NOSIGNAL;
+    Ok(rustix::net::send(socket, buf, flags)?)
 }
 
 impl embedded_io::ErrorType for Conn {
@@ -119,17 +252,13 @@ impl embedded_io::ErrorType for Conn {
 
 impl embedded_io::Read for Conn {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let limit = self.read_deadline.map(left_until).transpose()?;
-        self.stream.set_read_timeout(limit)?;
-        (&*self.stream).read(buf).map_err(timed_out)
+        Read::read(self, buf)
     }
 }
 
 impl embedded_io::Write for Conn {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        let limit = self.write_deadline.map(left_until).transpose()?;
-        self.stream.set_write_timeout(limit)?;
-        (&*self.stream).write(buf).map_err(timed_out)
+        Write::write(self, buf)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -137,23 +266,36 @@ impl embedded_io::Write for Conn {
     }
 }
 
-fn left_until(deadline: Instant) -> io::Result<Duration> {
-    let left = deadline.saturating_duration_since(Instant::now());
-    if left.is_zero() {
-        return Err(io::Error::new(
-            ErrorKind::TimedOut,
-            "the deadline has passed",
-        ));
+impl AsFd for Conn {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
-    Ok(left)
 }
 
-/// A read or write that runs into its time limit fails with either of two kinds, by platform.
-fn timed_out(error: io::Error) -> io::Error {
-    match error.kind() {
-        ErrorKind::WouldBlock | ErrorKind::TimedOut => {
-            io::Error::new(ErrorKind::TimedOut, "the deadline has passed")
-        }
-        _ => error,
+impl TryFrom<TcpStream> for Conn {
+    type Error = io::Error;
+
+    /// Takes over the stream, and makes it non-blocking, for all who share it.
+    ///
+    /// # Errors
+    /// Those of the operating system, such as [`ErrorKind::NotConnected`].
+    fn try_from(stream: TcpStream) -> io::Result<Self> {
+        let socket = Socket::from(stream);
+        let peer = socket.peer_addr()?.into();
+        Self::new(socket, peer)
+    }
+}
+
+impl TryFrom<UnixStream> for Conn {
+    type Error = io::Error;
+
+    /// Takes over the stream, and makes it non-blocking, for all who share it.
+    ///
+    /// # Errors
+    /// Those of the operating system, such as [`ErrorKind::NotConnected`].
+    fn try_from(stream: UnixStream) -> io::Result<Self> {
+        let socket = Socket::from(stream);
+        let peer = socket.peer_addr()?.into();
+        Self::new(socket, peer)
     }
 }

@@ -1,8 +1,11 @@
-//! [Bellwire](bellwire) on a machine with an operating system.
+//! [Bellwire](bellwire) on a machine with an operating system: Linux, macOS or another Unix.
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | `conn` | [`Conn`], a `TcpStream` as an embedded-io stream with deadlines; [`dial`] |
+//! | `resolve` | [`resolve`](resolve()), from names to addresses |
+//! | `dial` | [`Dialer`], how to open a connection; [`dial`](dial()) in one line; [`Cancel`] |
+//! | `conn` | [`Conn`], a connection as a stream with deadlines |
+//! | `listener` | [`Listener`], over TCP and Unix sockets |
 //! | `endpoint` | [`Endpoint`], a registry that grows, even while servers use it |
 //! | [`asynch`] | with the feature `tokio`: a server for many connections on few threads |
 //! | `server` | [`Server`], a thread for each connection, within [`ServerLimits`]; [`Stopper`] |
@@ -45,13 +48,28 @@
 #[doc = include_str!("../../README.md")]
 mod readme {}
 
+#[cfg(not(unix))]
+compile_error!("bellwire-std needs a Unix: Linux, macOS or one of the BSDs");
+
+mod address;
 #[cfg(feature = "tokio")]
 pub mod asynch;
 mod conn;
+mod deadlines;
+mod dial;
 mod endpoint;
+mod keep_alive;
+mod listener;
+mod ports;
+mod resolve;
 mod server;
 mod serving;
+mod wait;
 
-pub use conn::{Conn, dial};
+pub use address::{Address, Network};
+pub use conn::Conn;
+pub use dial::{Cancel, Dialer, dial};
 pub use endpoint::Endpoint;
+pub use listener::Listener;
+pub use resolve::resolve;
 pub use server::{Server, ServerLimits, Stopper};

@@ -1,10 +1,9 @@
 //! An endpoint as one connection uses it.
 
-use crate::Endpoint;
 use crate::endpoint::{Commands, Later, Run};
+use crate::{Address, Endpoint};
 use bellwire::{Answered, Rejection, Reply, Route, Service};
 use metrics::counter;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// An endpoint as one connection uses it.
@@ -13,7 +12,7 @@ pub(crate) struct Serving<App> {
     /// A snapshot, so that finding and running a command takes no lock.
     commands: Arc<Commands<App>>,
     app: App,
-    pub(crate) peer: SocketAddr,
+    pub(crate) peer: Address,
 }
 
 /// What became of a request.
@@ -24,7 +23,7 @@ pub(crate) enum Outcome<'a> {
 }
 
 impl<App: 'static> Serving<App> {
-    pub(crate) fn new(endpoint: Arc<Endpoint<App>>, app: App, peer: SocketAddr) -> Self {
+    pub(crate) fn new(endpoint: Arc<Endpoint<App>>, app: App, peer: Address) -> Self {
         Self {
             commands: endpoint.commands(),
             endpoint,

@@ -4,6 +4,7 @@
 
 pub mod expect;
 pub mod lan;
+pub mod net;
 pub mod poll;
 pub mod running;
 pub mod server;

@@ -75,7 +75,7 @@ fn serve_threads(limit: impl FnOnce(&mut ServerLimits)) -> Running {
     let mut server = Server::bind("127.0.0.1:0", Arc::clone(&endpoint)).unwrap();
     limit(&mut server.limits);
     Running {
-        address: server.local_addr().unwrap(),
+        address: server.local_addr().tcp().unwrap(),
         endpoint,
         texts,
         stopper: Stopper::Threads(server.stopper()),
@@ -91,16 +91,15 @@ pub fn serve_tasks(set_up: impl FnOnce(&mut asynch::Server<()>)) -> Running {
         .enable_all()
         .build();
     let runtime = runtime.unwrap();
-    let server = asynch::Server::bind("127.0.0.1:0", Arc::clone(&endpoint));
-    let mut server = runtime.block_on(server).unwrap();
+    let mut server = asynch::Server::bind("127.0.0.1:0", Arc::clone(&endpoint)).unwrap();
     set_up(&mut server);
     Running {
-        address: server.local_addr().unwrap(),
+        address: server.local_addr().tcp().unwrap(),
         endpoint,
         texts,
         stopper: Stopper::Tasks(server.stopper()),
         thread: Some(thread::spawn(move || {
-            runtime.block_on(server.run(|_peer| ()));
+            runtime.block_on(server.run(|_peer| ())).unwrap();
         })),
     }
 }

@@ -16,13 +16,11 @@ mod proxy;
 mod task;
 
 use crate::server::SURPLUS;
-use crate::{Endpoint, ServerLimits};
+use crate::{Address, Endpoint, Listener, Network, ServerLimits};
 use metrics::Metrics;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
@@ -34,12 +32,12 @@ const CONNECTIONS: usize = 16384;
 /// ```no_run
 /// # let endpoint = std::sync::Arc::new(bellwire_std::Endpoint::<()>::new());
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-/// let server = bellwire_std::asynch::Server::bind("127.0.0.1:0", endpoint).await?;
-/// println!("listening on {}", server.local_addr()?);
+/// let server = bellwire_std::asynch::Server::bind("127.0.0.1:0", endpoint)?;
+/// println!("listening on {}", server.local_addr());
 /// let stopper = server.stopper();
 /// let running = tokio::spawn(server.run(|_peer| ()));
 /// stopper.stop();
-/// running.await?;
+/// running.await??;
 /// # Ok::<(), std::io::Error>(())
 /// # })?;
 /// # Ok::<(), std::io::Error>(())
@@ -53,7 +51,7 @@ pub struct Server<App: 'static> {
     /// connection without one is then closed, since whoever may connect directly could claim
     /// any address.
     pub proxy_protocol: bool,
-    listener: TcpListener,
+    listener: Listener,
     endpoint: Arc<Endpoint<App>>,
     stop: Arc<watch::Sender<bool>>,
 }
@@ -71,21 +69,18 @@ impl Stopper {
 }
 
 impl<App: Send + 'static> Server<App> {
-    /// Listens on `address`, as [`crate::Server::bind`].
+    /// A server on the TCP address `address`, as [`crate::Server::bind`].
     ///
     /// # Errors
-    /// As [`crate::Server::bind`].
-    pub async fn bind(address: &str, endpoint: Arc<Endpoint<App>>) -> io::Result<Self> {
-        let listener = match address.strip_prefix(':') {
-            Some(port) => match TcpListener::bind(format!("[::]:{port}")).await {
-                Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
-                    TcpListener::bind(format!("0.0.0.0:{port}")).await?
-                }
-                listener => listener?,
-            },
-            None => TcpListener::bind(address).await?,
-        };
-        Ok(Self {
+    /// As [`Listener::bind`].
+    pub fn bind(address: &str, endpoint: Arc<Endpoint<App>>) -> io::Result<Self> {
+        Listener::bind(Network::Tcp, address).map(|listener| Self::over(listener, endpoint))
+    }
+
+    /// A server for those who connect to `listener`, which must be one for TCP. Several servers
+    /// may share an endpoint, and, by [`Listener::bind_shared`], several processes a port.
+    pub fn over(listener: Listener, endpoint: Arc<Endpoint<App>>) -> Self {
+        Self {
             limits: ServerLimits {
                 connections: CONNECTIONS,
                 ..ServerLimits::default()
@@ -94,14 +89,11 @@ impl<App: Send + 'static> Server<App> {
             listener,
             endpoint,
             stop: Arc::new(watch::Sender::new(false)),
-        })
+        }
     }
 
     /// The address it listens on.
-    ///
-    /// # Errors
-    /// Those of the operating system.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+    pub fn local_addr(&self) -> &Address {
         self.listener.local_addr()
     }
 
@@ -115,9 +107,16 @@ impl<App: Send + 'static> Server<App> {
     /// After a failing accept, for instance when no file descriptor is left, it pauses a little,
     /// up to a second, and tries again.
     ///
+    /// # Errors
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a listener that is none for TCP.
+    ///
     /// # Cancel safety
     /// Dropping the future stops accepting; the connections there are go on until they end.
-    pub async fn run(self, app: impl Fn(SocketAddr) -> App + Send + Sync + 'static) {
+    pub async fn run(
+        self,
+        app: impl Fn(&Address) -> App + Send + Sync + 'static,
+    ) -> io::Result<()> {
+        let accepting = self.listener.to_tokio()?;
         let Self {
             limits,
             proxy_protocol,
@@ -137,7 +136,7 @@ impl<App: Send + 'static> Server<App> {
         let mut pause = Duration::ZERO;
         loop {
             let accepted = tokio::select! {
-                accepted = listener.accept() => accepted,
+                accepted = accepting.accept() => accepted,
                 _ = stopped.wait_for(|stopped| *stopped) => break,
             };
             match accepted {
@@ -166,10 +165,12 @@ impl<App: Send + 'static> Server<App> {
                 }
             }
         }
-        drop((listener, stopped));
+        listener.close();
+        drop((accepting, stopped));
         if timeout(limits.stop, stop.closed()).await.is_err() {
             tracing::warn!("{} connections did not end in time", stop.receiver_count());
         }
+        Ok(())
     }
 }
 

@@ -4,8 +4,8 @@ use super::Shared;
 use super::conversation::{Conversation, Turn};
 use super::metrics::Metrics;
 use super::proxy::read_header;
-use crate::ServerLimits;
 use crate::serving::Serving;
+use crate::{Address, ServerLimits};
 use bellwire::Fault;
 use socket2::SockRef;
 use std::io;
@@ -24,16 +24,16 @@ const LINGER: (Duration, usize) = (Duration::from_secs(2), 1 << 20);
 /// Serves a connection to its end; one beyond the limit is told so.
 pub(super) async fn serve<App, F>(
     stream: TcpStream,
-    mut peer: SocketAddr,
+    peer: SocketAddr,
     shared: Arc<Shared<App, F>>,
     stopped: watch::Receiver<bool>,
     surplus: bool,
 ) where
     App: Send + 'static,
-    F: Fn(SocketAddr) -> App,
+    F: Fn(&Address) -> App,
 {
     // An IPv4 peer of a socket for both families is shown as one.
-    peer.set_ip(peer.ip().to_canonical());
+    let mut peer = Address::Tcp(SocketAddr::new(peer.ip().to_canonical(), peer.port()));
     tracing::debug!("{peer}: connected");
     match converse(stream, &mut peer, &shared, stopped, surplus).await {
         Ok(()) => tracing::debug!("{peer}: ended"),
@@ -43,14 +43,14 @@ pub(super) async fn serve<App, F>(
 
 async fn converse<App, F>(
     mut stream: TcpStream,
-    peer: &mut SocketAddr,
+    peer: &mut Address,
     shared: &Shared<App, F>,
     stopped: watch::Receiver<bool>,
     surplus: bool,
 ) -> io::Result<()>
 where
     App: Send + 'static,
-    F: Fn(SocketAddr) -> App,
+    F: Fn(&Address) -> App,
 {
     let _open = shared.metrics.open();
     stream.set_nodelay(true)?;
@@ -59,12 +59,18 @@ where
         let client = header
             .await
             .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
-        *peer = client.unwrap_or(*peer);
+        if let Some(client) = client {
+            *peer = Address::Tcp(client);
+        }
     }
     let mut task = Task {
         stream,
         conversation: Conversation::new(&shared.limits),
-        service: Serving::new(Arc::clone(&shared.endpoint), (shared.app)(*peer), *peer),
+        service: Serving::new(
+            Arc::clone(&shared.endpoint),
+            (shared.app)(peer),
+            peer.clone(),
+        ),
         limits: &shared.limits,
         metrics: &shared.metrics,
         stopped,

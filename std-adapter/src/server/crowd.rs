@@ -1,7 +1,8 @@
 //! Who is connected.
 
+use socket2::Socket;
 use std::collections::HashMap;
-use std::net::{Shutdown, TcpStream};
+use std::net::Shutdown;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -20,13 +21,12 @@ struct Shared {
 
 #[derive(Default)]
 struct Members {
-    streams: HashMap<u64, Arc<TcpStream>>,
+    sockets: HashMap<u64, Arc<Socket>>,
     joined: u64,
 }
 
 /// One connection's place in the crowd, which it leaves when this is dropped.
 pub(super) struct Member {
-    pub(super) stream: Arc<TcpStream>,
     /// Whether it is beyond the limit.
     pub(super) surplus: bool,
     crowd: Crowd,
@@ -44,18 +44,16 @@ impl Crowd {
 
     /// A place for this connection, if only to be told that the server is busy; or none, when
     /// even those who are told so have become too many.
-    pub(super) fn join(&self, stream: TcpStream) -> Option<Member> {
-        let stream = Arc::new(stream);
+    pub(super) fn join(&self, socket: Arc<Socket>) -> Option<Member> {
         let mut members = self.members();
-        if members.streams.len() >= self.0.limit + SURPLUS {
+        if members.sockets.len() >= self.0.limit + SURPLUS {
             return None;
         }
         let number = members.joined;
         members.joined += 1;
-        members.streams.insert(number, Arc::clone(&stream));
+        members.sockets.insert(number, socket);
         Some(Member {
-            stream,
-            surplus: members.streams.len() > self.0.limit,
+            surplus: members.sockets.len() > self.0.limit,
             crowd: self.clone(),
             number,
         })
@@ -66,10 +64,10 @@ impl Crowd {
     pub(super) fn dismiss(&self, deadline: Instant) {
         self.shut_down(Shutdown::Read);
         let mut members = self.members();
-        while !members.streams.is_empty() {
+        while !members.sockets.is_empty() {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                tracing::warn!("{} connections did not end in time", members.streams.len());
+                tracing::warn!("{} connections did not end in time", members.sockets.len());
                 drop(members);
                 self.shut_down(Shutdown::Both);
                 return;
@@ -80,9 +78,9 @@ impl Crowd {
     }
 
     fn shut_down(&self, how: Shutdown) {
-        for stream in self.members().streams.values() {
+        for socket in self.members().sockets.values() {
             // It fails where the peer is gone already, which is as good.
-            let _ = stream.shutdown(how);
+            let _ = socket.shutdown(how);
         }
     }
 
@@ -94,7 +92,7 @@ impl Crowd {
 
 impl Drop for Member {
     fn drop(&mut self) {
-        self.crowd.members().streams.remove(&self.number);
+        self.crowd.members().sockets.remove(&self.number);
         self.crowd.0.left.notify_all();
     }
 }

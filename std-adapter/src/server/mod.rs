@@ -1,15 +1,12 @@
 //! A server with a thread for each connection.
 
-mod accept;
 mod crowd;
 mod worker;
 
-use crate::Endpoint;
-use accept::Acceptor;
+use crate::{Address, Conn, Endpoint, Listener, Network};
 use crowd::Crowd;
 pub(crate) use crowd::SURPLUS;
-use std::io;
-use std::net::SocketAddr;
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use worker::Worker;
@@ -50,13 +47,13 @@ impl Default for ServerLimits {
     }
 }
 
-/// A TCP server that serves each connection on a thread of its own.
+/// A server that serves each connection on a thread of its own.
 ///
 /// ```no_run
 /// # let endpoint = std::sync::Arc::new(bellwire_std::Endpoint::<()>::new());
 /// let mut server = bellwire_std::Server::bind("127.0.0.1:0", endpoint)?;
 /// server.limits.connections = 50;
-/// println!("listening on {}", server.local_addr()?);
+/// println!("listening on {}", server.local_addr());
 /// let stopper = server.stopper();
 /// std::thread::spawn(move || server.run(|_peer| ()));
 /// stopper.stop();
@@ -66,48 +63,58 @@ impl Default for ServerLimits {
 pub struct Server<App: 'static> {
     /// What it allows; set it before [`run`](Self::run).
     pub limits: ServerLimits,
-    acceptor: Acceptor,
+    listener: Listener,
     endpoint: Arc<Endpoint<App>>,
 }
 
 /// Stops a running [`Server`], from any thread.
 #[derive(Debug, Clone)]
-pub struct Stopper(accept::Stop);
+pub struct Stopper(Listener);
 
 impl Stopper {
     /// Stops accepting at once, and has [`Server::run`] return after the requests that are running
     /// have been answered, within [`ServerLimits::stop`].
     pub fn stop(&self) {
-        self.0.stop();
+        self.0.close();
     }
 }
 
 impl<App: Send + 'static> Server<App> {
-    /// Listens on `address`: `"127.0.0.1:61000"`, `"[::1]:61000"`, `"localhost:61000"`, or
-    /// `":61000"` for all interfaces. Port 0 picks a free one.
+    /// A server on the TCP address `address`: `"127.0.0.1:61000"`, `"[::1]:61000"`,
+    /// `"localhost:61000"`, or `":61000"` for all interfaces. Port 0 picks a free one.
     ///
     /// # Errors
-    /// Those of the operating system, such as [`AddrInUse`](io::ErrorKind::AddrInUse), and
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for what is no address.
+    /// As [`Listener::bind`].
     pub fn bind(address: &str, endpoint: Arc<Endpoint<App>>) -> io::Result<Self> {
-        Ok(Self {
+        Listener::bind(Network::Tcp, address).map(|listener| Self::over(listener, endpoint))
+    }
+
+    /// A server for those who connect to `listener`, say over a Unix socket. Several servers may
+    /// share an endpoint.
+    ///
+    /// ```no_run
+    /// use bellwire_std::{Endpoint, Listener, Network, Server};
+    ///
+    /// let listener = Listener::bind(Network::Unix, "/run/bellwire")?;
+    /// Server::over(listener, Endpoint::<()>::new().into()).run(|_peer| ())?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn over(listener: Listener, endpoint: Arc<Endpoint<App>>) -> Self {
+        Self {
             limits: ServerLimits::default(),
-            acceptor: Acceptor::bind(address)?,
+            listener,
             endpoint,
-        })
+        }
     }
 
     /// The address it listens on.
-    ///
-    /// # Errors
-    /// Those of the operating system.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.acceptor.local_addr()
+    pub fn local_addr(&self) -> &Address {
+        self.listener.local_addr()
     }
 
     /// What stops it.
     pub fn stopper(&self) -> Stopper {
-        Stopper(self.acceptor.stop())
+        Stopper(self.listener.clone())
     }
 
     /// Serves until it is stopped, each connection with the `App` that `app` makes for its peer.
@@ -116,32 +123,55 @@ impl<App: Send + 'static> Server<App> {
     /// up to a second, and tries again.
     ///
     /// # Errors
-    /// When the operating system can no longer tell it of new connections.
-    pub fn run(self, mut app: impl FnMut(SocketAddr) -> App) -> io::Result<()> {
-        let Self {
-            limits,
-            acceptor,
-            endpoint,
-        } = self;
-        let stop = acceptor.stop();
-        let crowd = Crowd::new(limits.connections);
-        acceptor.run(|stream, peer| {
-            let Some(member) = crowd.join(stream) else {
-                return tracing::warn!("{peer}: dropped, far too many connections");
-            };
-            let worker = Worker {
-                member,
-                peer,
-                endpoint: Arc::clone(&endpoint),
-                app: app(peer),
-                limits,
-                stop: stop.clone(),
-            };
-            if let Err(error) = worker.start() {
-                tracing::error!("{peer}: no thread for the connection: {error}");
+    /// [`ErrorKind::InvalidInput`] when the listener's socket no longer listens.
+    pub fn run(self, mut app: impl FnMut(&Address) -> App) -> io::Result<()> {
+        let crowd = Crowd::new(self.limits.connections);
+        let mut pause = Pause::default();
+        loop {
+            match self.listener.accept() {
+                Ok(conn) => {
+                    pause = Pause::default();
+                    self.serve(conn, &mut app, &crowd);
+                }
+                Err(_) if self.listener.is_closed() => break,
+                Err(error) if error.kind() == ErrorKind::InvalidInput => return Err(error),
+                Err(error) => {
+                    let time = pause.next();
+                    tracing::error!("accept failed, next try in {time:?}: {error}");
+                    self.listener.pause(Instant::now() + time)?;
+                }
             }
-        })?;
-        crowd.dismiss(Instant::now() + limits.stop);
+        }
+        crowd.dismiss(Instant::now() + self.limits.stop);
         Ok(())
+    }
+
+    fn serve(&self, conn: Conn, app: &mut impl FnMut(&Address) -> App, crowd: &Crowd) {
+        let peer = conn.peer_addr().clone();
+        let Some(member) = crowd.join(conn.socket()) else {
+            return tracing::warn!("{peer}: dropped, far too many connections");
+        };
+        let worker = Worker {
+            conn,
+            member,
+            endpoint: Arc::clone(&self.endpoint),
+            app: app(&peer),
+            limits: self.limits,
+            listener: self.listener.clone(),
+        };
+        if let Err(error) = worker.start() {
+            tracing::error!("{peer}: no thread for the connection: {error}");
+        }
+    }
+}
+
+/// How long to wait after a failing accept: the longer, the more fail in a row.
+#[derive(Default)]
+struct Pause(Duration);
+
+impl Pause {
+    fn next(&mut self) -> Duration {
+        self.0 = (self.0 * 2).clamp(Duration::from_millis(5), Duration::from_secs(1));
+        self.0
     }
 }

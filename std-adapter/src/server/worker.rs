@@ -1,13 +1,11 @@
 //! One connection on its thread.
 
 use super::ServerLimits;
-use super::accept::Stop;
 use super::crowd::Member;
 use crate::serving::Serving;
-use crate::{Conn, Endpoint};
+use crate::{Conn, Endpoint, Listener};
 use bellwire::{Connection, Error, Fault, blocking};
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -17,19 +15,19 @@ use std::time::{Duration, Instant};
 const LINGER: (Duration, usize) = (Duration::from_secs(2), 1 << 20);
 
 pub(super) struct Worker<App> {
+    pub(super) conn: Conn,
     pub(super) member: Member,
-    pub(super) peer: SocketAddr,
     pub(super) endpoint: Arc<Endpoint<App>>,
     pub(super) app: App,
     pub(super) limits: ServerLimits,
-    pub(super) stop: Stop,
+    pub(super) listener: Listener,
 }
 
 impl<App: Send + 'static> Worker<App> {
     pub(super) fn start(self) -> io::Result<()> {
-        let name = self.peer.to_string();
+        let name = self.conn.peer_addr().to_string();
         let work = move || {
-            let peer = self.peer;
+            let peer = self.conn.peer_addr().clone();
             tracing::debug!("{peer}: connected");
             match self.work() {
                 Ok(()) => tracing::debug!("{peer}: ended"),
@@ -40,12 +38,12 @@ impl<App: Send + 'static> Worker<App> {
     }
 
     fn work(self) -> Result<(), Error<io::Error>> {
-        let stream = Arc::clone(&self.member.stream);
-        let mut conn = Conn::new(stream).map_err(Error::Transport)?;
+        let mut conn = self.conn;
         let mut rx = vec![0; self.limits.receive_buffer];
         let mut tx = vec![0; self.limits.transmit_buffer];
         let mut connection = Connection::new(&mut rx, &mut tx);
-        let mut service = Serving::new(self.endpoint, self.app, self.peer);
+        let peer = conn.peer_addr().clone();
+        let mut service = Serving::new(self.endpoint, self.app, peer);
         if self.member.surplus {
             connection.abort(Fault::Busy, &mut service);
         }
@@ -65,7 +63,7 @@ impl<App: Send + 'static> Worker<App> {
             let idle = Instant::now() + self.limits.idle;
             conn.set_read_deadline(Some(begun.map_or(idle, |(_, deadline)| deadline)));
             match embedded_io::Read::read(&mut conn, connection.space()) {
-                Ok(0) if self.stop.is_wanted() && begun.is_some() => {
+                Ok(0) if self.listener.is_closed() && begun.is_some() => {
                     connection.abort(Fault::Busy, &mut service);
                 }
                 Ok(0) => connection.end(),
@@ -73,7 +71,7 @@ impl<App: Send + 'static> Worker<App> {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::TimedOut => {
                     if begun.is_none() {
-                        tracing::info!("{}: idle for too long, closed", self.peer);
+                        tracing::info!("{}: idle for too long, closed", conn.peer_addr());
                         break;
                     }
                     connection.abort(Fault::TimedOut, &mut service);

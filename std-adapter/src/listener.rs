@@ -1,0 +1,245 @@
+//! Waiting for connections.
+
+use crate::address::Network;
+use crate::keep_alive::KeepAlive;
+use crate::resolve::{explain, resolve_with, system};
+use crate::wait::{Waker, has_passed, wait};
+use crate::{Address, Conn};
+use rustix::event::{PollFd, PollFlags};
+use socket2::{Domain, SockAddr, Socket, Type};
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+/// How many connections the system keeps until they are accepted, unless its own limit is lower:
+/// what Linux allows by default.
+const BACKLOG: i32 = 4096;
+
+/// A socket that others connect to: Go's `net.Listener`.
+///
+/// A clone is a second handle to the same, for another thread. It closes with its last handle.
+///
+/// ```
+/// use bellwire_std::{Listener, Network};
+///
+/// let listener = Listener::bind(Network::Tcp, "127.0.0.1:0")?;
+/// let closer = listener.clone();
+/// let accepting = std::thread::spawn(move || listener.accept());
+/// closer.close();
+/// let error = accepting.join().unwrap().unwrap_err();
+/// assert_eq!(error.to_string(), "the listener is closed");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Listener(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    /// None once it is closed; who accepts then has the last hold on it, and lets go when woken.
+    socket: Mutex<Option<Arc<Socket>>>,
+    address: Address,
+    /// The Unix socket's file, if it is ours to remove.
+    file: Option<PathBuf>,
+    closed: Waker,
+}
+
+impl Listener {
+    /// Listens on `address`: `"127.0.0.1:61000"`, `"[::1]:61000"`, `"localhost:http"`, or
+    /// `":61000"` for all interfaces, of both families unless `network` names one. Port 0 picks a
+    /// free one. For [`Network::Unix`] it is the path of a file, which this creates, and removes
+    /// when it closes. (Go: `net.Listen`.)
+    ///
+    /// Of a name with several addresses it uses one. Accepted connections have a keep-alive of
+    /// 15 seconds, as in Go.
+    ///
+    /// # Errors
+    /// Those of the operating system, such as [`ErrorKind::AddrInUse`] for a port that is taken,
+    /// or a path that exists; and those of [`resolve`](crate::resolve()).
+    pub fn bind(network: Network, address: &str) -> io::Result<Self> {
+        Self::listen(network, address, false)
+    }
+
+    /// The same, on a port that other processes of this user may share, each by such a call: the
+    /// system spreads the connections over them (`SO_REUSEPORT`).
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind), also when the port is held without sharing.
+    pub fn bind_shared(network: Network, address: &str) -> io::Result<Self> {
+        Self::listen(network, address, true)
+    }
+
+    fn listen(network: Network, address: &str, shared: bool) -> io::Result<Self> {
+        let bound = match network {
+            Network::Unix => bind_file(address),
+            _ => resolve_with(network, address, system)
+                .and_then(|addresses| bind_first(network, &addresses, shared)),
+        };
+        bound.map_err(|error| explain(format_args!("cannot listen on {address}"), &error))
+    }
+
+    fn new(socket: Socket, file: Option<PathBuf>) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        Ok(Self(Arc::new(Inner {
+            address: socket.local_addr()?.into(),
+            socket: Mutex::new(Some(Arc::new(socket))),
+            file,
+            closed: Waker::new()?,
+        })))
+    }
+
+    /// Waits for the next connection. Several threads may wait at a time. (Go: `Listener.Accept`.)
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotConnected`] when it is closed, before or meanwhile; those of the operating
+    /// system, of which a lack of file descriptors passes.
+    pub fn accept(&self) -> io::Result<Conn> {
+        loop {
+            let Some(socket) = self.0.socket().clone() else {
+                return Err(closed());
+            };
+            match socket.accept() {
+                Ok((socket, peer)) => return Conn::new(socket, peer.into()),
+                Err(error) => match error.kind() {
+                    ErrorKind::WouldBlock => {
+                        let socket = PollFd::new(&*socket, PollFlags::IN);
+                        wait(&mut [socket, self.0.closed.poll()], None)?;
+                    }
+                    // The peer has gone already; the next may not have.
+                    ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
+                    _ => return Err(error),
+                },
+            }
+        }
+    }
+
+    /// Stops listening: who waits in [`accept`](Self::accept) gets an error that says so, and who
+    /// connects is refused. Connections that were accepted stay. (Go: `Listener.Close`.)
+    pub fn close(&self) {
+        self.0.close();
+    }
+
+    /// Whether it was closed.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.0.socket().is_none()
+    }
+
+    /// Does nothing until that time, or until it is closed.
+    pub(crate) fn pause(&self, until: Instant) -> io::Result<()> {
+        while !self.is_closed() && !has_passed(Some(until)) {
+            wait(&mut [self.0.closed.poll()], Some(until))?;
+        }
+        Ok(())
+    }
+
+    /// The same socket, for tokio to wait on. It stays open until both are closed.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn to_tokio(&self) -> io::Result<tokio::net::TcpListener> {
+        let socket = self.0.socket().clone();
+        match (socket, self.local_addr()) {
+            (Some(socket), Address::Tcp(_)) => {
+                tokio::net::TcpListener::from_std(socket.try_clone()?.into())
+            }
+            (None, _) => Err(closed()),
+            (_, Address::Unix(_)) => Err(io::Error::new(
+                ErrorKind::InvalidInput,
+                "a server of tasks listens on TCP only",
+            )),
+        }
+    }
+
+    /// The address it listens on, also when it is closed. (Go: `Listener.Addr`.)
+    pub fn local_addr(&self) -> &Address {
+        &self.0.address
+    }
+}
+
+impl Inner {
+    fn close(&self) {
+        if self.socket().take().is_some() {
+            if let Some(file) = &self.file {
+                // Somebody may have removed it before.
+                let _ = fs::remove_file(file);
+            }
+            self.closed.wake();
+        }
+    }
+
+    fn socket(&self) -> MutexGuard<'_, Option<Arc<Socket>>> {
+        self.socket.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn closed() -> io::Error {
+    io::Error::new(ErrorKind::NotConnected, "the listener is closed")
+}
+
+fn bind_file(path: &str) -> io::Result<Listener> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.bind(&SockAddr::unix(path)?)?;
+    socket.listen(BACKLOG)?;
+    Listener::new(socket, Some(path.into()))
+}
+
+/// Listens on the first of these addresses that can be used.
+fn bind_first(network: Network, addresses: &[SocketAddr], shared: bool) -> io::Result<Listener> {
+    let mut failure = None;
+    for address in addresses {
+        match bind_one(network, *address, shared) {
+            // To take the next would hide that others hold this one.
+            Err(error) if error.kind() == ErrorKind::AddrInUse => return Err(error),
+            Err(error) => failure = failure.or(Some(error)),
+            listener => return listener,
+        }
+    }
+    Err(failure.unwrap_or_else(|| ErrorKind::NotFound.into()))
+}
+
+fn bind_one(network: Network, address: SocketAddr, shared: bool) -> io::Result<Listener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    // Connections of an earlier run that linger do not bar this one from listening.
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(shared)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(network == Network::Tcp6)?;
+    }
+    // What is accepted inherits it, so it costs nothing for each.
+    KeepAlive::default().apply(&socket)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Listener::new(socket, None)
+}
+
+impl TryFrom<TcpListener> for Listener {
+    type Error = io::Error;
+
+    /// Takes over the listener, for instance one that a supervisor passed on, and makes it
+    /// non-blocking, for all who share it.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    fn try_from(listener: TcpListener) -> io::Result<Self> {
+        Self::new(listener.into(), None)
+    }
+}
+
+impl TryFrom<UnixListener> for Listener {
+    type Error = io::Error;
+
+    /// Takes over the listener, as from a [`TcpListener`]. Its file is not removed.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    fn try_from(listener: UnixListener) -> io::Result<Self> {
+        Self::new(listener.into(), None)
+    }
+}

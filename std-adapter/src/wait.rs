@@ -1,0 +1,71 @@
+//! Waiting for sockets, for a point in time, and for other threads, all at once.
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+/// The longest single wait; some systems take no more than 24 days. Callers wait in a loop.
+const LONGEST: Duration = Duration::from_hours(24);
+
+/// Waits until one of `sockets` is ready, or until that time. It may also return without cause.
+pub(crate) fn wait(sockets: &mut [PollFd<'_>], until: Option<Instant>) -> io::Result<()> {
+    let left = until.map_or(LONGEST, |until| {
+        until.saturating_duration_since(Instant::now()).min(LONGEST)
+    });
+    let left = Timespec::try_from(left).map_err(io::Error::other)?;
+    match poll(sockets, Some(&left)) {
+        Ok(_) | Err(Errno::INTR) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Ends another thread's [`wait`]. It costs two file descriptors.
+#[derive(Debug)]
+pub(crate) struct Waker {
+    near: UnixStream,
+    far: UnixStream,
+}
+
+impl Waker {
+    pub(crate) fn new() -> io::Result<Self> {
+        let (near, far) = UnixStream::pair()?;
+        near.set_nonblocking(true)?;
+        far.set_nonblocking(true)?;
+        Ok(Self { near, far })
+    }
+
+    /// Ends every wait for it, those that are yet to come included, until it is [reset](Self::reset).
+    pub(crate) fn wake(&self) {
+        // It fails where so much is unread already that none can miss it.
+        let _ = (&self.near).write(&[0]);
+    }
+
+    /// Lets waits last again.
+    pub(crate) fn reset(&self) {
+        let mut dropped = [0; 64];
+        loop {
+            match (&self.far).read(&mut dropped) {
+                Ok(1..) => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                _ => return,
+            }
+        }
+    }
+
+    /// What to hand to [`wait`].
+    pub(crate) fn poll(&self) -> PollFd<'_> {
+        PollFd::new(&self.far, PollFlags::IN)
+    }
+}
+
+/// The error of what a point in time has ended.
+pub(crate) fn deadline_passed() -> io::Error {
+    io::Error::new(ErrorKind::TimedOut, "the deadline has passed")
+}
+
+/// Whether that point in time has come.
+pub(crate) fn has_passed(deadline: Option<Instant>) -> bool {
+    deadline.is_some_and(|deadline| deadline <= Instant::now())
+}

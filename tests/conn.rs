@@ -1,0 +1,180 @@
+//! A connection: its bytes, its addresses, its handles, its end.
+
+use bellwire::{Error, blocking::Client};
+use bellwire_std::{Address, Conn};
+use bellwire_tests::net::{SHORT, fill, pair, read, while_waiting};
+use bellwire_tests::running::{PATIENCE, STRING, line, rest};
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::thread;
+use std::time::Instant;
+
+#[test]
+fn bytes_go_both_ways_until_each_side_ends() {
+    let (mut conn, mut peer) = pair();
+    conn.write_all(b"to you\n").unwrap();
+    assert_eq!(line(&mut peer), "to you\n");
+    peer.write_all(b"to me").unwrap();
+    drop(peer);
+    let mut text = String::new();
+    conn.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "to me");
+}
+
+#[test]
+fn more_than_the_system_buffers_goes_through() {
+    let (mut conn, mut peer) = pair();
+    let sent: Vec<u8> = (0..8_000_000_u32).map(|n| n.to_le_bytes()[0]).collect();
+    let mut received = vec![0; sent.len()];
+    thread::scope(|scope| {
+        scope.spawn(|| conn.write_all(&sent).unwrap());
+        peer.read_exact(&mut received).unwrap();
+    });
+    assert!(sent == received);
+}
+
+#[test]
+fn nothing_to_read_or_write_is_done_at_once() {
+    let (mut conn, _peer) = pair();
+    assert_eq!(conn.read(&mut []).unwrap(), 0);
+    assert_eq!(conn.write(&[]).unwrap(), 0);
+}
+
+#[test]
+fn both_ends_have_the_addresses_that_the_other_sees() {
+    let (conn, peer) = pair();
+    let local = Address::Tcp(peer.peer_addr().unwrap());
+    assert_eq!(conn.local_addr().unwrap(), local);
+    let remote = Address::Tcp(peer.local_addr().unwrap());
+    assert_eq!(*conn.peer_addr(), remote);
+    drop(peer);
+    conn.close();
+    assert_eq!(*conn.peer_addr(), remote);
+}
+
+#[test]
+fn a_stream_of_the_standard_library_becomes_a_connection() {
+    let (near, mut far) = UnixStream::pair().unwrap();
+    let mut conn = Conn::try_from(near).unwrap();
+    assert_eq!(*conn.peer_addr(), Address::Unix(None));
+    far.write_all(b"hi").unwrap();
+    assert_eq!(read(&mut conn).unwrap(), 2);
+}
+
+#[test]
+fn one_handle_reads_while_another_writes() {
+    let (mut conn, mut peer) = pair();
+    let mut writer = conn.clone();
+    let written = while_waiting(
+        || read(&mut conn),
+        || {
+            writer.write_all(b"ping\n").unwrap();
+            assert_eq!(line(&mut peer), "ping\n");
+            peer.write_all(b"pong\n").unwrap();
+        },
+    );
+    assert_eq!(written.unwrap(), 5);
+}
+
+#[test]
+fn close_wakes_a_read_and_a_write_in_other_threads() {
+    let (mut conn, _peer) = pair();
+    let (mut writer, closer) = (conn.clone(), conn.clone());
+    thread::scope(|scope| {
+        let reading = scope.spawn(|| read(&mut conn).unwrap_err());
+        let writing = scope.spawn(|| fill(&mut writer));
+        thread::sleep(SHORT);
+        closer.close();
+        for error in [reading.join().unwrap(), writing.join().unwrap()] {
+            assert_eq!(error.kind(), ErrorKind::NotConnected);
+            assert_eq!(error.to_string(), "this end has closed the connection");
+        }
+    });
+}
+
+#[test]
+fn close_ends_the_peers_reading_after_all_that_was_written() {
+    let (mut conn, mut peer) = pair();
+    let handle = conn.clone();
+    conn.write_all(b"the last words").unwrap();
+    conn.close();
+    assert_eq!(rest(&mut peer), "the last words");
+    assert!(read(&mut conn).is_err() && conn.write(b"x").is_err());
+    drop(handle);
+}
+
+#[test]
+fn the_connection_closes_with_its_last_handle() {
+    let (conn, mut peer) = pair();
+    let mut handle = conn.clone();
+    drop(conn);
+    handle.write_all(b"still here\n").unwrap();
+    assert_eq!(line(&mut peer), "still here\n");
+    drop(handle);
+    assert_eq!(rest(&mut peer), "");
+}
+
+#[test]
+fn writing_to_a_peer_that_is_gone_fails() {
+    let (mut conn, peer) = pair();
+    drop(peer);
+    conn.set_write_deadline(Some(Instant::now() + PATIENCE));
+    let error = fill(&mut conn);
+    let kinds = [ErrorKind::BrokenPipe, ErrorKind::ConnectionReset];
+    assert!(kinds.contains(&error.kind()), "{error}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_connection_that_waits_alone_needs_one_file_descriptor() {
+    let open = || std::fs::read_dir("/proc/self/fd").unwrap().count();
+    let before = open();
+    let (conns, peers): (Vec<_>, Vec<_>) = (0..100).map(|_| pair()).unzip();
+    let waiting: Vec<_> = conns
+        .into_iter()
+        .map(|mut conn| thread::spawn(move || read(&mut conn)))
+        .collect();
+    thread::sleep(SHORT);
+    // Other tests in this process open some, too.
+    assert!(open() - before < 300);
+    drop(peers);
+    for waiting in waiting {
+        assert_eq!(waiting.join().unwrap().unwrap(), 0);
+    }
+}
+
+#[test]
+fn a_call_whose_reply_is_late_fails_and_the_next_call_gets_its_own() {
+    let (conn, mut peer) = pair();
+    let (mut rx, mut tx) = ([0; 64], [0; 64]);
+    let mut client = Client::new(conn, &mut rx, &mut tx);
+    client.stream().set_deadline(Some(Instant::now() + SHORT));
+    match client.call(STRING, "first") {
+        Err(Error::Transport(error)) => assert_eq!(error.kind(), ErrorKind::TimedOut),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(line(&mut peer) + &line(&mut peer), "STRING\nfirst\n");
+    peer.write_all(b"to the first\nto the second\n").unwrap();
+    client
+        .stream()
+        .set_deadline(Some(Instant::now() + PATIENCE));
+    assert_eq!(client.call(STRING, "second").unwrap(), "to the second");
+}
+
+#[test]
+fn a_call_that_waits_is_ended_by_another_thread() {
+    let (conn, _peer) = pair();
+    let handle = conn.clone();
+    let error = while_waiting(
+        || {
+            let (mut rx, mut tx) = ([0; 64], [0; 64]);
+            let mut client = Client::new(conn, &mut rx, &mut tx);
+            client.call(STRING, "hi").map(str::to_owned).unwrap_err()
+        },
+        || handle.close(),
+    );
+    match error {
+        Error::Transport(error) => assert_eq!(error.kind(), ErrorKind::NotConnected),
+        other => panic!("{other:?}"),
+    }
+}

@@ -1,0 +1,292 @@
+//! Waiting for connections, over TCP and Unix sockets.
+
+use bellwire::blocking::Client;
+use bellwire_std::{Address, Conn, Dialer, Endpoint, Listener, Network, Server, dial};
+use bellwire_tests::net::SHORT;
+use bellwire_tests::running::{Kind, PATIENCE, STRING, serve};
+use socket2::SockRef;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread;
+
+fn listen(network: Network, address: &str) -> Listener {
+    Listener::bind(network, address).unwrap()
+}
+
+fn port(listener: &Listener) -> u16 {
+    listener.local_addr().tcp().unwrap().port()
+}
+
+/// A path for one test's socket.
+fn path(test: &str) -> String {
+    let name = format!("bellwire-{}-{test}", std::process::id());
+    let path: PathBuf = std::env::temp_dir().join(name);
+    path.to_str().unwrap().to_owned()
+}
+
+/// Whether `listener` accepts what dials `network` and `address`, and bytes go through.
+fn connects(listener: &Listener, network: Network, address: &str) -> bool {
+    let dialer = Dialer::new().timeout(PATIENCE);
+    let Ok(mut near) = dialer.dial(network, address) else {
+        return false;
+    };
+    let mut far = listener.accept().unwrap();
+    near.write_all(b"hi").unwrap();
+    near.close();
+    let mut text = String::new();
+    far.read_to_string(&mut text).unwrap();
+    text == "hi"
+}
+
+#[test]
+fn it_accepts_who_connects_and_knows_both_addresses() {
+    let listener = listen(Network::Tcp, "127.0.0.1:0");
+    assert_ne!(port(&listener), 0);
+    let near = dial(listener.local_addr(), PATIENCE).unwrap();
+    let far = listener.accept().unwrap();
+    assert_eq!(far.local_addr().unwrap(), *listener.local_addr());
+    assert_eq!(*far.peer_addr(), near.local_addr().unwrap());
+}
+
+#[test]
+fn without_a_host_it_listens_on_all_interfaces_of_the_networks_families() {
+    for (network, v4, v6) in [
+        (Network::Tcp, true, true),
+        (Network::Tcp4, true, false),
+        (Network::Tcp6, false, true),
+    ] {
+        let listener = listen(network, ":0");
+        let port = port(&listener);
+        let reaches = |host| connects(&listener, Network::Tcp, &format!("{host}:{port}"));
+        assert_eq!(
+            (reaches("127.0.0.1"), reaches("[::1]")),
+            (v4, v6),
+            "{network}"
+        );
+    }
+}
+
+#[test]
+fn an_ipv4_peer_of_a_socket_for_both_families_is_shown_as_one() {
+    let listener = listen(Network::Tcp, ":0");
+    let near = dial(format!("127.0.0.1:{}", port(&listener)), PATIENCE).unwrap();
+    let far = listener.accept().unwrap();
+    assert_eq!(*far.peer_addr(), near.local_addr().unwrap());
+}
+
+#[test]
+fn close_wakes_all_who_accept_with_an_error_that_says_so() {
+    let listener = listen(Network::Tcp, "127.0.0.1:0");
+    thread::scope(|scope| {
+        let accepting = [(); 2].map(|()| scope.spawn(|| listener.accept().unwrap_err()));
+        thread::sleep(SHORT);
+        assert!(accepting.iter().all(|accepting| !accepting.is_finished()));
+        listener.clone().close();
+        for accepting in accepting {
+            let error = accepting.join().unwrap();
+            assert_eq!(error.kind(), ErrorKind::NotConnected);
+            assert_eq!(error.to_string(), "the listener is closed");
+        }
+    });
+    assert!(listener.accept().is_err());
+}
+
+#[test]
+fn once_it_is_closed_who_connects_is_refused_and_who_is_connected_stays() {
+    let listener = listen(Network::Tcp, "127.0.0.1:0");
+    let mut near = dial(listener.local_addr(), PATIENCE).unwrap();
+    let mut far = listener.accept().unwrap();
+    listener.close();
+    listener.close();
+    let error = dial(listener.local_addr(), PATIENCE).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+    near.write_all(b"hi").unwrap();
+    assert_eq!(far.read(&mut [0; 16]).unwrap(), 2);
+}
+
+#[test]
+fn its_port_is_free_again_at_once() {
+    let listener = listen(Network::Tcp, "127.0.0.1:0");
+    let address = listener.local_addr().to_string();
+    // The end that closes first leaves a trace with the system.
+    let near = dial(&address, PATIENCE).unwrap();
+    drop(listener.accept().unwrap());
+    drop(near);
+    listener.close();
+    assert!(Listener::bind(Network::Tcp, &address).is_ok());
+}
+
+#[test]
+fn it_closes_with_its_last_handle() {
+    let listener = listen(Network::Tcp, "127.0.0.1:0");
+    let address = listener.local_addr().to_string();
+    let handle = listener.clone();
+    drop(listener);
+    assert!(connects(&handle, Network::Tcp, &address));
+    drop(handle);
+    assert!(dial(&address, PATIENCE).is_err());
+}
+
+#[test]
+fn a_port_that_is_taken_is_one_sentence() {
+    let taken = listen(Network::Tcp, "127.0.0.1:0");
+    let address = taken.local_addr().to_string();
+    let error = Listener::bind(Network::Tcp, &address).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AddrInUse);
+    let start = format!("cannot listen on {address}: Address already in use");
+    assert!(error.to_string().starts_with(&start), "{error}");
+}
+
+/// Cause: with the port taken for IPv6, it would have listened for IPv4 alone.
+#[test]
+fn a_port_that_is_taken_for_one_family_is_taken() {
+    let taken = listen(Network::Tcp6, ":0");
+    let error = Listener::bind(Network::Tcp, &format!(":{}", port(&taken))).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AddrInUse);
+}
+
+#[test]
+fn what_is_no_address_is_one_sentence() {
+    let error = Listener::bind(Network::Tcp, "127.0.0.1:bells").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    let sentence = r#"cannot listen on 127.0.0.1:bells: no TCP port is named "bells""#;
+    assert_eq!(error.to_string(), sentence);
+}
+
+#[test]
+fn what_it_accepts_is_kept_alive_and_does_not_wait_for_more_to_send() {
+    let listener = listen(Network::Tcp, "127.0.0.1:0");
+    let _near = dial(listener.local_addr(), PATIENCE).unwrap();
+    let far = listener.accept().unwrap();
+    let socket = SockRef::from(&far);
+    assert!(socket.keepalive().unwrap());
+    assert_eq!(socket.tcp_keepalive_time().unwrap().as_secs(), 15);
+    assert!(socket.tcp_nodelay().unwrap());
+}
+
+#[test]
+fn listeners_of_the_standard_library_are_taken_over() {
+    let std = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = Listener::try_from(std).unwrap();
+    let address = listener.local_addr().to_string();
+    assert!(connects(&listener, Network::Tcp, &address));
+
+    let path = path("std");
+    let listener = Listener::try_from(UnixListener::bind(&path).unwrap()).unwrap();
+    assert!(connects(&listener, Network::Unix, &path));
+    drop(listener);
+    // It was not ours.
+    std::fs::remove_file(&path).unwrap();
+}
+
+#[test]
+fn a_unix_socket_has_a_path_which_it_removes() {
+    let path = path("path");
+    let listener = listen(Network::Unix, &path);
+    let address = Address::Unix(Some(path.clone().into()));
+    assert_eq!(*listener.local_addr(), address);
+    let near = Dialer::new().dial(Network::Unix, &path).unwrap();
+    let far = listener.accept().unwrap();
+    assert_eq!(*near.peer_addr(), address);
+    assert_eq!(*far.peer_addr(), Address::Unix(None));
+    assert!(connects(&listener, Network::Unix, &path));
+
+    listener.close();
+    assert!(!std::fs::exists(&path).unwrap());
+    // The name is free for the next, whose file must stay when the first one goes.
+    let next = listen(Network::Unix, &path);
+    drop(listener);
+    assert!(connects(&next, Network::Unix, &path));
+    drop(next);
+    assert!(!std::fs::exists(&path).unwrap());
+}
+
+#[test]
+fn close_wakes_who_accepts_from_a_unix_socket() {
+    let listener = listen(Network::Unix, &path("close"));
+    thread::scope(|scope| {
+        let accepting = scope.spawn(|| listener.accept().unwrap_err());
+        thread::sleep(SHORT);
+        listener.close();
+        let error = accepting.join().unwrap();
+        assert_eq!(error.to_string(), "the listener is closed");
+    });
+}
+
+#[test]
+fn a_unix_socket_that_is_not_there_or_cannot_be_is_one_sentence() {
+    let error = Dialer::new().dial(Network::Unix, "/no/socket").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    let start = "cannot connect to /no/socket: No such file";
+    assert!(error.to_string().starts_with(start), "{error}");
+
+    let error = Listener::bind(Network::Unix, "/no/socket").unwrap_err();
+    let start = "cannot listen on /no/socket: No such file";
+    assert!(error.to_string().starts_with(start), "{error}");
+
+    let path = path("taken");
+    let _taken = listen(Network::Unix, &path);
+    let error = Listener::bind(Network::Unix, &path).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AddrInUse);
+
+    let long = "/".to_owned() + &"x".repeat(200);
+    let error = Listener::bind(Network::Unix, &long).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+}
+
+#[test]
+fn a_unix_socket_with_a_full_queue_is_one_sentence() {
+    let path = path("full");
+    let listener = UnixListener::bind(&path).unwrap();
+    SockRef::from(&listener).listen(0).unwrap();
+    let dial = || Dialer::new().dial(Network::Unix, &path);
+    let (_first, error) = (dial().unwrap(), dial().unwrap_err());
+    assert_eq!(error.kind(), ErrorKind::WouldBlock);
+    let sentence = format!("cannot connect to {path}: too many are waiting there to be accepted");
+    assert_eq!(error.to_string(), sentence);
+    std::fs::remove_file(&path).unwrap();
+}
+
+fn thanks(conn: Conn) -> String {
+    let (mut rx, mut tx) = ([0; 64], [0; 64]);
+    let mut client = Client::new(conn, &mut rx, &mut tx);
+    client.call(STRING, "hi").unwrap().to_owned()
+}
+
+#[test]
+fn one_endpoint_is_served_over_tcp_and_a_unix_socket() {
+    let tcp = serve(Kind::Threads, |_| {});
+    let path = path("serve");
+    let listener = listen(Network::Unix, &path);
+    let unix = Server::over(listener, Arc::clone(&tcp.endpoint));
+    let stopper = unix.stopper();
+    let serving = thread::spawn(move || unix.run(|peer| assert_eq!(*peer, Address::Unix(None))));
+
+    assert_eq!(thanks(dial(tcp.address, PATIENCE).unwrap()), "Thank you.");
+    let conn = Dialer::new().dial(Network::Unix, &path).unwrap();
+    assert_eq!(thanks(conn), "Thank you.");
+
+    stopper.stop();
+    serving.join().unwrap().unwrap();
+    assert!(!std::fs::exists(&path).unwrap());
+    assert!(tcp.is_well());
+}
+
+#[test]
+fn a_server_whose_socket_others_have_shut_down_ends_with_an_error() {
+    let std = TcpListener::bind("127.0.0.1:0").unwrap();
+    let other = std.try_clone().unwrap();
+    let listener = Listener::try_from(std).unwrap();
+    let address = listener.local_addr().to_string();
+    let server = Server::over(listener, Arc::new(Endpoint::<()>::new()));
+    let serving = thread::spawn(move || server.run(|_peer| ()));
+    SockRef::from(&other)
+        .shutdown(std::net::Shutdown::Both)
+        .unwrap();
+    let error = serving.join().unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert!(TcpStream::connect(address).is_err());
+}
