@@ -6,6 +6,7 @@ use crate::serving::{Outcome, Serving};
 use bellwire::{Buffer, Fault, Limits, Rejection, Reply, Service, Session, Step};
 use std::cell::RefCell;
 use std::io;
+use std::sync::Arc;
 use tokio::net::TcpStream;
 
 thread_local! {
@@ -21,8 +22,8 @@ struct Scratch {
 /// A conversation, and the few bytes that it keeps from one wake-up to the next.
 pub(super) struct Conversation {
     session: Session,
-    limits: Limits,
-    sizes: (usize, usize),
+    /// Shared by all, as each byte here is one for each idle connection.
+    pub(super) limits: Arc<ServerLimits>,
     /// Received and not used up.
     unread: Vec<u8>,
     /// Whether `unread` holds work that need not wait for more bytes.
@@ -45,13 +46,11 @@ pub(super) enum Turn {
 }
 
 impl Conversation {
-    pub(super) fn new(limits: &ServerLimits) -> Self {
-        let sizes = (limits.receive_buffer, limits.transmit_buffer);
-        let limits = Limits::for_buffers(sizes.0, sizes.1);
+    pub(super) fn new(limits: Arc<ServerLimits>) -> Self {
+        let session = Limits::for_buffers(limits.receive_buffer, limits.transmit_buffer);
         Self {
-            session: Session::new(limits),
+            session: Session::new(session),
             limits,
-            sizes,
             unread: Vec::new(),
             more: false,
             unsent: Vec::new(),
@@ -84,11 +83,11 @@ impl Conversation {
         service: &mut Serving<App>,
     ) -> io::Result<Turn> {
         SCRATCH.with_borrow_mut(|Scratch { rx, tx }| {
-            rx.resize(self.sizes.0, 0);
-            tx.resize(self.sizes.1, 0);
+            rx.resize(self.limits.receive_buffer, 0);
+            tx.resize(self.limits.transmit_buffer, 0);
             let mut arrived = 0;
             if !self.more && !self.ended {
-                let room = self.sizes.0 - self.unread.len();
+                let room = rx.len() - self.unread.len();
                 match stream.try_read(&mut rx[..room]) {
                     Ok(0) => self.ended = true,
                     Ok(n) => arrived = n,
@@ -162,7 +161,7 @@ impl Conversation {
         finish: impl FnOnce(Reply<'_, ()>) -> bellwire::Answered,
         service: &mut Serving<App>,
     ) {
-        let mut memory = vec![0; self.limits.reply];
+        let mut memory = vec![0; self.limits.transmit_buffer / 2];
         let mut out = Buffer::new(&mut memory);
         let answered = finish(self.session.reply(&mut out));
         tell(self.session.answered(answered, &mut out), service);

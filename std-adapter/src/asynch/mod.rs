@@ -102,6 +102,7 @@ impl<App: Send + 'static> Server<App> {
         // Each task holds a receiver, so the sender knows how many there are, and when all have gone.
         let mut stopped = self.stop.subscribe();
         let mut pause = Duration::ZERO;
+        let limits = Arc::new(self.limits);
         loop {
             let accepted = tokio::select! {
                 accepted = self.listener.accept() => accepted,
@@ -110,7 +111,7 @@ impl<App: Send + 'static> Server<App> {
             match accepted {
                 Ok((stream, peer)) => {
                     pause = Duration::ZERO;
-                    self.start(stream, peer, &mut app);
+                    self.start(stream, peer, &limits, &mut app);
                 }
                 Err(error) => {
                     pause = (pause * 2).clamp(Duration::from_millis(5), Duration::from_secs(1));
@@ -135,24 +136,26 @@ impl<App: Send + 'static> Server<App> {
         &self,
         stream: TcpStream,
         mut peer: SocketAddr,
+        limits: &Arc<ServerLimits>,
         app: &mut impl FnMut(SocketAddr) -> App,
     ) {
         // An IPv4 peer of a socket for both families is shown as one.
         peer.set_ip(peer.ip().to_canonical());
         // One receiver is this server's own.
         let connections = self.stop.receiver_count() - 1;
-        let task = Task::new(
+        let mut task = Task::new(
             stream,
             Serving::new(Arc::clone(&self.endpoint), app(peer), peer),
-            self.limits,
+            Arc::clone(limits),
             self.stop.subscribe(),
         );
-        if connections < self.limits.connections {
-            tokio::spawn(task.run());
-        } else if connections < self.limits.connections + crate::server::SURPLUS {
-            tokio::spawn(task.turn_away());
-        } else {
-            tracing::warn!("{peer}: dropped, far too many connections");
+        if connections >= self.limits.connections + crate::server::SURPLUS {
+            return tracing::warn!("{peer}: dropped, far too many connections");
         }
+        if connections >= self.limits.connections {
+            task.turn_away();
+        }
+        // The block holds the task once; a future that took it over would have room for two.
+        tokio::spawn(async move { task.run().await });
     }
 }
