@@ -33,7 +33,7 @@ pub fn run(server: &str) -> Result<(), Box<dyn Error>> {
 }
 
 /// `server` with the demo's port, unless it has one.
-fn with_port(server: &str) -> String {
+pub(crate) fn with_port(server: &str) -> String {
     let bare = server
         .strip_prefix('[')
         .and_then(|rest| rest.strip_suffix(']'));

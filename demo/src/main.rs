@@ -1,7 +1,7 @@
 //! The command line of the demo.
 #![forbid(unsafe_code)]
 
-use bellwire_demo::{connect, serve, tour};
+use bellwire_demo::{bench, connect, serve, tour};
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 use tracing_subscriber::filter::LevelFilter;
@@ -17,6 +17,10 @@ struct Arguments {
     #[arg(short, long, global = true)]
     verbose: bool,
 
+    /// Log less: warnings and errors only, not what arrives.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -31,6 +35,9 @@ enum Command {
         /// Give each connection a thread of its own, instead of a task.
         #[arg(long)]
         threads: bool,
+        /// How many connections to serve at a time; further ones are told that the server is busy.
+        #[arg(long, value_name = "N", default_value_t = 1000)]
+        max_connections: usize,
     },
     /// Send a text and a structure to a server, and print its replies.
     Connect {
@@ -38,15 +45,29 @@ enum Command {
         #[arg(value_name = "HOST[:PORT]")]
         server: String,
     },
+    /// Load a server, check every reply, and print requests a second and latencies.
+    ///
+    /// The load is a closed loop: each connection sends its next request when a reply has arrived.
+    /// So a latency is the time from sending a request to having its reply, those ahead of it in
+    /// the pipeline included; and while the server stalls nothing is sent, so that one stall counts
+    /// once for each request in flight, and not for all that users would have sent meanwhile.
+    ///
+    /// It fails if any reply was wrong or did not come.
+    Bench(bench::Arguments),
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    start_log(arguments.verbose);
+    start_log(arguments.verbose, arguments.quiet);
     let result = match arguments.command {
         None => tour::run(),
-        Some(Command::Serve { listen, threads }) => serve::run(&listen, threads),
+        Some(Command::Serve {
+            listen,
+            threads,
+            max_connections,
+        }) => serve::run(&listen, threads, max_connections),
         Some(Command::Connect { server }) => connect::run(&server),
+        Some(Command::Bench(arguments)) => bench::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -58,11 +79,11 @@ fn main() -> ExitCode {
 }
 
 /// Logs to standard error, each line with the file and line of the code that wrote it.
-fn start_log(verbose: bool) {
-    let level = if verbose {
-        LevelFilter::DEBUG
-    } else {
-        LevelFilter::INFO
+fn start_log(verbose: bool, quiet: bool) {
+    let level = match (verbose, quiet) {
+        (true, _) => LevelFilter::DEBUG,
+        (false, false) => LevelFilter::INFO,
+        (false, true) => LevelFilter::WARN,
     };
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)

@@ -8,15 +8,17 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// Serves on `address` until SIGINT or SIGTERM, with a thread or with a task for each connection.
+/// Serves on `address` until SIGINT or SIGTERM, with a thread or with a task for each of at most so
+/// many connections.
 ///
 /// # Errors
 /// When it cannot listen there.
-pub fn run(address: &str, threads: bool) -> Result<(), Box<dyn Error>> {
+pub fn run(address: &str, threads: bool, connections: usize) -> Result<(), Box<dyn Error>> {
     let endpoint = Arc::new(endpoint()?);
     let taken = |error| format!("cannot listen on {address}: {error}");
     if threads {
-        let server = Server::bind(address, endpoint).map_err(taken)?;
+        let mut server = Server::bind(address, endpoint).map_err(taken)?;
+        server.limits.connections = connections;
         let stopper = server.stopper();
         ctrlc::set_handler(move || stopper.stop())?;
         announce(server.local_addr()?)?;
@@ -25,7 +27,8 @@ pub fn run(address: &str, threads: bool) -> Result<(), Box<dyn Error>> {
         let runtime = tokio::runtime::Runtime::new()?;
         runtime.block_on(async {
             let server = asynch::Server::bind(address, endpoint).await;
-            let server = server.map_err(taken)?;
+            let mut server = server.map_err(taken)?;
+            server.limits.connections = connections;
             let stopper = server.stopper();
             ctrlc::set_handler(move || stopper.stop())?;
             announce(server.local_addr()?)?;
