@@ -4,13 +4,31 @@
 /// none. What has been looked at is added to `scanned`, so no byte is looked at twice.
 pub(crate) fn find_end(input: &[u8], scanned: &mut usize) -> Option<usize> {
     let fresh = input.get(*scanned..).unwrap_or(&[]);
-    if let Some(offset) = fresh.iter().position(|byte| *byte == b'\n') {
+    if let Some(offset) = line_feed(fresh) {
         let end = scanned.saturating_add(offset);
         *scanned = end;
         return Some(end);
     }
     *scanned = input.len();
     None
+}
+
+/// The index of the first line feed, looked for in a machine word at a time.
+fn line_feed(bytes: &[u8]) -> Option<usize> {
+    const ONES: usize = usize::from_ne_bytes([0x01; size_of::<usize>()]);
+    const HIGH: usize = usize::from_ne_bytes([0x80; size_of::<usize>()]);
+    const LINE_FEEDS: usize = usize::from_ne_bytes([b'\n'; size_of::<usize>()]);
+    let (words, _) = bytes.as_chunks::<{ size_of::<usize>() }>();
+    // A byte of `zeros` is zero where there is a line feed; subtracting one sets the high bit of the
+    // lowest such byte, and of none below it.
+    let without = words.iter().take_while(|word| {
+        let zeros = usize::from_ne_bytes(**word) ^ LINE_FEEDS;
+        zeros.wrapping_sub(ONES) & !zeros & HIGH == 0
+    });
+    let start = without.count().saturating_mul(size_of::<usize>());
+    let rest = bytes.get(start..).unwrap_or(&[]);
+    let offset = rest.iter().position(|byte| *byte == b'\n')?;
+    Some(start.saturating_add(offset))
 }
 
 /// `line` without the spaces and carriage returns around it.
@@ -28,4 +46,24 @@ pub(crate) fn trim(mut line: &[u8]) -> &[u8] {
 pub(crate) fn strip_end(line: &[u8]) -> &[u8] {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::line_feed;
+
+    #[test]
+    fn a_line_feed_is_found_wherever_it_stands() {
+        // Bytes that differ from it by one bit, or by a borrow, are no line feeds.
+        for filler in [0x00, 0x09, 0x0b, 0x0d, 0x8a, 0x80, 0xff] {
+            for start in 0..9 {
+                for place in start..40 {
+                    let mut bytes = [filler; 40];
+                    bytes[place..].fill(b'\n');
+                    assert_eq!(line_feed(&bytes[start..]), Some(place - start));
+                    assert_eq!(line_feed(&bytes[start..place]), None);
+                }
+            }
+        }
+    }
 }

@@ -50,7 +50,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 }
 
 /// `server` with the demo's port, unless it has one.
-fn with_port(server: &str) -> String {
+pub(crate) fn with_port(server: &str) -> String {
     let bare = server
         .strip_prefix('[')
         .and_then(|rest| rest.strip_suffix(']'));

@@ -1,6 +1,7 @@
 //! The parts of the demo, for its binary and its tests.
 #![forbid(unsafe_code)]
 
+pub mod bench;
 pub mod connect;
 pub mod convert;
 pub mod json;

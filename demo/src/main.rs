@@ -1,7 +1,7 @@
 //! The command line of the demo.
 #![forbid(unsafe_code)]
 
-use bellwire_demo::{connect, convert, loopback, serve, tour};
+use bellwire_demo::{bench, connect, convert, loopback, serve, tour};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -17,6 +17,10 @@ struct Arguments {
     /// Log more: connections that come and go.
     #[arg(short, long, global = true)]
     verbose: bool,
+
+    /// Log less: warnings and errors only, not what arrives.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
 
     #[command(subcommand)]
     command: Option<Command>,
@@ -38,11 +42,20 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         pcap: Option<PathBuf>,
     },
+    /// Load a server, check every reply, and print requests a second and latencies.
+    ///
+    /// The load is a closed loop: each connection sends its next request when a reply has arrived.
+    /// So a latency is the time from sending a request to having its reply, those ahead of it in
+    /// the pipeline included; and while the server stalls nothing is sent, so that one stall counts
+    /// once for each request in flight, and not for all that users would have sent meanwhile.
+    ///
+    /// It fails if any reply was wrong or did not come.
+    Bench(bench::Arguments),
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    start_log(arguments.verbose);
+    start_log(arguments.verbose, arguments.quiet);
     let result = match arguments.command {
         None => tour::run(),
         Some(Command::Serve(arguments)) => serve::run(&arguments),
@@ -50,6 +63,7 @@ fn main() -> ExitCode {
         Some(Command::Decode(arguments)) => convert::decode(&arguments),
         Some(Command::Encode(arguments)) => convert::encode(&arguments),
         Some(Command::Loopback { pcap }) => loopback::run(pcap.as_deref()),
+        Some(Command::Bench(arguments)) => bench::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -61,11 +75,11 @@ fn main() -> ExitCode {
 }
 
 /// Logs to standard error, each line with the file and line of the code that wrote it.
-fn start_log(verbose: bool) {
-    let level = if verbose {
-        LevelFilter::DEBUG
-    } else {
-        LevelFilter::INFO
+fn start_log(verbose: bool, quiet: bool) {
+    let level = match (verbose, quiet) {
+        (true, _) => LevelFilter::DEBUG,
+        (false, false) => LevelFilter::INFO,
+        (false, true) => LevelFilter::WARN,
     };
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)

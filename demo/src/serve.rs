@@ -18,9 +18,9 @@ pub struct Arguments {
     /// Where to listen: a host or address with a port, or :PORT for all interfaces.
     #[arg(long, value_name = "ADDR", default_value_t = format!(":{PORT}"))]
     listen: String,
-    /// How many connections to take at a time.
-    #[arg(long, value_name = "N")]
-    connections: Option<usize>,
+    /// How many connections to serve at a time; further ones are told that the server is busy.
+    #[arg(long, value_name = "N", default_value_t = 16384)]
+    max_connections: usize,
     /// Give each connection a thread of its own, instead of a task.
     #[arg(long)]
     threads: bool,
@@ -49,9 +49,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 fn serve_with_threads(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let listen = &arguments.listen;
     let mut server = Server::bind(listen, Arc::new(endpoint()?))?;
-    if let Some(connections) = arguments.connections {
-        server.limits.connections = connections;
-    }
+    server.limits.connections = arguments.max_connections;
     let stopper = server.stopper();
     ctrlc::set_handler(move || stopper.stop())?;
     announce(server.local_addr())?;
@@ -70,9 +68,7 @@ async fn serve_with_tasks(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let listen = &arguments.listen;
     let mut server = asynch::Server::bind(listen, Arc::new(endpoint()?))?;
     server.proxy_protocol = arguments.proxy_protocol;
-    if let Some(connections) = arguments.connections {
-        server.limits.connections = connections;
-    }
+    server.limits.connections = arguments.max_connections;
     let stopper = server.stopper();
     ctrlc::set_handler(move || stopper.stop())?;
     announce(server.local_addr())?;

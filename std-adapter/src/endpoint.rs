@@ -2,7 +2,6 @@
 
 use bellwire::{Answer, Answered, Command, Fault, Format, RegisterError, Reply, Route};
 use metrics::{Counter, counter};
-use std::collections::HashMap;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -38,7 +37,9 @@ pub struct Endpoint<App> {
 /// The commands of an endpoint at one time.
 pub(crate) struct Commands<App> {
     version: u64,
-    by_name: HashMap<&'static str, usize>,
+    /// The names in order, each with the index of its entry. A search in it takes a few comparisons,
+    /// where a map would hash the name of every request.
+    by_name: Vec<(&'static str, usize)>,
     entries: Vec<Entry<App>>,
 }
 
@@ -69,7 +70,7 @@ impl<App: 'static> Endpoint<App> {
         Self {
             commands: RwLock::new(Arc::new(Commands {
                 version: 0,
-                by_name: HashMap::new(),
+                by_name: Vec::new(),
                 entries: Vec::new(),
             })),
             version: AtomicU64::new(0),
@@ -167,12 +168,12 @@ impl<App: 'static> Endpoint<App> {
     ) -> Result<(), RegisterError> {
         let commands = self.commands.write();
         let mut commands = commands.unwrap_or_else(PoisonError::into_inner);
-        if commands.by_name.contains_key(command.name()) {
+        let Err(place) = commands.search(command.name().as_bytes()) else {
             return Err(RegisterError::Duplicate);
-        }
+        };
         let mut more = Commands::clone(&commands);
         let index = more.entries.len();
-        more.by_name.insert(command.name(), index);
+        more.by_name.insert(place, (command.name(), index));
         more.entries.push(Entry {
             route: command.route(index),
             run,
@@ -198,9 +199,14 @@ impl<App: 'static> Endpoint<App> {
 
 impl<App> Commands<App> {
     pub(crate) fn find(&self, name: &[u8]) -> Option<Route> {
-        let name = std::str::from_utf8(name).ok()?;
-        let index = *self.by_name.get(name)?;
-        self.entries.get(index).map(|entry| entry.route)
+        let (_, index) = self.by_name[self.search(name).ok()?];
+        Some(self.entries[index].route)
+    }
+
+    /// The place of a name in `by_name`, or the one where it would stand.
+    fn search(&self, name: &[u8]) -> Result<usize, usize> {
+        self.by_name
+            .binary_search_by(|(known, _)| known.as_bytes().cmp(name))
     }
 
     /// The handler of a command that was found, for one request, which is counted.
@@ -249,7 +255,7 @@ impl<App: 'static> Default for Endpoint<App> {
 impl<App: 'static> fmt::Debug for Endpoint<App> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set()
-            .entries(self.commands().by_name.keys())
+            .entries(self.commands().by_name.iter().map(|(name, _)| name))
             .finish()
     }
 }

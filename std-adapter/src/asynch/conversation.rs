@@ -2,9 +2,9 @@
 
 use super::metrics::Metrics;
 use crate::ServerLimits;
-use crate::endpoint::Later;
+use crate::endpoint::{Finish, Later};
 use crate::serving::{Outcome, Serving};
-use bellwire::{Buffer, Fault, Limits, Rejection, Reply, Service, Session, Step};
+use bellwire::{Buffer, Fault, Limits, Rejection, Service, Session, Step};
 use std::cell::RefCell;
 use std::io;
 use std::time::Instant;
@@ -20,49 +20,61 @@ struct Scratch {
     tx: Vec<u8>,
 }
 
-/// A conversation, and the few bytes that it keeps from one wake-up to the next.
+/// A conversation, and the few bytes that it keeps from one wake-up to the next. Each byte here is
+/// one for each idle connection.
 pub(super) struct Conversation {
     session: Session,
-    limits: Limits,
-    sizes: (usize, usize),
     /// Received and not used up.
     unread: Vec<u8>,
-    /// Whether `unread` holds work that need not wait for more bytes.
-    more: bool,
     /// Replies that the stream did not take.
     unsent: Vec<u8>,
-    ended: bool,
-    /// Whether the server is stopping, so that the end of the stream is its own doing.
-    stopping: bool,
+    /// Whether `unread` holds work that need not wait for more bytes.
+    more: bool,
+    end: End,
+}
+
+/// How much is still to be read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// There is no end in sight.
+    Open,
+    /// What is there now, as the server is stopping.
+    Stopping,
+    /// Nothing, as the server has stopped reading.
+    Stopped,
+    /// Nothing, as the peer has ended its sending.
+    Reached,
+}
+
+/// Whom a wake-up works for, and with.
+pub(super) struct Wake<'a, App: 'static> {
+    pub(super) stream: &'a TcpStream,
+    pub(super) service: &'a mut Serving<App>,
+    pub(super) limits: &'a ServerLimits,
+    pub(super) metrics: &'a Metrics,
 }
 
 /// What a conversation waits for after a wake-up.
 pub(super) enum Turn {
     /// More bytes.
     Receive,
-    /// Only that the others get their turn: more bytes are likely there.
-    Yield,
-    /// Room to send, then another turn.
+    /// That all is sent; then another turn.
     Send,
     /// An answer, which [`Conversation::answer`] is to be told.
     Answer(Later),
-    /// Nothing: it is over once all is sent.
+    /// That all is sent; then it is over.
     Close,
 }
 
 impl Conversation {
     pub(super) fn new(limits: &ServerLimits) -> Self {
-        let sizes = (limits.receive_buffer, limits.transmit_buffer);
-        let limits = Limits::for_buffers(sizes.0, sizes.1);
+        let limits = Limits::for_buffers(limits.receive_buffer, limits.transmit_buffer);
         Self {
             session: Session::new(limits),
-            limits,
-            sizes,
             unread: Vec::new(),
-            more: false,
             unsent: Vec::new(),
-            ended: false,
-            stopping: false,
+            more: false,
+            end: End::Open,
         }
     }
 
@@ -71,9 +83,9 @@ impl Conversation {
         self.session.begun(&self.unread)
     }
 
-    /// Takes note that the server is stopping.
+    /// Has the next turn, which reads what has arrived, be the last.
     pub(super) fn stop(&mut self) {
-        self.stopping = true;
+        self.end = End::Stopping;
     }
 
     /// The replies that wait for the stream to take them.
@@ -89,35 +101,23 @@ impl Conversation {
         }
     }
 
-    /// Reads once, answers all that has arrived, and writes once.
+    /// Reads once, answers all that has arrived, and writes once. Also says how many bytes it read.
     pub(super) fn turn<App: 'static>(
         &mut self,
-        stream: &TcpStream,
-        service: &mut Serving<App>,
-        metrics: &Metrics,
-    ) -> io::Result<Turn> {
+        wake: &mut Wake<'_, App>,
+    ) -> io::Result<(Turn, usize)> {
         SCRATCH.with_borrow_mut(|Scratch { rx, tx }| {
-            rx.resize(self.sizes.0, 0);
-            tx.resize(self.sizes.1, 0);
-            let mut arrived = 0;
-            if !self.more && !self.ended {
-                let room = self.sizes.0 - self.unread.len();
-                match stream.try_read(&mut rx[..room]) {
-                    Ok(0) => self.ended = true,
-                    Ok(n) => arrived = n,
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                        return Ok(Turn::Receive);
-                    }
-                    Err(error) => return Err(error),
-                }
-            }
+            rx.resize(wake.limits.receive_buffer, 0);
+            tx.resize(wake.limits.transmit_buffer, 0);
+            let Some(arrived) = self.read(wake.stream, rx)? else {
+                return Ok((Turn::Receive, 0));
+            };
             let begin = Instant::now();
-            metrics.received.increment(arrived as u64);
             let mut fresh = &rx[..arrived];
             let mut out = Buffer::new(tx);
-            service.refresh();
-            let mut turn = if self.unread.is_empty() {
-                let turn = self.work(stream, service, &mut fresh, &mut out, metrics)?;
+            wake.service.refresh();
+            let turn = if self.unread.is_empty() {
+                let turn = self.work(wake, &mut fresh, &mut out)?;
                 self.unread = fresh.to_vec();
                 turn
             } else {
@@ -126,7 +126,7 @@ impl Conversation {
                 let mut unread = std::mem::take(&mut self.unread);
                 unread.extend_from_slice(fresh);
                 let mut input = &unread[..];
-                let turn = self.work(stream, service, &mut input, &mut out, metrics)?;
+                let turn = self.work(wake, &mut input, &mut out)?;
                 let used = unread.len() - input.len();
                 if used < unread.len() {
                     unread.drain(..used);
@@ -135,61 +135,81 @@ impl Conversation {
                 turn
             };
             self.more = !matches!(turn, Turn::Receive);
-            if !self.more && arrived == self.sizes.0 {
-                turn = Turn::Yield;
-            }
-            self.send(stream, &mut out, metrics)?;
+            self.send(wake, &mut out)?;
             if arrived > 0 {
-                metrics.answering.record(begin.elapsed());
+                wake.metrics.received.increment(arrived as u64);
+                wake.metrics.answering.record(begin.elapsed());
             }
-            Ok(turn)
+            Ok((turn, arrived))
         })
+    }
+
+    /// Reads once, where there is something to read, and returns how much; or none, where there
+    /// is nothing to do until more arrives.
+    fn read(&mut self, stream: &TcpStream, rx: &mut [u8]) -> io::Result<Option<usize>> {
+        if self.more || matches!(self.end, End::Stopped | End::Reached) {
+            return Ok(Some(0));
+        }
+        let room = rx.len() - self.unread.len();
+        let read = stream.try_read(&mut rx[..room]);
+        let stopping = self.end == End::Stopping;
+        if stopping {
+            self.end = End::Stopped;
+        }
+        match read {
+            Ok(0) => {
+                self.end = End::Reached;
+                Ok(Some(0))
+            }
+            Ok(n) => Ok(Some(n)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(stopping.then_some(0)),
+            Err(error) => Err(error),
+        }
     }
 
     fn work<App: 'static>(
         &mut self,
-        stream: &TcpStream,
-        service: &mut Serving<App>,
+        wake: &mut Wake<'_, App>,
         input: &mut &[u8],
         out: &mut Buffer<'_>,
-        metrics: &Metrics,
     ) -> io::Result<Turn> {
         loop {
-            let rejection = match self.session.next(service, input, out) {
-                Step::Receive
-                    if self.ended && self.stopping && self.session.begun(input).is_some() =>
-                {
-                    self.session.abort(Fault::Busy, out)
-                }
-                Step::Receive if self.ended => self.session.end(input, out),
-                Step::Receive => return Ok(Turn::Receive),
+            let rejection = match self.session.next(wake.service, input, out) {
+                Step::Receive => match self.end {
+                    End::Open | End::Stopping => return Ok(Turn::Receive),
+                    End::Stopped if self.session.begun(input).is_some() => {
+                        self.session.abort(Fault::Busy, out)
+                    }
+                    End::Stopped | End::Reached => self.session.end(input, out),
+                },
                 Step::Close => return Ok(Turn::Close),
                 Step::Send => {
-                    self.send(stream, out, metrics)?;
+                    self.send(wake, out)?;
                     if !self.unsent.is_empty() {
                         return Ok(Turn::Send);
                     }
                     None
                 }
                 Step::Request { route, payload } => {
-                    match service.start(route, payload, self.session.reply(out)) {
+                    match wake.service.start(route, payload, self.session.reply(out)) {
                         Outcome::Answered(answered) => self.session.answered(answered, out),
                         Outcome::Later(later, _reply) => return Ok(Turn::Answer(later)),
                     }
                 }
                 Step::Rejected(rejection) => Some(rejection),
             };
-            tell(rejection, service);
+            tell(rejection, wake.service);
         }
     }
 
     /// Takes the answer that the conversation waits for.
     pub(super) fn answer<App: 'static>(
         &mut self,
-        finish: impl FnOnce(Reply<'_>) -> bellwire::Answered,
+        finish: Finish,
         service: &mut Serving<App>,
+        limits: &ServerLimits,
     ) {
-        let mut memory = vec![0; self.limits.reply];
+        let mut memory = vec![0; limits.transmit_buffer];
         let mut out = Buffer::new(&mut memory);
         let answered = finish(self.session.reply(&mut out));
         tell(self.session.answered(answered, &mut out), service);
@@ -206,26 +226,19 @@ impl Conversation {
     }
 
     /// Writes what `out` holds, and keeps what the stream does not take.
-    fn send(
-        &mut self,
-        stream: &TcpStream,
-        out: &mut Buffer<'_>,
-        metrics: &Metrics,
-    ) -> io::Result<()> {
+    fn send<App>(&mut self, wake: &Wake<'_, App>, out: &mut Buffer<'_>) -> io::Result<()> {
         while self.unsent.is_empty() && !out.is_empty() {
-            match stream.try_write(out.filled()) {
+            match wake.stream.try_write(out.filled()) {
                 Ok(n) => {
-                    metrics.sent.increment(n as u64);
+                    wake.metrics.sent.increment(n as u64);
                     out.consume(n);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) => return Err(error),
             }
         }
-        if !out.is_empty() {
-            self.unsent.extend_from_slice(out.filled());
-            out.consume(usize::MAX);
-        }
+        self.unsent.extend_from_slice(out.filled());
+        out.consume(usize::MAX);
         Ok(())
     }
 }

@@ -15,14 +15,13 @@ mod metrics;
 mod proxy;
 mod task;
 
-use crate::server::SURPLUS;
-use crate::{Address, Endpoint, Listener, Network, ServerLimits};
+use crate::limits::{Pause, SURPLUS, ServerLimits};
+use crate::{Address, Endpoint, Listener, Network};
 use metrics::Metrics;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::timeout;
 
 /// How many connections a server takes unless told otherwise: many, as each is small.
 const CONNECTIONS: usize = 16384;
@@ -62,7 +61,8 @@ pub struct Stopper(Arc<watch::Sender<bool>>);
 
 impl Stopper {
     /// Stops accepting at once, and has [`Server::run`] return after the requests that are running
-    /// have been answered, within [`ServerLimits::stop`].
+    /// have been answered, within [`ServerLimits::stop`]. What has not ended by then goes on until
+    /// the runtime ends.
     pub fn stop(&self) {
         self.0.send_replace(true);
     }
@@ -117,23 +117,19 @@ impl<App: Send + 'static> Server<App> {
         app: impl Fn(&Address) -> App + Send + Sync + 'static,
     ) -> io::Result<()> {
         let accepting = self.listener.to_tokio()?;
-        let Self {
-            limits,
-            proxy_protocol,
-            listener,
-            endpoint,
-            stop,
-        } = self;
+        let places = |count: usize| Semaphore::new(count.min(Semaphore::MAX_PERMITS));
         let shared = Arc::new(Shared {
-            limits,
-            proxy_protocol,
+            places: places(self.limits.connections),
+            surplus: places(SURPLUS),
+            limits: self.limits,
+            proxy_protocol: self.proxy_protocol,
             metrics: Metrics::new(),
-            endpoint,
+            endpoint: self.endpoint,
             app,
         });
-        // Each task holds a receiver, so the sender knows how many there are, and when all have gone.
-        let mut stopped = stop.subscribe();
-        let mut pause = Duration::ZERO;
+        // Each task holds a receiver, so the sender sees when all have gone.
+        let mut stopped = self.stop.subscribe();
+        let mut pause = Pause::default();
         loop {
             let accepted = tokio::select! {
                 accepted = accepting.accept() => accepted,
@@ -141,34 +137,23 @@ impl<App: Send + 'static> Server<App> {
             };
             match accepted {
                 Ok((stream, peer)) => {
-                    pause = Duration::ZERO;
-                    // One receiver is this loop's own.
-                    let connections = stop.receiver_count() - 1;
-                    if connections >= limits.connections + SURPLUS {
-                        tracing::warn!("{peer}: dropped, far too many connections");
-                        continue;
-                    }
-                    let surplus = connections >= limits.connections;
-                    let stopped = stop.subscribe();
-                    tokio::spawn(task::serve(
-                        stream,
-                        peer,
-                        Arc::clone(&shared),
-                        stopped,
-                        surplus,
-                    ));
+                    pause.reset();
+                    let (shared, stopped) = (Arc::clone(&shared), self.stop.subscribe());
+                    tokio::spawn(task::serve(stream, peer, shared, stopped));
                 }
                 Err(error) => {
-                    pause = (pause * 2).clamp(Duration::from_millis(5), Duration::from_secs(1));
-                    tracing::error!("accept failed, next try in {pause:?}: {error}");
-                    sleep(pause).await;
+                    if let Some(time) = pause.after(&error) {
+                        let stopped = stopped.wait_for(|stopped| *stopped);
+                        let _ = timeout(time, stopped).await;
+                    }
                 }
             }
         }
-        listener.close();
+        self.listener.close();
         drop((accepting, stopped));
-        if timeout(limits.stop, stop.closed()).await.is_err() {
-            tracing::warn!("{} connections did not end in time", stop.receiver_count());
+        if timeout(self.limits.stop, self.stop.closed()).await.is_err() {
+            let left = self.stop.receiver_count();
+            tracing::warn!("{left} connections did not end in time");
         }
         Ok(())
     }
@@ -176,6 +161,10 @@ impl<App: Send + 'static> Server<App> {
 
 /// What all connections of a server have in common.
 struct Shared<App: 'static, F> {
+    /// For those that are served.
+    places: Semaphore,
+    /// For those that are told that there are too many.
+    surplus: Semaphore,
     limits: ServerLimits,
     proxy_protocol: bool,
     metrics: Metrics,

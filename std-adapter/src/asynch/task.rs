@@ -1,33 +1,33 @@
 //! One connection as a task.
 
 use super::Shared;
-use super::conversation::{Conversation, Turn};
-use super::metrics::Metrics;
+use super::conversation::{Conversation, Turn, Wake};
 use super::proxy::read_header;
+use crate::Address;
+use crate::limits::{LINGER, Wait, replies_not_taken};
 use crate::serving::Serving;
-use crate::{Address, ServerLimits};
 use bellwire::Fault;
-use socket2::SockRef;
+use std::future::poll_fn;
 use std::io;
-use std::net::{Shutdown, SocketAddr};
+use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
-/// How long, and for how many bytes, a connection that the server ends is still read, so that the
-/// last error line arrives.
-const LINGER: (Duration, usize) = (Duration::from_secs(2), 1 << 20);
+/// How many bytes a connection may bring before others have their turn.
+const TURN: usize = 16384;
 
-/// Serves a connection to its end; one beyond the limit is told so.
+/// Serves a connection to its end.
 pub(super) async fn serve<App, F>(
-    stream: TcpStream,
+    mut stream: TcpStream,
     peer: SocketAddr,
     shared: Arc<Shared<App, F>>,
-    stopped: watch::Receiver<bool>,
-    surplus: bool,
+    mut stopped: watch::Receiver<bool>,
 ) where
     App: Send + 'static,
     F: Fn(&Address) -> App,
@@ -35,160 +35,157 @@ pub(super) async fn serve<App, F>(
     // An IPv4 peer of a socket for both families is shown as one.
     let mut peer = Address::Tcp(SocketAddr::new(peer.ip().to_canonical(), peer.port()));
     tracing::debug!("{peer}: connected");
-    match converse(stream, &mut peer, &shared, stopped, surplus).await {
+    match converse(&mut stream, &mut peer, &shared, &mut stopped).await {
         Ok(()) => tracing::debug!("{peer}: ended"),
         Err(error) => tracing::warn!("{peer}: {error}"),
     }
 }
 
 async fn converse<App, F>(
-    mut stream: TcpStream,
+    stream: &mut TcpStream,
     peer: &mut Address,
     shared: &Shared<App, F>,
-    stopped: watch::Receiver<bool>,
-    surplus: bool,
+    stopped: &mut watch::Receiver<bool>,
 ) -> io::Result<()>
 where
     App: Send + 'static,
     F: Fn(&Address) -> App,
 {
+    let place = shared.places.try_acquire();
+    let _surplus = match (&place, shared.surplus.try_acquire()) {
+        (Ok(_), _) => None,
+        (Err(_), Ok(surplus)) => Some(surplus),
+        (Err(_), Err(_)) => {
+            tracing::warn!("{peer}: dropped, far too many connections");
+            return Ok(());
+        }
+    };
     let _open = shared.metrics.open();
     stream.set_nodelay(true)?;
+    let limits = &shared.limits;
     if shared.proxy_protocol {
-        let header = timeout(shared.limits.request, Box::pin(read_header(&mut stream)));
-        let client = header
+        // What is rare, or over soon, is boxed, so that no connection keeps room for it.
+        if let Some(client) = Box::pin(timeout(limits.request, read_header(stream)))
             .await
-            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
-        if let Some(client) = client {
+            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?
+        {
             *peer = Address::Tcp(client);
         }
     }
-    let mut task = Task {
-        stream,
-        conversation: Conversation::new(&shared.limits),
-        service: Serving::new(
-            Arc::clone(&shared.endpoint),
-            (shared.app)(peer),
-            peer.clone(),
-        ),
-        limits: &shared.limits,
-        metrics: &shared.metrics,
-        stopped,
-    };
-    if surplus {
-        task.conversation.abort(Fault::Busy, &mut task.service);
+    let app = (shared.app)(peer);
+    let mut service = Serving::new(Arc::clone(&shared.endpoint), app, peer.clone());
+    let mut conversation = Conversation::new(limits);
+    if place.is_err() {
+        conversation.abort(Fault::Busy, &mut service);
     }
-    task.converse().await
-}
 
-struct Task<'a, App: 'static> {
-    stream: TcpStream,
-    conversation: Conversation,
-    service: Serving<App>,
-    limits: &'a ServerLimits,
-    metrics: &'a Metrics,
-    stopped: watch::Receiver<bool>,
-}
-
-impl<App: 'static> Task<'_, App> {
-    async fn converse(&mut self) -> io::Result<()> {
-        let mut begun = None;
-        let mut stopping = false;
-        loop {
-            let turn = self
-                .conversation
-                .turn(&self.stream, &mut self.service, self.metrics)?;
-            self.flush().await?;
-            match turn {
-                Turn::Send => continue,
-                Turn::Yield => {
-                    tokio::task::yield_now().await;
-                    continue;
-                }
-                Turn::Close => return self.linger().await,
-                Turn::Answer(later) => {
-                    let finish = later.await;
-                    self.conversation.answer(finish, &mut self.service);
-                    self.flush().await?;
-                    continue;
-                }
-                Turn::Receive => {}
+    let mut wait = Wait::first();
+    // One timer, set anew where it has to ring earlier or has rung too early, rather than one for
+    // each wake-up.
+    let mut timer = pin!(sleep_until(Instant::now() + limits.idle));
+    let mut stop = pin!(stopped.wait_for(|stopped| *stopped));
+    let mut stopping = false;
+    let mut brought = 0;
+    loop {
+        let (turn, arrived) = conversation.turn(&mut Wake {
+            stream,
+            service: &mut service,
+            limits,
+            metrics: &shared.metrics,
+        })?;
+        if !conversation.unsent().is_empty() {
+            let flush = flush(stream, &mut conversation, limits.reply);
+            shared.metrics.sent.increment(Box::pin(flush).await?);
+        }
+        match turn {
+            Turn::Receive => {}
+            Turn::Send => continue,
+            Turn::Close => return Box::pin(linger(stream)).await,
+            Turn::Answer(later) => {
+                let finish = later.await;
+                conversation.answer(finish, &mut service, limits);
+                continue;
             }
-            // A request that has begun keeps its deadline, however its bytes trickle in.
-            begun = self.conversation.begun().map(|number| match begun {
-                Some((same, deadline)) if same == number => (number, deadline),
-                _ => (number, Instant::now() + self.limits.request),
-            });
-            let idle = Instant::now() + self.limits.idle;
-            let deadline = begun.map_or(idle, |(_, deadline)| deadline);
+        }
+        brought += arrived;
+        if brought >= TURN {
+            brought = 0;
+            yield_now().await;
+        }
+        wait = limits.wait(conversation.begun(), wait);
+        let deadline = Instant::from_std(wait.deadline);
+        if deadline < timer.deadline() {
+            timer.as_mut().reset(deadline);
+        }
+        loop {
             tokio::select! {
                 biased;
-                ready = self.stream.readable() => ready?,
-                _ = self.stopped.wait_for(|stopped| *stopped), if !stopping => {
-                    // What has arrived is still read and answered; then comes the end.
+                _ = &mut stop, if !stopping => {
                     stopping = true;
-                    self.conversation.stop();
-                    SockRef::from(&self.stream).shutdown(Shutdown::Read)?;
+                    conversation.stop();
                 }
-                () = sleep_until(deadline) => {
-                    if begun.is_none() {
-                        tracing::info!("{}: idle for too long, closed", self.service.peer);
+                ready = poll_fn(|context| stream.poll_read_ready(context)) => ready?,
+                () = &mut timer => {
+                    if Instant::now() < deadline {
+                        timer.as_mut().reset(deadline);
+                        continue;
+                    }
+                    if wait.begun.is_none() {
+                        tracing::info!("{peer}: idle for too long, closed");
                         return Ok(());
                     }
-                    self.conversation.abort(Fault::TimedOut, &mut self.service);
+                    conversation.abort(Fault::TimedOut, &mut service);
                 }
             }
+            break;
         }
     }
+}
 
-    /// Sends all that waits to be sent.
-    async fn flush(&mut self) -> io::Result<()> {
-        if self.conversation.unsent().is_empty() {
-            return Ok(());
-        }
-        let deadline = Instant::now() + self.limits.reply;
-        while !self.conversation.unsent().is_empty() {
-            match timeout_at(deadline, self.stream.writable()).await {
-                Ok(ready) => ready?,
-                Err(_) => {
-                    return Err(io::Error::new(
-                        io::ErrorKind::TimedOut,
-                        "its replies were not taken in time",
-                    ));
-                }
+/// Sends all that waits to be sent, and returns how much that was.
+async fn flush(
+    stream: &TcpStream,
+    conversation: &mut Conversation,
+    limit: Duration,
+) -> io::Result<u64> {
+    let deadline = Instant::now() + limit;
+    let mut sent = 0;
+    while !conversation.unsent().is_empty() {
+        let ready = timeout_at(deadline, stream.writable()).await;
+        ready.unwrap_or_else(|_| Err(replies_not_taken()))?;
+        match stream.try_write(conversation.unsent()) {
+            Ok(n) => {
+                sent += n as u64;
+                conversation.sent(n);
             }
-            match self.stream.try_write(self.conversation.unsent()) {
-                Ok(n) => {
-                    self.metrics.sent.increment(n as u64);
-                    self.conversation.sent(n);
-                }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(sent)
+}
+
+/// Closes so that what was sent last arrives.
+async fn linger(stream: &mut TcpStream) -> io::Result<()> {
+    if stream.shutdown().await.is_err() {
+        // The peer has gone already.
+        return Ok(());
+    }
+    let (time, mut bytes) = LINGER;
+    let drained = async {
+        let mut dropped = [0; 1024];
+        loop {
+            stream.readable().await?;
+            match stream.try_read(&mut dropped) {
+                Ok(0) => return Ok(()),
+                Ok(n) => match bytes.checked_sub(n) {
+                    Some(left) => bytes = left,
+                    None => return Ok(()),
+                },
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error),
             }
         }
-        Ok(())
-    }
-
-    /// Closes so that what was sent last arrives.
-    async fn linger(&mut self) -> io::Result<()> {
-        self.stream.shutdown().await?;
-        let (time, mut bytes) = LINGER;
-        let stream = &self.stream;
-        let drained = async {
-            let mut dropped = [0; 1024];
-            loop {
-                stream.readable().await?;
-                match stream.try_read(&mut dropped) {
-                    Ok(0) => return Ok(()),
-                    Ok(n) => match bytes.checked_sub(n) {
-                        Some(left) => bytes = left,
-                        None => return Ok(()),
-                    },
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                    Err(error) => return Err(error),
-                }
-            }
-        };
-        timeout(time, Box::pin(drained)).await.unwrap_or(Ok(()))
-    }
+    };
+    timeout(time, drained).await.unwrap_or(Ok(()))
 }

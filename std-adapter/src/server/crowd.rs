@@ -1,13 +1,11 @@
 //! Who is connected.
 
+use crate::limits::SURPLUS;
 use socket2::Socket;
 use std::collections::HashMap;
 use std::net::Shutdown;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
-
-/// How many connections beyond the limit are told so at a time.
-pub(crate) const SURPLUS: usize = 64;
 
 /// All connections of a server, so that they can be counted, and told to end.
 #[derive(Clone)]
@@ -23,6 +21,8 @@ struct Shared {
 struct Members {
     sockets: HashMap<u64, Arc<Socket>>,
     joined: u64,
+    /// How many of them are beyond the limit.
+    surplus: usize,
 }
 
 /// One connection's place in the crowd, which it leaves when this is dropped.
@@ -46,14 +46,16 @@ impl Crowd {
     /// even those who are told so have become too many.
     pub(super) fn join(&self, socket: Arc<Socket>) -> Option<Member> {
         let mut members = self.members();
-        if members.sockets.len() >= self.0.limit + SURPLUS {
+        let surplus = members.sockets.len() - members.surplus >= self.0.limit;
+        if surplus && members.surplus >= SURPLUS {
             return None;
         }
+        members.surplus += usize::from(surplus);
         let number = members.joined;
         members.joined += 1;
         members.sockets.insert(number, socket);
         Some(Member {
-            surplus: members.sockets.len() > self.0.limit,
+            surplus,
             crowd: self.clone(),
             number,
         })
@@ -92,7 +94,10 @@ impl Crowd {
 
 impl Drop for Member {
     fn drop(&mut self) {
-        self.crowd.members().sockets.remove(&self.number);
+        let mut members = self.crowd.members();
+        members.sockets.remove(&self.number);
+        members.surplus -= usize::from(self.surplus);
+        drop(members);
         self.crowd.0.left.notify_all();
     }
 }

@@ -3,49 +3,13 @@
 mod crowd;
 mod worker;
 
+use crate::limits::{Pause, ServerLimits};
 use crate::{Address, Conn, Endpoint, Listener, Network};
 use crowd::Crowd;
-pub(crate) use crowd::SURPLUS;
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use worker::Worker;
-
-/// What a [`Server`] allows its clients.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ServerLimits {
-    /// Connections at a time; 1000. A further one is told that the server is busy.
-    pub connections: usize,
-    /// How long a connection may wait between requests; 5 minutes. Then it is closed.
-    pub idle: Duration,
-    /// How long a request may take to arrive once it has begun; 10 seconds. Then its sender is told
-    /// that it timed out, and the connection closed.
-    pub request: Duration,
-    /// How long a client may take to make room for a batch of replies; 10 seconds. Then the
-    /// connection is closed.
-    pub reply: Duration,
-    /// How long [`Stopper::stop`] lets running requests finish; 5 seconds.
-    pub stop: Duration,
-    /// Bytes of the receive buffer of each connection, and so of the longest payload; 64 KiB.
-    pub receive_buffer: usize,
-    /// Bytes of the transmit buffer of each connection, twice the longest reply; 64 KiB.
-    pub transmit_buffer: usize,
-}
-
-impl Default for ServerLimits {
-    fn default() -> Self {
-        Self {
-            connections: 1000,
-            idle: Duration::from_mins(5),
-            request: Duration::from_secs(10),
-            reply: Duration::from_secs(10),
-            stop: Duration::from_secs(5),
-            receive_buffer: 65536,
-            transmit_buffer: 65536,
-        }
-    }
-}
 
 /// A server that serves each connection on a thread of its own.
 ///
@@ -130,15 +94,15 @@ impl<App: Send + 'static> Server<App> {
         loop {
             match self.listener.accept() {
                 Ok(conn) => {
-                    pause = Pause::default();
+                    pause.reset();
                     self.serve(conn, &mut app, &crowd);
                 }
                 Err(_) if self.listener.is_closed() => break,
                 Err(error) if error.kind() == ErrorKind::InvalidInput => return Err(error),
                 Err(error) => {
-                    let time = pause.next();
-                    tracing::error!("accept failed, next try in {time:?}: {error}");
-                    self.listener.pause(Instant::now() + time)?;
+                    if let Some(time) = pause.after(&error) {
+                        self.listener.pause(Instant::now() + time)?;
+                    }
                 }
             }
         }
@@ -162,16 +126,5 @@ impl<App: Send + 'static> Server<App> {
         if let Err(error) = worker.start() {
             tracing::error!("{peer}: no thread for the connection: {error}");
         }
-    }
-}
-
-/// How long to wait after a failing accept: the longer, the more fail in a row.
-#[derive(Default)]
-struct Pause(Duration);
-
-impl Pause {
-    fn next(&mut self) -> Duration {
-        self.0 = (self.0 * 2).clamp(Duration::from_millis(5), Duration::from_secs(1));
-        self.0
     }
 }

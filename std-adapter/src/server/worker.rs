@@ -1,7 +1,7 @@
 //! One connection on its thread.
 
-use super::ServerLimits;
 use super::crowd::Member;
+use crate::limits::{LINGER, ServerLimits, Wait, replies_not_taken};
 use crate::serving::Serving;
 use crate::{Conn, Endpoint, Listener};
 use bellwire::{Connection, Error, Fault, blocking};
@@ -9,10 +9,6 @@ use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
-
-/// How long, and for how many bytes, a connection that the server ends is still read, so that the
-/// last error line arrives.
-const LINGER: (Duration, usize) = (Duration::from_secs(2), 1 << 20);
 
 pub(super) struct Worker<App> {
     pub(super) conn: Conn,
@@ -38,40 +34,47 @@ impl<App: Send + 'static> Worker<App> {
     }
 
     fn work(self) -> Result<(), Error<io::Error>> {
-        let mut conn = self.conn;
+        let mut stream = Batched {
+            conn: self.conn,
+            limit: self.limits.reply,
+            begun: None,
+        };
         let mut rx = vec![0; self.limits.receive_buffer];
         let mut tx = vec![0; self.limits.transmit_buffer];
         let mut connection = Connection::new(&mut rx, &mut tx);
-        let peer = conn.peer_addr().clone();
+        let peer = stream.conn.peer_addr().clone();
         let mut service = Serving::new(self.endpoint, self.app, peer);
         if self.member.surplus {
             connection.abort(Fault::Busy, &mut service);
         }
 
-        let mut begun = None;
+        let mut wait = Wait::first();
+        let mut last_read = false;
         loop {
             service.refresh();
-            conn.set_write_deadline(Some(Instant::now() + self.limits.reply));
-            if !blocking::answer(&mut conn, &mut service, &mut connection)? {
+            if !blocking::answer(&mut stream, &mut service, &mut connection)? {
                 break;
             }
-            // A request that has begun keeps its deadline, however its bytes trickle in.
-            begun = connection.begun().map(|number| match begun {
-                Some((same, deadline)) if same == number => (number, deadline),
-                _ => (number, Instant::now() + self.limits.request),
-            });
-            let idle = Instant::now() + self.limits.idle;
-            conn.set_read_deadline(Some(begun.map_or(idle, |(_, deadline)| deadline)));
-            match embedded_io::Read::read(&mut conn, connection.space()) {
-                Ok(0) if self.listener.is_closed() && begun.is_some() => {
-                    connection.abort(Fault::Busy, &mut service);
+            wait = self.limits.wait(connection.begun(), wait);
+            if last_read {
+                // The server is stopping, and what had arrived is answered.
+                if wait.begun.is_none() {
+                    break;
                 }
+                connection.abort(Fault::Busy, &mut service);
+                continue;
+            }
+            last_read = self.listener.is_closed();
+            stream.conn.set_read_deadline(Some(wait.deadline));
+            match embedded_io::Read::read(&mut stream.conn, connection.space()) {
+                // The end is this server's own doing.
+                Ok(0) if self.listener.is_closed() => last_read = true,
                 Ok(0) => connection.end(),
                 Ok(n) => connection.received(n),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::TimedOut => {
-                    if begun.is_none() {
-                        tracing::info!("{}: idle for too long, closed", conn.peer_addr());
+                    if wait.begun.is_none() {
+                        tracing::info!("{}: idle for too long, closed", stream.conn.peer_addr());
                         break;
                     }
                     connection.abort(Fault::TimedOut, &mut service);
@@ -80,7 +83,36 @@ impl<App: Send + 'static> Worker<App> {
             }
         }
         let (time, bytes) = LINGER;
-        conn.linger(bytes, Instant::now() + time);
+        stream.conn.linger(bytes, Instant::now() + time);
         Ok(())
+    }
+}
+
+/// A connection whose peer has a certain time to make room for each batch of replies, from its
+/// first byte to the flush behind its last. The time that handlers take does not count.
+struct Batched {
+    conn: Conn,
+    limit: Duration,
+    begun: Option<Instant>,
+}
+
+impl embedded_io::ErrorType for Batched {
+    type Error = io::Error;
+}
+
+impl embedded_io::Write for Batched {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let begun = *self.begun.get_or_insert_with(Instant::now);
+        self.conn.set_write_deadline(Some(begun + self.limit));
+        let written = embedded_io::Write::write(&mut self.conn, bytes);
+        written.map_err(|error| match error.kind() {
+            ErrorKind::TimedOut => replies_not_taken(),
+            _ => error,
+        })
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.begun = None;
+        embedded_io::Write::flush(&mut self.conn)
     }
 }

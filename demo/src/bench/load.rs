@@ -1,0 +1,159 @@
+//! What is sent, and what must come back.
+
+use crate::mission::{self, POSTCARD, STRING, TEXT};
+use bellwire::{Answer, Caller, Command, Format};
+use clap::ValueEnum;
+use std::error::Error;
+
+/// The most bytes that one read takes.
+pub(super) const READ: usize = 64 * 1024;
+
+/// The demo's commands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Named {
+    /// STRING with the tutorial's text.
+    String,
+    /// POSTCARD with the tutorial's structure.
+    Postcard,
+}
+
+/// Bytes from the command line.
+#[derive(Debug, Clone)]
+pub(super) struct Bytes(pub(super) Vec<u8>);
+
+/// One request and its reply, each repeated so often that what is to be sent, or has been read,
+/// is one slice of it.
+pub(super) struct Load {
+    requests: Vec<u8>,
+    request: usize,
+    replies: Vec<u8>,
+    reply: usize,
+    /// The requests that a connection keeps in flight.
+    pub(super) pipeline: usize,
+}
+
+impl Load {
+    pub(super) fn named(command: Named, pipeline: usize) -> Result<Self, Box<dyn Error>> {
+        match command {
+            Named::String => Self::new(&encode(STRING, TEXT)?, b"Thank you.\n", pipeline),
+            Named::Postcard => {
+                let request = encode(POSTCARD, &mission::value())?;
+                Self::new(&request, b"Received.\n", pipeline)
+            }
+        }
+    }
+
+    pub(super) fn new(
+        request: &[u8],
+        reply: &[u8],
+        pipeline: usize,
+    ) -> Result<Self, Box<dyn Error>> {
+        if request.is_empty() || reply.is_empty() {
+            return Err("a request and its reply must not be empty".into());
+        }
+        Ok(Self {
+            requests: request.repeat(pipeline + 1),
+            request: request.len(),
+            replies: reply.repeat(READ / reply.len() + 2),
+            reply: reply.len(),
+            pipeline,
+        })
+    }
+
+    /// The bytes of so many requests.
+    pub(super) fn size(&self, requests: usize) -> usize {
+        requests * self.request
+    }
+
+    /// The last `size` bytes of a row of whole requests.
+    pub(super) fn unsent(&self, size: usize) -> &[u8] {
+        let start = (self.request - size % self.request) % self.request;
+        &self.requests[start..start + size]
+    }
+
+    /// Compares what was read with what must come, `read` bytes into a reply. Returns the
+    /// whole replies that it ends and how far it is into the next; or, where it differs, what came
+    /// instead.
+    pub(super) fn check<'a>(
+        &self,
+        read: usize,
+        arrived: &'a [u8],
+    ) -> Result<(usize, usize), (usize, &'a [u8])> {
+        let end = read + arrived.len();
+        let expected = &self.replies[read..end];
+        if arrived == expected {
+            return Ok((end / self.reply, end % self.reply));
+        }
+        let same = arrived.iter().zip(expected).take_while(|(a, b)| a == b);
+        let right = (read + same.count()) / self.reply;
+        let start = (right * self.reply).saturating_sub(read);
+        Err((right, &arrived[start..]))
+    }
+}
+
+fn encode<Req: Format, Rsp: Answer>(
+    command: Command<Req, Rsp>,
+    value: Req::Sent<'_>,
+) -> Result<Vec<u8>, Box<dyn Error>> {
+    let mut memory = [0; 4096];
+    let mut caller = Caller::new(&mut [], &mut memory);
+    caller.request(command, value)?;
+    Ok(caller.pending().to_vec())
+}
+
+/// Reads `\n`, `\r`, `\t`, `\\` and `\xNN` as Rust does.
+pub(super) fn unescape(text: &str) -> Result<Bytes, String> {
+    let mut bytes = Vec::new();
+    let mut rest = text;
+    while let Some((plain, escaped)) = rest.split_once('\\') {
+        bytes.extend_from_slice(plain.as_bytes());
+        let (byte, length) = match escaped.as_bytes() {
+            [b'n', ..] => (Some(b'\n'), 1),
+            [b'r', ..] => (Some(b'\r'), 1),
+            [b't', ..] => (Some(b'\t'), 1),
+            [b'\\', ..] => (Some(b'\\'), 1),
+            [b'x', ..] => {
+                let digits = escaped.get(1..3).unwrap_or("");
+                (u8::from_str_radix(digits, 16).ok(), 3)
+            }
+            _ => (None, 0),
+        };
+        bytes.push(byte.ok_or_else(|| format!("\\{escaped} begins with no known escape"))?);
+        rest = &escaped[length..];
+    }
+    bytes.extend_from_slice(rest.as_bytes());
+    Ok(Bytes(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Load, unescape};
+
+    #[test]
+    fn what_is_unsent_ends_with_a_whole_request() {
+        let load = Load::new(b"abc", b"xy", 2).unwrap();
+        assert_eq!(load.unsent(6), b"abcabc");
+        assert_eq!(load.unsent(4), b"cabc");
+        assert_eq!(load.unsent(1), b"c");
+        assert_eq!(load.unsent(0), b"");
+    }
+
+    #[test]
+    fn replies_are_checked_wherever_a_read_cuts_them() {
+        let load = Load::new(b"a", b"xyz", 4).unwrap();
+        assert_eq!(load.check(0, b"xyzxy"), Ok((1, 2)));
+        assert_eq!(load.check(2, b"z"), Ok((1, 0)));
+        assert_eq!(load.check(1, b"y"), Ok((0, 2)));
+        assert_eq!(load.check(0, b"xyz!no\n"), Err((1, &b"!no\n"[..])));
+        assert_eq!(load.check(2, b"Q"), Err((0, &b"Q"[..])));
+    }
+
+    #[test]
+    fn escapes_are_those_of_rust() {
+        assert_eq!(
+            unescape(r"A\n\r\t\\\x00\xff").unwrap().0,
+            b"A\n\r\t\\\0\xff"
+        );
+        assert!(unescape(r"\q").is_err() && unescape(r"\x1").is_err() && unescape("\\").is_err());
+    }
+}

@@ -1,0 +1,153 @@
+//! What a run of the load generator found.
+
+use super::Arguments;
+use super::tally::Tally;
+use hdrhistogram::Histogram;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+/// What a run found. As JSON it has the same names.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Report {
+    /// Where the server is.
+    pub server: String,
+    /// Connections that were opened.
+    pub connections: usize,
+    /// Requests that each kept in flight.
+    pub pipeline: usize,
+    /// How long it took to the last reply.
+    pub seconds: f64,
+    /// Right replies.
+    pub replies: u64,
+    /// Right replies in a second.
+    pub requests_per_second: f64,
+    /// How long they took.
+    pub latency_us: Latency,
+    /// Requests without a right reply and connections that could not be opened, by what happened.
+    pub errors: BTreeMap<String, u64>,
+    /// What the server's process used, with `--server-pid`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_process: Option<ServerProcess>,
+}
+
+/// Microseconds from sending a request to having its reply: the most that this share took.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Latency {
+    /// Half.
+    pub p50: f64,
+    /// Nine in ten.
+    pub p90: f64,
+    /// All but one in a hundred.
+    pub p99: f64,
+    /// All but one in a thousand.
+    pub p99_9: f64,
+    /// All.
+    pub max: f64,
+}
+
+/// What the server's process used.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct ServerProcess {
+    /// User and system time for each right reply, in microseconds.
+    pub cpu_us_per_request: f64,
+    /// Bytes that became resident for each connection; the kernel's own are not in it.
+    pub memory_per_connection: f64,
+}
+
+#[allow(clippy::cast_precision_loss)] // what counts to the last digit is not counted in these
+impl Report {
+    pub(super) fn new(
+        arguments: &Arguments,
+        server: String,
+        connections: usize,
+        elapsed: Duration,
+        tally: Tally,
+        server_process: Option<ServerProcess>,
+    ) -> Self {
+        let seconds = elapsed.as_secs_f64();
+        Self {
+            server,
+            connections,
+            pipeline: arguments.pipeline,
+            seconds,
+            replies: tally.replies(),
+            requests_per_second: tally.replies() as f64 / seconds,
+            latency_us: Latency::new(&tally.latencies),
+            errors: tally.errors,
+            server_process,
+        }
+    }
+}
+
+#[allow(clippy::cast_precision_loss)]
+impl Latency {
+    fn new(nanoseconds: &Histogram<u64>) -> Self {
+        let at = |quantile| nanoseconds.value_at_quantile(quantile) as f64 / 1000.0;
+        Self {
+            p50: at(0.5),
+            p90: at(0.9),
+            p99: at(0.99),
+            p99_9: at(0.999),
+            max: nanoseconds.max() as f64 / 1000.0,
+        }
+    }
+}
+
+#[allow(clippy::cast_precision_loss)]
+impl ServerProcess {
+    pub(super) fn new(cpu: Duration, replies: u64, memory: u64, connections: usize) -> Self {
+        Self {
+            cpu_us_per_request: cpu.as_secs_f64() * 1e6 / (replies.max(1) as f64),
+            memory_per_connection: memory as f64 / (connections.max(1) as f64),
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            server,
+            connections,
+            pipeline,
+            seconds,
+            replies,
+            requests_per_second,
+            latency_us,
+            errors,
+            server_process,
+        } = self;
+        writeln!(
+            f,
+            "{server}: {connections} connections, {pipeline} in flight on each, {seconds:.1} s"
+        )?;
+        writeln!(
+            f,
+            "{requests_per_second:.0} requests a second, {replies} in all"
+        )?;
+        let Latency {
+            p50,
+            p90,
+            p99,
+            p99_9,
+            max,
+        } = latency_us;
+        writeln!(
+            f,
+            "latency in µs: {p50:.0} (p50)  {p90:.0} (p90)  {p99:.0} (p99)  {p99_9:.0} (p99.9)  {max:.0} (max)"
+        )?;
+        if let Some(used) = server_process {
+            writeln!(
+                f,
+                "the server used {:.3} µs of CPU a request, {:.2} kB a connection",
+                used.cpu_us_per_request,
+                used.memory_per_connection / 1000.0
+            )?;
+        }
+        for (name, count) in errors {
+            writeln!(f, "{count} errors: {name}")?;
+        }
+        Ok(())
+    }
+}

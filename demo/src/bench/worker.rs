@@ -1,0 +1,148 @@
+//! One thread of the load generator.
+
+use super::link::{Failure, Link};
+use super::load::{Load, READ};
+use super::tally::Tally;
+use mio::{Events, Interest, Poll, Token};
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// How often overdue replies are looked for.
+const TICK: Duration = Duration::from_millis(100);
+
+/// What all threads do.
+pub(super) struct Plan<'a> {
+    pub(super) load: &'a Load,
+    pub(super) timeout: Duration,
+    /// When sending ends.
+    pub(super) end: Instant,
+    /// The right replies so far.
+    pub(super) replies: &'a AtomicU64,
+}
+
+/// Opens so many connections.
+pub(super) fn open(
+    count: usize,
+    addresses: &[SocketAddr],
+    timeout: Duration,
+) -> (Vec<Link>, Tally) {
+    let mut tally = Tally::default();
+    let links = (0..count).filter_map(|_| match connect(addresses, timeout) {
+        Ok(stream) => Some(Link::new(mio::net::TcpStream::from_std(stream))),
+        Err(error) => {
+            tally.fail(error.to_string(), 1);
+            None
+        }
+    });
+    (links.collect(), tally)
+}
+
+fn connect(addresses: &[SocketAddr], timeout: Duration) -> io::Result<TcpStream> {
+    let mut failure = io::Error::new(ErrorKind::NotFound, "the name has no address");
+    for address in addresses {
+        match TcpStream::connect_timeout(address, timeout) {
+            Ok(stream) => {
+                stream.set_nodelay(true)?;
+                stream.set_nonblocking(true)?;
+                return Ok(stream);
+            }
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
+}
+
+/// The connections that did not fail, still open, and what happened.
+pub(super) type Done = (Vec<Link>, Tally);
+
+/// Loads the connections until the plan ends and every reply has arrived or is overdue.
+pub(super) fn run(plan: &Plan<'_>, links: Vec<Link>) -> io::Result<Done> {
+    let mut poll = Poll::new()?;
+    let mut links: Vec<_> = links.into_iter().map(Some).collect();
+    for (index, link) in links.iter_mut().flatten().enumerate() {
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        let registry = poll.registry();
+        registry.register(&mut link.stream, Token(index), interest)?;
+    }
+    let mut worker = Worker {
+        plan,
+        buffer: vec![0; READ],
+        tally: Tally::default(),
+        waiting: 0,
+    };
+    for slot in &mut links {
+        worker.turn(slot, |worker, link| {
+            worker.waiting += plan.load.pipeline.min(1);
+            link.send(plan.load, plan.load.pipeline, Instant::now())
+        });
+    }
+    let mut events = Events::with_capacity(1024);
+    let mut next_tick = Instant::now() + TICK;
+    while worker.waiting > 0 {
+        match poll.poll(&mut events, Some(TICK)) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            polled => polled?,
+        }
+        for event in &events {
+            worker.turn(&mut links[event.token().0], |worker, link| {
+                worker.wake(link, event.is_read_closed())
+            });
+        }
+        let now = Instant::now();
+        if now > next_tick {
+            next_tick = now + TICK;
+            for slot in &mut links {
+                worker.turn(slot, |_, link| {
+                    if link.is_late(now, plan.timeout) {
+                        Err(format!("no reply within {:?}", plan.timeout))
+                    } else {
+                        Ok(())
+                    }
+                });
+            }
+        }
+    }
+    Ok((links.into_iter().flatten().collect(), worker.tally))
+}
+
+struct Worker<'a> {
+    plan: &'a Plan<'a>,
+    buffer: Vec<u8>,
+    tally: Tally,
+    /// The connections with requests in flight.
+    waiting: usize,
+}
+
+impl Worker<'_> {
+    /// Does something with a connection, and gives it up where that fails.
+    fn turn(
+        &mut self,
+        slot: &mut Option<Link>,
+        what: impl FnOnce(&mut Self, &mut Link) -> Result<(), Failure>,
+    ) {
+        let Some(link) = slot else { return };
+        let waited = link.in_flight() > 0;
+        if let Err(name) = what(self, link) {
+            self.tally.fail(name, link.in_flight());
+            self.waiting -= usize::from(waited || link.in_flight() > 0);
+            *slot = None;
+        }
+    }
+
+    /// Takes what has arrived, and sends as many requests as were answered.
+    fn wake(&mut self, link: &mut Link, to_end: bool) -> Result<(), Failure> {
+        let replies = link.receive(to_end, self.plan.load, &mut self.buffer, &mut self.tally)?;
+        self.plan
+            .replies
+            .fetch_add(replies as u64, Ordering::Relaxed);
+        let now = Instant::now();
+        let more = if now < self.plan.end { replies } else { 0 };
+        link.send(self.plan.load, more, now)?;
+        if replies > 0 && link.in_flight() == 0 {
+            self.waiting -= 1;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,110 @@
+//! What servers allow their clients, whatever they run on.
+
+use std::io::{self, ErrorKind};
+use std::time::{Duration, Instant};
+
+/// What a server allows its clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ServerLimits {
+    /// Connections at a time; 1000 with a thread each, 16384 with a task each. A further one is told
+    /// that the server is busy.
+    pub connections: usize,
+    /// How long a connection may wait between requests; 5 minutes. Then it is closed.
+    pub idle: Duration,
+    /// How long a request may take to arrive once it has begun; 10 seconds. Then its sender is told
+    /// that it timed out, and the connection closed.
+    pub request: Duration,
+    /// How long a client may take to make room for a batch of replies; 10 seconds. Then the
+    /// connection is closed.
+    pub reply: Duration,
+    /// How long stopping lets running requests finish; 5 seconds.
+    pub stop: Duration,
+    /// Bytes of the receive buffer, and so of the longest payload; 64 KiB. Each connection with a
+    /// thread has one, and each thread that runs tasks.
+    pub receive_buffer: usize,
+    /// Bytes of the transmit buffer, twice the longest reply; 64 KiB.
+    pub transmit_buffer: usize,
+}
+
+impl Default for ServerLimits {
+    fn default() -> Self {
+        Self {
+            connections: 1000,
+            idle: Duration::from_mins(5),
+            request: Duration::from_secs(10),
+            reply: Duration::from_secs(10),
+            stop: Duration::from_secs(5),
+            receive_buffer: 65536,
+            transmit_buffer: 65536,
+        }
+    }
+}
+
+impl ServerLimits {
+    /// The time limit that runs while more bytes are waited for, given the number of the request
+    /// that has begun, if any. One that has begun keeps its deadline, however its bytes
+    /// trickle in.
+    pub(crate) fn wait(&self, begun: Option<u32>, before: Wait) -> Wait {
+        let deadline = match begun {
+            None => Instant::now() + self.idle,
+            Some(_) if begun == before.begun => before.deadline,
+            Some(_) => Instant::now() + self.request,
+        };
+        Wait { begun, deadline }
+    }
+}
+
+/// A wait for bytes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wait {
+    /// The number of the request that has begun; see `Session::begun`.
+    pub(crate) begun: Option<u32>,
+    pub(crate) deadline: Instant,
+}
+
+impl Wait {
+    /// That of a connection that has just begun.
+    pub(crate) fn first() -> Self {
+        Self {
+            begun: None,
+            deadline: Instant::now(),
+        }
+    }
+}
+
+/// How many connections beyond the limit are told so at a time; others are dropped.
+pub(crate) const SURPLUS: usize = 64;
+
+/// How long, and for how many bytes, a connection that the server ends is still read, so that the
+/// last error line arrives.
+pub(crate) const LINGER: (Duration, usize) = (Duration::from_secs(2), 1 << 20);
+
+/// What becomes of a connection whose client makes no room for replies.
+pub(crate) fn replies_not_taken() -> io::Error {
+    io::Error::new(ErrorKind::TimedOut, "its replies were not taken in time")
+}
+
+/// How long to wait after a failing accept: the longer, the more fail in a row.
+#[derive(Debug, Default)]
+pub(crate) struct Pause(Duration);
+
+impl Pause {
+    /// The pause after this error, if it wants one: a peer that has gone already does not.
+    pub(crate) fn after(&mut self, error: &io::Error) -> Option<Duration> {
+        if matches!(
+            error.kind(),
+            ErrorKind::ConnectionAborted | ErrorKind::Interrupted
+        ) {
+            return None;
+        }
+        self.0 = (self.0 * 2).clamp(Duration::from_millis(5), Duration::from_secs(1));
+        tracing::error!("accept failed, next try in {:?}: {error}", self.0);
+        Some(self.0)
+    }
+
+    /// Begins anew, after an accept that did not fail.
+    pub(crate) fn reset(&mut self) {
+        self.0 = Duration::ZERO;
+    }
+}

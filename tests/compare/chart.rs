@@ -1,0 +1,74 @@
+//! What was found, as a chart.
+
+use super::server::Kind;
+use super::table::digits;
+use super::{Found, LOADS, cpu};
+use std::fmt::Write;
+
+const BAR: f64 = 13.0;
+const GAP: f64 = 3.0;
+const LEFT: f64 = 110.0;
+const TOP: f64 = 62.0;
+const WIDTH: f64 = 760.0;
+const GROUP: f64 = (BAR + GAP) * 5.0 + 18.0;
+
+/// Colours that stand out on white and on black, and are told apart by the colour-blind.
+fn colour(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Bare => "#8c959f",
+        Kind::Tasks => "#d9822b",
+        Kind::Threads => "#e8b778",
+        Kind::Redis => "#5a8fd6",
+        Kind::Go => "#2f9e8f",
+    }
+}
+
+/// Bars of the CPU time of a request, as multiples of the bare loop's.
+pub(crate) fn draw(found: &Found) -> String {
+    let ratio = |row, kind| cpu(&found[&(row, kind)]) / cpu(&found[&(row, Kind::Bare)]);
+    let longest = found.keys().map(|(row, kind)| ratio(*row, *kind));
+    let scale = (WIDTH - LEFT - 130.0) / longest.fold(1.0, f64::max);
+    let height = TOP + GROUP * 5.0;
+    // Whoever shows it with a dark page gets light text.
+    let mut svg = format!(
+        r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" font-size="12">
+<style>text {{ fill: #1f2328 }} @media (prefers-color-scheme: dark) {{ text {{ fill: #e6edf3 }} }}</style>
+<text x="0" y="16" font-size="14" font-weight="bold">The server's CPU time for a request, as a multiple of a bare event loop's: shorter is better</text>
+"#
+    );
+    let mut x = LEFT;
+    for kind in Kind::ALL {
+        let _ = writeln!(
+            svg,
+            r#"<rect x="{x}" y="30" width="12" height="12" fill="{}"/><text x="{}" y="40">{}</text>"#,
+            colour(kind),
+            x + 17.0,
+            kind.name()
+        );
+        x += 40.0 + 6.2 * f64::from(u32::try_from(kind.name().len()).unwrap_or(0));
+    }
+    let mut y = TOP;
+    for (row, (connections, pipeline)) in LOADS.iter().enumerate() {
+        let middle = y + (BAR + GAP) * 2.5;
+        let _ = writeln!(
+            svg,
+            r#"<text x="{0}" y="{middle}" text-anchor="end">{connections} × {pipeline}</text>"#,
+            LEFT - 10.0
+        );
+        for kind in Kind::ALL {
+            let (ratio, own) = (ratio(row, kind), cpu(&found[&(row, kind)]));
+            let (width, base) = (ratio * scale, y + BAR - 2.5);
+            let _ = writeln!(
+                svg,
+                r#"<rect x="{LEFT}" y="{y}" width="{width:.1}" height="{BAR}" fill="{}"/><text x="{:.1}" y="{base}" font-size="11">{ratio:.2} × ({} µs)</text>"#,
+                colour(kind),
+                LEFT + width + 5.0,
+                digits(own)
+            );
+            y += BAR + GAP;
+        }
+        y += GROUP - (BAR + GAP) * 5.0;
+    }
+    svg.push_str("</svg>\n");
+    svg
+}

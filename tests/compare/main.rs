@@ -1,0 +1,147 @@
+//! Measures `bellwire serve` side by side with other servers, and writes what it found into the
+//! README. `bash tests/compare/run` builds what this needs and runs it.
+
+mod chart;
+mod server;
+mod table;
+
+use bellwire_demo::bench::Report;
+use clap::Parser;
+use server::{Kind, Server};
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// Measures `bellwire serve` side by side with other servers.
+#[derive(Parser)]
+struct Arguments {
+    /// The binary `bellwire`.
+    #[arg(long)]
+    bellwire: PathBuf,
+    /// The bare event loop.
+    #[arg(long)]
+    bare: PathBuf,
+    /// The program in Go.
+    #[arg(long)]
+    go: PathBuf,
+    /// What to write below the table: date and machine.
+    #[arg(long)]
+    note: String,
+    /// How often to measure each row; the median counts.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// How many seconds to load a server at a time.
+    #[arg(long, default_value_t = 2.0)]
+    seconds: f64,
+    /// How many idle connections to measure the memory of.
+    #[arg(long, default_value_t = 10_000)]
+    idle: u32,
+    /// The README, whose section is written anew; without it, the result is printed.
+    #[arg(long, requires = "chart")]
+    readme: Option<PathBuf>,
+    /// Where to write the chart.
+    #[arg(long)]
+    chart: Option<PathBuf>,
+}
+
+/// The loads: connections, and requests in flight on each.
+const LOADS: [(usize, usize); 5] = [(1, 1), (32, 1), (32, 16), (1, 64), (500, 1)];
+
+/// What all rounds found, for each load and server.
+type Found = BTreeMap<(usize, Kind), Vec<Report>>;
+
+/// Bytes for each idle connection, by the requests that it has had answered.
+type Memory = BTreeMap<(u32, Kind), f64>;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments = Arguments::parse();
+    let mut found = Found::new();
+    let servers = Kind::ALL
+        .iter()
+        .map(|kind| Server::start(*kind, &arguments))
+        .collect::<Result<Vec<_>, _>>()?;
+    for round in 1..=arguments.rounds {
+        eprintln!("round {round} of {}", arguments.rounds);
+        for (row, (connections, pipeline)) in LOADS.into_iter().enumerate() {
+            for server in &servers {
+                let load = [
+                    format!("--connections={connections}"),
+                    format!("--pipeline={pipeline}"),
+                    format!("--duration={}", arguments.seconds),
+                ];
+                let report = bench(&arguments, server, &load)?;
+                found.entry((row, server.kind)).or_default().push(report);
+            }
+        }
+    }
+    drop(servers);
+
+    let mut memory = Memory::new();
+    for (used, kind) in [0, 1]
+        .into_iter()
+        .flat_map(|used| Kind::ALL.map(|kind| (used, kind)))
+    {
+        eprintln!("{} connections to {}", arguments.idle, kind.name());
+        // A new one, as one that was loaded has memory left over.
+        let server = Server::start(kind, &arguments)?;
+        let load = [
+            format!("--connections={}", arguments.idle),
+            format!("--pipeline={used}"),
+            "--duration=0".to_owned(),
+            "--hold=5".to_owned(),
+        ];
+        let report = bench(&arguments, &server, &load)?;
+        memory.insert((used, kind), self::used(&report).memory_per_connection);
+    }
+
+    let table = table::write(&found, arguments.idle, &memory, &arguments.note);
+    println!("{table}");
+    for aim in table::aims(&found, &memory) {
+        println!("{aim}");
+    }
+    if let (Some(readme), Some(chart)) = (&arguments.readme, &arguments.chart) {
+        fs::write(chart, chart::draw(&found))?;
+        table::put_into(readme, &table)?;
+    }
+    Ok(())
+}
+
+/// Has `bellwire bench` load a server.
+fn bench(
+    arguments: &Arguments,
+    server: &Server,
+    load: &[String],
+) -> Result<Report, Box<dyn Error>> {
+    let output = Command::new(&arguments.bellwire)
+        .args(["bench", "--json", "--timeout=30", &server.address])
+        .arg(format!("--server-pid={}", server.pid()))
+        .args(load)
+        .args(server.kind.dialect())
+        .stderr(Stdio::inherit())
+        .output()?;
+    let report: Report = serde_json::from_slice(&output.stdout)?;
+    if output.status.success() {
+        Ok(report)
+    } else {
+        Err(format!("{}: {:?}", server.kind.name(), report.errors).into())
+    }
+}
+
+fn used(report: &Report) -> bellwire_demo::bench::ServerProcess {
+    report
+        .server_process
+        .expect("it was told the server's process")
+}
+
+/// The median of a figure over all rounds.
+fn median(reports: &[Report], figure: impl Fn(&Report) -> f64) -> f64 {
+    let mut figures: Vec<_> = reports.iter().map(figure).collect();
+    figures.sort_by(f64::total_cmp);
+    figures[figures.len() / 2]
+}
+
+fn cpu(reports: &[Report]) -> f64 {
+    median(reports, |report| used(report).cpu_us_per_request)
+}
