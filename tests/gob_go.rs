@@ -1,70 +1,26 @@
 //! A Go program and Bellwire talk to each other, over TCP on this machine.
-//!
-//! It needs Go: the program `go`, or the one that the environment variable `GO` names. Where there
-//! is none, the tests say so and pass.
 
 #[path = "gob_values/base64.rs"]
 mod base64;
 #[path = "gob_values/complex_data.rs"]
 mod complex_data;
+#[path = "gob_values/go_json.rs"]
+mod go_json;
 
 use bellwire::format::Format;
 use bellwire::gob::Encoder;
-use bellwire::{Caller, Command, Connection, Endpoint, Error, Fault, Gob, HeapComplexData, Line};
-use bellwire::{Next, NoReply};
-use complex_data::complex_data_json;
+use bellwire::{Caller, Connection, Error, Fault, Gob, HeapComplexData, Next};
+use bellwire_tests::go::{Go, PATIENCE};
+use bellwire_tests::gob_exchange::{
+    GOB, ROUNDS, Received, STRING, go_client, go_server, mission, value_of,
+};
+use go_json::{go_json, parsed};
 use serde_json::Value;
 use std::convert::Infallible;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
-use std::process::{self, Child, Stdio};
-use std::sync::OnceLock;
-
-const ROUNDS: i64 = 100;
-const STRING: Command<Line, Line> = Command::new("STRING");
-const GOB: Command<Gob<HeapComplexData>, NoReply> = Command::new("GOB");
-
-/// The Go program, built once; `None` where there is no Go.
-fn go_program() -> Option<&'static PathBuf> {
-    static PROGRAM: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let program = PROGRAM.get_or_init(|| {
-        let go = std::env::var("GO").unwrap_or_else(|_| "go".into());
-        let program = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("gob_go");
-        let built = process::Command::new(go)
-            .args(["build", "-o"])
-            .arg(&program)
-            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/go"))
-            .status();
-        match built {
-            Ok(status) => {
-                assert!(status.success(), "the Go program does not build");
-                Some(program)
-            }
-            Err(_) => None,
-        }
-    });
-    if program.is_none() {
-        eprintln!("NOT TESTED against Go: there is no program `go`; set GO to one");
-    }
-    program.as_ref()
-}
-
-fn mission() -> HeapComplexData {
-    let map = |entries: [(&str, i64); 3]| entries.map(|(key, n)| (key.into(), n)).into();
-    HeapComplexData {
-        n: 23,
-        s: "string data".into(),
-        m: map([("one", 1), ("two", 2), ("three", 3)]),
-        p: b"abc".into(),
-        c: Some(Box::new(HeapComplexData {
-            n: 256,
-            s: "Recursive structs? Piece of cake!".into(),
-            m: map([("01", 1), ("10", 2), ("11", 3)]),
-            ..HeapComplexData::default()
-        })),
-    }
-}
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// Values of many sizes, nestings and numbers.
 fn values() -> Vec<HeapComplexData> {
@@ -93,25 +49,9 @@ fn values() -> Vec<HeapComplexData> {
     values
 }
 
-/// As Go prints it, which tells empty from absent.
-fn go_json(data: &HeapComplexData) -> Value {
-    let mut json = complex_data_json(data);
-    let mut level = Some(&mut json);
-    while let Some(Value::Object(fields)) = level {
-        for field in ["M", "P"] {
-            let empty = [Value::Object(serde_json::Map::new()), Value::from("")];
-            if empty.contains(&fields[field]) {
-                fields[field] = Value::Null;
-            }
-        }
-        level = fields.get_mut("C");
-    }
-    json
-}
-
 #[test]
 fn go_decodes_what_one_encoder_wrote() {
-    let Some(program) = go_program() else { return };
+    let Some(go) = Go::find() else { return };
     let mut encoder = Encoder::<HeapComplexData>::new();
     let mut space = vec![0; 8192];
     let mut stream = Vec::new();
@@ -119,89 +59,70 @@ fn go_decodes_what_one_encoder_wrote() {
         let size = encoder.encode(&value, &mut space).unwrap();
         stream.extend(&space[..size]);
     }
-    let printed = check(program, &stream);
+    let printed = check(go, &stream);
     let expected: Vec<Value> = values().iter().map(go_json).collect();
     assert_eq!(printed, expected);
 }
 
 #[test]
 fn go_decodes_what_fresh_encoders_wrote() {
-    let Some(program) = go_program() else { return };
+    let Some(go) = Go::find() else { return };
     let mut space = vec![0; 8192];
     for value in values().into_iter().step_by(9) {
         let size = Gob::<HeapComplexData>::encode(&value, &mut space).unwrap();
-        assert_eq!(check(program, &space[..size]), [go_json(&value)]);
+        assert_eq!(check(go, &space[..size]), [go_json(&value)]);
     }
 }
 
 /// What Go's Decoder makes of a stream.
-fn check(program: &PathBuf, stream: &[u8]) -> Vec<Value> {
-    let mut child = process::Command::new(program)
-        .arg("check")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut input = child.stdin.take().unwrap();
-    let stream = stream.to_vec();
-    let writer = std::thread::spawn(move || input.write_all(&stream));
-    let output = child.wait_with_output().unwrap();
-    writer.join().unwrap().unwrap();
-    assert!(output.status.success());
-    let lines = str::from_utf8(&output.stdout).unwrap().lines();
-    lines
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
-}
-
-#[derive(Default)]
-struct App {
-    texts: Vec<String>,
-    values: Vec<HeapComplexData>,
+fn check(go: &Go, stream: &[u8]) -> Vec<Value> {
+    let lines = go.run(&["check"], stream).end();
+    lines.iter().map(|line| parsed(line)).collect()
 }
 
 #[test]
 fn a_go_client_talks_to_bellwire() {
-    let Some(program) = go_program() else { return };
+    let Some(go) = Go::find() else { return };
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    let client = process::Command::new(program)
-        .args(["client", "-rounds", &ROUNDS.to_string(), &address])
-        .spawn()
-        .unwrap();
-    let mut client = Guard(client);
-    let (mut stream, _) = listener.accept().unwrap();
-    let mut app = App::default();
-    serve(&mut stream, &mut app);
-    assert!(client.0.wait().unwrap().success());
-    let expected = (0..ROUNDS).map(|n| HeapComplexData {
-        n: 23 + n,
-        ..mission()
-    });
-    assert_eq!(app.values, expected.collect::<Vec<_>>());
-    assert_eq!(app.texts.len(), 101);
-    assert_eq!(app.texts[0], "Additional data.");
+    let port = listener.local_addr().unwrap().port();
+    let client = go_client(go, SocketAddrV4::new(Ipv4Addr::LOCALHOST, port));
+    let mut stream = accept(&listener);
+    let mut received = Received::default();
+    serve(&mut stream, &mut received);
+    client.end();
+    received.is_all_that_go_sent();
+}
+
+fn accept(listener: &TcpListener) -> TcpStream {
+    listener.set_nonblocking(true).unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match listener.accept() {
+            Ok((stream, _)) => return patient(stream),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock, "{error}"),
+        }
+        assert!(Instant::now() < deadline, "nobody connects");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// A stream on which reads and writes fail in the end.
+fn patient(stream: TcpStream) -> TcpStream {
+    stream.set_nonblocking(false).unwrap();
+    // A request that gets no reply is acknowledged late, and the next is not to wait for that.
+    stream.set_nodelay(true).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_write_timeout(Some(PATIENCE)).unwrap();
+    stream
 }
 
 /// Serves one connection to its end.
-fn serve(stream: &mut TcpStream, app: &mut App) {
-    let mut endpoint = Endpoint::<App, 2>::new();
-    endpoint
-        .handle(STRING, &|app: &mut App, text: &str, reply| {
-            app.texts.push(text.into());
-            reply.send("Thank you.")
-        })
-        .unwrap();
-    endpoint
-        .handle(GOB, &|app: &mut App, data, reply| {
-            app.values.push(data);
-            reply.none()
-        })
-        .unwrap();
+fn serve(stream: &mut TcpStream, received: &mut Received) {
+    let endpoint = Received::endpoint();
     let (mut rx, mut tx) = (vec![0; 1024], vec![0; 1024]);
     let mut connection = Connection::new(&mut rx, &mut tx);
     loop {
-        let next = connection.advance(&mut endpoint.with(app));
+        let next = connection.advance(&mut endpoint.with(received));
         let size = connection.pending().len();
         stream.write_all(connection.pending()).unwrap();
         connection.sent(size);
@@ -218,34 +139,26 @@ fn serve(stream: &mut TcpStream, app: &mut App) {
 
 #[test]
 fn bellwire_talks_to_a_go_server() {
-    let Some(program) = go_program() else { return };
-    let server = process::Command::new(program)
-        .args(["server", "127.0.0.1:0"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut server = Guard(server);
-    let mut printed = BufReader::new(server.0.stdout.take().unwrap()).lines();
-    let mut next_line = || printed.next().unwrap().unwrap();
-    let line = next_line();
-    let address = line.strip_prefix("listening on ").unwrap();
-    let mut stream = TcpStream::connect(address).unwrap();
+    let Some(go) = Go::find() else { return };
+    let (server, address) = go_server(go, "127.0.0.1");
+    let mut stream = patient(TcpStream::connect(address).unwrap());
     let (mut rx, mut tx) = (vec![0; 256], vec![0; 1024]);
     let mut caller = Caller::new(&mut rx, &mut tx);
-    for round in 0..ROUNDS {
-        let value = HeapComplexData {
-            n: round,
-            ..mission()
-        };
+    for value in (0..ROUNDS).map(value_of) {
         caller.request(STRING, "Additional data.").unwrap();
         exchange(&mut caller, &mut stream).unwrap();
         assert_eq!(caller.reply(STRING), Ok("Thank you."));
         caller.request(GOB, &value).unwrap();
         exchange(&mut caller, &mut stream).unwrap();
-        assert_eq!(next_line(), "\"Additional data.\"");
-        let line: Value = serde_json::from_str(&next_line()).unwrap();
-        assert_eq!(line, go_json(&value));
+        assert_eq!(server.line(), "\"Additional data.\"");
+        assert_eq!(parsed(&server.line()), go_json(&value));
     }
+}
+
+#[cfg(not(target_os = "linux"))]
+#[test]
+fn go_talks_to_bellwire_over_smoltcp() {
+    bellwire_tests::not_tested("against Go over smoltcp", "this is not Linux");
 }
 
 /// Sends a request, and receives the reply if there is to be one.
@@ -260,14 +173,4 @@ fn exchange(caller: &mut Caller<'_>, stream: &mut TcpStream) -> Result<(), Error
         }
     }
     Ok(())
-}
-
-/// A process that does not outlive its test.
-struct Guard(Child);
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }

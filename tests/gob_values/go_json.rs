@@ -1,0 +1,26 @@
+//! The mission's struct as the Go program prints it.
+
+use crate::complex_data::complex_data_json;
+use bellwire::HeapComplexData;
+use serde_json::{Map, Value};
+
+/// As the Go program prints it: what is empty is null.
+pub(crate) fn go_json(data: &HeapComplexData) -> Value {
+    let mut json = complex_data_json(data);
+    let mut level = Some(&mut json);
+    while let Some(Value::Object(fields)) = level {
+        for field in ["M", "P"] {
+            let empty = [Value::Object(Map::new()), Value::from("")];
+            if empty.contains(&fields[field]) {
+                fields[field] = Value::Null;
+            }
+        }
+        level = fields.get_mut("C");
+    }
+    json
+}
+
+/// What the Go program printed.
+pub(crate) fn parsed(line: &str) -> Value {
+    serde_json::from_str(line).expect("it prints JSON")
+}
