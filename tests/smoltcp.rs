@@ -231,6 +231,21 @@ fn more_peers_than_sockets_are_refused_until_one_is_free() {
     assert_eq!(lan.talk("STRING\nhi\n"), "Thank you.\n");
 }
 
+/// Cause: a socket whose peer never completed the connection had no time limit, so that one forged
+/// packet took it for ever.
+#[test]
+fn a_peer_that_only_begins_to_connect_gives_the_socket_back() {
+    let mut lan = Lan::with_sockets(1);
+    lan.forge_syn();
+    lan.until(|lan| lan.listening() == 0);
+    assert!(lan.due().is_some());
+    lan.pass(Duration::from_secs(9));
+    assert_eq!(lan.listening(), 0);
+    lan.pass(Duration::from_secs(2));
+    assert_eq!(lan.listening(), 1);
+    assert_eq!(lan.talk("STRING\nhi\n"), "Thank you.\n");
+}
+
 #[test]
 fn the_server_says_when_its_next_time_limit_runs_out() {
     let mut lan = Lan::with_sockets(3);

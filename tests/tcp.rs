@@ -199,7 +199,10 @@ fn a_handler_that_panics_ends_its_connection_and_no_other() {
         let server = serve(kind, |_| {});
         let mut other = server.connect();
         other.write_all(b"STRING\nhi\n").unwrap();
-        assert_eq!(server.answer("PANIC\n"), "");
+        assert_eq!(
+            server.answer("STRING\nhi\nPANIC\nSTRING\nhi\n"),
+            "Thank you.\n!failed PANIC: the handler crashed\n"
+        );
         assert_eq!(line(&mut other), "Thank you.\n");
         assert!(server.is_well());
     });

@@ -2,7 +2,7 @@
 
 use bellwire_tests::net::{LONG, SHORT};
 use bellwire_tests::running::{PATIENCE, each, line, rest, serve};
-use std::io::Write;
+use std::io::{self, Write};
 use std::net::Shutdown;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -78,6 +78,42 @@ fn a_peer_that_never_reads_its_replies_is_let_go_and_the_others_are_served() {
         let begin = Instant::now();
         server.stop();
         assert!(begin.elapsed() < PATIENCE);
+    });
+}
+
+/// Cause: the time for taking replies ran while handlers did, so their replies were thrown away.
+#[test]
+fn handlers_may_take_longer_than_clients_have_to_take_replies() {
+    each(|kind| {
+        let server = serve(kind, |limits| limits.reply = SHORT);
+        assert_eq!(server.answer("SLOW\n"), "done\n");
+        assert_eq!(server.answer("SLOW\nSLOW\n"), "done\ndone\n");
+    });
+}
+
+/// Cause: a stopping server went on as long as a client had more to say.
+#[test]
+fn a_client_that_sends_on_and_on_does_not_hold_up_a_stop() {
+    each(|kind| {
+        let mut server = serve(kind, |limits| limits.stop = LONG);
+        let clients: Vec<_> = (0..2).map(|_| server.connect()).collect();
+        let busy: Vec<_> = clients
+            .iter()
+            .map(|client| {
+                let mut reading = client.try_clone().unwrap();
+                let mut sending = client.try_clone().unwrap();
+                thread::spawn(move || io::copy(&mut reading, &mut io::sink()));
+                thread::spawn(move || while sending.write_all(b"STRING\nhi\n").is_ok() {})
+            })
+            .collect();
+        thread::sleep(SHORT);
+        let begin = Instant::now();
+        server.stop();
+        assert!(begin.elapsed() < PATIENCE);
+        for (client, busy) in clients.iter().zip(busy) {
+            let _ = client.shutdown(Shutdown::Both);
+            busy.join().unwrap();
+        }
     });
 }
 

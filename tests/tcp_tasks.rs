@@ -4,7 +4,7 @@ use bellwire::{Command, Line, Reply};
 use bellwire_tests::not_tested;
 use bellwire_tests::running::{PATIENCE, Running, STRING, line, rest, serve_tasks};
 use std::fmt::Write as _;
-use std::io::Write;
+use std::io::{self, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::{Child, Command as Process, Stdio};
 use std::sync::Arc;
@@ -95,6 +95,42 @@ fn a_flood_on_one_connection_does_not_starve_a_trickle_on_another() {
     assert!(rounds > 10, "{rounds} rounds");
     flooding.join().unwrap();
     assert_eq!(reading.join().unwrap(), 200_000 * "Thank you.\n".len());
+}
+
+/// Cause: a connection whose requests kept coming gave others no turn for as long as it liked.
+#[test]
+fn more_floods_than_threads_do_not_starve_a_trickle() {
+    let server = serve_tasks(|_| {});
+    let floods: Vec<_> = (0..4).map(|_| server.connect()).collect();
+    for flood in &floods {
+        let (mut sending, mut reading) = (flood.try_clone().unwrap(), flood.try_clone().unwrap());
+        thread::spawn(move || io::copy(&mut reading, &mut io::sink()));
+        thread::spawn(move || while sending.write_all(&b"STRING\nhi\n".repeat(100)).is_ok() {});
+    }
+    let mut trickle = server.connect();
+    for _ in 0..20 {
+        trickle.write_all(b"STRING\ntrickle\n").unwrap();
+        assert_eq!(line(&mut trickle), "Thank you.\n");
+    }
+    for flood in floods {
+        let _ = flood.shutdown(Shutdown::Both);
+    }
+}
+
+#[test]
+fn a_future_that_panics_ends_its_connection_and_no_other() {
+    let server = serve_tasks(|_| {});
+    let handler = |(): &mut (), _text: &str| async {
+        tokio::task::yield_now().await;
+        assert!(PATIENCE.is_zero(), "as the test wants it");
+        |reply: Reply<'_, Line>| reply.send("not reached")
+    };
+    server.endpoint.handle_async(WAIT, handler).unwrap();
+    assert_eq!(
+        server.answer("STRING\na\nWAIT\nb\nSTRING\nc\n"),
+        "Thank you.\n!failed WAIT: the handler crashed\n"
+    );
+    assert!(server.is_well());
 }
 
 #[test]

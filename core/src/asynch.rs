@@ -81,7 +81,7 @@ pub async fn answer<S: Write>(
 
 /// A client over an async stream: one call at a time, over two lent buffers.
 ///
-/// `rx` holds one reply at a time, `tx` one request.
+/// `rx` holds one reply at a time, which as an error line takes up to 160 bytes; `tx` holds one request.
 ///
 /// # Cancel safety
 /// A call may be dropped at any time, given a stream whose `read`, `write` and `flush` are
@@ -140,7 +140,8 @@ impl<'b, S: Read + Write> Client<'b, S> {
     /// Sends a request that has no reply, and returns once the stream has taken it.
     ///
     /// # Errors
-    /// As [`call`](Self::call). Whether the server could use the request shows at the next call.
+    /// As [`call`](Self::call). Whether the server could use the request shows at the next call, if the
+    /// stream still brings the error line then, or at [`finish`](Self::finish).
     pub async fn send<Req: Format>(
         &mut self,
         command: Command<Req, NoReply>,

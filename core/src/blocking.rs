@@ -84,7 +84,7 @@ pub fn answer<S: Write>(
 
 /// A client over a blocking stream: one call at a time, over two lent buffers.
 ///
-/// `rx` holds one reply at a time, `tx` one request. A call that fails with
+/// `rx` holds one reply at a time, which as an error line takes up to 160 bytes; `tx` holds one request. A call that fails with
 /// [`Error::Transport`], for instance when a `read` times out, leaves the client usable: the next
 /// call sends what was not sent, skips the reply that is late, and then is answered itself.
 ///
@@ -140,7 +140,8 @@ impl<'b, S: Read + Write> Client<'b, S> {
     /// Sends a request that has no reply, and returns once the stream has taken it.
     ///
     /// # Errors
-    /// As [`call`](Self::call). Whether the server could use the request shows at the next call.
+    /// As [`call`](Self::call). Whether the server could use the request shows at the next call, if the
+    /// stream still brings the error line then, or at [`finish`](Self::finish).
     pub fn send<Req: Format>(
         &mut self,
         command: Command<Req, NoReply>,

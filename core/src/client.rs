@@ -2,9 +2,10 @@
 
 use crate::Buffer;
 use crate::command::{Answer, Command, Expected};
-use crate::error::{Code, Error, Fault, Refusal, cut};
+use crate::error::{Code, Error, Fault, Refusal};
 use crate::format::{Format, Frame, Line};
 use crate::line;
+use crate::sentence::cut;
 use core::convert::Infallible;
 
 /// A reply that is too long for the buffer is skipped up to this length, as on the other side by
@@ -72,7 +73,8 @@ enum Stage {
 }
 
 impl<'b> Caller<'b> {
-    /// A conversation that begins. `rx` holds one reply at a time, `tx` at least one request.
+    /// A conversation that begins. `rx` holds one reply at a time, `tx` at least one request. An
+    /// error line takes up to 160 bytes of `rx`; one that does not fit ends the conversation.
     pub fn new(rx: &'b mut [u8], tx: &'b mut [u8]) -> Self {
         Self {
             rx: Buffer::new(rx),

@@ -1,7 +1,8 @@
 //! Commands: a name, and the formats of its two payloads.
 
-use crate::error::{Fault, cut};
+use crate::error::Fault;
 use crate::format::{EncodeError, Format, Frame};
+use crate::sentence::cut;
 use crate::{Answered, Buffer, Reply};
 use core::fmt;
 use core::marker::PhantomData;
@@ -73,7 +74,8 @@ pub struct Route {
 }
 
 impl<Req, Rsp> Command<Req, Rsp> {
-    /// A command of this name.
+    /// A command of this name. With its line feed it must fit into [`Limits::name`](crate::Limits::name)
+    /// of each server that is to serve it, 64 bytes unless set.
     ///
     /// # Panics
     /// When the name is empty, or holds a line feed or a space or carriage return at either end, as

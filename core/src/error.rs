@@ -1,5 +1,6 @@
 //! What can go wrong, by who must act.
 
+use crate::sentence::Sentence;
 use core::convert::Infallible;
 use core::fmt;
 
@@ -161,6 +162,9 @@ pub enum Fault {
     UnexpectedReply,
     /// The handler of a command returned without a reply.
     Unanswered,
+    /// The handler of a command panicked. What it left behind is unknown, so the conversation
+    /// ends.
+    Crashed,
     /// The reply to an earlier request has not been taken.
     ReplyPending,
     /// The server takes no further connection, or is stopping.
@@ -184,6 +188,7 @@ impl Fault {
             Fault::MessageTooLong { .. }
             | Fault::Unencodable
             | Fault::Unanswered
+            | Fault::Crashed
             | Fault::ReplyPending => Code::Failed,
             Fault::Busy => Code::Busy,
         }
@@ -231,6 +236,7 @@ impl Fault {
                 Sentence::plain("the reply is not of the kind that the command declares")
             }
             Fault::Unanswered => Sentence::plain("the handler gave no reply"),
+            Fault::Crashed => Sentence::plain("the handler crashed"),
             Fault::ReplyPending => {
                 Sentence::plain("the reply to an earlier request has not been taken")
             }
@@ -270,41 +276,6 @@ impl Flaw {
             Flaw::DuplicateType => "a type is defined twice",
             Flaw::TooManyTypes => "more types are defined than there is room for",
         }
-    }
-}
-
-/// A sentence in parts, so that it can be written without `core::fmt`, which brings panic
-/// paths along.
-#[derive(Clone, Copy)]
-pub(crate) struct Sentence<'a> {
-    parts: [&'a str; 3],
-    /// Comes behind the first part.
-    number: Option<usize>,
-}
-
-impl<'a> Sentence<'a> {
-    fn plain(text: &'a str) -> Self {
-        Self {
-            parts: [text, "", ""],
-            number: None,
-        }
-    }
-
-    fn numbered(before: &'a str, number: usize, after: &'a str) -> Self {
-        Self {
-            parts: [before, after, ""],
-            number: Some(number),
-        }
-    }
-
-    pub(crate) fn write_to(&self, write: &mut dyn FnMut(&str)) {
-        let [first, second, third] = self.parts;
-        write(first);
-        if let Some(number) = self.number {
-            write(&decimal(number));
-        }
-        write(second);
-        write(third);
     }
 }
 
@@ -388,14 +359,6 @@ impl fmt::Display for Code {
     }
 }
 
-impl fmt::Display for Sentence<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut result = Ok(());
-        self.write_to(&mut |part| result = result.and_then(|()| f.write_str(part)));
-        result
-    }
-}
-
 impl fmt::Display for Flaw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -448,36 +411,3 @@ impl core::error::Error for Fault {}
 impl core::error::Error for Rejection {}
 impl core::error::Error for Refusal {}
 impl<E: fmt::Debug + fmt::Display> core::error::Error for Error<E> {}
-
-/// `text` as far as it fits, cut between characters.
-pub(crate) fn cut<const N: usize>(text: &str) -> heapless::String<N, u8> {
-    let mut short = heapless::String::new();
-    for character in text.chars() {
-        if short.push(character).is_err() {
-            break;
-        }
-    }
-    short
-}
-
-/// Decimal digits without `core::fmt`, which brings panic paths along. Limits beyond 32 bits show
-/// as the largest number of 32 bits, for the sake of machines that divide no wider.
-fn decimal(number: usize) -> heapless::String<10> {
-    let mut rest = u32::try_from(number).unwrap_or(u32::MAX);
-    let mut digits = [0u8; 10];
-    let mut length = 0;
-    for slot in &mut digits {
-        *slot = (rest % 10) as u8;
-        rest /= 10;
-        length += 1;
-        if rest == 0 {
-            break;
-        }
-    }
-    let significant = digits.iter().take(length).rev();
-    let mut text = heapless::String::new();
-    for digit in significant {
-        let _ = text.push(char::from(b'0' + digit));
-    }
-    text
-}

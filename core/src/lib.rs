@@ -41,6 +41,7 @@ mod error;
 pub mod format;
 mod line;
 mod reply;
+mod sentence;
 mod session;
 #[cfg(feature = "smoltcp")]
 pub mod smoltcp;

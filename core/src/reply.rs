@@ -1,8 +1,9 @@
 //! The reply to one request, as its handler sees it.
 
 use crate::command::{NoReply, encode_fault, put};
-use crate::error::{Fault, cut};
+use crate::error::Fault;
 use crate::format::{EncodeError, Format};
+use crate::sentence::cut;
 use core::marker::PhantomData;
 
 /// The right to answer one request, once, in the format `Rsp`.

@@ -242,7 +242,13 @@ impl Session {
                 self.enter(Phase::Name);
                 None
             }
-            Err(fault) => Some(self.reject(Some(route), fault, Phase::Name, out)),
+            Err(fault) => {
+                let then = match fault {
+                    Fault::Crashed => Phase::Ended,
+                    _ => Phase::Name,
+                };
+                Some(self.reject(Some(route), fault, then, out))
+            }
         }
     }
 

@@ -80,7 +80,9 @@ impl<App: 'static> Endpoint<App> {
     /// Registers `handler` for `command`. Requests that arrive from now on find it.
     ///
     /// The handler gets its connection's `App`, the decoded request, and the [`Reply`] it must
-    /// use up. If it panics, its connection ends, and no other.
+    /// use up. If it panics, its request fails and its connection ends, and no other. It should not
+    /// block for long: with a server of tasks it holds up all connections of its thread; see
+    /// [`handle_async`](Self::handle_async).
     ///
     /// # Errors
     /// [`RegisterError::Duplicate`] for a name that is taken.
@@ -106,7 +108,8 @@ impl<App: 'static> Endpoint<App> {
     /// no tokio runtime for the future to use.
     ///
     /// The handler takes what it needs out of the decoded request, and returns a future; what that
-    /// is ready with writes the reply.
+    /// is ready with writes the reply. The time that the future takes has no limit but its own, and a
+    /// peer that leaves meanwhile is noticed only behind it.
     ///
     /// ```
     /// use bellwire::{Command, Line, Reply};

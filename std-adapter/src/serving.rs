@@ -2,9 +2,12 @@
 
 use crate::endpoint::{Commands, Later, Run};
 use crate::{Address, Endpoint};
-use bellwire::{Answered, Rejection, Reply, Route, Service};
+use bellwire::{Answered, Fault, Rejection, Reply, Route, Service};
 use metrics::counter;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::task::Poll;
 
 /// An endpoint as one connection uses it.
 pub(crate) struct Serving<App> {
@@ -46,9 +49,13 @@ impl<App: 'static> Serving<App> {
         payload: &[u8],
         reply: Reply<'a>,
     ) -> Outcome<'a> {
-        match self.commands.handler(route) {
-            Run::Now(run) => Outcome::Answered(run(&mut self.app, payload, reply)),
-            Run::Later(run) => Outcome::Later(run(&mut self.app, payload), reply),
+        let Self { commands, app, .. } = self;
+        match commands.handler(route) {
+            Run::Now(run) => Outcome::Answered(guard(|| run(app, payload, reply))),
+            Run::Later(run) => match catch_unwind(AssertUnwindSafe(|| run(app, payload))) {
+                Ok(later) => Outcome::Later(guard_future(later), reply),
+                Err(_) => Outcome::Answered(crashed()),
+            },
         }
     }
 }
@@ -61,7 +68,10 @@ impl<App: 'static> Service for Serving<App> {
     fn call(&mut self, route: Route, payload: &[u8], reply: Reply<'_>) -> Answered {
         match self.start(route, payload, reply) {
             Outcome::Answered(answered) => answered,
-            Outcome::Later(future, reply) => pollster::block_on(future)(reply),
+            Outcome::Later(later, reply) => {
+                let finish = pollster::block_on(later);
+                guard(|| finish(reply))
+            }
         }
     }
 
@@ -75,4 +85,20 @@ impl<App: 'static> Service for Serving<App> {
         };
         tracing::warn!("{}: {rejection}{end}", self.peer);
     }
+}
+
+/// Runs a handler; one that panics has failed its request, and no more than that conversation.
+pub(crate) fn guard(handle: impl FnOnce() -> Answered) -> Answered {
+    catch_unwind(AssertUnwindSafe(handle)).unwrap_or_else(|_| crashed())
+}
+
+fn guard_future(mut later: Later) -> Later {
+    Box::pin(poll_fn(move |context| {
+        let poll = catch_unwind(AssertUnwindSafe(|| later.as_mut().poll(context)));
+        poll.unwrap_or_else(|_| Poll::Ready(Box::new(|_: Reply<'_>| crashed())))
+    }))
+}
+
+fn crashed() -> Answered {
+    Reply::new(&mut []).fail(Fault::Crashed)
 }

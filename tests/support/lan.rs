@@ -3,10 +3,11 @@
 use bellwire::smoltcp::{Lost, Patience, Server};
 use bellwire::{Command, Connection, Endpoint, Line, NoReply, Postcard};
 use smoltcp::iface::{Config, Interface, PollResult, SocketHandle, SocketSet};
-use smoltcp::phy::{Device, Loopback, Medium};
+use smoltcp::phy::{ChecksumCapabilities, Device, Loopback, Medium, TxToken};
 use smoltcp::socket::tcp::{RecvError, Socket, SocketBuffer, State};
 use smoltcp::time::{Duration, Instant};
-use smoltcp::wire::{HardwareAddress, IpAddress, IpCidr};
+use smoltcp::wire::{HardwareAddress, IpAddress, IpCidr, IpProtocol, Ipv4Address};
+use smoltcp::wire::{Ipv4Packet, Ipv4Repr, TcpControl, TcpPacket, TcpRepr, TcpSeqNumber};
 use std::collections::HashMap;
 use std::task::Poll;
 
@@ -125,6 +126,40 @@ impl Lan {
             .connect(self.interface.context(), (ADDRESS, port), self.next_port)
             .expect("the port is free");
         peer
+    }
+
+    /// The first packet of a connection to the server, from an address at which nobody is.
+    pub fn forge_syn(&mut self) {
+        let (from, to) = (Ipv4Address::new(127, 0, 0, 9), Ipv4Address::LOCALHOST);
+        let tcp = TcpRepr {
+            src_port: 1234,
+            dst_port: PORT,
+            control: TcpControl::Syn,
+            seq_number: TcpSeqNumber(1),
+            ack_number: None,
+            window_len: 1000,
+            window_scale: None,
+            max_seg_size: None,
+            sack_permitted: false,
+            sack_ranges: [None; 3],
+            timestamp: None,
+            payload: &[],
+        };
+        let ip = Ipv4Repr {
+            src_addr: from,
+            dst_addr: to,
+            next_header: IpProtocol::Tcp,
+            payload_len: tcp.buffer_len(),
+            hop_limit: 64,
+        };
+        let sums = ChecksumCapabilities::default();
+        let token = self.device.transmit(self.now).expect("it has no limit");
+        token.consume(ip.buffer_len() + tcp.buffer_len(), |packet| {
+            let (head, body) = packet.split_at_mut(ip.buffer_len());
+            ip.emit(&mut Ipv4Packet::new_unchecked(head), &sums);
+            let body = &mut TcpPacket::new_unchecked(body);
+            tcp.emit(body, &from.into(), &to.into(), &sums);
+        });
     }
 
     /// A peer that others can connect to, on a port other than the server's.

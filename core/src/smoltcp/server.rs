@@ -83,6 +83,9 @@ pub struct Server<'b> {
 enum Stage {
     /// A peer is to connect.
     Waiting,
+    /// A peer is connecting. It has so long to complete that, or a single packet would keep the
+    /// socket for ever.
+    Connecting { until: Instant },
     /// Requests are answered. The peer has so long for what it is to do next.
     Talking { awaited: Awaited, until: Instant },
     /// The last bytes go out, and so many have come in since.
@@ -131,15 +134,26 @@ impl<'b> Server<'b> {
         service: &mut impl Service,
         now: Instant,
     ) -> Poll<Result<(), Lost>> {
-        if let Stage::Waiting = self.stage {
-            if !socket.is_open() {
-                return Poll::Ready(Ok(()));
-            }
-            if !socket.may_send() {
-                return Poll::Pending;
-            }
-            self.connection.reset();
-            self.stage = self.talking(Awaited::Start, now);
+        if matches!(self.stage, Stage::Waiting | Stage::Connecting { .. }) {
+            self.stage = match (self.stage, socket.state()) {
+                (_, State::Closed) => {
+                    self.stage = Stage::Waiting;
+                    return Poll::Ready(Ok(()));
+                }
+                (_, State::Listen) => Stage::Waiting,
+                (Stage::Connecting { until }, State::SynReceived) if now >= until => {
+                    socket.abort();
+                    self.leaving(Err(Lost), now)
+                }
+                (Stage::Connecting { until }, State::SynReceived) => Stage::Connecting { until },
+                (_, State::SynReceived) => Stage::Connecting {
+                    until: after(now, self.patience.request),
+                },
+                _ => {
+                    self.connection.reset();
+                    self.talking(Awaited::Start, now)
+                }
+            };
         }
         if let Stage::Talking { awaited, until } = self.stage {
             self.stage = self.talk(awaited, until, socket, service, now);
@@ -160,7 +174,8 @@ impl<'b> Server<'b> {
     pub fn poll_at(&self) -> Option<Instant> {
         match self.stage {
             Stage::Waiting => None,
-            Stage::Talking { until, .. }
+            Stage::Connecting { until }
+            | Stage::Talking { until, .. }
             | Stage::Closing { until, .. }
             | Stage::Leaving { until, .. } => Some(until),
         }

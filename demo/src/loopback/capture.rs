@@ -24,7 +24,7 @@ impl Capture {
     /// Writes out what is buffered, unless something failed before.
     pub(super) fn finish(mut self) -> io::Result<()> {
         self.result?;
-        self.file.flush()
+        Write::flush(&mut self.file)
     }
 }
 

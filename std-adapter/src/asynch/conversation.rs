@@ -3,7 +3,7 @@
 use super::metrics::Metrics;
 use crate::ServerLimits;
 use crate::endpoint::{Finish, Later};
-use crate::serving::{Outcome, Serving};
+use crate::serving::{Outcome, Serving, guard};
 use bellwire::{Buffer, Fault, Limits, Rejection, Service, Session, Step};
 use std::cell::RefCell;
 use std::io;
@@ -30,6 +30,8 @@ pub(super) struct Conversation {
     unsent: Vec<u8>,
     /// Whether `unread` holds work that need not wait for more bytes.
     more: bool,
+    /// Whether the peer was told why the conversation ends.
+    refused: bool,
     end: End,
 }
 
@@ -74,6 +76,7 @@ impl Conversation {
             unread: Vec::new(),
             unsent: Vec::new(),
             more: false,
+            refused: false,
             end: End::Open,
         }
     }
@@ -86,6 +89,11 @@ impl Conversation {
     /// Has the next turn, which reads what has arrived, be the last.
     pub(super) fn stop(&mut self) {
         self.end = End::Stopping;
+    }
+
+    /// Whether the peer was told why the conversation ends, so that it may not expect the end.
+    pub(super) fn is_refused(&self) -> bool {
+        self.refused
     }
 
     /// The replies that wait for the stream to take them.
@@ -198,7 +206,7 @@ impl Conversation {
                 }
                 Step::Rejected(rejection) => Some(rejection),
             };
-            tell(rejection, wake.service);
+            self.tell(rejection, wake.service);
         }
     }
 
@@ -211,8 +219,10 @@ impl Conversation {
     ) {
         let mut memory = vec![0; limits.transmit_buffer];
         let mut out = Buffer::new(&mut memory);
-        let answered = finish(self.session.reply(&mut out));
-        tell(self.session.answered(answered, &mut out), service);
+        let reply = self.session.reply(&mut out);
+        let answered = guard(|| finish(reply));
+        let rejection = self.session.answered(answered, &mut out);
+        self.tell(rejection, service);
         self.unsent.extend_from_slice(out.filled());
     }
 
@@ -220,7 +230,8 @@ impl Conversation {
     pub(super) fn abort<App: 'static>(&mut self, fault: Fault, service: &mut Serving<App>) {
         let mut memory = [0; 256];
         let mut out = Buffer::new(&mut memory);
-        tell(self.session.abort(fault, &mut out), service);
+        let rejection = self.session.abort(fault, &mut out);
+        self.tell(rejection, service);
         self.unsent.extend_from_slice(out.filled());
         self.more = true;
     }
@@ -241,10 +252,11 @@ impl Conversation {
         out.consume(usize::MAX);
         Ok(())
     }
-}
 
-fn tell<App: 'static>(rejection: Option<Rejection>, service: &mut Serving<App>) {
-    if let Some(rejection) = rejection {
-        service.rejected(&rejection);
+    fn tell<App: 'static>(&mut self, rejection: Option<Rejection>, service: &mut Serving<App>) {
+        if let Some(rejection) = rejection {
+            self.refused |= rejection.fatal;
+            service.rejected(&rejection);
+        }
     }
 }

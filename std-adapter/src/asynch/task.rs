@@ -100,7 +100,8 @@ where
         match turn {
             Turn::Receive => {}
             Turn::Send => continue,
-            Turn::Close => return Box::pin(linger(stream)).await,
+            Turn::Close if conversation.is_refused() => return Box::pin(linger(stream)).await,
+            Turn::Close => return Ok(()),
             Turn::Answer(later) => {
                 let finish = later.await;
                 conversation.answer(finish, &mut service, limits);

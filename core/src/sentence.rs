@@ -1,0 +1,79 @@
+//! Sentences for people, written without `core::fmt` where they go on the wire.
+
+use core::fmt;
+
+/// A sentence in parts, so that it can be written without `core::fmt`, which brings panic
+/// paths along.
+#[derive(Clone, Copy)]
+pub(crate) struct Sentence<'a> {
+    pub(crate) parts: [&'a str; 3],
+    /// Comes behind the first part.
+    pub(crate) number: Option<usize>,
+}
+
+impl<'a> Sentence<'a> {
+    pub(crate) fn plain(text: &'a str) -> Self {
+        Self {
+            parts: [text, "", ""],
+            number: None,
+        }
+    }
+
+    pub(crate) fn numbered(before: &'a str, number: usize, after: &'a str) -> Self {
+        Self {
+            parts: [before, after, ""],
+            number: Some(number),
+        }
+    }
+
+    pub(crate) fn write_to(&self, write: &mut dyn FnMut(&str)) {
+        let [first, second, third] = self.parts;
+        write(first);
+        if let Some(number) = self.number {
+            write(&decimal(number));
+        }
+        write(second);
+        write(third);
+    }
+}
+
+impl fmt::Display for Sentence<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut result = Ok(());
+        self.write_to(&mut |part| result = result.and_then(|()| f.write_str(part)));
+        result
+    }
+}
+
+/// `text` as far as it fits, cut between characters.
+pub(crate) fn cut<const N: usize>(text: &str) -> heapless::String<N, u8> {
+    let mut short = heapless::String::new();
+    for character in text.chars() {
+        if short.push(character).is_err() {
+            break;
+        }
+    }
+    short
+}
+
+/// Decimal digits without `core::fmt`, which brings panic paths along. Limits beyond 32 bits show
+/// as the largest number of 32 bits, for the sake of machines that divide no wider.
+fn decimal(number: usize) -> heapless::String<10> {
+    let mut rest = u32::try_from(number).unwrap_or(u32::MAX);
+    let mut digits = [0u8; 10];
+    let mut length = 0;
+    for slot in &mut digits {
+        *slot = (rest % 10) as u8;
+        rest /= 10;
+        length += 1;
+        if rest == 0 {
+            break;
+        }
+    }
+    let significant = digits.iter().take(length).rev();
+    let mut text = heapless::String::new();
+    for digit in significant {
+        let _ = text.push(char::from(b'0' + digit));
+    }
+    text
+}
