@@ -98,8 +98,8 @@ fn the_tour_goes_over_smoltcp_as_well() {
     let shown = text(&output.stdout);
     let (tcp, smoltcp) = shown.split_once("Over smoltcp").unwrap();
     let lines = |part: &str| part.matches("\n  ").count();
-    assert_eq!(lines(tcp), 10);
-    assert_eq!(lines(smoltcp), 10);
+    assert_eq!(lines(tcp), 12);
+    assert_eq!(lines(smoltcp), 12);
 }
 
 #[test]

@@ -29,9 +29,14 @@ pub trait Observer {
     /// A structure arrived at the server.
     fn data(&mut self, data: ComplexData);
 
-    /// The client sends `value` with `command`.
-    fn sends(&mut self, command: &str, value: &dyn fmt::Display) {
-        let _ = (command, value);
+    /// The client sends a text with [`STRING`].
+    fn sends_text(&mut self, text: &str) {
+        let _ = text;
+    }
+
+    /// The client sends a structure with `command`.
+    fn sends_data(&mut self, command: &str, data: &ComplexData) {
+        let _ = (command, data);
     }
 
     /// The client received this reply.

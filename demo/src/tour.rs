@@ -7,7 +7,6 @@ use bellwire::ComplexData;
 use bellwire::blocking::Client;
 use bellwire_std::{Server, dial};
 use std::error::Error;
-use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -45,12 +44,12 @@ fn over_tcp(guide: &mut Guide) -> Result<(), Box<dyn Error>> {
     conn.set_deadline(Some(Instant::now() + PATIENCE));
     let (mut rx, mut tx) = ([0; 1024], [0; 1024]);
     let mut client = Client::new(conn, &mut rx, &mut tx);
-    guide.sends(STRING.name(), &format_args!("{TEXT:?}"));
+    guide.sends_text(TEXT);
     guide.hears(client.call(STRING, TEXT)?);
     let value = mission::value();
-    guide.sends(POSTCARD.name(), &Shown(&value));
+    guide.sends_data(POSTCARD.name(), &value);
     guide.hears(client.call(POSTCARD, &value)?);
-    guide.sends(GOB.name(), &Shown(&value));
+    guide.sends_data(GOB.name(), &value);
     client.send(GOB, &value)?;
     // Nothing comes back; the end of the conversation shows that the server has heard it.
     drop(client);
@@ -99,19 +98,28 @@ impl Observer for Guide {
     }
 
     fn data(&mut self, data: ComplexData) {
-        println!("  server received  outer    {}", Shown(&data));
-        if let Some(inner) = &data.c {
-            println!("                   inner    {}", Shown(inner));
-        }
+        show("server received ", "outer", &data);
         self.see(|seen| seen.structures.push(data));
     }
 
-    fn sends(&mut self, command: &str, value: &dyn fmt::Display) {
-        println!("  client sends     {command:<8} {value}");
+    fn sends_text(&mut self, text: &str) {
+        println!("  client sends     STRING   {text:?}");
+    }
+
+    fn sends_data(&mut self, command: &str, data: &ComplexData) {
+        show("client sends    ", command, data);
     }
 
     fn hears(&mut self, reply: &str) {
         println!("  client received           {reply:?}");
         self.see(|seen| seen.replies.push(reply.to_owned()));
+    }
+}
+
+/// Both levels of a structure, a line each.
+fn show(what: &str, name: &str, data: &ComplexData) {
+    println!("  {what} {name:<8} {}", Shown(data));
+    if let Some(inner) = &data.c {
+        println!("                   inner    {}", Shown(inner));
     }
 }

@@ -1,7 +1,7 @@
 //! A client that talks to the server on the same interface.
 
 use super::network::Network;
-use crate::mission::{self, GOB, Observer, PORT, POSTCARD, STRING, Shown, TEXT};
+use crate::mission::{self, GOB, Observer, PORT, POSTCARD, STRING, TEXT};
 use bellwire::smoltcp::Client;
 use core::task::Poll;
 use smoltcp::phy::Device;
@@ -79,7 +79,7 @@ impl<'b> Visitor<'b> {
                 Step::SendText
             }
             Step::SendText => {
-                observer.sends(STRING.name(), &format_args!("{TEXT:?}"));
+                observer.sends_text(TEXT);
                 self.client.call(STRING, TEXT, socket, deadline)?;
                 Step::AwaitThanks
             }
@@ -92,7 +92,7 @@ impl<'b> Visitor<'b> {
             },
             Step::SendPostcard => {
                 let value = mission::value();
-                observer.sends(POSTCARD.name(), &Shown(&value));
+                observer.sends_data(POSTCARD.name(), &value);
                 self.client.call(POSTCARD, &value, socket, deadline)?;
                 Step::AwaitReceipt
             }
@@ -105,7 +105,7 @@ impl<'b> Visitor<'b> {
             },
             Step::SendGob => {
                 let value = mission::value();
-                observer.sends(GOB.name(), &Shown(&value));
+                observer.sends_data(GOB.name(), &value);
                 self.client.call(GOB, &value, socket, deadline)?;
                 Step::AwaitSent
             }
