@@ -56,7 +56,7 @@ func toJSON(value any) string {
 	return string(bytes.TrimSpace(line.Bytes()))
 }
 
-// check prints the values of one stream, up to its end or the first error.
+// check prints the values of one stream as encoding/json has them, up to its end or the first error.
 func check(input io.Reader, output io.Writer) error {
 	decoder := gob.NewDecoder(input)
 	for {
@@ -68,7 +68,7 @@ func check(input io.Reader, output io.Writer) error {
 		if err != nil {
 			return err
 		}
-		if _, err := io.WriteString(output, data.printed()+"\n"); err != nil {
+		if err := json.NewEncoder(output).Encode(data); err != nil {
 			return err
 		}
 	}

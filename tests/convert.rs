@@ -1,0 +1,194 @@
+//! `bellwire decode` and `bellwire encode`, run as a user runs them.
+
+use bellwire_tests::go::Go;
+use serde_json::Value;
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+use std::thread;
+
+fn run(program: &str, arguments: &[&str], input: &[u8]) -> Output {
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_vec();
+    // It may stop reading at the first thing that is wrong.
+    let writing = thread::spawn(move || drop(stdin.write_all(&input)));
+    let output = child.wait_with_output().unwrap();
+    writing.join().unwrap();
+    output
+}
+
+fn bellwire(arguments: &[&str], input: &[u8]) -> Output {
+    run(env!("CARGO_BIN_EXE_bellwire"), arguments, input)
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+/// `arguments` make `output` of `input`.
+#[track_caller]
+fn makes(arguments: &[&str], input: impl AsRef<[u8]>, expected: impl AsRef<[u8]>) {
+    let output = bellwire(arguments, input.as_ref());
+    assert_eq!(output.stdout, expected.as_ref(), "{}", text(&output.stderr));
+    assert!(output.status.success());
+}
+
+/// `arguments` make `expected` of what is good of `input`, and say `error` of the rest.
+#[track_caller]
+fn fails(arguments: &[&str], input: impl AsRef<[u8]>, expected: &str, error: &str) {
+    let output = bellwire(arguments, input.as_ref());
+    assert_eq!(text(&output.stdout), expected);
+    assert_eq!(text(&output.stderr), format!("bellwire: {error}\n"));
+    assert_eq!(output.status.code(), Some(1));
+}
+
+const DECODE_GOB: &[&str] = &["decode", "--format", "gob"];
+const DECODE_ANY: &[&str] = &["decode", "--format", "gob", "--type", "any"];
+const DECODE_POSTCARD: &[&str] = &["decode", "--format", "postcard"];
+const ENCODE_GOB: &[&str] = &["encode", "--format", "gob"];
+const ENCODE_POSTCARD: &[&str] = &["encode", "--format", "postcard"];
+
+const MISSION: &str = concat!(
+    r#"{"N":23,"S":"string data","M":{"one":1,"three":3,"two":2},"P":"YWJj","#,
+    r#""C":{"N":256,"S":"Recursive structs? Piece of cake!","M":{"01":1,"10":2,"11":3},"P":null,"C":null}}"#,
+    "\n"
+);
+const ZERO: &str = "{\"N\":0,\"S\":\"\",\"M\":null,\"P\":null,\"C\":null}\n";
+
+#[test]
+fn what_is_encoded_is_decoded_in_both_formats() {
+    for (encode, decode) in [(ENCODE_GOB, DECODE_GOB), (ENCODE_POSTCARD, DECODE_POSTCARD)] {
+        let lines = [MISSION, ZERO, MISSION].concat();
+        let encoded = bellwire(encode, lines.as_bytes()).stdout;
+        makes(decode, encoded, &lines);
+        makes(decode, "", "");
+    }
+}
+
+#[test]
+fn fields_that_json_leaves_out_are_zero() {
+    let encoded = bellwire(ENCODE_GOB, b"{} {\"N\": 1}").stdout;
+    makes(
+        DECODE_GOB,
+        encoded,
+        ZERO.to_owned() + &ZERO.replace("\"N\":0", "\"N\":1"),
+    );
+}
+
+#[test]
+fn any_shows_what_was_sent() {
+    let encoded = bellwire(ENCODE_GOB, b"{\"N\":1,\"P\":\"YWJj\",\"C\":{}}").stdout;
+    makes(DECODE_ANY, encoded, "{\"N\":1,\"P\":\"YWJj\",\"C\":{}}\n");
+    // Two strings and an integer, as Go sends them.
+    let several = b"\x05\x0c\x00\x02hi\x05\x0c\x00\x02<>\x03\x04\x00\x06";
+    makes(DECODE_ANY, several, "\"hi\"\n\"\\u003c\\u003e\"\n3\n");
+}
+
+#[test]
+fn the_values_in_front_of_one_that_is_wrong_are_shown() {
+    let mut gob = bellwire(ENCODE_GOB, ZERO.as_bytes()).stdout;
+    gob.extend([3, 4, 0, 6]);
+    let output = bellwire(DECODE_GOB, &gob);
+    assert_eq!(text(&output.stdout), ZERO);
+    assert_eq!(text(&output.stderr).lines().count(), 1);
+    assert_eq!(output.status.code(), Some(1));
+
+    let mut postcard = bellwire(ENCODE_POSTCARD, ZERO.as_bytes()).stdout;
+    postcard.extend([9, 0]);
+    let error = "the payload ends before the value does";
+    fails(DECODE_POSTCARD, postcard, ZERO, error);
+}
+
+#[test]
+fn postcard_does_not_say_what_it_holds() {
+    let arguments = ["decode", "--format", "postcard", "--type", "any"];
+    fails(
+        &arguments,
+        "",
+        "",
+        "postcard does not say what it holds; only gob does",
+    );
+}
+
+#[test]
+fn json_that_is_wrong_is_an_error_behind_what_was_right() {
+    let output = bellwire(ENCODE_GOB, b"{\"N\":1}{\"N\":\"one\"}");
+    assert!(text(&output.stderr).starts_with("bellwire: invalid type: string \"one\""));
+    assert_eq!(output.status.code(), Some(1));
+    makes(
+        DECODE_GOB,
+        output.stdout,
+        ZERO.replace("\"N\":0", "\"N\":1"),
+    );
+}
+
+/// Where Bellwire refuses what Go takes; the table of the module `gob` says why.
+const REFUSED: [&str; 11] = [
+    "not utf-8",
+    "key not utf-8",
+    "nested 17",
+    "nested 100",
+    "key twice",
+    "end missing",
+    "inner end missing",
+    "bytes behind the value",
+    "negative map count",
+    "empty message",
+    "empty message behind types",
+];
+
+/// The streams in which Go sends our structure: name, Go's values as JSON, bytes.
+fn vectors() -> impl Iterator<Item = (&'static str, &'static str, Vec<u8>)> {
+    include_str!("gob_vectors.tsv").lines().filter_map(|line| {
+        let parts: Vec<&str> = line.split('\t').collect();
+        let &[name, "complexData", "ok", values, stream] = &parts[..] else {
+            return None;
+        };
+        let bytes = (0..stream.len())
+            .step_by(2)
+            .map(|at| u8::from_str_radix(&stream[at..at + 2], 16).unwrap());
+        (!REFUSED.contains(&name)).then(|| (name, values, bytes.collect()))
+    })
+}
+
+#[test]
+fn what_go_sends_is_shown() {
+    let mut compared = 0;
+    // The vectors show an empty map as null, which Go's JSON does not.
+    for (name, values, bytes) in vectors().filter(|(name, ..)| *name != "empty map") {
+        let output = bellwire(DECODE_GOB, &bytes);
+        let lines: Vec<&str> = text(&output.stdout).lines().collect();
+        let shown: Value = serde_json::from_str(&format!("[{}]", lines.join(","))).unwrap();
+        let expected: Value = serde_json::from_str(values).unwrap();
+        assert_eq!(shown, expected, "{name}");
+        compared += 1;
+    }
+    assert!(compared > 20, "only {compared}");
+}
+
+#[test]
+fn what_go_sends_is_shown_to_the_letter_as_go_shows_it() {
+    let Some(go) = Go::find() else { return };
+    for (name, _, bytes) in vectors() {
+        let shown = bellwire(DECODE_GOB, &bytes).stdout;
+        let lines: Vec<&str> = text(&shown).lines().collect();
+        assert_eq!(lines, go.run(&["check"], &bytes).end(), "{name}");
+    }
+}
+
+#[test]
+fn go_shows_what_is_encoded_as_it_was() {
+    let Some(go) = Go::find() else { return };
+    let escaped = MISSION.replace("string data", "\\u003cé\\u2028\\u003e");
+    for line in [MISSION, &escaped] {
+        let encoded = bellwire(ENCODE_GOB, line.as_bytes()).stdout;
+        let shown = go.run(&["check"], &encoded).end();
+        assert_eq!(shown.join("\n") + "\n", line);
+    }
+}
