@@ -34,6 +34,7 @@ pub(crate) fn draw(found: &Found) -> String {
         r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" font-size="12">
 <style>text {{ fill: #1f2328 }} @media (prefers-color-scheme: dark) {{ text {{ fill: #e6edf3 }} }}</style>
 <text x="0" y="16" font-size="14" font-weight="bold">The server's CPU time for a request, as a multiple of a bare event loop's: shorter is better</text>
+<text x="0" y="56" font-size="10">connections × in flight</text>
 "#
     );
     let mut x = LEFT;
