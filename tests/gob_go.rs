@@ -19,7 +19,6 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{self, Child, Stdio};
-use std::sync::OnceLock;
 
 const ROUNDS: i64 = 100;
 const STRING: Command<Line, Line> = Command::new("STRING");
@@ -27,27 +26,7 @@ const GOB: Command<Gob<HeapComplexData>, NoReply> = Command::new("GOB");
 
 /// The Go program, built once; `None` where there is no Go.
 fn go_program() -> Option<&'static PathBuf> {
-    static PROGRAM: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let program = PROGRAM.get_or_init(|| {
-        let go = std::env::var("GO").unwrap_or_else(|_| "go".into());
-        let program = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("gob_go");
-        let built = process::Command::new(go)
-            .args(["build", "-o"])
-            .arg(&program)
-            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/go"))
-            .status();
-        match built {
-            Ok(status) => {
-                assert!(status.success(), "the Go program does not build");
-                Some(program)
-            }
-            Err(_) => None,
-        }
-    });
-    if program.is_none() {
-        eprintln!("NOT TESTED against Go: there is no program `go`; set GO to one");
-    }
-    program.as_ref()
+    bellwire_tests::go::program(env!("CARGO_TARGET_TMPDIR"))
 }
 
 fn mission() -> HeapComplexData {
