@@ -1,8 +1,7 @@
 //! Commands: a name, and the formats of its two payloads.
 
-use crate::error::Fault;
+use crate::error::{Fault, Text};
 use crate::format::{EncodeError, Format, Frame};
-use crate::sentence::cut;
 use crate::{Answered, Buffer, Reply};
 use core::fmt;
 use core::marker::PhantomData;
@@ -157,18 +156,13 @@ pub(crate) fn encode_fault(error: EncodeError, limit: usize) -> Fault {
     }
 }
 
-pub(crate) fn unknown(name: &[u8]) -> Fault {
-    let mut text = [b'?'; 64];
-    let length = name.len().min(text.len());
-    for (slot, byte) in text.iter_mut().zip(name) {
-        if byte.is_ascii_graphic() || *byte == b' ' {
-            *slot = *byte;
-        }
+pub(crate) fn unknown(sent: &[u8]) -> Fault {
+    let mut name = Text::new();
+    for byte in sent.iter().take(name.capacity()) {
+        let visible = byte.is_ascii_graphic() || *byte == b' ';
+        let _ = name.push(if visible { char::from(*byte) } else { '?' });
     }
-    let text = text.get(..length).unwrap_or(&[]);
-    Fault::UnknownCommand {
-        name: cut(core::str::from_utf8(text).unwrap_or("")),
-    }
+    Fault::UnknownCommand { name }
 }
 
 impl<Req, Rsp> Clone for Command<Req, Rsp> {

@@ -47,12 +47,10 @@ impl fmt::Display for Sentence<'_> {
 
 /// `text` as far as it fits, cut between characters.
 pub(crate) fn cut<const N: usize>(text: &str) -> heapless::String<N, u8> {
+    let most = text.len().min(N);
+    let fitting = (0..=most).rev().find_map(|end| text.get(..end));
     let mut short = heapless::String::new();
-    for character in text.chars() {
-        if short.push(character).is_err() {
-            break;
-        }
-    }
+    let _ = short.push_str(fitting.unwrap_or(""));
     short
 }
 

@@ -318,7 +318,8 @@ fn write_error_line(rejection: &Rejection, out: &mut Buffer<'_>) {
     let space = out.space();
     let mut room = space.len().min(ERROR_LINE).saturating_sub(1);
     let mut written = 0usize;
-    let mut write = |part: &str| {
+    // Behind `dyn`, or else the compiler writes it out for each part.
+    let write: &mut dyn FnMut(&str) = &mut |part| {
         let mut size = part.len().min(room.saturating_sub(written));
         while !part.is_char_boundary(size) {
             size = size.saturating_sub(1);
@@ -339,7 +340,7 @@ fn write_error_line(rejection: &Rejection, out: &mut Buffer<'_>) {
         write(command);
         write(": ");
     }
-    rejection.fault.sentence().write_to(&mut write);
+    rejection.fault.sentence().write_to(write);
     if written == 0 {
         return;
     }

@@ -4,7 +4,7 @@
 
 use bellwire::complex_data::{Inner, Level, Nested};
 use bellwire::{Answered, Command, ComplexData, Gob, Line, NoReply, Postcard, Reply};
-use core::fmt;
+use core::fmt::{self, Write};
 
 /// The port of the tutorial's program.
 pub const PORT: u16 = 61000;
@@ -64,10 +64,10 @@ pub struct Shown<'a, C: Nested>(pub &'a Level<C>);
 impl<C: Nested> fmt::Display for Shown<'_, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(level) = self;
-        write!(f, "N={} S={:?} M={{", level.n, level.s.as_str())?;
+        write!(f, "N={} S={} M={{", level.n, Quoted(&level.s))?;
         let mut between = "";
         for (key, n) in &level.m {
-            write!(f, "{between}{key:?}: {n}")?;
+            write!(f, "{between}{}: {n}", Quoted(key))?;
             between = ", ";
         }
         write!(f, "}} P=\"{}\"", level.p.escape_ascii())
@@ -78,6 +78,26 @@ impl<C: Nested> fmt::Display for Shown<'_, C> {
 pub fn gob(app: &mut impl Observer, data: ComplexData, reply: Reply<'_, NoReply>) -> Answered {
     app.data(data);
     reply.none()
+}
+
+/// Text in quotation marks, without control characters that a terminal would obey.
+///
+/// It is `{:?}` without the tables of Unicode, which take 3 KiB of a device's flash.
+#[derive(Debug)]
+pub struct Quoted<'a>(pub &'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("\"")?;
+        for character in self.0.chars() {
+            match character {
+                '"' | '\\' => write!(f, "\\{character}")?,
+                _ if character.is_control() => write!(f, "\\u{{{:x}}}", u32::from(character))?,
+                _ => f.write_char(character)?,
+            }
+        }
+        f.write_str("\"")
+    }
 }
 
 /// The structure that the tutorial's client sends.

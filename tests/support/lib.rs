@@ -3,10 +3,14 @@
 //! talk to.
 #![allow(clippy::missing_panics_doc)] // a panic is how a test fails
 
+pub mod board;
 pub mod expect;
 pub mod go;
 pub mod gob_exchange;
+pub mod image;
 pub mod lan;
+#[path = "../../demo/src/mission.rs"]
+pub mod mission;
 pub mod net;
 pub mod poll;
 pub mod running;

@@ -35,9 +35,12 @@ impl<T: Payload> Format for Postcard<T> {
             return Err(Flaw::BadLength.into());
         };
         let mut reader = Reader::new(payload.get(size..).unwrap_or(&[]));
-        let value = T::Value::deserialize(&mut reader)?;
-        reader.finish()?;
-        Ok(value)
+        let result = T::Value::deserialize(&mut reader);
+        // A large value is not moved out of its result and back.
+        if result.is_ok() {
+            reader.finish()?;
+        }
+        result
     }
 
     fn encode(value: &T::Value<'_>, space: &mut [u8]) -> Result<usize, EncodeError> {
@@ -51,11 +54,9 @@ impl<T: Payload> Format for Postcard<T> {
         let (prefix, prefix_size) = length_prefix(size);
         let shift = prefix_size.saturating_sub(1);
         if shift > 0 {
-            // The comparisons also show the compiler that the copy cannot fail.
-            if size > body.len() || shift > body.len() - size {
-                return Err(EncodeError::NoRoom);
-            }
-            body.copy_within(..size, shift);
+            // `copy_within` would leave a panic path where the compiler does not see through it.
+            let shifted = body.get_mut(..size.saturating_add(shift));
+            shifted.ok_or(EncodeError::NoRoom)?.rotate_right(shift);
         }
         for (slot, byte) in space.iter_mut().zip(prefix.iter().take(prefix_size)) {
             *slot = *byte;

@@ -68,9 +68,9 @@ impl<'de> Reader<'de> {
             return Err(Flaw::TooDeep.into());
         }
         self.depth += 1;
-        let value = read(self)?;
+        let result = read(self);
         self.depth -= 1;
-        Ok(value)
+        result
     }
 
     fn elements<V: Visitor<'de>>(

@@ -1,0 +1,37 @@
+//! A server of STRING and of POSTCARD with a structure of one level.
+#![no_std]
+#![no_main]
+
+use bellwire::complex_data::Inner;
+use bellwire::{Command, Connection, Endpoint, Line, Postcard, blocking};
+use cortex_m_rt::entry;
+use firmware::uart::Uart;
+use footprint::{RX, TX};
+
+const STRING: Command<Line, Line> = Command::new("STRING");
+const POSTCARD: Command<Postcard<Inner>, Line> = Command::new("POSTCARD");
+
+struct App {
+    last: Option<Inner>,
+}
+
+#[entry]
+fn main() -> ! {
+    static mut BUFFERS: ([u8; RX], [u8; TX]) = ([0; RX], [0; TX]);
+
+    let (rx, tx) = BUFFERS;
+    let mut uart = Uart::zero();
+
+    let mut app = App { last: None };
+    let mut endpoint = Endpoint::<App, 2>::new();
+    // There is room for them.
+    let _ = endpoint.handle(STRING, &|_app, _text, reply| reply.send("Thank you."));
+    let _ = endpoint.handle(POSTCARD, &|app, data, reply| {
+        app.last = Some(data);
+        reply.send("Received.")
+    });
+    let mut connection = Connection::new(rx, tx);
+    let state = size_of_val(&endpoint) + size_of_val(&connection);
+    let _ = blocking::serve(&mut uart, &mut endpoint.with(&mut app), &mut connection);
+    footprint::report(&mut uart, state, size_of_val(&app))
+}

@@ -1,0 +1,40 @@
+//! What the measured programs share.
+//!
+//! Each program in `src/bin` is the smallest of its kind: one conversation over a UART, with the
+//! core's blocking driver and nothing else. What it takes beyond `empty` is the core.
+//! `cargo test -p bellwire-tests --test footprint -- --nocapture` measures them.
+//!
+//! None of them links if it can panic.
+#![no_std]
+
+use core::panic::PanicInfo;
+use embedded_io::Write;
+use firmware::uart::Uart;
+
+/// The receive buffer of each: the largest ComplexData has 718 bytes.
+pub const RX: usize = 768;
+/// The transmit buffer of each.
+pub const TX: usize = 768;
+
+/// Tells, in four bytes each, how much stack was used, less what the application `kept` there, and
+/// how many bytes of `state` the core had besides its buffers.
+pub fn report(uart: &mut Uart, state: usize, kept: usize) -> ! {
+    let (stack, _) = firmware::stack::used();
+    for figure in [stack.saturating_sub(kept), state] {
+        // A UART takes everything.
+        let _ = uart.write(&figure.to_le_bytes());
+    }
+    loop {
+        core::hint::spin_loop();
+    }
+}
+
+#[allow(unsafe_code)] // SAFETY: nobody defines it, so a program that could call it does not link
+unsafe extern "C" {
+    safe fn a_panic_path_is_left() -> !;
+}
+
+#[panic_handler]
+fn panic(_info: &PanicInfo<'_>) -> ! {
+    a_panic_path_is_left()
+}

@@ -1,0 +1,66 @@
+//! The measure for the server: it sends back what comes, with the same drivers and sockets.
+#![no_std]
+#![no_main]
+
+use core::panic::PanicInfo;
+use cortex_m_rt::entry;
+use firmware::clock::Clock;
+use firmware::console::{self, Console};
+use firmware::ethernet::Ethernet;
+use firmware::mission::PORT;
+use firmware::network::{self, Memory};
+use smoltcp::iface::{SocketSet, SocketStorage};
+use smoltcp::socket::tcp::Socket;
+
+const SOCKETS: usize = 3;
+
+#[panic_handler]
+fn panic(info: &PanicInfo<'_>) -> ! {
+    console::panicked(info)
+}
+
+#[entry]
+fn main() -> ! {
+    static mut ETHERNET: Ethernet = Ethernet::new();
+    static mut SOCKET_SET: [SocketStorage<'static>; SOCKETS] = [SocketStorage::EMPTY; SOCKETS];
+    static mut MEMORY: [Memory; SOCKETS] = [Memory::NEW; SOCKETS];
+
+    let mut clock = Clock::start();
+    let mut console = Console::start();
+    ETHERNET.start();
+    let mut interface = network::interface(ETHERNET, clock.now());
+    let mut sockets = SocketSet::new(&mut SOCKET_SET[..]);
+    let handles = MEMORY.each_mut().map(|memory| {
+        let mut socket = network::socket(&mut memory.arriving, &mut memory.leaving);
+        // It listens before the first poll, which would refuse who is early. The port is not 0.
+        let _ = socket.listen(PORT);
+        sockets.add(socket)
+    });
+
+    console.say(format_args!("up"));
+    loop {
+        let now = clock.now();
+        console.poll(now);
+        interface.poll(now, ETHERNET, &mut sockets);
+        for handle in handles {
+            echo(sockets.get_mut(handle));
+        }
+        if ETHERNET.is_idle() && console.is_idle() {
+            clock.sleep_until(interface.poll_at(now, &sockets));
+        }
+    }
+}
+
+fn echo(socket: &mut Socket<'_>) {
+    if !socket.is_open() {
+        let _ = socket.listen(PORT);
+    }
+    if socket.can_recv() && socket.can_send() {
+        let mut bytes = [0; 128];
+        let count = socket.recv_slice(&mut bytes).unwrap_or(0);
+        let _ = socket.send_slice(&bytes[..count]);
+    }
+    if socket.may_send() && !socket.may_recv() && !socket.can_recv() {
+        socket.close();
+    }
+}

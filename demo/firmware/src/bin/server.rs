@@ -1,0 +1,89 @@
+//! The server: the demo's commands on three TCP sockets and on UART0, by one endpoint.
+#![no_std]
+#![no_main]
+
+use bellwire::smoltcp::{Patience, Server};
+use bellwire::{Connection, Endpoint, RegisterError};
+use core::panic::PanicInfo;
+use cortex_m_rt::entry;
+use firmware::clock::Clock;
+use firmware::console::{self, Console};
+use firmware::ethernet::Ethernet;
+use firmware::mission::{self, GOB, PORT, POSTCARD, STRING};
+use firmware::network::{self, Memory};
+use firmware::serial::Line;
+use firmware::uart::Uart;
+use smoltcp::iface::{SocketSet, SocketStorage};
+use smoltcp::socket::tcp::Socket;
+
+/// Connections at a time.
+const SOCKETS: usize = 3;
+
+#[panic_handler]
+fn panic(info: &PanicInfo<'_>) -> ! {
+    console::panicked(info)
+}
+
+#[entry]
+fn main() -> ! {
+    static mut ETHERNET: Ethernet = Ethernet::new();
+    static mut SOCKET_SET: [SocketStorage<'static>; SOCKETS] = [SocketStorage::EMPTY; SOCKETS];
+    static mut MEMORY: [Memory; SOCKETS] = [Memory::NEW; SOCKETS];
+    static mut LINE: [[u8; 768]; 2] = [[0; 768]; 2];
+
+    let mut clock = Clock::start();
+    let mut console = Console::start();
+    let Ok(endpoint) = endpoint() else {
+        panic!("too few places for the commands");
+    };
+
+    let [rx, tx] = LINE;
+    let mut line = Line::new(Uart::zero(), Connection::new(rx, tx));
+
+    ETHERNET.start();
+    let mut interface = network::interface(ETHERNET, clock.now());
+    let mut sockets = SocketSet::new(&mut SOCKET_SET[..]);
+    let mut servers = MEMORY.each_mut().map(|memory| {
+        let mut socket = network::socket(&mut memory.arriving, &mut memory.leaving);
+        // It listens before the first poll, which would refuse who is early. The port is not 0.
+        let _ = socket.listen(PORT);
+        let connection = Connection::new(&mut memory.rx, &mut memory.tx);
+        let server = Server::new(connection, Patience::default());
+        (sockets.add(socket), server)
+    });
+
+    console.say(format_args!("up"));
+    loop {
+        let now = clock.now();
+        console.poll(now);
+        interface.poll(now, ETHERNET, &mut sockets);
+        for (handle, server) in &mut servers {
+            let socket = sockets.get_mut::<Socket<'_>>(*handle);
+            let mut service = endpoint.with(&mut console);
+            if server.poll(socket, &mut service, now).is_ready() {
+                // The socket is free.
+                let _ = socket.listen(PORT);
+            }
+        }
+        line.poll(&mut endpoint.with(&mut console), now);
+
+        if ETHERNET.is_idle() && line.is_idle() && console.is_idle() {
+            let limits = servers.iter().filter_map(|(_, server)| server.poll_at());
+            let wake = limits
+                .chain(line.poll_at())
+                .chain(interface.poll_at(now, &sockets))
+                .min();
+            clock.sleep_until(wake);
+        }
+    }
+}
+
+/// The demo's commands, each with its handler.
+fn endpoint() -> Result<Endpoint<Console, 4>, RegisterError> {
+    let mut endpoint = Endpoint::new();
+    endpoint.handle(STRING, &mission::string)?;
+    endpoint.handle(POSTCARD, &mission::postcard)?;
+    endpoint.handle(GOB, &mission::gob)?;
+    endpoint.on_rejection(Console::rejected);
+    Ok(endpoint)
+}

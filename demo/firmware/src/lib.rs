@@ -1,0 +1,24 @@
+//! Bellwire's demo on the lm3s6965evb, a Cortex-M3 with 256 KiB of flash, 64 KiB of RAM and
+//! Ethernet, as real silicon and as QEMU emulates it.
+//!
+//! ```text
+//! server, client, echo    the programs, in src/bin
+//! mission                 commands, values and handlers: the host demo's own file
+//! serial   network        the two transports: UART0, and TCP by smoltcp
+//! console                 what the board tells a person, on UART1
+//! uart  ethernet  clock   the drivers
+//! registers  interrupt    the machine
+//! ```
+#![no_std]
+
+pub mod clock;
+pub mod console;
+pub mod ethernet;
+mod interrupt;
+#[path = "../../src/mission.rs"]
+pub mod mission;
+pub mod network;
+mod registers;
+pub mod serial;
+pub mod stack;
+pub mod uart;

@@ -1,0 +1,340 @@
+//! The firmware on an emulated board, with what the host's server gets too, and a noisy UART.
+
+use bellwire::ComplexData;
+use bellwire_std::{Endpoint, Server};
+use bellwire_tests::board::{Board, PATIENCE, soon};
+use bellwire_tests::go::Go;
+use bellwire_tests::mission::{self, Observer, POSTCARD, STRING, TEXT};
+use bellwire_tests::running::{line, rest};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+#[test]
+fn the_demos_client_talks_to_the_board() {
+    let Some(mut board) = Board::server() else {
+        return;
+    };
+    board.hears_the_demos_client();
+    assert!(board.says("received STRING \"Additional data.\"", PATIENCE));
+    assert!(board.says("received outer N=23 S=\"string data\"", PATIENCE));
+    assert!(board.says("received inner N=256 S=\"Recursive structs?", PATIENCE));
+}
+
+#[test]
+fn a_client_in_go_talks_to_the_board() {
+    let Some(go) = Go::find() else { return };
+    let Some(mut board) = Board::server() else {
+        return;
+    };
+    let address = board.address.to_string();
+    go.run(&["client", "-rounds", "20", &address], b"").end();
+    assert!(board.says("received inner N=256 S=\"Recursive structs?", PATIENCE));
+}
+
+#[test]
+fn the_boards_client_talks_to_the_host() {
+    let arrived = Arrived::default();
+    let endpoint = Endpoint::<Arrived>::new();
+    endpoint.handle(STRING, mission::string).unwrap();
+    endpoint.handle(POSTCARD, mission::postcard).unwrap();
+    let server = Server::bind("127.0.0.1:0", Arc::new(endpoint)).unwrap();
+    let port = server.local_addr().tcp().unwrap().port();
+    let stopper = server.stopper();
+    let app = arrived.clone();
+    let serving = thread::spawn(move || server.run(|_peer| app.clone()));
+    // It shows whether there can be a board.
+    if Board::server().is_some() {
+        let mut board = Board::client(port);
+        assert!(board.says("Thank you.", Duration::from_mins(5)));
+        assert!(board.says("Received.", PATIENCE));
+        assert!(board.exit(PATIENCE).success());
+        let arrived = arrived.0.lock().unwrap();
+        assert_eq!(*arrived, (vec![TEXT.to_owned()], vec![mission::value()]));
+    }
+    stopper.stop();
+    serving.join().unwrap().unwrap();
+}
+
+/// What has arrived at a host's server.
+#[derive(Clone, Default)]
+struct Arrived(Arc<Mutex<(Vec<String>, Vec<ComplexData>)>>);
+
+impl Observer for Arrived {
+    fn text(&mut self, text: &str) {
+        self.0.lock().unwrap().0.push(text.to_owned());
+    }
+
+    fn data(&mut self, data: ComplexData) {
+        self.0.lock().unwrap().1.push(data);
+    }
+}
+
+#[test]
+fn bad_input_gets_an_error_line_and_the_board_serves_on() {
+    let Some(board) = Board::server() else {
+        return;
+    };
+    let long_text = format!("STRING\n{}\nSTRING\nhi\n", "x".repeat(5000));
+    let commands = "STRING\nnot a command\n".repeat(48);
+    assert_eq!(commands.len(), 1008);
+    let long_payload = [b"POSTCARD\n\xf0\x07", commands.as_bytes(), b"STRING\nhi\n"].concat();
+    let length = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];
+    let endless = [b"POSTCARD\n", &length[..], b"STRING\nhi\n"].concat();
+
+    let name_too_long = "!too-large no line feed within the 64 bytes of a command line\n";
+    assert_eq!(board.answer(vec![b'x'; 10_000_000]), name_too_long);
+    for (request, expected) in [
+        (
+            long_text.as_bytes(),
+            "!too-large STRING: the payload exceeds 768 bytes\nThank you.\n",
+        ),
+        (
+            b"HELP\nSTRING\nhi\n",
+            "!unknown-command no command is named \"HELP\"\n",
+        ),
+        (b"\nSTRING\nhi\n", "!malformed the command name is empty\n"),
+        (
+            b"STRING\nh\xff\nSTRING\nhi\n",
+            "!malformed STRING: the text is not UTF-8\nThank you.\n",
+        ),
+        (
+            &long_payload,
+            "!too-large POSTCARD: the payload exceeds 768 bytes\nThank you.\n",
+        ),
+        (
+            &endless,
+            "!too-large POSTCARD: the payload exceeds 768 bytes\n",
+        ),
+        (
+            b"POSTCARD\n\x02\x2e\x0bSTRING\nhi\n",
+            "!malformed POSTCARD: the payload ends before the value does, in field S\nThank you.\n",
+        ),
+        (
+            b"POSTCARD\n\x06\0\0\0\0\0\0STRING\nhi\n",
+            "!malformed POSTCARD: bytes are left over after the value\nThank you.\n",
+        ),
+        (
+            b"STRING\nh",
+            "!malformed STRING: the stream ended in the middle of a request\n",
+        ),
+    ] {
+        let request_text = String::from_utf8_lossy(request);
+        assert_eq!(board.answer(request), expected, "{request_text}");
+        assert!(board.is_well(), "{request_text}");
+    }
+}
+
+#[test]
+fn a_thousand_pipelined_requests_in_one_write_get_a_thousand_replies() {
+    let Some(board) = Board::server() else {
+        return;
+    };
+    let replies = board.answer("STRING\nhi\n".repeat(1000));
+    assert_eq!(replies, "Thank you.\n".repeat(1000));
+}
+
+#[test]
+fn three_clients_at_once_and_a_fourth_that_must_wait() {
+    let Some(board) = Board::server() else {
+        return;
+    };
+    thread::scope(|scope| {
+        for mut stream in [board.connect(), board.connect(), board.connect()] {
+            scope.spawn(move || {
+                for _ in 0..100 {
+                    stream.write_all(b"STRING\nhi\n").unwrap();
+                    assert_eq!(line(&mut stream), "Thank you.\n");
+                }
+            });
+        }
+    });
+    assert!(board.is_well());
+
+    let mut streams = [board.connect(), board.connect(), board.connect()];
+    for stream in &mut streams {
+        stream.write_all(b"STRING\nhi\n").unwrap();
+        assert_eq!(line(stream), "Thank you.\n");
+    }
+    assert_eq!(board.answer("STRING\nhi\n"), "", "there is no socket left");
+    let [first, others @ ..] = &mut streams;
+    first.shutdown(std::net::Shutdown::Both).unwrap();
+    assert!(board.is_well());
+    for stream in others {
+        stream.write_all(b"STRING\nhi\n").unwrap();
+        assert_eq!(line(stream), "Thank you.\n");
+    }
+}
+
+#[test]
+fn clients_that_vanish_disturb_nobody() {
+    let Some(board) = Board::server() else {
+        return;
+    };
+    let mut other = board.connect();
+    // It has its socket before the others come.
+    other.write_all(b"STRING\nhi\n").unwrap();
+    assert_eq!(line(&mut other), "Thank you.\n");
+    other.write_all(b"STRING\nhi").unwrap();
+    for _ in 0..20 {
+        let mut stream = board.connect();
+        let _ = stream.write_all(b"STRING\nh");
+        // Without a lingering end the connection is reset.
+        let socket = socket2::Socket::from(stream);
+        socket.set_linger(Some(Duration::ZERO)).unwrap();
+    }
+    other.write_all(b" there\n").unwrap();
+    assert_eq!(line(&mut other), "Thank you.\n");
+    assert!(board.is_well());
+}
+
+#[test]
+fn a_client_may_send_a_byte_at_a_time_but_not_for_ever() {
+    let Some(board) = Board::server() else {
+        return;
+    };
+    let mut stream = board.connect();
+    for byte in b"STRING\nhi\n" {
+        stream.write_all(&[*byte]).unwrap();
+        thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(line(&mut stream), "Thank you.\n");
+
+    let mut trickle = stream.try_clone().unwrap();
+    let trickling = thread::spawn(move || {
+        for byte in b"STRING\n".iter().chain([b'x'].iter().cycle().take(100)) {
+            if trickle.write_all(&[*byte]).is_err() {
+                break;
+            }
+            thread::sleep(Duration::from_millis(500));
+        }
+    });
+    let begin = Instant::now();
+    let error = "!timed-out STRING: the request was not complete in time\n";
+    assert_eq!(rest(&mut stream), error);
+    assert!(begin.elapsed() > Duration::from_secs(5));
+    assert!(board.is_well());
+    drop(stream);
+    trickling.join().unwrap();
+}
+
+#[test]
+fn a_client_that_never_reads_its_replies_is_let_go_and_the_others_are_served() {
+    let Some(board) = Board::server() else {
+        return;
+    };
+    let mut stream = deaf(board.address);
+    let begin = Instant::now();
+    // It sends until the board, whose replies are not taken, takes no more.
+    while stream.write_all(&b"STRING\nhi\n".repeat(1000)).is_ok() {
+        assert!(begin.elapsed() < PATIENCE, "it takes everything");
+    }
+    let mut others = [board.connect(), board.connect()];
+    for stream in &mut others {
+        stream.write_all(b"STRING\nhi\n").unwrap();
+        assert_eq!(line(stream), "Thank you.\n");
+    }
+    // Two sockets are taken, and the third comes back from who never reads.
+    assert!(board.is_well());
+}
+
+/// A connection with so small a buffer that replies soon find no room.
+fn deaf(address: SocketAddr) -> TcpStream {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(2048).unwrap();
+    socket.set_send_buffer_size(2048).unwrap();
+    socket.connect(&address.into()).unwrap();
+    let stream = TcpStream::from(socket);
+    let patience = Some(Duration::from_secs(2));
+    stream.set_write_timeout(patience).unwrap();
+    stream
+}
+
+#[test]
+fn the_uart_finds_the_next_command_after_noise() {
+    let Some(board) = Board::server() else {
+        return;
+    };
+    let mut uart = board.serial();
+    ask(&mut uart);
+
+    // No line feed: the noise and the next command's name are one name, which is unknown.
+    uart.write_all(b"\xff\0\x80noise").unwrap();
+    uart.write_all(b"STRING\nhi\n").unwrap();
+    let error = "!unknown-command no command is named \"???noiseSTRING\"\n";
+    assert_eq!(soon(&mut uart), error);
+    ask(&mut uart);
+
+    // What follows a refused name at once may belong to it, and is never run.
+    uart.write_all(b"STRONG\nSTRING\nSTRING\n").unwrap();
+    let error = "!unknown-command no command is named \"STRONG\"\n";
+    assert_eq!(soon(&mut uart), error);
+    ask(&mut uart);
+
+    // Noise that looks like a payload of any length.
+    uart.write_all(b"POSTCARD\n\xff\xff\xff\xff\x7fwhatever")
+        .unwrap();
+    assert!(soon(&mut uart).starts_with("!too-large POSTCARD"));
+    ask(&mut uart);
+}
+
+#[test]
+fn the_uart_survives_bursts_of_noise_of_every_kind() {
+    let Some(board) = Board::server() else {
+        return;
+    };
+    let mut uart = board.serial();
+    let mut state = 2_463_534_242_u32;
+    for burst in 0..20 {
+        let mut noise = vec![0; 1 + burst * 50];
+        for byte in &mut noise {
+            state ^= state << 13;
+            state ^= state >> 17;
+            state ^= state << 5;
+            *byte = state.to_le_bytes()[1];
+        }
+        uart.write_all(&noise).unwrap();
+        // The end of whatever the noise has begun, and the silence that begins anew.
+        uart.write_all(b"\n").unwrap();
+        let _ = soon(&mut uart);
+        ask(&mut uart);
+    }
+}
+
+#[test]
+fn a_request_on_the_uart_that_stays_incomplete_is_given_up() {
+    let Some(board) = Board::server() else {
+        return;
+    };
+    let mut uart = board.serial();
+    uart.write_all(b"STRING\nhalf a li").unwrap();
+    let error = "!timed-out STRING: the request was not complete in time\n";
+    assert_eq!(line(&mut uart), error);
+    thread::sleep(Duration::from_millis(300));
+    ask(&mut uart);
+}
+
+#[test]
+fn the_uart_and_the_network_are_served_at_once() {
+    let Some(board) = Board::server() else {
+        return;
+    };
+    let (mut uart, mut stream) = (board.serial(), board.connect());
+    uart.write_all(b"STRING\nhal").unwrap();
+    stream.write_all(b"STRING\nhal").unwrap();
+    uart.write_all(b"f\n").unwrap();
+    assert_eq!(line(&mut uart), "Thank you.\n");
+    stream.write_all(b"f\n").unwrap();
+    assert_eq!(line(&mut stream), "Thank you.\n");
+}
+
+/// A request is answered, and nothing but its answer comes.
+#[track_caller]
+fn ask(uart: &mut TcpStream) {
+    uart.write_all(b"STRING\nhi\n").unwrap();
+    let mut reply = [0; 11];
+    uart.read_exact(&mut reply).unwrap();
+    assert_eq!(reply.escape_ascii().to_string(), "Thank you.\\n");
+}

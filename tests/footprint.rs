@@ -1,0 +1,215 @@
+//! What the core and the firmware take of a board, compared with the table that is committed.
+//!
+//! `cargo test -p bellwire-tests --test footprint -- --nocapture` prints the figures. When they
+//! have grown for a good reason, run it with `BELLWIRE_FIGURES=write` and commit the table.
+
+use bellwire::complex_data::Inner;
+use bellwire::{Answer, Caller, Command, ComplexData, Format, Gob, Line, NoReply, Postcard};
+use bellwire_tests::board::{Board, ROOT};
+use bellwire_tests::image::{build, footprint, run};
+use bellwire_tests::mission;
+use std::fmt::Write as _;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+const STRING: Command<Line, Line> = Command::new("STRING");
+const POSTCARD: Command<Postcard<ComplexData>, Line> = Command::new("POSTCARD");
+const GOB: Command<Gob<ComplexData>, NoReply> = Command::new("GOB");
+const FLAT: Command<Postcard<Inner>, Line> = Command::new("POSTCARD");
+
+/// The optimisation levels: for size, and for speed.
+const PROFILES: [(&str, &str); 2] = [("release", "s"), ("fast", "3")];
+
+/// One row of the table: a program and its figures.
+struct Row {
+    name: String,
+    figures: Vec<usize>,
+}
+
+#[test]
+fn nothing_has_grown() {
+    if !PROFILES.iter().all(|(profile, _)| build(profile)) {
+        return;
+    }
+    let (Some(mut server), Some(echo)) = (Board::server(), Board::echo()) else {
+        return;
+    };
+    let mut rows = Vec::new();
+    for (profile, level) in PROFILES {
+        rows.extend(core_alone(profile, level));
+    }
+    rows.push(whole_firmware(&mut server));
+    let table = table(&rows);
+    println!("{table}");
+
+    let path = Path::new(ROOT).join("demo/firmware/footprint/figures.txt");
+    if std::env::var_os("BELLWIRE_FIGURES").is_some() {
+        std::fs::write(&path, table).unwrap();
+    } else {
+        compare(&rows, &std::fs::read_to_string(&path).unwrap());
+    }
+    share_of_the_echo(&server, &echo);
+}
+
+/// The smallest programs, less what they take without the core.
+fn core_alone(profile: &str, level: &str) -> Vec<Row> {
+    let inner = mission::value().c.unwrap();
+    let string = request(STRING, "Additional data.");
+    let thanks = "Thank you.\n";
+    let received = "Thank you.\nReceived.\n";
+    // Refused requests are exchanges too: the last one ends the conversation.
+    let bad = b"POSTCARD\n\x02\x2e\x0bHELP\n";
+    let short = "!malformed POSTCARD: the payload ends before the value does, in field S\n";
+    let unknown = "!unknown-command no command is named \"HELP\"\n";
+    let refused = format!("{received}{short}{unknown}").into_bytes();
+    let value = request(POSTCARD, &mission::value());
+    let programs = [
+        (
+            "server_string",
+            [&string, &b"HELP\n"[..]].concat(),
+            format!("{thanks}{unknown}").into_bytes(),
+        ),
+        (
+            "server_postcard_flat",
+            [&string, &request(FLAT, &inner), &bad[..]].concat(),
+            refused.clone(),
+        ),
+        (
+            "server_postcard",
+            [&string, &value, &bad[..]].concat(),
+            refused,
+        ),
+        (
+            "server_gob",
+            [&string, &request(GOB, &mission::value()), &b"HELP\n"[..]].concat(),
+            format!("{thanks}{unknown}").into_bytes(),
+        ),
+        ("client_string", thanks.into(), string.clone()),
+        (
+            "client_postcard",
+            received.into(),
+            [&string[..], &value].concat(),
+        ),
+        (
+            "client_gob",
+            thanks.into(),
+            [&string[..], &request(GOB, &mission::value())].concat(),
+        ),
+    ];
+    let empty = footprint(profile, "empty");
+    let measure = |(program, input, replies): (&str, Vec<u8>, Vec<u8>)| {
+        let size = footprint(profile, program);
+        let (stack, state) = run(profile, program, &input, &replies);
+        Row {
+            name: format!("{program} {level}"),
+            figures: vec![
+                size.flash - empty.flash,
+                size.ram - empty.ram + state,
+                stack,
+            ],
+        }
+    };
+    programs.map(measure).into()
+}
+
+/// The bytes of a request.
+fn request<Req: Format, Rsp: Answer>(command: Command<Req, Rsp>, value: Req::Sent<'_>) -> Vec<u8> {
+    let (mut rx, mut tx) = ([0; 1], [0; 1024]);
+    let mut caller = Caller::new(&mut rx, &mut tx);
+    caller.request(command, value).unwrap();
+    caller.pending().to_vec()
+}
+
+/// The server's firmware, whose stack is painted while it meets all kinds of input.
+fn whole_firmware(board: &mut Board) -> Row {
+    board.hears_the_demos_client();
+    let lines = "STRING\nhi\n".repeat(300);
+    assert_eq!(board.answer(lines), "Thank you.\n".repeat(300));
+    for bad in ["HELP\n", "STRING\nh", "POSTCARD\n\x02\x2e\x0b"] {
+        assert!(board.answer(bad).starts_with('!'));
+    }
+    let mut uart = board.serial();
+    uart.write_all(&request(POSTCARD, &mission::value()))
+        .unwrap();
+    uart.read_exact(&mut [0; 10]).unwrap();
+    let size = footprint("release", "server");
+    Row {
+        name: "firmware s".into(),
+        figures: vec![size.flash, size.ram, board.stack()],
+    }
+}
+
+fn table(rows: &[Row]) -> String {
+    let mut table = format!("{:24}{:>8}{:>8}{:>8}\n", "bytes", "flash", "RAM", "stack");
+    for Row { name, figures } in rows {
+        write!(table, "{name:24}").unwrap();
+        for figure in figures {
+            write!(table, "{figure:8}").unwrap();
+        }
+        table.push('\n');
+    }
+    table
+}
+
+/// Fails when a figure exceeds the committed one by more than another compiler may cause.
+fn compare(rows: &[Row], committed: &str) {
+    for Row { name, figures } in rows {
+        let before = committed.lines().find_map(|line| line.strip_prefix(name));
+        let before = before.expect(name).split_whitespace();
+        for (figure, before) in figures.iter().zip(before) {
+            let before: usize = before.parse().unwrap();
+            let allowed = before + before / 25 + 32;
+            assert!(
+                *figure <= allowed,
+                "{name}: {figure} bytes, {before} before"
+            );
+        }
+    }
+}
+
+/// How many round trips the server makes a second, next to what sends back the same bytes without a
+/// protocol. Each gets many short rounds in turn, of which the best counts, as other work on this
+/// machine only ever slows them down.
+fn share_of_the_echo(server: &Board, echo: &Board) {
+    // Three clients leave the board no time to sleep. With one it sleeps between requests, and
+    // what it takes to wake it says more of this machine than of the board.
+    for clients in [1, 3] {
+        let (mut best_server, mut best_echo) = (0, 0);
+        for _ in 0..16 {
+            best_echo = best_echo.max(round_trips(echo, clients));
+            best_server = best_server.max(round_trips(server, clients));
+        }
+        let share = best_server * 100 / best_echo;
+        println!("{clients} at once: {best_server} round trips a second, {share} % of {best_echo}");
+        // Far below what it is on a quiet machine, as this one may be busy.
+        assert!(share >= 50, "{best_server} of {best_echo}");
+    }
+}
+
+/// Round trips a second of so many clients at once.
+fn round_trips(board: &Board, clients: usize) -> usize {
+    let time = Duration::from_millis(250);
+    let exchange = |mut stream: TcpStream| {
+        let begin = Instant::now();
+        let mut count = 0;
+        while begin.elapsed() < time {
+            // Request and reply have 11 bytes each.
+            stream.write_all(b"STRING\nabc\n").unwrap();
+            stream.read_exact(&mut [0; 11]).unwrap();
+            count += 1;
+        }
+        count
+    };
+    let count: usize = thread::scope(|scope| {
+        let streams: Vec<_> = (0..clients).map(|_| board.connect()).collect();
+        let start = |stream| scope.spawn(move || exchange(stream));
+        let running: Vec<_> = streams.into_iter().map(start).collect();
+        running.into_iter().map(|one| one.join().unwrap()).sum()
+    });
+    // All sockets are to be free for the next round.
+    thread::sleep(Duration::from_millis(50));
+    count * 4
+}

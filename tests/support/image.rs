@@ -1,0 +1,90 @@
+//! The smallest programs with the core, measured.
+
+use crate::board::{PATIENCE, ROOT, exits_where_not_installed};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::channel;
+use std::thread;
+
+/// What a program takes of the board, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Footprint {
+    /// Code, constants and initial values.
+    pub flash: usize,
+    /// Static memory.
+    pub ram: usize,
+}
+
+/// Builds all programs with this cargo profile. False where what it takes is not installed.
+pub fn build(profile: &str) -> bool {
+    let status = Command::new(Path::new(ROOT).join(".ci/bare-metal"))
+        .args(["thumbv7m-none-eabi", "build", "--quiet", "--locked"])
+        .args(["--workspace", "--profile", profile])
+        .current_dir(Path::new(ROOT).join("demo/firmware"))
+        .status()
+        .unwrap();
+    if !status.success() {
+        assert!(exits_where_not_installed(status), "it does not build");
+    }
+    status.success()
+}
+
+/// How much a program that was built takes.
+pub fn footprint(profile: &str, program: &str) -> Footprint {
+    let output = Command::new("size")
+        .arg(path(profile, program))
+        .output()
+        .unwrap();
+    let table = String::from_utf8(output.stdout).unwrap();
+    let figures = table.lines().nth(1).unwrap().split_whitespace();
+    let figures: Vec<usize> = figures.take(3).map(|n| n.parse().unwrap()).collect();
+    let [text, data, bss] = figures[..] else {
+        panic!("{table}");
+    };
+    Footprint {
+        flash: text + data,
+        ram: data + bss,
+    }
+}
+
+/// Runs a program with `input` on its UART. It must send `replies`; then it tells the bytes of stack
+/// that it used, and those of the core's state.
+pub fn run(profile: &str, program: &str, input: &[u8], replies: &[u8]) -> (usize, usize) {
+    let mut child = Command::new("qemu-system-arm")
+        .args(["-machine", "lm3s6965evb", "-cpu", "cortex-m3"])
+        .args(["-nographic", "-monitor", "none", "-serial", "stdio"])
+        .arg("-kernel")
+        .arg(path(profile, program))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(input).unwrap();
+    let mut stdout = child.stdout.take().unwrap();
+    let mut output = vec![0; replies.len() + 8];
+    let (done, wait) = channel();
+    thread::spawn(move || {
+        let result = stdout.read_exact(&mut output).map(|()| output);
+        let _ = done.send(result);
+    });
+    let output = wait.recv_timeout(PATIENCE);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let output = output.expect("the program says too little").unwrap();
+    let (said, figures) = output.split_at(replies.len());
+    assert_eq!(
+        said.escape_ascii().to_string(),
+        replies.escape_ascii().to_string()
+    );
+    let figure = |bytes: &[u8]| u32::from_le_bytes(bytes.try_into().unwrap()) as usize;
+    (figure(&figures[..4]), figure(&figures[4..]))
+}
+
+fn path(profile: &str, program: &str) -> PathBuf {
+    Path::new(ROOT)
+        .join("target/bare-metal/thumbv7m-none-eabi")
+        .join(profile)
+        .join(program)
+}
