@@ -221,6 +221,26 @@ fn metrics_are_shown_in_the_text_form_of_prometheus() {
 }
 
 #[test]
+fn several_processes_share_a_port() {
+    let first = Server::spawn(&mut bellwire(&["serve", "--reuse-port", "--listen", ":0"]));
+    let address = format!(":{}", first.port());
+    let second = Server::spawn(&mut bellwire(&[
+        "serve",
+        "--reuse-port",
+        "--listen",
+        &address,
+    ]));
+    let client = format!("localhost:{}", first.port());
+    for _ in 0..30 {
+        assert!(run(&["connect", &client]).status.success());
+    }
+    let served =
+        [first, second].map(|server| server.stop("TERM").1.matches("received STRING").count());
+    assert_eq!(served.iter().sum::<usize>(), 30);
+    assert!(!served.contains(&0), "{served:?}");
+}
+
+#[test]
 fn it_stops_cleanly_on_both_signals_also_with_a_client_connected() {
     for signal in ["INT", "TERM"] {
         let server = Server::start("127.0.0.1:0");

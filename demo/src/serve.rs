@@ -2,12 +2,14 @@
 
 use crate::mission::{self, GOB, Observer, PORT, POSTCARD, STRING, Shown};
 use bellwire::{ComplexData, RegisterError};
-use bellwire_std::{Address, Endpoint, Server, asynch};
+use bellwire_std::{Address, Endpoint, Listener, Network, Server, asynch};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use std::error::Error;
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::num::NonZero;
 use std::sync::Arc;
+use std::thread::available_parallelism;
 
 /// The bounds, in seconds, by which the times of answers are counted.
 const BUCKETS: [f64; 7] = [1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0];
@@ -24,6 +26,12 @@ pub struct Arguments {
     /// Give each connection a thread of its own, instead of a task.
     #[arg(long)]
     threads: bool,
+    /// How many threads share the tasks; as many as there are processors unless given.
+    #[arg(long, value_name = "N", conflicts_with = "threads")]
+    workers: Option<NonZero<usize>>,
+    /// Share the port with other processes that do so too, between which the system then chooses.
+    #[arg(long)]
+    reuse_port: bool,
     /// Show metrics in Prometheus' text form over HTTP at this address, such as 127.0.0.1:9100.
     #[arg(long, value_name = "ADDR", conflicts_with = "threads")]
     metrics: Option<SocketAddr>,
@@ -40,15 +48,14 @@ pub fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     if arguments.threads {
         serve_with_threads(arguments)?;
     } else {
-        tokio::runtime::Runtime::new()?.block_on(serve_with_tasks(arguments))?;
+        serve_with_tasks(arguments)?;
     }
     tracing::info!("stopped");
     Ok(())
 }
 
 fn serve_with_threads(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    let listen = &arguments.listen;
-    let mut server = Server::bind(listen, Arc::new(endpoint()?))?;
+    let mut server = Server::over(listen(arguments)?, Arc::new(endpoint()?));
     server.limits.connections = arguments.max_connections;
     let stopper = server.stopper();
     ctrlc::set_handler(move || stopper.stop())?;
@@ -56,7 +63,7 @@ fn serve_with_threads(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     Ok(server.run(|_peer| Log)?)
 }
 
-async fn serve_with_tasks(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+fn serve_with_tasks(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     if let Some(address) = arguments.metrics {
         // Before the endpoint is made, which counts its requests from then on.
         PrometheusBuilder::new()
@@ -65,14 +72,23 @@ async fn serve_with_tasks(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
             .install()
             .map_err(|error| format!("cannot show metrics on {address}: {error}"))?;
     }
-    let listen = &arguments.listen;
-    let mut server = asynch::Server::bind(listen, Arc::new(endpoint()?))?;
+    let mut server = asynch::Server::over(listen(arguments)?, Arc::new(endpoint()?));
     server.proxy_protocol = arguments.proxy_protocol;
     server.limits.connections = arguments.max_connections;
     let stopper = server.stopper();
     ctrlc::set_handler(move || stopper.stop())?;
     announce(server.local_addr())?;
-    Ok(server.run(|_peer| Log).await?)
+    let threads = arguments.workers.map_or_else(available_parallelism, Ok)?;
+    Ok(server.run_on_threads(threads.get(), |_peer| Log)?)
+}
+
+fn listen(arguments: &Arguments) -> io::Result<Listener> {
+    let bind = if arguments.reuse_port {
+        Listener::bind_shared
+    } else {
+        Listener::bind
+    };
+    bind(Network::Tcp, &arguments.listen)
 }
 
 fn announce(address: &Address) -> io::Result<()> {

@@ -25,18 +25,20 @@ pub const PANIC: Command<(), Line> = Command::new("PANIC");
 /// Answered with `done` after 300 ms.
 pub const SLOW: Command<(), Line> = Command::new("SLOW");
 
-/// Which of the two servers.
+/// Which server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// `bellwire_std::Server`, a thread for each connection.
     Threads,
-    /// `bellwire_std::asynch::Server`, a task for each connection.
+    /// `bellwire_std::asynch::Server`, a task for each connection, on one runtime.
     Tasks,
+    /// The same on threads with a runtime each.
+    Workers,
 }
 
 /// Runs a test against each kind of server.
 pub fn each(test: impl Fn(Kind)) {
-    for kind in [Kind::Threads, Kind::Tasks] {
+    for kind in [Kind::Threads, Kind::Tasks, Kind::Workers] {
         // Shown where the test fails.
         println!("the server of {kind:?}");
         test(kind);
@@ -67,6 +69,12 @@ pub fn serve(kind: Kind, limit: impl FnOnce(&mut ServerLimits)) -> Running {
     match kind {
         Kind::Threads => serve_threads(limit),
         Kind::Tasks => serve_tasks(|server| limit(&mut server.limits)),
+        Kind::Workers => serve_on(
+            |server| server.run_on_threads(2, |_peer| ()),
+            |server| {
+                limit(&mut server.limits);
+            },
+        ),
     }
 }
 
@@ -85,12 +93,19 @@ fn serve_threads(limit: impl FnOnce(&mut ServerLimits)) -> Running {
 
 /// Starts a server of tasks, set up as the test wants it.
 pub fn serve_tasks(set_up: impl FnOnce(&mut asynch::Server<()>)) -> Running {
+    let run = |server: asynch::Server<()>| {
+        let mut runtime = Builder::new_multi_thread();
+        let runtime = runtime.worker_threads(2).enable_all().build()?;
+        runtime.block_on(server.run(|_peer| ()))
+    };
+    serve_on(run, set_up)
+}
+
+fn serve_on(
+    run: impl FnOnce(asynch::Server<()>) -> io::Result<()> + Send + 'static,
+    set_up: impl FnOnce(&mut asynch::Server<()>),
+) -> Running {
     let (endpoint, texts) = endpoint();
-    let runtime = Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build();
-    let runtime = runtime.unwrap();
     let mut server = asynch::Server::bind("127.0.0.1:0", Arc::clone(&endpoint)).unwrap();
     set_up(&mut server);
     Running {
@@ -98,9 +113,7 @@ pub fn serve_tasks(set_up: impl FnOnce(&mut asynch::Server<()>)) -> Running {
         endpoint,
         texts,
         stopper: Stopper::Tasks(server.stopper()),
-        thread: Some(thread::spawn(move || {
-            runtime.block_on(server.run(|_peer| ())).unwrap();
-        })),
+        thread: Some(thread::spawn(move || run(server).unwrap())),
     }
 }
 

@@ -20,6 +20,9 @@ use crate::{Address, Endpoint, Listener, Network};
 use metrics::Metrics;
 use std::io;
 use std::sync::Arc;
+use std::thread;
+use tokio::net::TcpListener;
+use tokio::runtime::Builder;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
@@ -117,16 +120,72 @@ impl<App: Send + 'static> Server<App> {
         app: impl Fn(&Address) -> App + Send + Sync + 'static,
     ) -> io::Result<()> {
         let accepting = self.listener.to_tokio()?;
-        let places = |count: usize| Semaphore::new(count.min(Semaphore::MAX_PERMITS));
-        let shared = Arc::new(Shared {
-            places: places(self.limits.connections),
-            surplus: places(SURPLUS),
-            limits: self.limits,
-            proxy_protocol: self.proxy_protocol,
-            metrics: Metrics::new(),
-            endpoint: self.endpoint,
-            app,
+        self.share(app).serve(accepting).await;
+        Ok(())
+    }
+
+    /// The same on so many threads of its own, each with a tokio runtime of its own, until it is
+    /// stopped. A connection stays on the thread that accepted it, which saves handing it over: this
+    /// is the faster way where handlers are quick, and the other where some take long.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run), and those of the operating system.
+    ///
+    /// # Panics
+    /// Where the system has no more threads.
+    pub fn run_on_threads(
+        self,
+        threads: usize,
+        app: impl Fn(&Address) -> App + Send + Sync + 'static,
+    ) -> io::Result<()> {
+        // All that can fail comes first, before connections use up what the system has.
+        let runtimes: Vec<_> = (0..threads.max(1))
+            .map(|_| {
+                let runtime = Builder::new_current_thread().enable_all().build()?;
+                let entered = runtime.enter();
+                let accepting = self.listener.to_tokio()?;
+                drop(entered);
+                Ok((runtime, accepting))
+            })
+            .collect::<io::Result<_>>()?;
+        let running = self.share(app);
+        thread::scope(|scope| {
+            for (runtime, accepting) in runtimes {
+                let running = &running;
+                scope.spawn(move || runtime.block_on(running.serve(accepting)));
+            }
         });
+        Ok(())
+    }
+
+    fn share<F>(self, app: F) -> Running<App, F> {
+        let places = |count: usize| Semaphore::new(count.min(Semaphore::MAX_PERMITS));
+        Running {
+            shared: Arc::new(Shared {
+                places: places(self.limits.connections),
+                surplus: places(SURPLUS),
+                limits: self.limits,
+                proxy_protocol: self.proxy_protocol,
+                metrics: Metrics::new(),
+                endpoint: self.endpoint,
+                app,
+            }),
+            listener: self.listener,
+            stop: self.stop,
+        }
+    }
+}
+
+/// A server at work, on one runtime or several.
+struct Running<App: 'static, F> {
+    shared: Arc<Shared<App, F>>,
+    listener: Listener,
+    stop: Arc<watch::Sender<bool>>,
+}
+
+impl<App: Send + 'static, F: Fn(&Address) -> App + Send + Sync + 'static> Running<App, F> {
+    /// Accepts until it is stopped, and waits until all connections have ended.
+    async fn serve(&self, accepting: TcpListener) {
         // Each task holds a receiver, so the sender sees when all have gone.
         let mut stopped = self.stop.subscribe();
         let mut pause = Pause::default();
@@ -138,7 +197,7 @@ impl<App: Send + 'static> Server<App> {
             match accepted {
                 Ok((stream, peer)) => {
                     pause.reset();
-                    let (shared, stopped) = (Arc::clone(&shared), self.stop.subscribe());
+                    let (shared, stopped) = (Arc::clone(&self.shared), self.stop.subscribe());
                     tokio::spawn(task::serve(stream, peer, shared, stopped));
                 }
                 Err(error) => {
@@ -151,11 +210,11 @@ impl<App: Send + 'static> Server<App> {
         }
         self.listener.close();
         drop((accepting, stopped));
-        if timeout(self.limits.stop, self.stop.closed()).await.is_err() {
+        let patience = self.shared.limits.stop;
+        if timeout(patience, self.stop.closed()).await.is_err() {
             let left = self.stop.receiver_count();
             tracing::warn!("{left} connections did not end in time");
         }
-        Ok(())
     }
 }
 
