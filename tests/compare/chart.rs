@@ -2,7 +2,7 @@
 
 use super::server::Kind;
 use super::table::digits;
-use super::{Found, LOADS, cpu};
+use super::{Found, GOB, LOADS, cpu};
 use std::fmt::Write;
 
 const BAR: f64 = 13.0;
@@ -26,7 +26,8 @@ fn colour(kind: Kind) -> &'static str {
 /// Bars of the CPU time of a request, as multiples of the bare loop's.
 pub(crate) fn draw(found: &Found) -> String {
     let ratio = |row, kind| cpu(&found[&(row, kind)]) / cpu(&found[&(row, Kind::Bare)]);
-    let longest = found.keys().map(|(row, kind)| ratio(*row, *kind));
+    let rows = found.keys().filter(|(row, _)| *row != GOB);
+    let longest = rows.map(|(row, kind)| ratio(*row, *kind));
     let scale = (WIDTH - LEFT - 130.0) / longest.fold(1.0, f64::max);
     let height = TOP + GROUP * 5.0;
     // Whoever shows it with a dark page gets light text.
@@ -49,7 +50,7 @@ pub(crate) fn draw(found: &Found) -> String {
         x += 40.0 + 6.2 * f64::from(u32::try_from(kind.name().len()).unwrap_or(0));
     }
     let mut y = TOP;
-    for (row, (connections, pipeline)) in LOADS.iter().enumerate() {
+    for (row, (connections, pipeline)) in LOADS[..GOB].iter().enumerate() {
         let middle = y + (BAR + GAP) * 2.5;
         let _ = writeln!(
             svg,

@@ -46,8 +46,11 @@ struct Arguments {
     chart: Option<PathBuf>,
 }
 
-/// The loads: connections, and requests in flight on each.
-const LOADS: [(usize, usize); 5] = [(1, 1), (32, 1), (32, 16), (1, 64), (500, 1)];
+/// The loads: connections, and requests in flight on each. A request of the last is GOB and STRING.
+const LOADS: [(usize, usize); 6] = [(1, 1), (32, 1), (32, 16), (1, 64), (500, 1), (32, 4)];
+
+/// The row that sends GOB too, which only some servers know.
+const GOB: usize = LOADS.len() - 1;
 
 /// What all rounds found, for each load and server.
 type Found = BTreeMap<(usize, Kind), Vec<Report>>;
@@ -65,13 +68,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     for round in 1..=arguments.rounds {
         eprintln!("round {round} of {}", arguments.rounds);
         for (row, (connections, pipeline)) in LOADS.into_iter().enumerate() {
-            for server in &servers {
+            let knows = |server: &&Server| row != GOB || server.kind.knows_gob();
+            for server in servers.iter().filter(knows) {
                 let load = [
                     format!("--connections={connections}"),
                     format!("--pipeline={pipeline}"),
                     format!("--duration={}", arguments.seconds),
                 ];
-                let report = bench(&arguments, server, &load)?;
+                let dialect = match row {
+                    GOB => &["--command=gob"],
+                    _ => server.kind.dialect(),
+                };
+                let report = bench(&arguments, server, &load, dialect)?;
                 found.entry((row, server.kind)).or_default().push(report);
             }
         }
@@ -92,7 +100,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             "--duration=0".to_owned(),
             "--hold=5".to_owned(),
         ];
-        let report = bench(&arguments, &server, &load)?;
+        let report = bench(&arguments, &server, &load, kind.dialect())?;
         memory.insert((used, kind), self::used(&report).memory_per_connection);
     }
 
@@ -113,12 +121,13 @@ fn bench(
     arguments: &Arguments,
     server: &Server,
     load: &[String],
+    dialect: &[&str],
 ) -> Result<Report, Box<dyn Error>> {
     let output = Command::new(&arguments.bellwire)
         .args(["bench", "--json", "--timeout=30", &server.address])
         .arg(format!("--server-pid={}", server.pid()))
         .args(load)
-        .args(server.kind.dialect())
+        .args(dialect)
         .stderr(Stdio::inherit())
         .output()?;
     let report: Report = serde_json::from_slice(&output.stdout)?;

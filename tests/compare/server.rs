@@ -24,6 +24,11 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
+    /// Whether it serves GOB.
+    pub(crate) fn knows_gob(self) -> bool {
+        matches!(self, Self::Tasks | Self::Threads | Self::Go)
+    }
+
     pub(crate) const ALL: [Self; 5] = [
         Self::Bare,
         Self::Tasks,

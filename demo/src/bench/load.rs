@@ -1,6 +1,6 @@
 //! What is sent, and what must come back.
 
-use crate::mission::{self, POSTCARD, STRING, TEXT};
+use crate::mission::{self, GOB, POSTCARD, STRING, TEXT};
 use bellwire::{Answer, Caller, Command, Format};
 use clap::ValueEnum;
 use std::error::Error;
@@ -15,6 +15,8 @@ pub(super) enum Named {
     String,
     /// POSTCARD with the tutorial's structure.
     Postcard,
+    /// GOB with the tutorial's structure, which is not answered, and STRING, as one request.
+    Gob,
 }
 
 /// Bytes from the command line.
@@ -39,6 +41,10 @@ impl Load {
             Named::Postcard => {
                 let request = encode(POSTCARD, &mission::value())?;
                 Self::new(&request, b"Received.\n", pipeline)
+            }
+            Named::Gob => {
+                let request = [encode(GOB, &mission::value())?, encode(STRING, TEXT)?].concat();
+                Self::new(&request, b"Thank you.\n", pipeline)
             }
         }
     }
