@@ -30,7 +30,7 @@ fn a_client_in_go_talks_to_the_board() {
         return;
     };
     let address = board.address.to_string();
-    go.run(&["client", "-rounds", "20", &address], b"").end();
+    go.run(&["client", "-rounds", "100", &address], b"").end();
     assert!(board.says("received inner N=256 S=\"Recursive structs?", PATIENCE));
 }
 
@@ -115,6 +115,16 @@ fn bad_input_gets_an_error_line_and_the_board_serves_on() {
         (
             b"POSTCARD\n\x06\0\0\0\0\0\0STRING\nhi\n",
             "!malformed POSTCARD: bytes are left over after the value\nThank you.\n",
+        ),
+        // A length of a gigabyte with no data behind it; a value of a type that was not defined; an
+        // error line for a command without reply is the last.
+        (
+            b"GOB\n\xfc\x40\0\0\0STRING\nhi\n",
+            "!malformed GOB: a length is not possible\n",
+        ),
+        (
+            b"GOB\n\x04\xff\x80\0\0STRING\nhi\n",
+            "!malformed GOB: a type was not defined\n",
         ),
         (
             b"STRING\nh",

@@ -325,7 +325,7 @@ fn the_end_is_found_however_the_bytes_are_split() {
         let splits = (0..request.len()).map(|at| vec![at]);
         for split in splits.chain([(0..request.len()).collect()]) {
             let (endpoint, mut app) = (endpoint(), App::default());
-            let (mut rx, mut tx) = (vec![0; 2048], [0; 512]);
+            let (mut rx, mut tx) = (vec![0; 4096], [0; 512]);
             let mut connection = Connection::new(&mut rx, &mut tx);
             let mut sent = 0;
             for end in split.into_iter().chain([request.len()]) {

@@ -28,13 +28,15 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serve STRING and POSTCARD until SIGINT or SIGTERM.
+    /// Serve STRING, POSTCARD and GOB until SIGINT or SIGTERM.
     Serve(serve::Arguments),
     /// Send a text and a structure to a server, and print its replies.
     Connect(connect::Arguments),
     /// Print the values that come on standard input as JSON, a line each.
     Decode(convert::DecodeArguments),
     /// Encode the structures that come as JSON on standard input.
+    ///
+    /// Names of fields are exact. An empty map, and empty bytes, are encoded as nil.
     Encode(convert::EncodeArguments),
     /// Let clients and a server talk over smoltcp, and measure their round trips.
     Loopback {

@@ -177,6 +177,19 @@ func (v *vectors) otherTypes() {
 	v.decoded("more fields, nested types", "complexData", encoded(more{
 		B: []any{newlyTyped{[]uint16{1}}, []any{place{"deep", 1}}}, N: 1,
 	}))
+	many, named := []any{}, map[string]any{}
+	for i := 0; i < 100; i++ {
+		many = append(many, place{"r", i + 1})
+		named[fmt.Sprint(i)] = place{"r", i + 1}
+	}
+	v.decoded("many of a new type in interfaces", "complexData", encoded(struct {
+		N int
+		I []any
+	}{5, many}))
+	v.decoded("a map to many of a new type in interfaces", "complexData", encoded(struct {
+		N int
+		I map[string]any
+	}{5, named}))
 	v.decoded("no common field", "complexData", encoded(place{"x", 1}))
 	v.decoded("no field at all", "complexData", encoded(struct{}{}))
 	v.decoded("a slice of it", "complexData", encoded([]complexData{missionValue()}))

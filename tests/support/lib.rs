@@ -21,10 +21,11 @@ use std::env;
 use std::io::{self, Write};
 
 /// Says on standard error that this machine cannot test something, which fails the test in
-/// continuous integration: where the environment variable `CI` is set.
+/// continuous integration: where the environment variable `CI` is set and not empty.
 pub fn not_tested(what: &str, why: &str) {
     let line = format!("\nNOT TESTED {what}: {why}\n");
-    assert!(env::var_os("CI").is_none(), "{line}");
+    let in_ci = env::var_os("CI").is_some_and(|value| !value.is_empty());
+    assert!(!in_ci, "{line}");
     // The test harness keeps to itself what eprintln prints in a test that passes.
     let _ = io::stderr().write_all(line.as_bytes());
 }

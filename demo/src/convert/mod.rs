@@ -27,7 +27,9 @@ pub enum DataFormat {
 pub enum DataType {
     /// The demo's structure, as Go's encoding/json prints it: what is absent is null or zero.
     ComplexData,
-    /// Whatever a gob stream says that it holds: the fields that were sent, by name.
+    /// Whatever a gob stream says that it holds: the fields that were sent, by name; maps in the
+    /// order of the stream, complex numbers as pairs, and what marshals itself, such as a time, as
+    /// base64 of its bytes.
     Any,
 }
 

@@ -1,9 +1,9 @@
 //! Where a value ends, found while its bytes arrive.
 
-use super::MAX_MESSAGE;
 use super::reader::Reader;
 use super::types::{Definition, Head, TypeId, Types};
 use super::wire::take_uint;
+use super::{MAX_MESSAGE, MAX_TYPES};
 use crate::error::Flaw;
 use crate::format::{End, Frame};
 
@@ -18,8 +18,8 @@ pub(super) enum Interfaces {
 /// Finds the end of the definitions and the value at the start of `input`.
 ///
 /// Each definition is read once, when it is whole. A value without interfaces is not read at all.
-/// One with interfaces is read from its start when a message of it is whole; as each message but
-/// the last defines a type or follows one that does, that is at most twice for each type.
+/// One with interfaces is read from its start when a message of it is whole. Each message but the
+/// last defines a type or follows one that does, so there are at most [`VALUE_MESSAGES`].
 pub(super) fn find_end(input: &[u8], progress: &mut usize, interfaces: Interfaces) -> Frame {
     let mut place = Place::unpack(*progress);
     let frame = place.advance(input, interfaces);
@@ -34,28 +34,31 @@ pub(super) fn find_end(input: &[u8], progress: &mut usize, interfaces: Interface
     }
 }
 
+/// The most messages of one value: the first, and two for each type.
+const VALUE_MESSAGES: usize = 1 + 2 * MAX_TYPES;
+
 /// What is known of the payload.
 struct Place {
     /// Where the first message stands that is not settled.
     message: usize,
     /// Whether a type holds an interface.
     interface: bool,
-    /// Whether it is the value's second message, or a later one.
-    inside: bool,
+    /// How many messages of the value stand in front of it.
+    inside: usize,
 }
 
 impl Place {
     fn unpack(progress: usize) -> Self {
         Self {
-            message: progress >> 2,
+            message: progress >> 8,
             interface: progress & 1 != 0,
-            inside: progress & 2 != 0,
+            inside: progress >> 1 & 127,
         }
     }
 
     fn pack(&self) -> Option<usize> {
-        let message = self.message.checked_mul(4)?;
-        Some(message | usize::from(self.interface) | usize::from(self.inside) << 1)
+        let message = self.message.checked_mul(256)?;
+        Some(message | usize::from(self.interface) | self.inside << 1)
     }
 
     /// Goes on to the value's end, or as far as the bytes reach.
@@ -78,7 +81,7 @@ impl Place {
             let message = usize::try_from(length)
                 .ok()
                 .and_then(|length| body.get(..length));
-            if !self.inside {
+            if self.inside == 0 {
                 let mut start = message.unwrap_or(body);
                 match (Head::take(&mut start), message) {
                     (Err(Flaw::Truncated) | Ok(Head::Definition(_)), None) => return Ok(None),
@@ -103,7 +106,10 @@ impl Place {
             if is_whole(input.get(..after).unwrap_or(input))? {
                 return Ok(Some(end));
             }
-            self.inside = true;
+            self.inside = self.inside.saturating_add(1);
+            if self.inside >= VALUE_MESSAGES {
+                return Err(Flaw::TooManyTypes);
+            }
             self.message = after;
         }
     }
@@ -113,6 +119,7 @@ impl Place {
 fn is_whole(payload: &[u8]) -> Result<bool, Flaw> {
     let mut types = Types::new();
     let mut reader = Reader::of_stream(&mut types, payload, payload);
+    reader.goes_on = true;
     let value = reader.start().and_then(|ty| reader.skip(ty));
     match value {
         Err(_) if reader.starved => Ok(false),

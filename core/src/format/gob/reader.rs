@@ -6,6 +6,7 @@ use crate::error::Flaw;
 use crate::format::MAX_DEPTH;
 
 /// Reads one value, message by message.
+#[allow(clippy::struct_excessive_bools)] // they are independent
 pub(super) struct Reader<'t, 'de> {
     pub(super) types: &'t mut Types,
     /// What the places kept in `types` refer to.
@@ -16,6 +17,8 @@ pub(super) struct Reader<'t, 'de> {
     pub(super) message: &'de [u8],
     /// The messages behind it.
     pub(super) following: &'de [u8],
+    /// Whether further messages may still come.
+    pub(super) goes_on: bool,
     /// Whether a message was wanted where there was none.
     pub(super) starved: bool,
     /// The struct field that is being read, for errors.
@@ -46,6 +49,7 @@ impl<'t, 'de: 't> Reader<'t, 'de> {
             inline: false,
             message: &[],
             following: payload,
+            goes_on: false,
             starved: false,
             field: None,
             outermost: true,
@@ -134,7 +138,11 @@ impl<'t, 'de> Reader<'t, 'de> {
         let left = self.message.len().saturating_add(self.following.len());
         match count.checked_mul(size) {
             Some(least) if least <= left => Ok(count),
-            _ => Err(Flaw::BadLength),
+            _ => {
+                // The rest of the elements may stand in messages that have not come.
+                self.starved |= self.goes_on;
+                Err(Flaw::BadLength)
+            }
         }
     }
 

@@ -209,7 +209,7 @@ fn skip_name_and_id(input: &mut &[u8]) -> Result<(), Flaw> {
         field = field.saturating_add(gap);
         match field {
             1 => drop(take_counted(input)?),
-            2 => drop(TypeId::take(input)?),
+            2 => drop(take_uint(input)?),
             _ => return Err(Flaw::BadValue),
         }
     }
