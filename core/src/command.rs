@@ -156,7 +156,11 @@ pub(crate) fn encode_fault(error: EncodeError, limit: usize) -> Fault {
     }
 }
 
+#[cold]
 pub(crate) fn unknown(sent: &[u8]) -> Fault {
+    if sent.is_empty() {
+        return Fault::EmptyName;
+    }
     let mut name = Text::new();
     for byte in sent.iter().take(name.capacity()) {
         let visible = byte.is_ascii_graphic() || *byte == b' ';

@@ -18,17 +18,20 @@ fn line_feed(bytes: &[u8]) -> Option<usize> {
     const ONES: usize = usize::from_ne_bytes([0x01; size_of::<usize>()]);
     const HIGH: usize = usize::from_ne_bytes([0x80; size_of::<usize>()]);
     const LINE_FEEDS: usize = usize::from_ne_bytes([b'\n'; size_of::<usize>()]);
-    let (words, _) = bytes.as_chunks::<{ size_of::<usize>() }>();
-    // A byte of `zeros` is zero where there is a line feed; subtracting one sets the high bit of the
-    // lowest such byte, and of none below it.
-    let without = words.iter().take_while(|word| {
-        let zeros = usize::from_ne_bytes(**word) ^ LINE_FEEDS;
-        zeros.wrapping_sub(ONES) & !zeros & HIGH == 0
-    });
-    let start = without.count().saturating_mul(size_of::<usize>());
-    let rest = bytes.get(start..).unwrap_or(&[]);
+    let (words, rest) = bytes.as_chunks::<{ size_of::<usize>() }>();
+    let mut passed = 0usize;
+    for word in words {
+        // A byte of `zeros` is zero where there is a line feed; subtracting one sets the high bit of
+        // the lowest such byte, and of none below it.
+        let zeros = usize::from_le_bytes(*word) ^ LINE_FEEDS;
+        let found = zeros.wrapping_sub(ONES) & !zeros & HIGH;
+        if found != 0 {
+            return Some(passed.saturating_add(found.trailing_zeros() as usize / 8));
+        }
+        passed = passed.saturating_add(size_of::<usize>());
+    }
     let offset = rest.iter().position(|byte| *byte == b'\n')?;
-    Some(start.saturating_add(offset))
+    Some(passed.saturating_add(offset))
 }
 
 /// `line` without the spaces and carriage returns around it.

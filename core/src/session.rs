@@ -148,43 +148,14 @@ impl Session {
                         return Step::Rejected(self.reject(None, fault, Phase::Ended, out));
                     };
                     let name = line::trim(take(input, end.saturating_add(1)));
-                    let fault = match service.find(name) {
-                        Some(route) => {
-                            self.enter(Phase::Payload(route));
-                            continue;
-                        }
-                        None if name.is_empty() => Fault::EmptyName,
-                        None => unknown(name),
+                    let Some(route) = service.find(name) else {
+                        let fault = unknown(name);
+                        return Step::Rejected(self.reject(None, fault, Phase::Ended, out));
                     };
-                    return Step::Rejected(self.reject(None, fault, Phase::Ended, out));
+                    self.progress = 0;
+                    return self.payload(route, input, out);
                 }
-                Phase::Payload(route) => {
-                    let limit = self.limits.payload;
-                    let within = arrived.get(..limit).unwrap_or(arrived);
-                    let mut fault = Fault::PayloadTooLong { limit };
-                    let then = match (route.frame)(within, &mut self.progress) {
-                        Frame::Ends(size) if size <= limit => {
-                            if arrived.len() < size {
-                                return Step::Receive;
-                            }
-                            let payload = take(input, size);
-                            self.enter(Phase::Answering(route));
-                            return Step::Request { route, payload };
-                        }
-                        Frame::Open(_) if arrived.len() < limit => return Step::Receive,
-                        Frame::Ends(size) if size <= self.limits.skip => Phase::SkipBytes(size),
-                        Frame::Open(End::LineFeed) => {
-                            take(input, within.len());
-                            Phase::SkipLine(self.limits.skip)
-                        }
-                        Frame::Ends(_) | Frame::Open(End::Unknown) => Phase::Ended,
-                        Frame::Broken(malformed) => {
-                            fault = Fault::Malformed(malformed);
-                            Phase::Ended
-                        }
-                    };
-                    return Step::Rejected(self.reject(Some(route), fault, then, out));
-                }
+                Phase::Payload(route) => return self.payload(route, input, out),
                 Phase::Answering(route) => {
                     let fault = Fault::Unanswered;
                     return Step::Rejected(self.reject(Some(route), fault, Phase::Name, out));
@@ -220,6 +191,45 @@ impl Session {
                 }
             }
         }
+    }
+
+    /// Works on a payload, of which the input may hold anything from nothing to more than all.
+    fn payload<'a>(
+        &mut self,
+        route: Route,
+        input: &mut &'a [u8],
+        out: &mut Buffer<'_>,
+    ) -> Step<'a> {
+        let arrived = *input;
+        let limit = self.limits.payload;
+        let within = arrived.get(..limit).unwrap_or(arrived);
+        let mut fault = Fault::PayloadTooLong { limit };
+        let then = match (route.frame)(within, &mut self.progress) {
+            Frame::Ends(size) if size <= within.len() => {
+                self.enter(Phase::Answering(route));
+                let payload = take(input, size);
+                return Step::Request { route, payload };
+            }
+            Frame::Ends(size) if size <= limit => {
+                self.phase = Phase::Payload(route);
+                return Step::Receive;
+            }
+            Frame::Open(_) if arrived.len() < limit => {
+                self.phase = Phase::Payload(route);
+                return Step::Receive;
+            }
+            Frame::Ends(size) if size <= self.limits.skip => Phase::SkipBytes(size),
+            Frame::Open(End::LineFeed) => {
+                take(input, within.len());
+                Phase::SkipLine(self.limits.skip)
+            }
+            Frame::Ends(_) | Frame::Open(End::Unknown) => Phase::Ended,
+            Frame::Broken(malformed) => {
+                fault = Fault::Malformed(malformed);
+                Phase::Ended
+            }
+        };
+        Step::Rejected(self.reject(Some(route), fault, then, out))
     }
 
     /// The place where the reply to a request is to be written: the room for one in `out`.
@@ -293,6 +303,7 @@ impl Session {
 
     /// Writes the error line for `fault`, and goes on with `then`, unless the command is one
     /// without reply, whose error line must be the last.
+    #[cold]
     fn reject(
         &mut self,
         route: Option<Route>,
