@@ -37,9 +37,9 @@ pub struct Endpoint<App> {
 /// The commands of an endpoint at one time.
 pub(crate) struct Commands<App> {
     version: u64,
-    /// The names in order, each with the index of its entry. A search in it takes a few comparisons,
-    /// where a map would hash the name of every request.
-    by_name: Vec<(&'static str, usize)>,
+    /// The indices of the entries whose names are 0, 1, 2... bytes long. Few are of one length, so
+    /// finding a name takes one comparison of bytes or two, where a map would hash it.
+    by_length: Vec<Vec<usize>>,
     entries: Vec<Entry<App>>,
 }
 
@@ -70,7 +70,7 @@ impl<App: 'static> Endpoint<App> {
         Self {
             commands: RwLock::new(Arc::new(Commands {
                 version: 0,
-                by_name: Vec::new(),
+                by_length: Vec::new(),
                 entries: Vec::new(),
             })),
             version: AtomicU64::new(0),
@@ -171,16 +171,19 @@ impl<App: 'static> Endpoint<App> {
     ) -> Result<(), RegisterError> {
         let commands = self.commands.write();
         let mut commands = commands.unwrap_or_else(PoisonError::into_inner);
-        let Err(place) = commands.search(command.name().as_bytes()) else {
+        let name = command.name();
+        if commands.find(name.as_bytes()).is_some() {
             return Err(RegisterError::Duplicate);
-        };
+        }
         let mut more = Commands::clone(&commands);
         let index = more.entries.len();
-        more.by_name.insert(place, (command.name(), index));
+        let lengths = more.by_length.len().max(name.len() + 1);
+        more.by_length.resize_with(lengths, Vec::new);
+        more.by_length[name.len()].push(index);
         more.entries.push(Entry {
             route: command.route(index),
             run,
-            requests: counter!("bellwire_requests_total", "command" => command.name()),
+            requests: counter!("bellwire_requests_total", "command" => name),
         });
         more.version += 1;
         self.version.store(more.version, Ordering::Release);
@@ -202,14 +205,12 @@ impl<App: 'static> Endpoint<App> {
 
 impl<App> Commands<App> {
     pub(crate) fn find(&self, name: &[u8]) -> Option<Route> {
-        let (_, index) = self.by_name[self.search(name).ok()?];
-        Some(self.entries[index].route)
-    }
-
-    /// The place of a name in `by_name`, or the one where it would stand.
-    fn search(&self, name: &[u8]) -> Result<usize, usize> {
-        self.by_name
-            .binary_search_by(|(known, _)| known.as_bytes().cmp(name))
+        let mut routes = self
+            .by_length
+            .get(name.len())?
+            .iter()
+            .map(|index| self.entries[*index].route);
+        routes.find(|route| route.name.as_bytes() == name)
     }
 
     /// The handler of a command that was found, for one request, which is counted.
@@ -224,7 +225,7 @@ impl<App> Clone for Commands<App> {
     fn clone(&self) -> Self {
         Self {
             version: self.version,
-            by_name: self.by_name.clone(),
+            by_length: self.by_length.clone(),
             entries: self.entries.clone(),
         }
     }
@@ -258,7 +259,7 @@ impl<App: 'static> Default for Endpoint<App> {
 impl<App: 'static> fmt::Debug for Endpoint<App> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set()
-            .entries(self.commands().by_name.iter().map(|(name, _)| name))
+            .entries(self.commands().entries.iter().map(|entry| entry.route.name))
             .finish()
     }
 }

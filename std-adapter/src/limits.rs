@@ -42,14 +42,14 @@ impl Default for ServerLimits {
 }
 
 impl ServerLimits {
-    /// The time limit that runs while more bytes are waited for, given the number of the request
-    /// that has begun, if any. One that has begun keeps its deadline, however its bytes
-    /// trickle in.
-    pub(crate) fn wait(&self, begun: Option<u32>, before: Wait) -> Wait {
+    /// The time limit that runs while more bytes are waited for from `now` on, given the number of
+    /// the request that has begun, if any. One that has begun keeps its deadline, however its
+    /// bytes trickle in.
+    pub(crate) fn wait(&self, begun: Option<u32>, before: Wait, now: Instant) -> Wait {
         let deadline = match begun {
-            None => Instant::now() + self.idle,
+            None => now + self.idle,
             Some(_) if begun == before.begun => before.deadline,
-            Some(_) => Instant::now() + self.request,
+            Some(_) => now + self.request,
         };
         Wait { begun, deadline }
     }

@@ -10,12 +10,11 @@ use std::sync::Arc;
 use std::task::Poll;
 
 /// An endpoint as one connection uses it.
-pub(crate) struct Serving<App> {
-    endpoint: Arc<Endpoint<App>>,
+pub(crate) struct Serving<'a, App> {
     /// A snapshot, so that finding and running a command takes no lock.
     commands: Arc<Commands<App>>,
     app: App,
-    pub(crate) peer: Address,
+    pub(crate) peer: &'a Address,
 }
 
 /// What became of a request.
@@ -25,30 +24,29 @@ pub(crate) enum Outcome<'a> {
     Later(Later, Reply<'a>),
 }
 
-impl<App: 'static> Serving<App> {
-    pub(crate) fn new(endpoint: Arc<Endpoint<App>>, app: App, peer: Address) -> Self {
+impl<'a, App: 'static> Serving<'a, App> {
+    pub(crate) fn new(endpoint: &Endpoint<App>, app: App, peer: &'a Address) -> Self {
         Self {
             commands: endpoint.commands(),
-            endpoint,
             app,
             peer,
         }
     }
 
     /// Takes note of commands that were added meanwhile.
-    pub(crate) fn refresh(&mut self) {
-        if !self.endpoint.is_current(&self.commands) {
-            self.commands = self.endpoint.commands();
+    pub(crate) fn refresh(&mut self, endpoint: &Endpoint<App>) {
+        if !endpoint.is_current(&self.commands) {
+            self.commands = endpoint.commands();
         }
     }
 
     /// Runs the handler of a request, up to where it awaits something.
-    pub(crate) fn start<'a>(
+    pub(crate) fn start<'r>(
         &mut self,
         route: Route,
         payload: &[u8],
-        reply: Reply<'a>,
-    ) -> Outcome<'a> {
+        reply: Reply<'r>,
+    ) -> Outcome<'r> {
         let Self { commands, app, .. } = self;
         match commands.handler(route) {
             Run::Now(run) => Outcome::Answered(guard(|| run(app, payload, reply))),
@@ -60,7 +58,7 @@ impl<App: 'static> Serving<App> {
     }
 }
 
-impl<App: 'static> Service for Serving<App> {
+impl<App: 'static> Service for Serving<'_, App> {
     fn find(&self, name: &[u8]) -> Option<Route> {
         self.commands.find(name)
     }

@@ -1,13 +1,19 @@
 //! One conversation between two wake-ups, and the work of one wake-up.
 
-use super::metrics::Metrics;
-use crate::ServerLimits;
+use super::Shared;
+use crate::Address;
 use crate::endpoint::{Finish, Later};
 use crate::serving::{Outcome, Serving, guard};
 use bellwire::{Buffer, Fault, Limits, Rejection, Service, Session, Step};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, recv};
 use std::cell::RefCell;
 use std::io;
+use std::mem;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Instant;
+use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
 
 thread_local! {
@@ -22,17 +28,28 @@ struct Scratch {
 
 /// A conversation, and the few bytes that it keeps from one wake-up to the next. Each byte here is
 /// one for each idle connection.
-pub(super) struct Conversation {
+pub(super) struct Conversation<'a, App> {
+    pub(super) stream: &'a mut TcpStream,
+    pub(super) shared: &'a Shared<App>,
+    service: Serving<'a, App>,
     session: Session,
+    kept: Option<Box<Kept>>,
+    /// Whether there is work that need not wait for more bytes.
+    more: bool,
+    /// Whether all is done but for the sending of replies.
+    over: bool,
+    /// Whether the peer was told why the conversation ends.
+    refused: bool,
+    end: End,
+}
+
+/// The bytes that a conversation keeps, if any.
+#[derive(Default)]
+struct Kept {
     /// Received and not used up.
     unread: Vec<u8>,
     /// Replies that the stream did not take.
     unsent: Vec<u8>,
-    /// Whether `unread` holds work that need not wait for more bytes.
-    more: bool,
-    /// Whether the peer was told why the conversation ends.
-    refused: bool,
-    end: End,
 }
 
 /// How much is still to be read.
@@ -48,47 +65,65 @@ enum End {
     Reached,
 }
 
-/// Whom a wake-up works for, and with.
-pub(super) struct Wake<'a, App: 'static> {
-    pub(super) stream: &'a TcpStream,
-    pub(super) service: &'a mut Serving<App>,
-    pub(super) limits: &'a ServerLimits,
-    pub(super) metrics: &'a Metrics,
+/// What came of a wake-up.
+pub(super) struct Done {
+    /// An answer that is to be waited for, and that [`Conversation::answer`] is to be told.
+    pub(super) later: Option<Later>,
+    /// How many bytes it read.
+    pub(super) arrived: usize,
+    /// When it was done.
+    pub(super) at: Instant,
 }
 
-/// What a conversation waits for after a wake-up.
-pub(super) enum Turn {
-    /// More bytes.
+/// Why the work of a wake-up ended.
+enum Pause {
     Receive,
-    /// That all is sent; then another turn.
     Send,
-    /// An answer, which [`Conversation::answer`] is to be told.
     Answer(Later),
-    /// That all is sent; then it is over.
     Close,
 }
 
-impl Conversation {
-    pub(super) fn new(limits: &ServerLimits) -> Self {
+impl<'a, App: 'static> Conversation<'a, App> {
+    /// One that begins, or that only tells the peer that the server is `busy`.
+    pub(super) fn new(
+        stream: &'a mut TcpStream,
+        shared: &'a Shared<App>,
+        peer: &'a Address,
+        busy: bool,
+    ) -> Self {
+        let limits = &shared.limits;
         let limits = Limits::for_buffers(limits.receive_buffer, limits.transmit_buffer);
-        Self {
+        let mut conversation = Self {
+            service: Serving::new(&shared.endpoint, (shared.app)(peer), peer),
+            stream,
+            shared,
             session: Session::new(limits),
-            unread: Vec::new(),
-            unsent: Vec::new(),
+            kept: None,
             more: false,
+            over: false,
             refused: false,
             end: End::Open,
+        };
+        if busy {
+            conversation.abort(Fault::Busy);
         }
+        conversation
     }
 
     /// See [`Session::begun`].
     pub(super) fn begun(&self) -> Option<u32> {
-        self.session.begun(&self.unread)
+        self.session.begun(self.unread())
+    }
+
+    pub(super) fn peer(&self) -> &Address {
+        self.service.peer
     }
 
     /// Has the next turn, which reads what has arrived, be the last.
     pub(super) fn stop(&mut self) {
-        self.end = End::Stopping;
+        if self.end == End::Open {
+            self.end = End::Stopping;
+        }
     }
 
     /// Whether the peer was told why the conversation ends, so that it may not expect the end.
@@ -96,167 +131,187 @@ impl Conversation {
         self.refused
     }
 
+    /// Whether it is over, but for the sending of replies.
+    pub(super) fn is_over(&self) -> bool {
+        self.over
+    }
+
+    fn unread(&self) -> &[u8] {
+        self.kept.as_ref().map_or(&[], |kept| &kept.unread)
+    }
+
     /// The replies that wait for the stream to take them.
     pub(super) fn unsent(&self) -> &[u8] {
-        &self.unsent
+        self.kept.as_ref().map_or(&[], |kept| &kept.unsent)
     }
 
     /// Takes note that the stream took so many bytes of them.
     pub(super) fn sent(&mut self, n: usize) {
-        self.unsent.drain(..n);
-        if self.unsent.is_empty() {
-            self.unsent = Vec::new();
+        self.keep(|kept| drop(kept.unsent.drain(..n)));
+    }
+
+    fn keep(&mut self, change: impl FnOnce(&mut Kept)) {
+        let kept = self.kept.get_or_insert_default();
+        change(kept);
+        if kept.unread.is_empty() && kept.unsent.is_empty() {
+            self.kept = None;
         }
     }
 
-    /// Reads once, answers all that has arrived, and writes once. Also says how many bytes it read.
-    pub(super) fn turn<App: 'static>(
-        &mut self,
-        wake: &mut Wake<'_, App>,
-    ) -> io::Result<(Turn, usize)> {
+    /// Reads once, answers all that has arrived, and writes once. It is pending as long as there is
+    /// nothing to do.
+    pub(super) fn turn(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Done>> {
+        let Shared {
+            limits, metrics, ..
+        } = self.shared;
         SCRATCH.with_borrow_mut(|Scratch { rx, tx }| {
-            rx.resize(wake.limits.receive_buffer, 0);
-            tx.resize(wake.limits.transmit_buffer, 0);
-            let Some(arrived) = self.read(wake.stream, rx)? else {
-                return Ok((Turn::Receive, 0));
-            };
+            rx.resize(limits.receive_buffer, 0);
+            tx.resize(limits.transmit_buffer, 0);
+            let arrived = ready!(self.read(context, rx))?;
             let begin = Instant::now();
             let mut fresh = &rx[..arrived];
             let mut out = Buffer::new(tx);
-            wake.service.refresh();
-            let turn = if self.unread.is_empty() {
-                let turn = self.work(wake, &mut fresh, &mut out)?;
-                self.unread = fresh.to_vec();
-                turn
+            self.service.refresh(&self.shared.endpoint);
+            let pause = if self.unread().is_empty() {
+                let pause = self.work(&mut fresh, &mut out)?;
+                if !fresh.is_empty() {
+                    self.keep(|kept| kept.unread.extend_from_slice(fresh));
+                }
+                pause
             } else {
                 // What is kept grows where it is, so that a peer that sends byte by byte does not
                 // have it copied byte by byte.
-                let mut unread = std::mem::take(&mut self.unread);
+                let mut unread = Vec::new();
+                self.keep(|kept| unread = mem::take(&mut kept.unread));
                 unread.extend_from_slice(fresh);
                 let mut input = &unread[..];
-                let turn = self.work(wake, &mut input, &mut out)?;
+                let pause = self.work(&mut input, &mut out)?;
                 let used = unread.len() - input.len();
                 if used < unread.len() {
                     unread.drain(..used);
-                    self.unread = unread;
+                    self.keep(|kept| kept.unread = unread);
                 }
-                turn
+                pause
             };
-            self.more = !matches!(turn, Turn::Receive);
-            self.send(wake, &mut out)?;
+            self.send(&mut out)?;
+            self.more = !matches!(pause, Pause::Receive);
+            self.over = matches!(pause, Pause::Close);
+            let later = match pause {
+                Pause::Answer(later) => Some(later),
+                Pause::Receive | Pause::Send | Pause::Close => None,
+            };
+            let at = Instant::now();
             if arrived > 0 {
-                wake.metrics.received.increment(arrived as u64);
-                wake.metrics.answering.record(begin.elapsed());
+                metrics.received.increment(arrived as u64);
+                metrics.answering.record(at - begin);
             }
-            Ok((turn, arrived))
+            Poll::Ready(Ok(Done { later, arrived, at }))
         })
     }
 
-    /// Reads once, where there is something to read, and returns how much; or none, where there
-    /// is nothing to do until more arrives.
-    fn read(&mut self, stream: &TcpStream, rx: &mut [u8]) -> io::Result<Option<usize>> {
+    /// Reads once, where there is something to read, and says how much: nothing, where there is
+    /// work without it.
+    fn read(&mut self, context: &mut Context<'_>, rx: &mut [u8]) -> Poll<io::Result<usize>> {
         if self.more || matches!(self.end, End::Stopped | End::Reached) {
-            return Ok(Some(0));
+            return Poll::Ready(Ok(0));
         }
-        let room = rx.len() - self.unread.len();
-        let read = stream.try_read(&mut rx[..room]);
-        let stopping = self.end == End::Stopping;
-        if stopping {
+        let room = rx.len() - self.unread().len();
+        let rx = &mut rx[..room];
+        let arrived = if self.end == End::Stopping {
             self.end = End::Stopped;
-        }
-        match read {
-            Ok(0) => {
-                self.end = End::Reached;
-                Ok(Some(0))
+            // What the system holds counts, whether or not the runtime has heard of it.
+            match recv(&*self.stream, rx, RecvFlags::DONTWAIT) {
+                Ok((_, arrived)) => arrived,
+                Err(Errno::WOULDBLOCK) => return Poll::Ready(Ok(0)),
+                Err(error) => return Poll::Ready(Err(error.into())),
             }
-            Ok(n) => Ok(Some(n)),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(stopping.then_some(0)),
-            Err(error) => Err(error),
+        } else {
+            // Unlike `try_read`, it takes a read that does not fill the buffer for the last, and so
+            // saves one that would find nothing.
+            let mut rx = ReadBuf::new(rx);
+            ready!(Pin::new(&mut *self.stream).poll_read(context, &mut rx))?;
+            rx.filled().len()
+        };
+        if arrived == 0 {
+            self.end = End::Reached;
         }
+        Poll::Ready(Ok(arrived))
     }
 
-    fn work<App: 'static>(
-        &mut self,
-        wake: &mut Wake<'_, App>,
-        input: &mut &[u8],
-        out: &mut Buffer<'_>,
-    ) -> io::Result<Turn> {
+    fn work(&mut self, input: &mut &[u8], out: &mut Buffer<'_>) -> io::Result<Pause> {
         loop {
-            let rejection = match self.session.next(wake.service, input, out) {
+            let rejection = match self.session.next(&self.service, input, out) {
                 Step::Receive => match self.end {
-                    End::Open | End::Stopping => return Ok(Turn::Receive),
+                    End::Open | End::Stopping => return Ok(Pause::Receive),
                     End::Stopped if self.session.begun(input).is_some() => {
                         self.session.abort(Fault::Busy, out)
                     }
                     End::Stopped | End::Reached => self.session.end(input, out),
                 },
-                Step::Close => return Ok(Turn::Close),
+                Step::Close => return Ok(Pause::Close),
                 Step::Send => {
-                    self.send(wake, out)?;
-                    if !self.unsent.is_empty() {
-                        return Ok(Turn::Send);
+                    self.send(out)?;
+                    if !self.unsent().is_empty() {
+                        return Ok(Pause::Send);
                     }
                     None
                 }
                 Step::Request { route, payload } => {
-                    match wake.service.start(route, payload, self.session.reply(out)) {
+                    match self.service.start(route, payload, self.session.reply(out)) {
                         Outcome::Answered(answered) => self.session.answered(answered, out),
-                        Outcome::Later(later, _reply) => return Ok(Turn::Answer(later)),
+                        Outcome::Later(later, _reply) => return Ok(Pause::Answer(later)),
                     }
                 }
                 Step::Rejected(rejection) => Some(rejection),
             };
-            self.tell(rejection, wake.service);
+            self.tell(rejection);
         }
     }
 
     /// Takes the answer that the conversation waits for.
-    pub(super) fn answer<App: 'static>(
-        &mut self,
-        finish: Finish,
-        service: &mut Serving<App>,
-        limits: &ServerLimits,
-    ) {
-        let mut memory = vec![0; limits.transmit_buffer];
+    pub(super) fn answer(&mut self, finish: Finish) {
+        let mut memory = vec![0; self.shared.limits.transmit_buffer];
         let mut out = Buffer::new(&mut memory);
         let reply = self.session.reply(&mut out);
         let answered = guard(|| finish(reply));
         let rejection = self.session.answered(answered, &mut out);
-        self.tell(rejection, service);
-        self.unsent.extend_from_slice(out.filled());
+        self.tell(rejection);
+        self.keep(|kept| kept.unsent.extend_from_slice(out.filled()));
     }
 
     /// See [`Session::abort`].
-    pub(super) fn abort<App: 'static>(&mut self, fault: Fault, service: &mut Serving<App>) {
+    pub(super) fn abort(&mut self, fault: Fault) {
         let mut memory = [0; 256];
         let mut out = Buffer::new(&mut memory);
         let rejection = self.session.abort(fault, &mut out);
-        self.tell(rejection, service);
-        self.unsent.extend_from_slice(out.filled());
+        self.tell(rejection);
+        self.keep(|kept| kept.unsent.extend_from_slice(out.filled()));
         self.more = true;
     }
 
     /// Writes what `out` holds, and keeps what the stream does not take.
-    fn send<App>(&mut self, wake: &Wake<'_, App>, out: &mut Buffer<'_>) -> io::Result<()> {
-        while self.unsent.is_empty() && !out.is_empty() {
-            match wake.stream.try_write(out.filled()) {
+    fn send(&mut self, out: &mut Buffer<'_>) -> io::Result<()> {
+        while self.unsent().is_empty() && !out.is_empty() {
+            match self.stream.try_write(out.filled()) {
                 Ok(n) => {
-                    wake.metrics.sent.increment(n as u64);
+                    self.shared.metrics.sent.increment(n as u64);
                     out.consume(n);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) => return Err(error),
             }
         }
-        self.unsent.extend_from_slice(out.filled());
-        out.consume(usize::MAX);
+        if !out.is_empty() {
+            self.keep(|kept| kept.unsent.extend_from_slice(out.filled()));
+            out.clear();
+        }
         Ok(())
     }
 
-    fn tell<App: 'static>(&mut self, rejection: Option<Rejection>, service: &mut Serving<App>) {
+    fn tell(&mut self, rejection: Option<Rejection>) {
         if let Some(rejection) = rejection {
             self.refused |= rejection.fatal;
-            service.rejected(&rejection);
+            self.service.rejected(&rejection);
         }
     }
 }

@@ -11,19 +11,21 @@
 //! `bellwire_received_bytes_total`, `bellwire_sent_bytes_total` and `bellwire_answer_seconds`.
 
 mod conversation;
+mod crowd;
 mod metrics;
 mod proxy;
 mod task;
 
-use crate::limits::{Pause, SURPLUS, ServerLimits};
+use crate::limits::{Pause, ServerLimits};
 use crate::{Address, Endpoint, Listener, Network};
+use crowd::Crowd;
 use metrics::Metrics;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
-use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
 /// How many connections a server takes unless told otherwise: many, as each is small.
@@ -55,19 +57,19 @@ pub struct Server<App: 'static> {
     pub proxy_protocol: bool,
     listener: Listener,
     endpoint: Arc<Endpoint<App>>,
-    stop: Arc<watch::Sender<bool>>,
+    crowd: Arc<Crowd>,
 }
 
 /// Stops a running [`Server`], from any task or thread.
 #[derive(Debug, Clone)]
-pub struct Stopper(Arc<watch::Sender<bool>>);
+pub struct Stopper(Arc<Crowd>);
 
 impl Stopper {
     /// Stops accepting at once, and has [`Server::run`] return after the requests that are running
     /// have been answered, within [`ServerLimits::stop`]. What has not ended by then goes on until
     /// the runtime ends.
     pub fn stop(&self) {
-        self.0.send_replace(true);
+        self.0.stop();
     }
 }
 
@@ -91,7 +93,7 @@ impl<App: Send + 'static> Server<App> {
             proxy_protocol: false,
             listener,
             endpoint,
-            stop: Arc::new(watch::Sender::new(false)),
+            crowd: Arc::new(Crowd::new()),
         }
     }
 
@@ -102,7 +104,7 @@ impl<App: Send + 'static> Server<App> {
 
     /// What stops it.
     pub fn stopper(&self) -> Stopper {
-        Stopper(Arc::clone(&self.stop))
+        Stopper(Arc::clone(&self.crowd))
     }
 
     /// Serves until it is stopped, each connection with the `App` that `app` makes for its peer.
@@ -120,7 +122,8 @@ impl<App: Send + 'static> Server<App> {
         app: impl Fn(&Address) -> App + Send + Sync + 'static,
     ) -> io::Result<()> {
         let accepting = self.listener.to_tokio()?;
-        self.share(app).serve(accepting).await;
+        let (shared, listener) = self.share(app);
+        serve(&shared, &listener, accepting).await;
         Ok(())
     }
 
@@ -148,86 +151,78 @@ impl<App: Send + 'static> Server<App> {
                 Ok((runtime, accepting))
             })
             .collect::<io::Result<_>>()?;
-        let running = self.share(app);
+        let (shared, listener) = &self.share(app);
         thread::scope(|scope| {
             for (runtime, accepting) in runtimes {
-                let running = &running;
-                scope.spawn(move || runtime.block_on(running.serve(accepting)));
+                scope.spawn(move || runtime.block_on(serve(shared, listener, accepting)));
             }
         });
         Ok(())
     }
 
-    fn share<F>(self, app: F) -> Running<App, F> {
-        let places = |count: usize| Semaphore::new(count.min(Semaphore::MAX_PERMITS));
-        Running {
-            shared: Arc::new(Shared {
-                places: places(self.limits.connections),
-                surplus: places(SURPLUS),
-                limits: self.limits,
-                proxy_protocol: self.proxy_protocol,
-                metrics: Metrics::new(),
-                endpoint: self.endpoint,
-                app,
-            }),
-            listener: self.listener,
-            stop: self.stop,
-        }
-    }
-}
-
-/// A server at work, on one runtime or several.
-struct Running<App: 'static, F> {
-    shared: Arc<Shared<App, F>>,
-    listener: Listener,
-    stop: Arc<watch::Sender<bool>>,
-}
-
-impl<App: Send + 'static, F: Fn(&Address) -> App + Send + Sync + 'static> Running<App, F> {
-    /// Accepts until it is stopped, and waits until all connections have ended.
-    async fn serve(&self, accepting: TcpListener) {
-        // Each task holds a receiver, so the sender sees when all have gone.
-        let mut stopped = self.stop.subscribe();
-        let mut pause = Pause::default();
-        loop {
-            let accepted = tokio::select! {
-                accepted = accepting.accept() => accepted,
-                _ = stopped.wait_for(|stopped| *stopped) => break,
-            };
-            match accepted {
-                Ok((stream, peer)) => {
-                    pause.reset();
-                    let (shared, stopped) = (Arc::clone(&self.shared), self.stop.subscribe());
-                    tokio::spawn(task::serve(stream, peer, shared, stopped));
-                }
-                Err(error) => {
-                    if let Some(time) = pause.after(&error) {
-                        let stopped = stopped.wait_for(|stopped| *stopped);
-                        let _ = timeout(time, stopped).await;
-                    }
-                }
-            }
-        }
-        self.listener.close();
-        drop((accepting, stopped));
-        let patience = self.shared.limits.stop;
-        if timeout(patience, self.stop.closed()).await.is_err() {
-            let left = self.stop.receiver_count();
-            tracing::warn!("{left} connections did not end in time");
-        }
+    fn share(
+        self,
+        app: impl Fn(&Address) -> App + Send + Sync + 'static,
+    ) -> (Arc<Shared<App>>, Listener) {
+        let shared = Shared {
+            crowd: self.crowd,
+            limits: self.limits,
+            proxy_protocol: self.proxy_protocol,
+            metrics: Metrics::new(),
+            endpoint: self.endpoint,
+            app: Box::new(app),
+        };
+        (Arc::new(shared), self.listener)
     }
 }
 
 /// What all connections of a server have in common.
-struct Shared<App: 'static, F> {
-    /// For those that are served.
-    places: Semaphore,
-    /// For those that are told that there are too many.
-    surplus: Semaphore,
+struct Shared<App> {
+    crowd: Arc<Crowd>,
     limits: ServerLimits,
     proxy_protocol: bool,
     metrics: Metrics,
     endpoint: Arc<Endpoint<App>>,
     /// Makes the `App` of a connection.
-    app: F,
+    app: Box<dyn Fn(&Address) -> App + Send + Sync>,
+}
+
+/// Accepts until the server is stopped, and waits until all connections have ended. Several may do
+/// so at once, each with a runtime of its own.
+async fn serve<App: Send + 'static>(
+    shared: &Arc<Shared<App>>,
+    listener: &Listener,
+    accepting: TcpListener,
+) {
+    let Shared { crowd, limits, .. } = &**shared;
+    let mut pause = Pause::default();
+    while !crowd.is_stopping() {
+        let accepted = tokio::select! {
+            accepted = accepting.accept() => accepted,
+            () = crowd.stopped() => break,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                pause.reset();
+                // An IPv4 peer of a socket for both families is shown as one.
+                let peer = Address::Tcp(SocketAddr::new(peer.ip().to_canonical(), peer.port()));
+                if let Some(member) = crowd.join(limits.connections) {
+                    let shared = Arc::clone(shared);
+                    tokio::spawn(task::serve(stream, peer, member, shared));
+                } else {
+                    tracing::warn!("{peer}: dropped, far too many connections");
+                }
+            }
+            Err(error) => {
+                if let Some(time) = pause.after(&error) {
+                    let _ = timeout(time, crowd.stopped()).await;
+                }
+            }
+        }
+    }
+    listener.close();
+    drop(accepting);
+    if timeout(limits.stop, crowd.emptied()).await.is_err() {
+        tracing::warn!("{} connections did not end in time", crowd.len());
+    }
 }

@@ -1,169 +1,169 @@
 //! One connection as a task.
 
 use super::Shared;
-use super::conversation::{Conversation, Turn, Wake};
+use super::conversation::{Conversation, Done};
+use super::crowd::Member;
 use super::proxy::read_header;
 use crate::Address;
 use crate::limits::{LINGER, Wait, replies_not_taken};
-use crate::serving::Serving;
 use bellwire::Fault;
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::time::Duration;
+use std::task::{Context, Poll};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::futures::Notified;
 use tokio::task::yield_now;
-use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, Sleep, sleep_until, timeout, timeout_at};
 
 /// How many bytes a connection may bring before others have their turn.
 const TURN: usize = 16384;
 
 /// Serves a connection to its end.
-pub(super) async fn serve<App, F>(
+#[expect(
+    clippy::manual_async_fn,
+    reason = "an `async fn` keeps room for its arguments twice, as long as the connection is open"
+)]
+pub(super) fn serve<App: Send + 'static>(
     mut stream: TcpStream,
-    peer: SocketAddr,
-    shared: Arc<Shared<App, F>>,
-    mut stopped: watch::Receiver<bool>,
-) where
-    App: Send + 'static,
-    F: Fn(&Address) -> App,
-{
-    // An IPv4 peer of a socket for both families is shown as one.
-    let mut peer = Address::Tcp(SocketAddr::new(peer.ip().to_canonical(), peer.port()));
-    tracing::debug!("{peer}: connected");
-    match converse(&mut stream, &mut peer, &shared, &mut stopped).await {
-        Ok(()) => tracing::debug!("{peer}: ended"),
-        Err(error) => tracing::warn!("{peer}: {error}"),
+    mut peer: Address,
+    member: Member,
+    shared: Arc<Shared<App>>,
+) -> impl Future<Output = ()> + Send {
+    async move {
+        tracing::debug!("{peer}: connected");
+        // What is rare, or over soon, is boxed, so that no connection keeps room for it.
+        if let Err(error) = Box::pin(begin(&mut stream, &mut peer, &shared)).await {
+            tracing::warn!("{peer}: {error}");
+            return;
+        }
+        let conversation = Conversation::new(&mut stream, &shared, &peer, member.surplus);
+        match conversation.run().await {
+            Ok(()) => tracing::debug!("{peer}: ended"),
+            Err(error) => tracing::warn!("{peer}: {error}"),
+        }
+        drop((stream, member));
     }
 }
 
-async fn converse<App, F>(
+/// Does what comes before the conversation.
+async fn begin<App>(
     stream: &mut TcpStream,
     peer: &mut Address,
-    shared: &Shared<App, F>,
-    stopped: &mut watch::Receiver<bool>,
-) -> io::Result<()>
-where
-    App: Send + 'static,
-    F: Fn(&Address) -> App,
-{
-    let place = shared.places.try_acquire();
-    let _surplus = match (&place, shared.surplus.try_acquire()) {
-        (Ok(_), _) => None,
-        (Err(_), Ok(surplus)) => Some(surplus),
-        (Err(_), Err(_)) => {
-            tracing::warn!("{peer}: dropped, far too many connections");
-            return Ok(());
-        }
-    };
-    let _open = shared.metrics.open();
+    shared: &Shared<App>,
+) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    let limits = &shared.limits;
     if shared.proxy_protocol {
-        // What is rare, or over soon, is boxed, so that no connection keeps room for it.
-        if let Some(client) = Box::pin(timeout(limits.request, read_header(stream)))
-            .await
-            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?
-        {
-            *peer = Address::Tcp(client);
-        }
+        let client = timeout(shared.limits.request, read_header(stream)).await;
+        let client = client.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
+        *peer = client.map_or_else(|| peer.clone(), Address::Tcp);
     }
-    let app = (shared.app)(peer);
-    let mut service = Serving::new(Arc::clone(&shared.endpoint), app, peer.clone());
-    let mut conversation = Conversation::new(limits);
-    if place.is_err() {
-        conversation.abort(Fault::Busy, &mut service);
-    }
-
-    let mut wait = Wait::first();
-    // One timer, set anew where it has to ring earlier or has rung too early, rather than one for
-    // each wake-up.
-    let mut timer = pin!(sleep_until(Instant::now() + limits.idle));
-    let mut stop = pin!(stopped.wait_for(|stopped| *stopped));
-    let mut stopping = false;
-    let mut brought = 0;
-    loop {
-        let (turn, arrived) = conversation.turn(&mut Wake {
-            stream,
-            service: &mut service,
-            limits,
-            metrics: &shared.metrics,
-        })?;
-        if !conversation.unsent().is_empty() {
-            let flush = flush(stream, &mut conversation, limits.reply);
-            shared.metrics.sent.increment(Box::pin(flush).await?);
-        }
-        match turn {
-            Turn::Receive => {}
-            Turn::Send => continue,
-            Turn::Close if conversation.is_refused() => return Box::pin(linger(stream)).await,
-            Turn::Close => return Ok(()),
-            Turn::Answer(later) => {
-                let finish = later.await;
-                conversation.answer(finish, &mut service, limits);
-                continue;
-            }
-        }
-        brought += arrived;
-        if brought >= TURN {
-            brought = 0;
-            yield_now().await;
-        }
-        wait = limits.wait(conversation.begun(), wait);
-        let deadline = Instant::from_std(wait.deadline);
-        if deadline < timer.deadline() {
-            timer.as_mut().reset(deadline);
-        }
-        loop {
-            tokio::select! {
-                biased;
-                _ = &mut stop, if !stopping => {
-                    stopping = true;
-                    conversation.stop();
-                }
-                ready = poll_fn(|context| stream.poll_read_ready(context)) => ready?,
-                () = &mut timer => {
-                    if Instant::now() < deadline {
-                        timer.as_mut().reset(deadline);
-                        continue;
-                    }
-                    if wait.begun.is_none() {
-                        tracing::info!("{peer}: idle for too long, closed");
-                        return Ok(());
-                    }
-                    conversation.abort(Fault::TimedOut, &mut service);
-                }
-            }
-            break;
-        }
-    }
+    Ok(())
 }
 
-/// Sends all that waits to be sent, and returns how much that was.
-async fn flush(
-    stream: &TcpStream,
-    conversation: &mut Conversation,
-    limit: Duration,
-) -> io::Result<u64> {
-    let deadline = Instant::now() + limit;
-    let mut sent = 0;
-    while !conversation.unsent().is_empty() {
-        let ready = timeout_at(deadline, stream.writable()).await;
-        ready.unwrap_or_else(|_| Err(replies_not_taken()))?;
-        match stream.try_write(conversation.unsent()) {
-            Ok(n) => {
-                sent += n as u64;
-                conversation.sent(n);
+/// What a conversation was woken for.
+enum Event {
+    Turn(io::Result<Done>),
+    Stop,
+    Timer,
+}
+
+impl<App: Send + 'static> Conversation<'_, App> {
+    #[expect(clippy::manual_async_fn, reason = "as above")]
+    fn run(mut self) -> impl Future<Output = io::Result<()>> + Send {
+        async move {
+            let shared = self.shared;
+            let mut wait = Wait::first();
+            // One timer, set anew where it has to ring earlier or has rung too early, rather than
+            // one for each wake-up.
+            let mut timer = pin!(sleep_until(Instant::now() + shared.limits.idle));
+            let mut stop = pin!(shared.crowd.stop_rings());
+            let mut brought = 0;
+            loop {
+                let wake =
+                    |context: &mut Context<'_>| self.wake(stop.as_mut(), timer.as_mut(), context);
+                let Done { later, arrived, at } = match poll_fn(wake).await {
+                    Event::Turn(done) => done?,
+                    Event::Stop => continue,
+                    Event::Timer if Instant::now().into_std() < wait.deadline => {
+                        timer.as_mut().reset(Instant::from_std(wait.deadline));
+                        continue;
+                    }
+                    Event::Timer if wait.begun.is_none() => {
+                        tracing::info!("{}: idle for too long, closed", self.peer());
+                        return Ok(());
+                    }
+                    Event::Timer => {
+                        self.abort(Fault::TimedOut);
+                        continue;
+                    }
+                };
+                wait = shared.limits.wait(self.begun(), wait, at);
+                brought += arrived;
+                if !self.unsent().is_empty() {
+                    shared.metrics.sent.increment(Box::pin(self.flush()).await?);
+                }
+                if let Some(later) = later {
+                    let finish = later.await;
+                    self.answer(finish);
+                    continue;
+                }
+                if self.is_over() {
+                    if self.is_refused() {
+                        Box::pin(linger(self.stream)).await?;
+                    }
+                    return Ok(());
+                }
+                if brought >= TURN {
+                    brought = 0;
+                    yield_now().await;
+                }
+                let deadline = Instant::from_std(wait.deadline);
+                if deadline < timer.deadline() {
+                    timer.as_mut().reset(deadline);
+                }
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
         }
     }
-    Ok(sent)
+
+    fn wake(
+        &mut self,
+        stop: Pin<&mut Notified<'_>>,
+        timer: Pin<&mut Sleep>,
+        context: &mut Context<'_>,
+    ) -> Poll<Event> {
+        if self.shared.crowd.is_stopping() {
+            self.stop();
+        }
+        if let Poll::Ready(done) = self.turn(context) {
+            return Poll::Ready(Event::Turn(done));
+        }
+        if stop.poll(context).is_ready() {
+            return Poll::Ready(Event::Stop);
+        }
+        timer.poll(context).map(|()| Event::Timer)
+    }
+
+    /// Sends all that waits to be sent, and returns how much that was.
+    async fn flush(&mut self) -> io::Result<u64> {
+        let deadline = Instant::now() + self.shared.limits.reply;
+        let mut sent = 0;
+        while !self.unsent().is_empty() {
+            let ready = timeout_at(deadline, self.stream.writable()).await;
+            ready.unwrap_or_else(|_| Err(replies_not_taken()))?;
+            match self.stream.try_write(self.unsent()) {
+                Ok(n) => {
+                    sent += n as u64;
+                    self.sent(n);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(sent)
+    }
 }
 
 /// Closes so that what was sent last arrives.

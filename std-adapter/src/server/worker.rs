@@ -43,7 +43,7 @@ impl<App: Send + 'static> Worker<App> {
         let mut tx = vec![0; self.limits.transmit_buffer];
         let mut connection = Connection::new(&mut rx, &mut tx);
         let peer = stream.conn.peer_addr().clone();
-        let mut service = Serving::new(self.endpoint, self.app, peer);
+        let mut service = Serving::new(&self.endpoint, self.app, &peer);
         if self.member.surplus {
             connection.abort(Fault::Busy, &mut service);
         }
@@ -51,11 +51,11 @@ impl<App: Send + 'static> Worker<App> {
         let mut wait = Wait::first();
         let mut last_read = false;
         loop {
-            service.refresh();
+            service.refresh(&self.endpoint);
             if !blocking::answer(&mut stream, &mut service, &mut connection)? {
                 break;
             }
-            wait = self.limits.wait(connection.begun(), wait);
+            wait = self.limits.wait(connection.begun(), wait, Instant::now());
             if last_read {
                 // The server is stopping, and what had arrived is answered.
                 if wait.begun.is_none() {
