@@ -32,7 +32,9 @@ pub(super) struct Conversation<'a, App> {
     pub(super) stream: &'a mut TcpStream,
     pub(super) shared: &'a Shared<App>,
     service: Serving<'a, App>,
-    session: Session,
+    /// In a box, as is the notice of a stop: tokio allocates tasks in steps of 128 bytes with gaps
+    /// between them, into which boxes fit.
+    session: Box<Session>,
     kept: Option<Box<Kept>>,
     /// Whether there is work that need not wait for more bytes.
     more: bool,
@@ -97,7 +99,7 @@ impl<'a, App: 'static> Conversation<'a, App> {
             service: Serving::new(&shared.endpoint, (shared.app)(peer), peer),
             stream,
             shared,
-            session: Session::new(limits),
+            session: Box::new(Session::new(limits)),
             kept: None,
             more: false,
             over: false,

@@ -79,7 +79,7 @@ impl<App: Send + 'static> Conversation<'_, App> {
             // One timer, set anew where it has to ring earlier or has rung too early, rather than
             // one for each wake-up.
             let mut timer = pin!(sleep_until(Instant::now() + shared.limits.idle));
-            let mut stop = pin!(shared.crowd.stop_rings());
+            let mut stop = Box::pin(shared.crowd.stop_rings());
             let mut brought = 0;
             loop {
                 let wake =
