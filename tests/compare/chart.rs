@@ -8,16 +8,18 @@ use std::fmt::Write;
 const BAR: f64 = 13.0;
 const GAP: f64 = 3.0;
 const LEFT: f64 = 110.0;
-const TOP: f64 = 62.0;
+const TOP: f64 = 80.0;
 const WIDTH: f64 = 760.0;
-const GROUP: f64 = (BAR + GAP) * 5.0 + 18.0;
+const BARS: f64 = (BAR + GAP) * 6.0;
+const GROUP: f64 = BARS + 18.0;
 
 /// Colours that stand out on white and on black, and are told apart by the colour-blind.
 fn colour(kind: Kind) -> &'static str {
     match kind {
         Kind::Bare => "#8c959f",
-        Kind::Tasks => "#d9822b",
-        Kind::Threads => "#e8b778",
+        Kind::Task => "#c2661a",
+        Kind::Tasks => "#e08e3c",
+        Kind::Threads => "#ecc08a",
         Kind::Redis => "#5a8fd6",
         Kind::Go => "#2f9e8f",
     }
@@ -35,23 +37,26 @@ pub(crate) fn draw(found: &Found) -> String {
         r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" font-size="12">
 <style>text {{ fill: #1f2328 }} @media (prefers-color-scheme: dark) {{ text {{ fill: #e6edf3 }} }}</style>
 <text x="0" y="16" font-size="14" font-weight="bold">The server's CPU time for a request, as a multiple of a bare event loop's: shorter is better</text>
-<text x="0" y="56" font-size="10">connections × in flight</text>
+<text x="0" y="74" font-size="10">connections × in flight</text>
 "#
     );
-    let mut x = LEFT;
-    for kind in Kind::ALL {
+    for (index, kind) in (0u8..).zip(Kind::ALL) {
+        let (x, y) = (
+            LEFT + 210.0 * f64::from(index % 3),
+            28.0 + 18.0 * f64::from(index / 3),
+        );
         let _ = writeln!(
             svg,
-            r#"<rect x="{x}" y="30" width="12" height="12" fill="{}"/><text x="{}" y="40">{}</text>"#,
+            r#"<rect x="{x}" y="{y}" width="12" height="12" fill="{}"/><text x="{}" y="{}">{}</text>"#,
             colour(kind),
             x + 17.0,
+            y + 10.0,
             kind.name()
         );
-        x += 40.0 + 6.2 * f64::from(u32::try_from(kind.name().len()).unwrap_or(0));
     }
     let mut y = TOP;
     for (row, (connections, pipeline)) in LOADS[..GOB].iter().enumerate() {
-        let middle = y + (BAR + GAP) * 2.5;
+        let middle = y + BARS / 2.0;
         let _ = writeln!(
             svg,
             r#"<text x="{0}" y="{middle}" text-anchor="end">{connections} × {pipeline}</text>"#,
@@ -69,7 +74,7 @@ pub(crate) fn draw(found: &Found) -> String {
             );
             y += BAR + GAP;
         }
-        y += GROUP - (BAR + GAP) * 5.0;
+        y += GROUP - BARS;
     }
     svg.push_str("</svg>\n");
     svg

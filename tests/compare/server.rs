@@ -13,7 +13,9 @@ use std::time::Duration;
 pub(crate) enum Kind {
     /// The bare event loop.
     Bare,
-    /// `bellwire serve`.
+    /// `bellwire serve --workers 1`: on one thread, as the bare loop and Redis are.
+    Task,
+    /// `bellwire serve`: on a thread for each core.
     Tasks,
     /// `bellwire serve --threads`.
     Threads,
@@ -26,11 +28,12 @@ pub(crate) enum Kind {
 impl Kind {
     /// Whether it serves GOB.
     pub(crate) fn knows_gob(self) -> bool {
-        matches!(self, Self::Tasks | Self::Threads | Self::Go)
+        !matches!(self, Self::Bare | Self::Redis)
     }
 
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Bare,
+        Self::Task,
         Self::Tasks,
         Self::Threads,
         Self::Redis,
@@ -40,6 +43,7 @@ impl Kind {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Bare => "bare event loop",
+            Self::Task => "bellwire serve --workers 1",
             Self::Tasks => "bellwire serve",
             Self::Threads => "bellwire serve --threads",
             Self::Redis => "Redis",
@@ -71,9 +75,10 @@ impl Server {
             Kind::Redis => return Self::start_redis(),
             Kind::Bare => Command::new(&arguments.bare),
             Kind::Go => Command::new(&arguments.go),
-            Kind::Tasks | Kind::Threads => Command::new(&arguments.bellwire),
+            Kind::Task | Kind::Tasks | Kind::Threads => Command::new(&arguments.bellwire),
         };
         match kind {
+            Kind::Task => command.args(serve).args([listen, "--workers=1"]),
             Kind::Tasks => command.args(serve).arg(listen),
             Kind::Threads => command.args(serve).args([listen, "--threads"]),
             _ => command.arg(listen),

@@ -57,13 +57,14 @@ pub(crate) fn aims(found: &Found, memory: &Memory) -> Vec<String> {
         let met = if value <= most { "met" } else { "NOT MET" };
         aims.push(format!("{met}: {what}: {value:.2}, at most {most:.2}"));
     };
+    // One thread is compared with one.
     for load in [(32, 16), (1, 64)] {
-        let ratio = of(load, Kind::Tasks) / of(load, Kind::Bare);
+        let ratio = of(load, Kind::Task) / of(load, Kind::Bare);
         aim(format!("CPU at {load:?} over the bare loop"), ratio, 1.15);
     }
     for load in &LOADS[..GOB] {
         let load = *load;
-        let ratio = of(load, Kind::Tasks) / of(load, Kind::Redis);
+        let ratio = of(load, Kind::Task) / of(load, Kind::Redis);
         aim(format!("CPU at {load:?} over Redis"), ratio, 1.0);
     }
     let ratio = of((32, 16), Kind::Tasks) / of((32, 16), Kind::Go);
@@ -79,7 +80,7 @@ pub(crate) fn aims(found: &Found, memory: &Memory) -> Vec<String> {
             report.latency_us.p99
         })
     };
-    let ratio = p99(Kind::Tasks) / p99(Kind::Redis);
+    let ratio = p99(Kind::Task) / p99(Kind::Redis);
     aim("p99 at (500, 1) over Redis".to_owned(), ratio, 1.0);
     for used in [0, 1] {
         let bytes = memory[&(used, Kind::Tasks)];
