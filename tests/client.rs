@@ -178,6 +178,14 @@ fn what_is_no_reply_of_the_kind_ends_it() {
 }
 
 #[test]
+fn behind_what_is_no_reply_the_end_cannot_be_told_however_it_arrived() {
+    over(b"garbage\nnext\n", |client| {
+        assert_eq!(client.call(TEXT, &"hi"), Err(Fault::UnexpectedReply.into()));
+        assert_eq!(client.finish(), Err(Error::Closed));
+    });
+}
+
+#[test]
 fn a_server_that_closes_within_a_reply_has_closed() {
     for reply in [&b"OK\n\x03\x02hi"[..], b"!refused TEXT: no\n"] {
         for end in 0..reply.len() {

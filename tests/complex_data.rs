@@ -2,7 +2,7 @@
 
 use bellwire::complex_data::{Inner, KEY_CAPACITY, Level, M_CAPACITY, P_CAPACITY, S_CAPACITY};
 use bellwire::format::{EncodeError, Format, MAX_DEPTH};
-use bellwire::{ComplexData, Flaw, HeapComplexData, Malformed, Postcard};
+use bellwire::{ComplexData, Flaw, Gob, HeapComplexData, Malformed, Postcard};
 use bellwire_tests::server::{framed, join, show};
 
 /// Encodes a value as a payload, its length included.
@@ -245,6 +245,25 @@ fn the_heap_nests_as_deep_as_any_payload_may() {
     for count in [most + 1, most + 2, 1000, 10_000] {
         let error = decode::<HeapComplexData>(levels(count)).expect_err("too deep");
         assert_eq!((error.flaw, error.field), (Flaw::TooDeep, Some("C")));
+    }
+}
+
+#[test]
+fn what_nests_deeper_than_is_taken_is_not_encoded() {
+    let most = usize::from(MAX_DEPTH) / 2;
+    let mut data = HeapComplexData::default();
+    for levels in 1..100 {
+        let mut space = [0; 1024];
+        let carried = levels <= most;
+        let postcard = Postcard::<HeapComplexData>::encode(&data, &mut space);
+        assert_eq!(postcard.is_ok(), carried, "{levels} levels");
+        let gob = Gob::<HeapComplexData>::encode(&data, &mut space);
+        assert_eq!(gob.is_ok(), carried, "{levels} levels");
+        let inner = Some(Box::new(data));
+        data = HeapComplexData {
+            c: inner,
+            ..HeapComplexData::default()
+        };
     }
 }
 

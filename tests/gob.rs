@@ -491,6 +491,34 @@ fn the_levels_that_overflow_gos_stack_are_refused() {
 }
 
 #[test]
+fn elements_of_type_0_would_take_no_bytes_and_are_refused() {
+    // Each level of lists would have counted all the bytes behind it again.
+    type Lists = Vec<Vec<Vec<i64>>>;
+    let unknown = Err(Malformed::from(Flaw::UnknownType));
+    let behind = [40; 100];
+    let value = [&[102, 0, 0][..], &behind].concat();
+    assert_eq!(gob::from_slice::<Lists>(&value), unknown);
+    // A slice (2), an array (1) of 40 and a map (4), of which a part has no type or type 0.
+    for definition in [
+        &[5, 0x7f, 2, 0, 0][..],
+        &[7, 0x7f, 2, 2, 0, 0, 0],
+        &[7, 0x7f, 1, 3, 80, 0, 0],
+        &[7, 0x7f, 4, 2, 4, 0, 0],
+        &[7, 0x7f, 4, 3, 4, 0, 0],
+    ] {
+        let stream = [definition, &[104, 0xff, 0x80, 0][..], &behind].concat();
+        assert_eq!(gob::from_slice::<Lists>(&stream), unknown, "{definition:?}");
+        let skipped = gob::from_slice::<IgnoredAny>(&stream).map(drop);
+        assert_eq!(skipped, unknown.clone().map(drop), "{definition:?}");
+    }
+    // A struct with the field A, of type 0.
+    let definition = [11, 0x7f, 3, 2, 1, 1, 1, b'A', 1, 0, 0, 0, 0];
+    let stream = [&definition[..], &[104, 0xff, 0x80, 1], &behind].concat();
+    let skipped = gob::from_slice::<IgnoredAny>(&stream).map(drop);
+    assert_eq!(skipped, unknown.map(drop));
+}
+
+#[test]
 fn a_table_that_is_full_is_said() {
     let mut stream = Vec::new();
     for id in 64..64 + 33u8 {

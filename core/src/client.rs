@@ -55,6 +55,8 @@ pub struct Caller<'b> {
     /// Bytes from the front of what is received that belong to earlier replies.
     past: usize,
     ended: bool,
+    /// Whether the end of a reply could not be found, so that what is received means nothing.
+    lost: bool,
 }
 
 /// How much is known of the reply at the front of the receive buffer.
@@ -84,6 +86,7 @@ impl<'b> Caller<'b> {
             progress: 0,
             past: 0,
             ended: false,
+            lost: false,
         }
     }
 
@@ -94,6 +97,7 @@ impl<'b> Caller<'b> {
         self.expected = None;
         self.past = 0;
         self.ended = false;
+        self.lost = false;
     }
 
     /// Whether a reply is on its way that was not taken.
@@ -256,8 +260,12 @@ impl<'b> Caller<'b> {
     ///
     /// # Errors
     /// [`Error::Refused`]: the server's last word is an error line. [`Error::Closed`]: it ended in
-    /// the middle of one. [`Fault::UnexpectedReply`]: something else came.
+    /// the middle of one, or the conversation was over earlier. [`Fault::UnexpectedReply`]:
+    /// something else came.
     pub fn is_over(&mut self) -> Result<bool, Error<Infallible>> {
+        if self.lost {
+            return Err(Error::Closed);
+        }
         if !self.is_waiting() {
             self.expect(Line::EXPECTED);
         }
@@ -311,6 +319,7 @@ impl<'b> Caller<'b> {
     fn give_up(&mut self, fault: Fault) -> Result<bool, Error<Infallible>> {
         self.expected = None;
         self.ended = true;
+        self.lost = true;
         Err(fault.into())
     }
 }

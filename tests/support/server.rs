@@ -1,7 +1,8 @@
 //! A server with a command of each kind, and conversations with it over memory alone.
 
 use bellwire::{
-    Command, ComplexData, Connection, Endpoint, Limits, Line, Next, NoReply, Postcard, Ref, Service,
+    Command, ComplexData, Connection, Endpoint, Gob, HeapComplexData, Limits, Line, Next, NoReply,
+    Postcard, RawGob, Ref, Service,
 };
 
 /// A line; `Thank you.` comes back.
@@ -24,6 +25,10 @@ pub const LAST: Command<(), Postcard<ComplexData>> = Command::new("LAST");
 pub const TEXT: Command<Postcard<Ref<str>>, Postcard<Ref<str>>> = Command::new("TEXT");
 /// A number; a line of so many `x` comes back.
 pub const REPEAT: Command<Postcard<u16>, Line> = Command::new("REPEAT");
+/// A structure in Go's encoding; the same structure comes back.
+pub const GOB: Command<Gob<HeapComplexData>, Gob<HeapComplexData>> = Command::new("GOB");
+/// Any value without interfaces in Go's encoding; the same bytes come back.
+pub const RAW: Command<RawGob, RawGob> = Command::new("RAW");
 
 /// What the handlers saw.
 #[derive(Debug, Default)]
@@ -36,9 +41,9 @@ pub struct App {
 }
 
 /// The server's commands.
-pub fn endpoint() -> Endpoint<App, 10> {
+pub fn endpoint() -> Endpoint<App, 12> {
     let mut endpoint = Endpoint::new();
-    register(&mut endpoint).expect("ten commands, each once");
+    register(&mut endpoint).expect("twelve commands, each once");
     endpoint.on_rejection(|app: &mut App, rejection| {
         let fatal = if rejection.fatal { " (fatal)" } else { "" };
         app.rejected.push(format!("{rejection}{fatal}"));
@@ -46,7 +51,7 @@ pub fn endpoint() -> Endpoint<App, 10> {
     endpoint
 }
 
-fn register(endpoint: &mut Endpoint<App, 10>) -> Result<(), bellwire::RegisterError> {
+fn register(endpoint: &mut Endpoint<App, 12>) -> Result<(), bellwire::RegisterError> {
     endpoint.handle(STRING, &|app: &mut App, text, reply| {
         app.ran.push(format!("STRING {text}"));
         reply.send("Thank you.")
@@ -87,6 +92,14 @@ fn register(endpoint: &mut Endpoint<App, 10>) -> Result<(), bellwire::RegisterEr
     endpoint.handle(REPEAT, &|app: &mut App, count, reply| {
         app.ran.push(format!("REPEAT {count}"));
         reply.send(&"x".repeat(count.into()))
+    })?;
+    endpoint.handle(GOB, &|app: &mut App, data, reply| {
+        app.ran.push(format!("GOB {data:?}"));
+        reply.send(&data)
+    })?;
+    endpoint.handle(RAW, &|app: &mut App, payload, reply| {
+        app.ran.push(format!("RAW {}", show(payload)));
+        reply.send(payload)
     })
 }
 

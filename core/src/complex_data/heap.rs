@@ -4,14 +4,19 @@ extern crate alloc;
 
 use super::{Deepest, GO_TYPE, Level, Nested};
 use crate::Flaw;
+use crate::format::MAX_DEPTH;
 use crate::gob::{Described, Type};
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
+use core::iter::successors;
 use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// The most levels that are carried: each but the outermost is a struct in an option.
+const MAX_LEVELS: usize = MAX_DEPTH as usize / 2;
 
 /// A ComplexData on the heap: no capacities, the same bytes on the wire as
 /// [`ComplexData`](super::ComplexData), to and from which it converts.
@@ -25,7 +30,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// ```
 ///
 /// How much of it a peer can make this end allocate is bounded by
-/// [`Limits::payload`](crate::Limits::payload), how deep it nests by
+/// [`Limits::payload`](crate::Limits::payload), how deep it nests, in either direction, by
 /// [`MAX_DEPTH`](crate::format::MAX_DEPTH).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename = "complexData")]
@@ -47,7 +52,7 @@ pub struct HeapComplexData {
     )]
     pub p: Vec<u8>,
     /// `C`, the level inside, if any.
-    #[serde(rename = "C")]
+    #[serde(rename = "C", serialize_with = "write_inner")]
     pub c: Option<Box<HeapComplexData>>,
 }
 
@@ -134,6 +139,19 @@ fn entries<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String
     }
 
     deserializer.deserialize_map(Entries)
+}
+
+/// Refuses more levels than are taken, where a format does not count them when it encodes.
+#[allow(clippy::ref_option)] // serde hands over the field as it is
+fn write_inner<S: Serializer>(
+    inner: &Option<Box<HeapComplexData>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let levels = successors(inner.as_deref(), |level| level.c.as_deref());
+    if levels.take(MAX_LEVELS).count() == MAX_LEVELS {
+        return Err(serde::ser::Error::custom("nested too deep"));
+    }
+    inner.serialize(serializer)
 }
 
 #[allow(clippy::ptr_arg)] // serde hands over the field as it is

@@ -14,7 +14,8 @@ use serde::Deserialize;
 ///
 /// Beyond what postcard itself checks, a sequence or map may not count more elements than
 /// there are bytes left, which also refuses a sequence of elements that take no bytes, and
-/// containers nest at most [`MAX_DEPTH`](super::MAX_DEPTH) deep.
+/// containers nest at most [`MAX_DEPTH`](super::MAX_DEPTH) deep. Encoding does not count them: that
+/// is up to a type that holds itself.
 #[derive(Debug)]
 pub struct Postcard<T>(PhantomData<fn() -> T>);
 

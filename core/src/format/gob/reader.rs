@@ -100,6 +100,9 @@ impl<'t, 'de> Reader<'t, 'de> {
 
     /// A value that is no struct has a zero in front, where it stands alone.
     fn enter(&mut self, ty: TypeId) -> Result<TypeId, Flaw> {
+        if ty == TypeId::NONE {
+            return Err(Flaw::UnknownType);
+        }
         let defined = ty.0 >= TypeId::FIRST;
         let alone = !defined || !matches!(self.types.shape(ty)?, Shape::Struct { .. });
         if alone && take_size(&mut self.message)? != 0 {

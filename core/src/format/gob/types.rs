@@ -9,7 +9,8 @@ use crate::error::Flaw;
 pub(super) struct TypeId(pub(super) u32);
 
 impl TypeId {
-    /// Of a value that the stream knows nothing of; it is the zero value of whatever type.
+    /// Of a value that the stream knows nothing of; it is the zero value of whatever type. On the
+    /// wire it is refused.
     pub(super) const NONE: Self = Self(0);
     pub(super) const BOOL: Self = Self(1);
     pub(super) const INT: Self = Self(2);
@@ -177,6 +178,11 @@ impl Definition {
         if take_size(input)? != 0 {
             return Err(Flaw::BadValue);
         }
+        // Elements of no type would take no bytes, however many are counted.
+        if matches!(kind, 1 | 2 | 4) && first == TypeId::NONE || kind == 4 && second == TypeId::NONE
+        {
+            return Err(Flaw::UnknownType);
+        }
         interface |= first == TypeId::INTERFACE || kind == 4 && second == TypeId::INTERFACE;
         let shape = match kind {
             1 => Shape::Array {
@@ -250,6 +256,7 @@ impl<'t> Fields<'t> {
         let name = self.part().and_then(take_counted)?;
         let id = self.part().and_then(TypeId::take)?;
         match take_size(&mut self.input)? {
+            _ if id == TypeId::NONE => Err(Flaw::UnknownType),
             0 if !name.is_empty() => Ok(Some((name, id))),
             _ => Err(Flaw::BadValue),
         }

@@ -1,0 +1,53 @@
+//! What holds of every format.
+
+use bellwire::format::{EncodeError, Format, Frame};
+
+/// The end that a format finds does not depend on how its bytes arrive. Returned is the whole payload at
+/// the start of `input`, if it is there.
+pub fn payload<F: Format>(input: &[u8]) -> Option<&[u8]> {
+    let whole = F::frame(input, &mut 0);
+    let mut progress = 0;
+    let mut found = None;
+    for size in 0..=input.len() {
+        let frame = F::frame(&input[..size], &mut progress);
+        match found {
+            None if matches!(frame, Frame::Open(_)) => {}
+            None => found = Some(frame),
+            // A session asks again while the rest of a payload arrives.
+            Some(found @ Frame::Ends(end)) if end > size => assert_eq!(frame, found),
+            Some(_) => break,
+        }
+    }
+    match found {
+        Some(found) => assert_eq!(found, whole),
+        None => assert!(matches!(whole, Frame::Open(_)), "{whole:?}"),
+    }
+    match whole {
+        Frame::Ends(end) => input.get(..end),
+        _ => None,
+    }
+}
+
+/// What `encode` writes, which fits into just as much space and into no less.
+pub fn encoded(
+    mut encode: impl FnMut(&mut [u8]) -> Result<usize, EncodeError>,
+) -> Result<Vec<u8>, EncodeError> {
+    let mut space = vec![0; 16384];
+    let size = encode(&mut space)?;
+    let mut exact = vec![0; size];
+    assert_eq!(encode(&mut exact), Ok(size));
+    assert_eq!(exact, space[..size]);
+    if let Some(less) = size.checked_sub(1) {
+        assert_eq!(encode(&mut space[..less]), Err(EncodeError::NoRoom));
+    }
+    Ok(exact)
+}
+
+/// The same for a value in a format, whose end is found behind it.
+pub fn encoded_in<F: Format>(
+    mut encode: impl FnMut(&mut [u8]) -> Result<usize, EncodeError>,
+) -> Result<Vec<u8>, EncodeError> {
+    let bytes = encoded(&mut encode)?;
+    assert_eq!(F::frame(&bytes, &mut 0), Frame::Ends(bytes.len()));
+    Ok(bytes)
+}

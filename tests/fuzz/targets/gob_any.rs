@@ -1,0 +1,97 @@
+//! Whatever a stream says that it holds is seen with no more work than it has bytes, and is passed over
+//! as what was seen.
+#![no_main]
+
+use bellwire::gob::Stream;
+use bellwire_fuzz::formats::payload;
+use core::cell::Cell;
+use core::fmt;
+use libfuzzer_sys::fuzz_target;
+use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+fuzz_target!(|data: &[u8]| {
+    let data = &data[..data.len().min(1200)];
+    let whole = payload::<bellwire::Gob<i64>>(data).unwrap_or(data);
+    let (mut seen, mut passed) = (Stream::new(whole), Stream::new(whole));
+    VALUES.set(0);
+    while let Ok(Some(Seen)) = seen.next() {
+        let same = passed.next::<IgnoredAny>();
+        assert!(matches!(same, Ok(Some(_))), "{same:?}");
+    }
+    let values = VALUES.get();
+    // A complex number is three values, itself and two floats, and may take two bytes.
+    assert!(
+        2 * values <= 3 * whole.len(),
+        "{values} values in {} bytes",
+        whole.len()
+    );
+    while let Ok(Some(IgnoredAny)) = passed.next() {}
+});
+
+thread_local! {
+    /// How many values were seen, those in a value that turned out wrong among them.
+    static VALUES: Cell<usize> = const { Cell::new(0) };
+}
+
+/// A value of any type, which counts itself.
+struct Seen;
+
+fn counted() -> Seen {
+    VALUES.set(VALUES.get() + 1);
+    Seen
+}
+
+impl<'de> Deserialize<'de> for Seen {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Whatever)
+    }
+}
+
+struct Whatever;
+
+impl<'de> Visitor<'de> for Whatever {
+    type Value = Seen;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("anything")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Seen, E> {
+        Ok(counted())
+    }
+
+    fn visit_bool<E: Error>(self, _value: bool) -> Result<Seen, E> {
+        Ok(counted())
+    }
+
+    fn visit_i64<E: Error>(self, _value: i64) -> Result<Seen, E> {
+        Ok(counted())
+    }
+
+    fn visit_u64<E: Error>(self, _value: u64) -> Result<Seen, E> {
+        Ok(counted())
+    }
+
+    fn visit_f64<E: Error>(self, _value: f64) -> Result<Seen, E> {
+        Ok(counted())
+    }
+
+    fn visit_str<E: Error>(self, _text: &str) -> Result<Seen, E> {
+        Ok(counted())
+    }
+
+    fn visit_bytes<E: Error>(self, _bytes: &[u8]) -> Result<Seen, E> {
+        Ok(counted())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Seen, A::Error> {
+        while let Some(Seen) = access.next_element()? {}
+        Ok(counted())
+    }
+
+    /// A name of a field is no value of the stream, but the number of the field is there.
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Seen, A::Error> {
+        while let Some((Seen, Seen)) = access.next_entry()? {}
+        Ok(counted())
+    }
+}

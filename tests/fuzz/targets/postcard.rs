@@ -1,0 +1,66 @@
+//! Any bytes are a value just where the postcard crate says so, but for what Bellwire says that it
+//! refuses; and then they are the same value.
+#![no_main]
+
+use bellwire::format::Format;
+use bellwire::{ComplexData, Flaw, HeapComplexData, Malformed, Postcard, Ref};
+use bellwire_fuzz::formats::{encoded_in, payload};
+use bellwire_fuzz::server::framed;
+use bellwire_fuzz::values::{Kinds, Tree, Wrapped};
+use core::fmt::Debug;
+use libfuzzer_sys::fuzz_target;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+fuzz_target!(|data: &[u8]| {
+    let data = &data[..data.len().min(600)];
+    if let Some(payload) = payload::<Postcard<HeapComplexData>>(data) {
+        let _ = Postcard::<ComplexData>::decode(payload);
+        let _ = Postcard::<Ref<str>>::decode(payload);
+        let _ = Postcard::<Ref<[u8]>>::decode(payload);
+    }
+    let heap = check::<HeapComplexData>(data);
+    let fixed = check::<ComplexData>(data);
+    match (heap, fixed) {
+        (Ok(heap), Ok(fixed)) => assert_eq!(ComplexData::try_from(&heap), Ok(fixed)),
+        (Ok(heap), Err(malformed)) => {
+            assert!(matches!(malformed.flaw, Flaw::OverCapacity | Flaw::TooDeep));
+            assert!(ComplexData::try_from(&heap).is_err());
+        }
+        (Err(_), fixed) => assert!(fixed.is_err(), "{fixed:?}"),
+    }
+    let _ = check::<Kinds>(data);
+    let _ = check::<Tree>(data);
+    let _ = check::<Vec<Wrapped>>(data);
+    let _ = check::<Vec<()>>(data);
+    let _ = check::<String>(data);
+});
+
+/// Decodes `body` behind its length, and compares.
+fn check<T>(body: &[u8]) -> Result<T, Malformed>
+where
+    T: Serialize + DeserializeOwned + Debug + 'static,
+{
+    let ours = Postcard::<T>::decode(&framed(body));
+    let theirs = postcard::take_from_bytes::<T>(body);
+    match (&ours, theirs) {
+        (Ok(value), Ok((same, []))) => {
+            let bytes = encoded_in::<Postcard<T>>(|space| Postcard::<T>::encode(value, space));
+            let bytes = bytes.expect("it was decoded");
+            let crates = encoded_in::<Postcard<T>>(|space| Postcard::<T>::encode(&same, space));
+            assert_eq!(crates.as_ref(), Ok(&bytes));
+            let again = Postcard::<T>::decode(&bytes).expect("it was encoded");
+            let again = encoded_in::<Postcard<T>>(|space| Postcard::<T>::encode(&again, space));
+            assert_eq!(again, Ok(bytes));
+        }
+        (Ok(value), theirs) => panic!("{value:?}, where postcard says {theirs:?}"),
+        (Err(malformed), Ok((value, rest))) => match malformed.flaw {
+            Flaw::LeftOver => assert!(!rest.is_empty()),
+            // Elements of no bytes, and one letter out of several.
+            Flaw::BadLength | Flaw::BadValue | Flaw::TooDeep | Flaw::DuplicateKey => {}
+            _ => panic!("{malformed:?}, where postcard says {value:?}"),
+        },
+        (Err(_), Err(_)) => {}
+    }
+    ours
+}

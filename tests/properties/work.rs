@@ -1,0 +1,210 @@
+//! What a session keeps and does is bounded by what it is sent: counted, not timed.
+
+use crate::conversations::{pieces, sizes};
+use crate::each;
+use bellwire::format::{EncodeError, Format, Frame};
+use bellwire::gob::from_slice;
+use bellwire::{
+    Answered, Buffer, Command, Limits, Line, Malformed, NoReply, Postcard, Reply, Route, Service,
+    Session, Step,
+};
+use bellwire_tests::server::framed;
+use proptest::collection::vec;
+use proptest::prelude::{Just, Strategy, any};
+use proptest::prop_oneof;
+use proptest::sample::select;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::cell::Cell;
+
+thread_local! {
+    /// How often a format was asked for an end, and at how many bytes it had to look.
+    static ASKED: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
+    /// How many elements were decoded.
+    static ELEMENTS: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Lines, whose bytes count when they are looked at.
+enum CountedLine {}
+
+impl Format for CountedLine {
+    type Value<'a> = &'a str;
+    type Sent<'a> = &'a str;
+    const INTRODUCTION: &'static [u8] = b"";
+
+    fn frame(input: &[u8], progress: &mut usize) -> Frame {
+        let before = *progress;
+        let frame = Line::frame(input, progress);
+        let (asked, looked) = ASKED.get();
+        ASKED.set((asked + 1, looked + *progress - before));
+        frame
+    }
+
+    fn decode(payload: &[u8]) -> Result<&str, Malformed> {
+        Line::decode(payload)
+    }
+
+    fn encode(text: &str, space: &mut [u8]) -> Result<usize, EncodeError> {
+        Line::encode(text, space)
+    }
+}
+
+const SAY: Command<CountedLine, Line> = Command::new("SAY");
+const NOTE: Command<CountedLine, NoReply> = Command::new("NOTE");
+
+/// A service that counts what it is asked.
+#[derive(Default)]
+struct Counted {
+    found: Cell<usize>,
+    called: usize,
+}
+
+impl Service for Counted {
+    fn find(&self, name: &[u8]) -> Option<Route> {
+        self.found.set(self.found.get() + 1);
+        match name {
+            b"SAY" => Some(SAY.route(0)),
+            b"NOTE" => Some(NOTE.route(1)),
+            _ => None,
+        }
+    }
+
+    fn call(&mut self, route: Route, payload: &[u8], reply: Reply<'_>) -> Answered {
+        self.called += 1;
+        if route.index == 0 {
+            let say = |text, reply: Reply<'_, Line>| reply.send(text);
+            Command::<CountedLine, Line>::answer(payload, reply, say)
+        } else {
+            let note = |_, reply: Reply<'_, NoReply>| reply.none();
+            Command::<CountedLine, NoReply>::answer(payload, reply, note)
+        }
+    }
+}
+
+/// Lines of all lengths, between commands and by themselves.
+fn lines() -> impl Strategy<Value = Vec<u8>> {
+    let word = prop_oneof![
+        4 => Just(b"SAY\n".to_vec()),
+        2 => Just(b"NOTE\n".to_vec()),
+        4 => (0usize..150).prop_map(|size| [vec![b'x'; size], vec![b'\n']].concat()),
+        1 => vec(any::<u8>(), 0..20),
+    ];
+    vec(word, 0..20).prop_map(|words| words.concat())
+}
+
+#[test]
+fn a_session_keeps_no_more_than_its_limits_and_works_no_more_than_bytes_come() {
+    let limits = Limits {
+        name: 16,
+        payload: 100,
+        reply: 100,
+        skip: 200,
+    };
+    each((lines(), sizes()), |(input, sizes)| {
+        ASKED.set((0, 0));
+        let mut service = Counted::default();
+        let mut memory = [0; 200];
+        let mut out = Buffer::new(&mut memory);
+        let mut session = Session::new(limits);
+        let (mut start, mut arrived) = (0, 0);
+        let (mut parts, mut steps, mut waits) = (pieces(&input, &sizes), 0, 0);
+        loop {
+            steps += 1;
+            let mut window = &input[start..arrived];
+            let step = session.next(&service, &mut window, &mut out);
+            start = arrived - window.len();
+            match step {
+                Step::Receive => {
+                    waits += 1;
+                    assert!(window.len() < limits.payload, "{} kept", window.len());
+                    match parts.next() {
+                        Some(part) => arrived += part.len(),
+                        None => break,
+                    }
+                }
+                Step::Send => out.clear(),
+                Step::Request { route, payload } => {
+                    let answered = service.call(route, payload, session.reply(&mut out));
+                    session.answered(answered, &mut out);
+                }
+                Step::Rejected(_) => {}
+                Step::Close => break,
+            }
+        }
+        let lines = input[..arrived].split(|byte| *byte == b'\n').count() - 1;
+        assert!(service.found.get() <= lines);
+        assert!(service.called <= service.found.get());
+        // An answer, an error line or a wait each, and a send in front of each.
+        assert!(
+            steps <= 2 * (lines + 1 + waits),
+            "{steps} steps for {lines} lines"
+        );
+        let (asked, looked) = ASKED.get();
+        assert!(asked <= service.found.get() + steps);
+        assert!(looked <= arrived, "looked at {looked} bytes of {arrived}");
+    });
+}
+
+/// An element that counts when it is decoded.
+struct Element<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Element<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        ELEMENTS.set(ELEMENTS.get() + 1);
+        T::deserialize(deserializer).map(Element)
+    }
+}
+
+impl<T: Serialize> Serialize for Element<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+#[test]
+fn no_more_elements_are_decoded_than_bytes_came_in_postcard() {
+    let count = prop_oneof![any::<u64>(), 0u64..50];
+    each((count, vec(any::<u8>(), 0..50)), |(count, mut rest)| {
+        ELEMENTS.set(0);
+        let mut leb128 = [0; 10];
+        let count = postcard::to_slice(&count, &mut leb128).expect("it fits");
+        let body = [count, rest.as_mut_slice()].concat();
+        let _ = Postcard::<Vec<Element<()>>>::decode(&framed(&body));
+        assert!(ELEMENTS.get() <= body.len());
+    });
+}
+
+#[test]
+fn no_more_elements_are_decoded_than_bytes_came_in_gob() {
+    let id = || select(&[0u8, 2, 8, 64, 65][..]).prop_map(gob_int);
+    let slice = |name: u8| id().prop_map(move |of| [&[name, 2, 2], &*of, &[0, 0]].concat());
+    let array = |name: u8| {
+        let length = (0u8..50).prop_map(gob_int);
+        let parts = (id(), length);
+        parts.prop_map(move |(of, length)| [&[name, 1, 2], &*of, &[1], &*length, &[0, 0]].concat())
+    };
+    // The types 64 and 65, then a value of some type.
+    let first = prop_oneof![slice(0x7f), array(0x7f)];
+    let second = slice(0x81).prop_map(|definition| [&[0xff], &*definition].concat());
+    let numbers = vec(0u8..60, 0..200);
+    let value = (id(), numbers).prop_map(|(of, numbers)| [&*of, &[0], &numbers].concat());
+    each((first, second, value), |(first, second, value)| {
+        ELEMENTS.set(0);
+        let mut stream = Vec::new();
+        for message in [first, second, value] {
+            // The lengths of longer messages would take two bytes.
+            let size = u8::try_from(message.len().min(127)).expect("it is small");
+            stream.push(size);
+            stream.extend(&message[..size.into()]);
+        }
+        let _ = from_slice::<Vec<Vec<Element<i64>>>>(&stream);
+        assert!(ELEMENTS.get() <= stream.len(), "{stream:02x?}");
+    });
+}
+
+/// A signed number, such as an id, as gob writes it.
+fn gob_int(number: u8) -> Vec<u8> {
+    match number {
+        ..64 => vec![number * 2],
+        _ => vec![0xff, number * 2],
+    }
+}
