@@ -2,14 +2,14 @@
 
 use bellwire::{Command, Line, Reply};
 use bellwire_tests::not_tested;
-use bellwire_tests::running::{PATIENCE, Running, STRING, line, rest, serve_tasks};
+use bellwire_tests::running::{PATIENCE, Running, STRING, line, rest, serve_tasks, until};
 use std::fmt::Write as _;
-use std::io::{self, Write};
+use std::io::Write;
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::{Child, Command as Process, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 use std::{env, fs, thread};
 use tokio::sync::Semaphore;
 
@@ -29,14 +29,6 @@ fn add_wait(server: &Running) -> (Arc<Semaphore>, Arc<AtomicUsize>) {
     };
     server.endpoint.handle_async(WAIT, handler).unwrap();
     (gate, waiting)
-}
-
-fn until(condition: impl Fn() -> bool) {
-    let begin = Instant::now();
-    while !condition() {
-        assert!(begin.elapsed() < PATIENCE);
-        thread::sleep(Duration::from_millis(2));
-    }
 }
 
 #[test]
@@ -70,51 +62,6 @@ fn replies_keep_their_order_round_an_answer_that_comes_later() {
     gate.add_permits(2);
     stream.shutdown(Shutdown::Write).unwrap();
     assert_eq!(rest(&mut stream), "b\nc\nThank you.\n");
-}
-
-#[test]
-fn a_flood_on_one_connection_does_not_starve_a_trickle_on_another() {
-    let server = serve_tasks(|_| {});
-    let mut flood = server.connect();
-    let mut replies = flood.try_clone().unwrap();
-    let flooding = thread::spawn(move || {
-        let requests = b"STRING\nflood\n".repeat(10_000);
-        for _ in 0..20 {
-            flood.write_all(&requests).unwrap();
-        }
-        flood.shutdown(Shutdown::Write).unwrap();
-    });
-    let reading = thread::spawn(move || rest(&mut replies).len());
-    let mut trickle = server.connect();
-    let mut rounds = 0;
-    while !reading.is_finished() {
-        trickle.write_all(b"STRING\ntrickle\n").unwrap();
-        assert_eq!(line(&mut trickle), "Thank you.\n");
-        rounds += 1;
-    }
-    assert!(rounds > 10, "{rounds} rounds");
-    flooding.join().unwrap();
-    assert_eq!(reading.join().unwrap(), 200_000 * "Thank you.\n".len());
-}
-
-/// Cause: a connection whose requests kept coming gave others no turn for as long as it liked.
-#[test]
-fn more_floods_than_threads_do_not_starve_a_trickle() {
-    let server = serve_tasks(|_| {});
-    let floods: Vec<_> = (0..4).map(|_| server.connect()).collect();
-    for flood in &floods {
-        let (mut sending, mut reading) = (flood.try_clone().unwrap(), flood.try_clone().unwrap());
-        thread::spawn(move || io::copy(&mut reading, &mut io::sink()));
-        thread::spawn(move || while sending.write_all(&b"STRING\nhi\n".repeat(100)).is_ok() {});
-    }
-    let mut trickle = server.connect();
-    for _ in 0..20 {
-        trickle.write_all(b"STRING\ntrickle\n").unwrap();
-        assert_eq!(line(&mut trickle), "Thank you.\n");
-    }
-    for flood in floods {
-        let _ = flood.shutdown(Shutdown::Both);
-    }
 }
 
 #[test]

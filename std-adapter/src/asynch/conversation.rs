@@ -16,6 +16,10 @@ use std::time::Instant;
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
 
+/// How many bytes a connection may bring before others have their turn, and the most that is read at
+/// once: some hundred short requests.
+pub(super) const TURN: usize = 8192;
+
 thread_local! {
     static SCRATCH: RefCell<Scratch> = const { RefCell::new(Scratch { rx: Vec::new(), tx: Vec::new() }) };
 }
@@ -217,7 +221,10 @@ impl<'a, App: 'static> Conversation<'a, App> {
         if self.more || matches!(self.end, End::Stopped | End::Reached) {
             return Poll::Ready(Ok(0));
         }
-        let room = rx.len() - self.unread().len();
+        let mut room = rx.len() - self.unread().len();
+        if self.end == End::Open {
+            room = room.min(TURN);
+        }
         let rx = &mut rx[..room];
         let arrived = if self.end == End::Stopping {
             self.end = End::Stopped;

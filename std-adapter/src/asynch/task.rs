@@ -1,7 +1,7 @@
 //! One connection as a task.
 
 use super::Shared;
-use super::conversation::{Conversation, Done};
+use super::conversation::{Conversation, Done, TURN};
 use super::crowd::Member;
 use super::proxy::read_header;
 use crate::Address;
@@ -17,9 +17,6 @@ use tokio::net::TcpStream;
 use tokio::sync::futures::Notified;
 use tokio::task::yield_now;
 use tokio::time::{Instant, Sleep, sleep_until, timeout, timeout_at};
-
-/// How many bytes a connection may bring before others have their turn.
-const TURN: usize = 16384;
 
 /// Serves a connection to its end.
 #[expect(
