@@ -1,14 +1,17 @@
 //! What only the server of tasks can do.
 
 use bellwire::{Command, Line, Reply};
+use bellwire_tests::net::LONG;
 use bellwire_tests::not_tested;
-use bellwire_tests::running::{PATIENCE, Running, STRING, line, rest, serve_tasks, until};
+use bellwire_tests::running::{
+    PATIENCE, Running, STRING, line, rest, serve_on_one_thread, serve_tasks, until,
+};
 use std::fmt::Write as _;
 use std::io::Write;
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::{Child, Command as Process, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use std::{env, fs, thread};
 use tokio::sync::Semaphore;
@@ -80,6 +83,29 @@ fn a_future_that_panics_ends_its_connection_and_no_other() {
     assert!(server.is_well());
 }
 
+/// Cause: when it was told to stop, it read only what the runtime had heard of, and so closed on requests
+/// that had arrived.
+#[test]
+fn what_has_arrived_by_the_stop_is_answered_though_nobody_has_looked_yet() {
+    const STOP: Command<Line, Line> = Command::new("STOP");
+    let stopper = Arc::new(OnceLock::new());
+    let stops = Arc::clone(&stopper);
+    let server = serve_on_one_thread(|server| assert!(stops.set(server.stopper()).is_ok()));
+    let mut idle = server.connect();
+    idle.write_all(b"STRING\nhi\n").unwrap();
+    assert_eq!(line(&mut idle), "Thank you.\n");
+    // While this runs, the one thread that there is hears of nothing else.
+    let sender = idle.try_clone().unwrap();
+    let handler = move |(): &mut (), _text: &str, reply: Reply<'_, Line>| {
+        (&sender).write_all(b"STRING\nho\n").unwrap();
+        stopper.get().unwrap().stop();
+        reply.send("done")
+    };
+    server.endpoint.handle(STOP, handler).unwrap();
+    assert_eq!(server.answer("STOP\nnow\n"), "done\n");
+    assert_eq!(rest(&mut idle), "Thank you.\n");
+}
+
 #[test]
 fn a_connection_behind_a_proxy_must_begin_with_its_header() {
     let server = serve_tasks(|server| server.proxy_protocol = true);
@@ -110,6 +136,20 @@ fn a_header_that_does_not_come_in_time_is_not_waited_for() {
     });
     let mut stream = server.connect();
     stream.write_all(&header([192, 0, 2, 7], "")[..20]).unwrap();
+    assert_eq!(rest(&mut stream), "");
+}
+
+/// Cause: each connection could have 64 KiB set aside for a header that never came.
+#[test]
+fn a_header_of_a_proxy_that_is_too_long_is_not_waited_for() {
+    let server = serve_tasks(|server| {
+        server.proxy_protocol = true;
+        server.limits.request = LONG;
+    });
+    let mut header = header([192, 0, 2, 7], "");
+    header[14] = 0xff;
+    let mut stream = server.connect();
+    stream.write_all(&header).unwrap();
     assert_eq!(rest(&mut stream), "");
 }
 
