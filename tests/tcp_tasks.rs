@@ -4,7 +4,7 @@ use bellwire::{Command, Line, Reply};
 use bellwire_tests::net::LONG;
 use bellwire_tests::not_tested;
 use bellwire_tests::running::{
-    PATIENCE, Running, STRING, line, rest, serve_on_one_thread, serve_tasks, until,
+    BUSY, PATIENCE, Running, STRING, line, rest, serve_on_one_thread, serve_tasks, until,
 };
 use std::fmt::Write as _;
 use std::io::Write;
@@ -151,6 +151,25 @@ fn a_header_of_a_proxy_that_is_too_long_is_not_waited_for() {
     let mut stream = server.connect();
     stream.write_all(&header).unwrap();
     assert_eq!(rest(&mut stream), "");
+}
+
+#[test]
+fn behind_a_proxy_the_address_of_the_client_has_a_limit() {
+    let server = serve_tasks(|server| {
+        server.proxy_protocol = true;
+        server.limits.connections_per_address = Some(1);
+    });
+    let mut first = server.connect();
+    first
+        .write_all(&header([192, 0, 2, 7], "STRING\nhi\n"))
+        .unwrap();
+    assert_eq!(line(&mut first), "Thank you.\n");
+    for (client, reply) in [(7, BUSY), (8, "Thank you.\n")] {
+        assert_eq!(
+            server.answer(header([192, 0, 2, client], "STRING\nhi\n")),
+            reply
+        );
+    }
 }
 
 /// The PROXY protocol's header, version 2, for TCP over IPv4 from this address, and what follows.

@@ -5,7 +5,7 @@ use super::conversation::{Conversation, Done, TURN};
 use super::crowd::Member;
 use super::proxy::read_header;
 use crate::Address;
-use crate::limits::{LINGER, Wait, replies_not_taken};
+use crate::limits::{LINGER, Wait, replies_not_taken, too_many};
 use bellwire::Fault;
 use std::future::poll_fn;
 use std::io;
@@ -26,13 +26,13 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout, timeout_at};
 pub(super) fn serve<App: Send + 'static>(
     mut stream: TcpStream,
     mut peer: Address,
-    member: Member,
+    mut member: Member,
     shared: Arc<Shared<App>>,
 ) -> impl Future<Output = ()> + Send {
     async move {
         tracing::debug!("{peer}: connected");
         // What is rare, or over soon, is boxed, so that no connection keeps room for it.
-        if let Err(error) = Box::pin(begin(&mut stream, &mut peer, &shared)).await {
+        if let Err(error) = Box::pin(begin(&mut stream, &mut peer, &mut member, &shared)).await {
             tracing::warn!("{peer}: {error}");
             return;
         }
@@ -49,6 +49,7 @@ pub(super) fn serve<App: Send + 'static>(
 async fn begin<App>(
     stream: &mut TcpStream,
     peer: &mut Address,
+    member: &mut Member,
     shared: &Shared<App>,
 ) -> io::Result<()> {
     stream.set_nodelay(true)?;
@@ -57,7 +58,11 @@ async fn begin<App>(
         let client = client.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
         *peer = client.map_or_else(|| peer.clone(), Address::Tcp);
     }
-    Ok(())
+    if member.count(&shared.addresses, peer) {
+        Ok(())
+    } else {
+        Err(too_many())
+    }
 }
 
 /// What a conversation was woken for.
