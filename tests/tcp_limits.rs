@@ -1,7 +1,7 @@
 //! What the server allows its clients.
 
-use bellwire_tests::net::{LONG, SHORT};
-use bellwire_tests::running::{PATIENCE, each, line, rest, serve};
+use bellwire_tests::net::{LONG, SHORT, connect_from};
+use bellwire_tests::running::{BUSY, PATIENCE, each, line, rest, serve, until};
 use std::io::{self, Write};
 use std::net::Shutdown;
 use std::thread;
@@ -126,15 +126,40 @@ fn a_connection_beyond_the_limit_is_told_so_and_a_later_one_served() {
             stream.write_all(b"STRING\nhi\n").unwrap();
             assert_eq!(line(stream), "Thank you.\n");
         }
-        assert_eq!(
-            server.answer("STRING\nhi\n"),
-            "!busy the server takes no requests now\n"
-        );
+        assert_eq!(server.answer("STRING\nhi\n"), BUSY);
         drop(first);
         let begin = Instant::now();
         while !server.is_well() {
             assert!(begin.elapsed() < PATIENCE);
         }
+    });
+}
+
+/// On Linux, as elsewhere a machine has one loopback address.
+#[test]
+#[cfg(target_os = "linux")]
+fn connections_beyond_the_limit_of_their_address_are_told_so_and_take_no_place() {
+    each(|kind| {
+        let server = serve(kind, |limits| {
+            limits.connections = 3;
+            limits.connections_per_address = Some(1);
+        });
+        let connect = |from: &str| {
+            let mut stream = connect_from(from, server.address);
+            stream.write_all(b"STRING\nhi\n").unwrap();
+            let reply = line(&mut stream);
+            (stream, reply)
+        };
+        let (_first, reply) = connect("127.0.0.1");
+        assert_eq!(reply, "Thank you.\n");
+        let (_told, replies): (Vec<_>, Vec<_>) = (0..5).map(|_| connect("127.0.0.1")).unzip();
+        assert_eq!(replies, [BUSY; 5]);
+        let (second, reply) = connect("127.0.0.2");
+        assert_eq!(reply, "Thank you.\n");
+        let (_third, reply) = connect("127.0.0.3");
+        assert_eq!(reply, "Thank you.\n");
+        drop(second);
+        until(|| connect("127.0.0.2").1 == "Thank you.\n");
     });
 }
 

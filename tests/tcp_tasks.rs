@@ -1,15 +1,18 @@
 //! What only the server of tasks can do.
 
 use bellwire::{Command, Line, Reply};
+use bellwire_tests::net::LONG;
 use bellwire_tests::not_tested;
-use bellwire_tests::running::{PATIENCE, Running, STRING, line, rest, serve_tasks};
+use bellwire_tests::running::{
+    BUSY, PATIENCE, Running, STRING, line, rest, serve_on_one_thread, serve_tasks, until,
+};
 use std::fmt::Write as _;
-use std::io::{self, Write};
+use std::io::Write;
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::{Child, Command as Process, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 use std::{env, fs, thread};
 use tokio::sync::Semaphore;
 
@@ -29,14 +32,6 @@ fn add_wait(server: &Running) -> (Arc<Semaphore>, Arc<AtomicUsize>) {
     };
     server.endpoint.handle_async(WAIT, handler).unwrap();
     (gate, waiting)
-}
-
-fn until(condition: impl Fn() -> bool) {
-    let begin = Instant::now();
-    while !condition() {
-        assert!(begin.elapsed() < PATIENCE);
-        thread::sleep(Duration::from_millis(2));
-    }
 }
 
 #[test]
@@ -73,51 +68,6 @@ fn replies_keep_their_order_round_an_answer_that_comes_later() {
 }
 
 #[test]
-fn a_flood_on_one_connection_does_not_starve_a_trickle_on_another() {
-    let server = serve_tasks(|_| {});
-    let mut flood = server.connect();
-    let mut replies = flood.try_clone().unwrap();
-    let flooding = thread::spawn(move || {
-        let requests = b"STRING\nflood\n".repeat(10_000);
-        for _ in 0..20 {
-            flood.write_all(&requests).unwrap();
-        }
-        flood.shutdown(Shutdown::Write).unwrap();
-    });
-    let reading = thread::spawn(move || rest(&mut replies).len());
-    let mut trickle = server.connect();
-    let mut rounds = 0;
-    while !reading.is_finished() {
-        trickle.write_all(b"STRING\ntrickle\n").unwrap();
-        assert_eq!(line(&mut trickle), "Thank you.\n");
-        rounds += 1;
-    }
-    assert!(rounds > 10, "{rounds} rounds");
-    flooding.join().unwrap();
-    assert_eq!(reading.join().unwrap(), 200_000 * "Thank you.\n".len());
-}
-
-/// Cause: a connection whose requests kept coming gave others no turn for as long as it liked.
-#[test]
-fn more_floods_than_threads_do_not_starve_a_trickle() {
-    let server = serve_tasks(|_| {});
-    let floods: Vec<_> = (0..4).map(|_| server.connect()).collect();
-    for flood in &floods {
-        let (mut sending, mut reading) = (flood.try_clone().unwrap(), flood.try_clone().unwrap());
-        thread::spawn(move || io::copy(&mut reading, &mut io::sink()));
-        thread::spawn(move || while sending.write_all(&b"STRING\nhi\n".repeat(100)).is_ok() {});
-    }
-    let mut trickle = server.connect();
-    for _ in 0..20 {
-        trickle.write_all(b"STRING\ntrickle\n").unwrap();
-        assert_eq!(line(&mut trickle), "Thank you.\n");
-    }
-    for flood in floods {
-        let _ = flood.shutdown(Shutdown::Both);
-    }
-}
-
-#[test]
 fn a_future_that_panics_ends_its_connection_and_no_other() {
     let server = serve_tasks(|_| {});
     let handler = |(): &mut (), _text: &str| async {
@@ -131,6 +81,29 @@ fn a_future_that_panics_ends_its_connection_and_no_other() {
         "Thank you.\n!failed WAIT: the handler crashed\n"
     );
     assert!(server.is_well());
+}
+
+/// Cause: when it was told to stop, it read only what the runtime had heard of, and so closed on requests
+/// that had arrived.
+#[test]
+fn what_has_arrived_by_the_stop_is_answered_though_nobody_has_looked_yet() {
+    const STOP: Command<Line, Line> = Command::new("STOP");
+    let stopper = Arc::new(OnceLock::new());
+    let stops = Arc::clone(&stopper);
+    let server = serve_on_one_thread(|server| assert!(stops.set(server.stopper()).is_ok()));
+    let mut idle = server.connect();
+    idle.write_all(b"STRING\nhi\n").unwrap();
+    assert_eq!(line(&mut idle), "Thank you.\n");
+    // While this runs, the one thread that there is hears of nothing else.
+    let sender = idle.try_clone().unwrap();
+    let handler = move |(): &mut (), _text: &str, reply: Reply<'_, Line>| {
+        (&sender).write_all(b"STRING\nho\n").unwrap();
+        stopper.get().unwrap().stop();
+        reply.send("done")
+    };
+    server.endpoint.handle(STOP, handler).unwrap();
+    assert_eq!(server.answer("STOP\nnow\n"), "done\n");
+    assert_eq!(rest(&mut idle), "Thank you.\n");
 }
 
 #[test]
@@ -164,6 +137,39 @@ fn a_header_that_does_not_come_in_time_is_not_waited_for() {
     let mut stream = server.connect();
     stream.write_all(&header([192, 0, 2, 7], "")[..20]).unwrap();
     assert_eq!(rest(&mut stream), "");
+}
+
+/// Cause: each connection could have 64 KiB set aside for a header that never came.
+#[test]
+fn a_header_of_a_proxy_that_is_too_long_is_not_waited_for() {
+    let server = serve_tasks(|server| {
+        server.proxy_protocol = true;
+        server.limits.request = LONG;
+    });
+    let mut header = header([192, 0, 2, 7], "");
+    header[14] = 0xff;
+    let mut stream = server.connect();
+    stream.write_all(&header).unwrap();
+    assert_eq!(rest(&mut stream), "");
+}
+
+#[test]
+fn behind_a_proxy_the_address_of_the_client_has_a_limit() {
+    let server = serve_tasks(|server| {
+        server.proxy_protocol = true;
+        server.limits.connections_per_address = Some(1);
+    });
+    let mut first = server.connect();
+    first
+        .write_all(&header([192, 0, 2, 7], "STRING\nhi\n"))
+        .unwrap();
+    assert_eq!(line(&mut first), "Thank you.\n");
+    for (client, reply) in [(7, BUSY), (8, "Thank you.\n")] {
+        assert_eq!(
+            server.answer(header([192, 0, 2, client], "STRING\nhi\n")),
+            reply
+        );
+    }
 }
 
 /// The PROXY protocol's header, version 2, for TCP over IPv4 from this address, and what follows.

@@ -167,7 +167,7 @@ pub enum Fault {
     Crashed,
     /// The reply to an earlier request has not been taken.
     ReplyPending,
-    /// The server takes no further connection, or is stopping.
+    /// The server takes no further connection, has no room for the request, or is stopping.
     Busy,
 }
 

@@ -4,6 +4,7 @@
 pub mod bench;
 pub mod connect;
 pub mod convert;
+pub mod files;
 pub mod json;
 pub mod loopback;
 pub mod mission;

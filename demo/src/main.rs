@@ -1,7 +1,7 @@
 //! The command line of the demo.
 #![forbid(unsafe_code)]
 
-use bellwire_demo::{bench, connect, convert, loopback, serve, tour};
+use bellwire_demo::{bench, connect, convert, files, loopback, serve, tour};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -58,6 +58,7 @@ enum Command {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     start_log(arguments.verbose, arguments.quiet);
+    files::raise_limit();
     let result = match arguments.command {
         None => tour::run(),
         Some(Command::Serve(arguments)) => serve::run(&arguments),

@@ -2,7 +2,7 @@
 
 use crate::mission::{self, GOB, Observer, PORT, POSTCARD, STRING, Shown};
 use bellwire::{ComplexData, RegisterError};
-use bellwire_std::{Address, Endpoint, Listener, Network, Server, asynch};
+use bellwire_std::{Address, Endpoint, Listener, Network, Server, ServerLimits, asynch};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use std::error::Error;
 use std::io::{self, Write};
@@ -23,6 +23,15 @@ pub struct Arguments {
     /// How many connections to serve at a time; further ones are told that the server is busy.
     #[arg(long, value_name = "N", default_value_t = 16384)]
     max_connections: usize,
+    /// How many connections to serve at a time from one address, IPv6 addresses that share their first
+    /// 64 bits counted as one; no limit unless given.
+    #[arg(long, value_name = "N")]
+    max_connections_per_address: Option<usize>,
+    /// How many bytes to keep for all clients together: requests that have arrived in part or that
+    /// handlers work on, and replies that were not taken. Who needs more is told that the server is
+    /// busy.
+    #[arg(long, value_name = "BYTES", default_value_t = 256 << 20, conflicts_with = "threads")]
+    max_bytes_in_flight: usize,
     /// Give each connection a thread of its own, instead of a task.
     #[arg(long)]
     threads: bool,
@@ -56,7 +65,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 
 fn serve_with_threads(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let mut server = Server::over(listen(arguments)?, Arc::new(endpoint()?));
-    server.limits.connections = arguments.max_connections;
+    set_limits(&mut server.limits, arguments);
     let stopper = server.stopper();
     ctrlc::set_handler(move || stopper.stop())?;
     announce(server.local_addr())?;
@@ -74,12 +83,18 @@ fn serve_with_tasks(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     }
     let mut server = asynch::Server::over(listen(arguments)?, Arc::new(endpoint()?));
     server.proxy_protocol = arguments.proxy_protocol;
-    server.limits.connections = arguments.max_connections;
+    set_limits(&mut server.limits, arguments);
     let stopper = server.stopper();
     ctrlc::set_handler(move || stopper.stop())?;
     announce(server.local_addr())?;
     let threads = arguments.workers.map_or_else(available_parallelism, Ok)?;
     Ok(server.run_on_threads(threads.get(), |_peer| Log)?)
+}
+
+fn set_limits(limits: &mut ServerLimits, arguments: &Arguments) {
+    limits.connections = arguments.max_connections;
+    limits.connections_per_address = arguments.max_connections_per_address;
+    limits.bytes_in_flight = arguments.max_bytes_in_flight;
 }
 
 fn listen(arguments: &Arguments) -> io::Result<Listener> {

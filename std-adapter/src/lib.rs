@@ -52,6 +52,7 @@ mod readme {}
 compile_error!("bellwire-std needs a Unix: Linux, macOS or one of the BSDs");
 
 mod address;
+mod addresses;
 #[cfg(feature = "tokio")]
 pub mod asynch;
 mod conn;

@@ -10,6 +10,11 @@ pub struct ServerLimits {
     /// Connections at a time; 1000 with a thread each, 16384 with a task each. A further one is told
     /// that the server is busy.
     pub connections: usize,
+    /// Connections at a time from one IP address; no limit unless set, as many users may share an
+    /// address. IPv6 addresses count as one where their first 64 bits are the same, and behind a load
+    /// balancer with the PROXY protocol the client's address counts. A further one is told that the
+    /// server is busy. Peers on Unix sockets have no address.
+    pub connections_per_address: Option<usize>,
     /// How long a connection may wait between requests; 5 minutes. Then it is closed.
     pub idle: Duration,
     /// How long a request may take to arrive once it has begun; 10 seconds. Then its sender is told
@@ -25,18 +30,27 @@ pub struct ServerLimits {
     pub receive_buffer: usize,
     /// Bytes of the transmit buffer, twice the longest reply; 64 KiB.
     pub transmit_buffer: usize,
+    /// Bytes that a server of tasks keeps for all its peers together, in requests that have arrived
+    /// in part, requests that handlers await something for, and replies that were not taken;
+    /// 256 MiB. Up to 512 bytes of a connection do not count. A connection that needs more than is
+    /// left is told that the server is busy, its request is not run, and it ends; where its replies
+    /// were not taken, it is closed. With a thread each, connections keep what
+    /// their buffers hold and no more.
+    pub bytes_in_flight: usize,
 }
 
 impl Default for ServerLimits {
     fn default() -> Self {
         Self {
             connections: 1000,
+            connections_per_address: None,
             idle: Duration::from_mins(5),
             request: Duration::from_secs(10),
             reply: Duration::from_secs(10),
             stop: Duration::from_secs(5),
             receive_buffer: 65536,
             transmit_buffer: 65536,
+            bytes_in_flight: 256 << 20,
         }
     }
 }
@@ -80,9 +94,27 @@ pub(crate) const SURPLUS: usize = 64;
 /// last error line arrives.
 pub(crate) const LINGER: (Duration, usize) = (Duration::from_secs(2), 1 << 20);
 
+/// What becomes of a connection for which there is not even room to tell it that the server is busy.
+#[cfg(feature = "tokio")]
+pub(crate) fn too_many() -> io::Error {
+    io::Error::new(
+        ErrorKind::QuotaExceeded,
+        "dropped, far too many connections",
+    )
+}
+
 /// What becomes of a connection whose client makes no room for replies.
 pub(crate) fn replies_not_taken() -> io::Error {
     io::Error::new(ErrorKind::TimedOut, "its replies were not taken in time")
+}
+
+/// The same where the server keeps as much as it may.
+#[cfg(feature = "tokio")]
+pub(crate) fn no_room_for_replies() -> io::Error {
+    io::Error::new(
+        ErrorKind::QuotaExceeded,
+        "its replies were not taken, and there is no room to keep them",
+    )
 }
 
 /// How long to wait after a failing accept: the longer, the more fail in a row.

@@ -3,6 +3,7 @@
 //! talk to.
 #![allow(clippy::missing_panics_doc)] // a panic is how a test fails
 
+pub mod attack;
 pub mod board;
 pub mod expect;
 pub mod go;
@@ -14,6 +15,7 @@ pub mod mission;
 pub mod net;
 pub mod poll;
 pub mod running;
+pub mod served;
 pub mod server;
 pub mod wire;
 

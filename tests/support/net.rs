@@ -2,7 +2,7 @@
 
 use crate::running::PATIENCE;
 use bellwire_std::{Conn, dial};
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockRef, Socket, Type};
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::thread;
@@ -22,6 +22,26 @@ pub fn pair() -> (Conn, TcpStream) {
     peer.set_read_timeout(Some(PATIENCE)).unwrap();
     peer.set_write_timeout(Some(PATIENCE)).unwrap();
     (conn, peer)
+}
+
+/// A connection from this IP address of the machine, on which reads and writes fail after
+/// [`PATIENCE`].
+pub fn connect_from(ip: &str, to: SocketAddr) -> TcpStream {
+    let from = SocketAddr::new(ip.parse().unwrap(), 0);
+    let socket = Socket::new(Domain::for_address(to), Type::STREAM, None).unwrap();
+    socket.bind(&from.into()).unwrap();
+    socket.connect(&to.into()).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket.set_write_timeout(Some(PATIENCE)).unwrap();
+    socket.into()
+}
+
+/// Closes so that the peer sees a reset instead of an end.
+pub fn reset(stream: TcpStream) {
+    SockRef::from(&stream)
+        .set_linger(Some(Duration::ZERO))
+        .unwrap();
+    drop(stream);
 }
 
 /// What `wait` returns, which waits until `act`, in another thread, does something about it.

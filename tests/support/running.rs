@@ -6,11 +6,14 @@ use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::runtime::Builder;
 
 /// How long a test waits for what should come at once.
 pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a connection is told for which there is no room.
+pub const BUSY: &str = "!busy the server takes no requests now\n";
 
 /// Answered with `Thank you.`
 pub const STRING: Command<Line, Line> = Command::new("STRING");
@@ -101,6 +104,11 @@ pub fn serve_tasks(set_up: impl FnOnce(&mut asynch::Server<()>)) -> Running {
     serve_on(run, set_up)
 }
 
+/// Starts a server of tasks that all run on one thread, so that what it does has an order.
+pub fn serve_on_one_thread(set_up: impl FnOnce(&mut asynch::Server<()>)) -> Running {
+    serve_on(|server| server.run_on_threads(1, |_peer| ()), set_up)
+}
+
 fn serve_on(
     run: impl FnOnce(asynch::Server<()>) -> io::Result<()> + Send + 'static,
     set_up: impl FnOnce(&mut asynch::Server<()>),
@@ -156,9 +164,12 @@ impl Running {
     /// Stops it and waits until it has.
     pub fn stop(&mut self) {
         self.begin_stop();
-        if let Some(thread) = self.thread.take() {
-            thread.join().unwrap();
-        }
+        let Some(thread) = self.thread.take() else {
+            return;
+        };
+        // A server that does not stop fails its test instead of holding it up.
+        until(|| thread.is_finished());
+        thread.join().unwrap();
     }
 
     /// Wishes that it stops.
@@ -195,6 +206,15 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.stop();
+    }
+}
+
+/// Waits for something that should come at once.
+pub fn until(mut condition: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !condition() {
+        assert!(begin.elapsed() < 2 * PATIENCE, "it does not come");
+        thread::sleep(Duration::from_millis(2));
     }
 }
 

@@ -1,8 +1,10 @@
 //! One conversation between two wake-ups, and the work of one wake-up.
 
 use super::Shared;
+use super::in_flight::Share;
 use crate::Address;
 use crate::endpoint::{Finish, Later};
+use crate::limits::no_room_for_replies;
 use crate::serving::{Outcome, Serving, guard};
 use bellwire::{Buffer, Fault, Limits, Rejection, Service, Session, Step};
 use rustix::io::Errno;
@@ -15,6 +17,10 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
+
+/// How many bytes a connection may bring before others have their turn, and the most that is read at
+/// once: some hundred short requests.
+pub(super) const TURN: usize = 8192;
 
 thread_local! {
     static SCRATCH: RefCell<Scratch> = const { RefCell::new(Scratch { rx: Vec::new(), tx: Vec::new() }) };
@@ -36,6 +42,7 @@ pub(super) struct Conversation<'a, App> {
     /// between them, into which boxes fit.
     session: Box<Session>,
     kept: Option<Box<Kept>>,
+    share: Share<'a>,
     /// Whether there is work that need not wait for more bytes.
     more: bool,
     /// Whether all is done but for the sending of replies.
@@ -52,6 +59,8 @@ struct Kept {
     unread: Vec<u8>,
     /// Replies that the stream did not take.
     unsent: Vec<u8>,
+    /// How many bytes of a request its handler may have taken, as long as it is under way.
+    taken: usize,
 }
 
 /// How much is still to be read.
@@ -81,7 +90,7 @@ pub(super) struct Done {
 enum Pause {
     Receive,
     Send,
-    Answer(Later),
+    Answer(Later, usize),
     Close,
 }
 
@@ -101,6 +110,7 @@ impl<'a, App: 'static> Conversation<'a, App> {
             shared,
             session: Box::new(Session::new(limits)),
             kept: None,
+            share: shared.in_flight.share(),
             more: false,
             over: false,
             refused: false,
@@ -150,14 +160,31 @@ impl<'a, App: 'static> Conversation<'a, App> {
     /// Takes note that the stream took so many bytes of them.
     pub(super) fn sent(&mut self, n: usize) {
         self.keep(|kept| drop(kept.unsent.drain(..n)));
+        self.fits();
     }
 
     fn keep(&mut self, change: impl FnOnce(&mut Kept)) {
         let kept = self.kept.get_or_insert_default();
         change(kept);
-        if kept.unread.is_empty() && kept.unsent.is_empty() {
+        if kept.unread.is_empty() && kept.unsent.is_empty() && kept.taken == 0 {
             self.kept = None;
         }
+    }
+
+    /// Whether there is room for what is kept now, of which all connections' count takes note.
+    fn fits(&mut self) -> bool {
+        let bytes = |kept: &Kept| kept.unread.capacity() + kept.unsent.capacity() + kept.taken;
+        let bytes = self.kept.as_deref().map_or(0, bytes);
+        self.share.keep(bytes)
+    }
+
+    /// Ends it, as there is no room for what it keeps: a request that has not run is refused.
+    fn give_up(&mut self) -> io::Result<()> {
+        if !self.unsent().is_empty() {
+            return Err(no_room_for_replies());
+        }
+        self.abort(Fault::Busy);
+        Ok(())
     }
 
     /// Reads once, answers all that has arrived, and writes once. It is pending as long as there is
@@ -198,10 +225,15 @@ impl<'a, App: 'static> Conversation<'a, App> {
             self.send(&mut out)?;
             self.more = !matches!(pause, Pause::Receive);
             self.over = matches!(pause, Pause::Close);
-            let later = match pause {
-                Pause::Answer(later) => Some(later),
-                Pause::Receive | Pause::Send | Pause::Close => None,
-            };
+            let mut later = None;
+            if let Pause::Answer(answer, taken) = pause {
+                later = Some(answer);
+                self.keep(|kept| kept.taken = taken);
+            }
+            if !self.fits() {
+                later = None;
+                self.give_up()?;
+            }
             let at = Instant::now();
             if arrived > 0 {
                 metrics.received.increment(arrived as u64);
@@ -217,7 +249,10 @@ impl<'a, App: 'static> Conversation<'a, App> {
         if self.more || matches!(self.end, End::Stopped | End::Reached) {
             return Poll::Ready(Ok(0));
         }
-        let room = rx.len() - self.unread().len();
+        let mut room = rx.len() - self.unread().len();
+        if self.end == End::Open {
+            room = room.min(TURN);
+        }
         let rx = &mut rx[..room];
         let arrived = if self.end == End::Stopping {
             self.end = End::Stopped;
@@ -261,7 +296,9 @@ impl<'a, App: 'static> Conversation<'a, App> {
                 Step::Request { route, payload } => {
                     match self.service.start(route, payload, self.session.reply(out)) {
                         Outcome::Answered(answered) => self.session.answered(answered, out),
-                        Outcome::Later(later, _reply) => return Ok(Pause::Answer(later)),
+                        Outcome::Later(later, _reply) => {
+                            return Ok(Pause::Answer(later, payload.len()));
+                        }
                     }
                 }
                 Step::Rejected(rejection) => Some(rejection),
@@ -278,7 +315,10 @@ impl<'a, App: 'static> Conversation<'a, App> {
         let answered = guard(|| finish(reply));
         let rejection = self.session.answered(answered, &mut out);
         self.tell(rejection);
-        self.keep(|kept| kept.unsent.extend_from_slice(out.filled()));
+        self.keep(|kept| {
+            kept.taken = 0;
+            kept.unsent.extend_from_slice(out.filled());
+        });
     }
 
     /// See [`Session::abort`].
@@ -287,7 +327,10 @@ impl<'a, App: 'static> Conversation<'a, App> {
         let mut out = Buffer::new(&mut memory);
         let rejection = self.session.abort(fault, &mut out);
         self.tell(rejection);
-        self.keep(|kept| kept.unsent.extend_from_slice(out.filled()));
+        self.keep(|kept| {
+            kept.taken = 0;
+            kept.unsent.extend_from_slice(out.filled());
+        });
         self.more = true;
     }
 

@@ -1,5 +1,7 @@
 //! Who is connected, and whether they are to end.
 
+use crate::Address;
+use crate::addresses::{Addresses, Counted};
 use crate::limits::SURPLUS;
 use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
 use std::sync::Arc;
@@ -27,6 +29,7 @@ pub(super) struct Crowd {
 pub(super) struct Member {
     /// Whether it is beyond the limit.
     pub(super) surplus: bool,
+    counted: Counted,
     crowd: Arc<Crowd>,
 }
 
@@ -54,8 +57,11 @@ impl Crowd {
         }
         self.accepted.increment(1);
         self.open.increment(1);
-        let crowd = Arc::clone(self);
-        Some(Member { surplus, crowd })
+        Some(Member {
+            surplus,
+            counted: Counted::default(),
+            crowd: Arc::clone(self),
+        })
     }
 
     pub(super) fn len(&self) -> usize {
@@ -101,6 +107,26 @@ fn enter(count: &AtomicUsize, limit: usize) -> bool {
     let one_more = |count| (count < limit).then_some(count + 1);
     let entered = count.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_more);
     entered.is_ok()
+}
+
+impl Member {
+    /// Counts it as a connection of this peer. One that is more than the peer may have gives its place
+    /// to others, and returns whether it may at least be told that the server is busy.
+    pub(super) fn count(&mut self, addresses: &Addresses, peer: &Address) -> bool {
+        if self.surplus {
+            return true;
+        }
+        if let Some(counted) = addresses.count(peer) {
+            self.counted = counted;
+            return true;
+        }
+        let told = enter(&self.crowd.surplus, SURPLUS);
+        if told {
+            self.crowd.served.fetch_sub(1, Ordering::SeqCst);
+            self.surplus = true;
+        }
+        told
+    }
 }
 
 impl Drop for Member {

@@ -12,13 +12,16 @@
 
 mod conversation;
 mod crowd;
+mod in_flight;
 mod metrics;
 mod proxy;
 mod task;
 
+use crate::addresses::Addresses;
 use crate::limits::{Pause, ServerLimits};
 use crate::{Address, Endpoint, Listener, Network};
 use crowd::Crowd;
+use in_flight::InFlight;
 use metrics::Metrics;
 use std::io;
 use std::net::SocketAddr;
@@ -166,6 +169,8 @@ impl<App: Send + 'static> Server<App> {
     ) -> (Arc<Shared<App>>, Listener) {
         let shared = Shared {
             crowd: self.crowd,
+            addresses: Addresses::new(self.limits.connections_per_address),
+            in_flight: InFlight::new(&self.limits),
             limits: self.limits,
             proxy_protocol: self.proxy_protocol,
             metrics: Metrics::new(),
@@ -179,6 +184,8 @@ impl<App: Send + 'static> Server<App> {
 /// What all connections of a server have in common.
 struct Shared<App> {
     crowd: Arc<Crowd>,
+    addresses: Addresses,
+    in_flight: InFlight,
     limits: ServerLimits,
     proxy_protocol: bool,
     metrics: Metrics,

@@ -9,6 +9,10 @@ use tokio::net::TcpStream;
 /// Bytes of the part that tells the length of the rest.
 const FIXED: usize = 16;
 
+/// Bytes that the rest may take: an address has at most 216, and load balancers add some hundred.
+/// Without a limit of its own, each connection could have 64 KiB set aside before it is known.
+const REST: usize = 4096;
+
 /// Reads the header, up to exactly its last byte, and returns the address in it; or none where the
 /// balancer speaks for itself, as it does to see whether the server is well.
 pub(super) async fn read_header(stream: &mut TcpStream) -> io::Result<Option<SocketAddr>> {
@@ -19,8 +23,11 @@ pub(super) async fn read_header(stream: &mut TcpStream) -> io::Result<Option<Soc
             "it does not begin with a header of the PROXY protocol, version 2",
         ));
     }
-    let rest = u16::from_be_bytes([bytes[14], bytes[15]]);
-    bytes.resize(FIXED + usize::from(rest), 0);
+    let rest = usize::from(u16::from_be_bytes([bytes[14], bytes[15]]));
+    if rest > REST {
+        return Err(invalid("its PROXY protocol header is too long"));
+    }
+    bytes.resize(FIXED + rest, 0);
     stream.read_exact(&mut bytes[FIXED..]).await?;
     let header = Header::try_from(&bytes[..])
         .map_err(|error| invalid(&format!("its PROXY protocol header is wrong: {error}")))?;

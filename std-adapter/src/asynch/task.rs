@@ -1,11 +1,11 @@
 //! One connection as a task.
 
 use super::Shared;
-use super::conversation::{Conversation, Done};
+use super::conversation::{Conversation, Done, TURN};
 use super::crowd::Member;
 use super::proxy::read_header;
 use crate::Address;
-use crate::limits::{LINGER, Wait, replies_not_taken};
+use crate::limits::{LINGER, Wait, replies_not_taken, too_many};
 use bellwire::Fault;
 use std::future::poll_fn;
 use std::io;
@@ -18,9 +18,6 @@ use tokio::sync::futures::Notified;
 use tokio::task::yield_now;
 use tokio::time::{Instant, Sleep, sleep_until, timeout, timeout_at};
 
-/// How many bytes a connection may bring before others have their turn.
-const TURN: usize = 16384;
-
 /// Serves a connection to its end.
 #[expect(
     clippy::manual_async_fn,
@@ -29,13 +26,13 @@ const TURN: usize = 16384;
 pub(super) fn serve<App: Send + 'static>(
     mut stream: TcpStream,
     mut peer: Address,
-    member: Member,
+    mut member: Member,
     shared: Arc<Shared<App>>,
 ) -> impl Future<Output = ()> + Send {
     async move {
         tracing::debug!("{peer}: connected");
         // What is rare, or over soon, is boxed, so that no connection keeps room for it.
-        if let Err(error) = Box::pin(begin(&mut stream, &mut peer, &shared)).await {
+        if let Err(error) = Box::pin(begin(&mut stream, &mut peer, &mut member, &shared)).await {
             tracing::warn!("{peer}: {error}");
             return;
         }
@@ -52,6 +49,7 @@ pub(super) fn serve<App: Send + 'static>(
 async fn begin<App>(
     stream: &mut TcpStream,
     peer: &mut Address,
+    member: &mut Member,
     shared: &Shared<App>,
 ) -> io::Result<()> {
     stream.set_nodelay(true)?;
@@ -60,7 +58,11 @@ async fn begin<App>(
         let client = client.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
         *peer = client.map_or_else(|| peer.clone(), Address::Tcp);
     }
-    Ok(())
+    if member.count(&shared.addresses, peer) {
+        Ok(())
+    } else {
+        Err(too_many())
+    }
 }
 
 /// What a conversation was woken for.

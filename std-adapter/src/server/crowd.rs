@@ -1,6 +1,8 @@
 //! Who is connected.
 
-use crate::limits::SURPLUS;
+use crate::Conn;
+use crate::addresses::{Addresses, Counted};
+use crate::limits::{SURPLUS, ServerLimits};
 use socket2::Socket;
 use std::collections::HashMap;
 use std::net::Shutdown;
@@ -13,6 +15,7 @@ pub(super) struct Crowd(Arc<Shared>);
 
 struct Shared {
     limit: usize,
+    addresses: Addresses,
     members: Mutex<Members>,
     left: Condvar,
 }
@@ -31,12 +34,14 @@ pub(super) struct Member {
     pub(super) surplus: bool,
     crowd: Crowd,
     number: u64,
+    _counted: Option<Counted>,
 }
 
 impl Crowd {
-    pub(super) fn new(limit: usize) -> Self {
+    pub(super) fn new(limits: &ServerLimits) -> Self {
         Self(Arc::new(Shared {
-            limit,
+            limit: limits.connections,
+            addresses: Addresses::new(limits.connections_per_address),
             members: Mutex::default(),
             left: Condvar::new(),
         }))
@@ -44,20 +49,27 @@ impl Crowd {
 
     /// A place for this connection, if only to be told that the server is busy; or none, when
     /// even those who are told so have become too many.
-    pub(super) fn join(&self, socket: Arc<Socket>) -> Option<Member> {
+    pub(super) fn join(&self, conn: &Conn) -> Option<Member> {
         let mut members = self.members();
-        let surplus = members.sockets.len() - members.surplus >= self.0.limit;
+        let full = members.sockets.len() - members.surplus >= self.0.limit;
+        let counted = if full {
+            None
+        } else {
+            self.0.addresses.count(conn.peer_addr())
+        };
+        let surplus = counted.is_none();
         if surplus && members.surplus >= SURPLUS {
             return None;
         }
         members.surplus += usize::from(surplus);
         let number = members.joined;
         members.joined += 1;
-        members.sockets.insert(number, socket);
+        members.sockets.insert(number, conn.socket());
         Some(Member {
             surplus,
             crowd: self.clone(),
             number,
+            _counted: counted,
         })
     }
 

@@ -89,7 +89,7 @@ impl<App: Send + 'static> Server<App> {
     /// # Errors
     /// [`ErrorKind::InvalidInput`] when the listener's socket no longer listens.
     pub fn run(self, mut app: impl FnMut(&Address) -> App) -> io::Result<()> {
-        let crowd = Crowd::new(self.limits.connections);
+        let crowd = Crowd::new(&self.limits);
         let mut pause = Pause::default();
         loop {
             match self.listener.accept() {
@@ -112,7 +112,7 @@ impl<App: Send + 'static> Server<App> {
 
     fn serve(&self, conn: Conn, app: &mut impl FnMut(&Address) -> App, crowd: &Crowd) {
         let peer = conn.peer_addr().clone();
-        let Some(member) = crowd.join(conn.socket()) else {
+        let Some(member) = crowd.join(&conn) else {
             return tracing::warn!("{peer}: dropped, far too many connections");
         };
         let worker = Worker {

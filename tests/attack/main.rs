@@ -1,0 +1,68 @@
+//! Measures how those who mean well fare while `bellwire serve` is attacked, and prints a table.
+//! `bash tests/attack/run` builds what this needs and runs it.
+
+use bellwire_demo::files;
+use bellwire_tests::attack::{Attack, Health, ask};
+use bellwire_tests::served::Served;
+use std::process::Command;
+use std::time::Duration;
+use std::{env, thread};
+
+/// How often quiet and attack take turns; the medians count.
+const ROUNDS: usize = 9;
+
+/// How many mean well, and how often each asks in a round.
+const CLIENTS: usize = 8;
+const REQUESTS: usize = 500;
+
+fn main() {
+    files::raise_limit();
+    let binary = env::args().nth(1).expect("the path of the binary bellwire");
+    println!(
+        "| attack | steps | p99 when quiet | p99 under attack | ratio | resident before, after | replies lost |"
+    );
+    println!("|---|---|---|---|---|---|---|");
+    for attack in Attack::ALL {
+        let serve = ["serve", "--quiet", "--listen", "127.0.0.1:0"];
+        let server = Served::start(Command::new(&binary).args(serve));
+        let (mut quiet, mut attacked) = (Vec::new(), Vec::new());
+        let (mut before, mut steps) = (0, 0);
+        for round in 0..ROUNDS {
+            quiet.push(ask(server.address, CLIENTS, REQUESTS));
+            let underway = attack.begin(server.address, attack.crowd());
+            attacked.push(ask(server.address, CLIENTS, REQUESTS));
+            steps += underway.end();
+            // The first round sets aside what the others use again.
+            if round == 0 {
+                before = server.memory();
+            }
+            thread::sleep(Duration::from_millis(200));
+        }
+        let after = server.memory();
+        let lost: usize = quiet
+            .iter()
+            .chain(&attacked)
+            .map(|health| CLIENTS * REQUESTS - health.replies)
+            .sum();
+        let (quiet, attacked) = (p99(&quiet), p99(&attacked));
+        println!(
+            "| {} | {steps} | {quiet:.1?} | {attacked:.1?} | {:.1} | {:.1} MB, {:.1} MB | {lost} |",
+            attack.name(),
+            attacked.as_secs_f64() / quiet.as_secs_f64(),
+            megabytes(before),
+            megabytes(after),
+        );
+    }
+}
+
+/// The median over all rounds.
+fn p99(rounds: &[Health]) -> Duration {
+    let mut times: Vec<_> = rounds.iter().map(|health| health.p99).collect();
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+#[allow(clippy::cast_precision_loss)] // it is to be read
+fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
+}

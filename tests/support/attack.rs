@@ -1,0 +1,279 @@
+//! What attackers do to a server, and how those fare who mean well.
+
+use crate::mission::{self, POSTCARD, STRING};
+use crate::running::PATIENCE;
+use bellwire::blocking::Client;
+use bellwire_std::dial;
+use socket2::{Domain, Socket, Type};
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Sender};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// What attackers do, on loopback, with bounded counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attack {
+    /// A thousand connections that send a byte now and then.
+    SlowSenders,
+    /// A hundred connections that ask and ask, and take no reply.
+    NeverReaders,
+    /// A thousand connections that say nothing, as those do whose client has lost its network.
+    Silent,
+    /// Clients that leave in the middle of a request, with a reset.
+    Vanishing,
+    /// Four connections that ask without pause.
+    Floods,
+    /// Clients that come, ask once, and go.
+    Churn,
+    /// Clients that send what is no command, and stay.
+    Noise,
+}
+
+const REQUEST: &[u8] = b"STRING\nhi\n";
+
+/// How often something is done to the server before an attack counts as begun.
+const FULL_SWING: u64 = 20;
+
+/// Connections that stay after they sent noise.
+const NOISY: usize = 300;
+
+impl Attack {
+    /// All there are.
+    pub const ALL: [Self; 7] = [
+        Self::SlowSenders,
+        Self::NeverReaders,
+        Self::Silent,
+        Self::Vanishing,
+        Self::Floods,
+        Self::Churn,
+        Self::Noise,
+    ];
+
+    /// In a few words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SlowSenders => "1000 slow senders",
+            Self::NeverReaders => "100 that never read",
+            Self::Silent => "1000 silent",
+            Self::Vanishing => "resets in mid-request",
+            Self::Floods => "4 floods",
+            Self::Churn => "connection churn",
+            Self::Noise => "noise",
+        }
+    }
+
+    /// How many connections it begins with, if any.
+    pub fn crowd(self) -> usize {
+        match self {
+            Self::SlowSenders | Self::Silent => 1000,
+            Self::NeverReaders => 100,
+            Self::Floods => 4,
+            Self::Vanishing | Self::Churn | Self::Noise => 0,
+        }
+    }
+
+    /// Begins it with so many connections, and returns when they are open and it is in full swing.
+    pub fn begin(self, server: SocketAddr, crowd: usize) -> Underway {
+        let (ready, begun) = mpsc::channel();
+        let going = Arc::new(AtomicBool::new(true));
+        let goes = Arc::clone(&going);
+        let thread = thread::spawn(move || Attackers::new(self, server, crowd).work(&goes, &ready));
+        let begun = begun.recv_timeout(2 * PATIENCE);
+        begun.expect("the server lets itself be attacked");
+        Underway { going, thread }
+    }
+}
+
+/// An attack that has begun.
+#[derive(Debug)]
+pub struct Underway {
+    going: Arc<AtomicBool>,
+    thread: JoinHandle<u64>,
+}
+
+impl Underway {
+    /// Ends it, and returns how often something was done to the server.
+    pub fn end(self) -> u64 {
+        self.going.store(false, Ordering::Relaxed);
+        self.thread.join().expect("attackers do not panic")
+    }
+}
+
+struct Attackers {
+    attack: Attack,
+    server: SocketAddr,
+    /// Each with the bytes that it has sent.
+    crowd: Vec<(TcpStream, usize)>,
+    /// Whose turn it is.
+    at: usize,
+}
+
+impl Attackers {
+    fn new(attack: Attack, server: SocketAddr, crowd: usize) -> Self {
+        let mut attackers = Self {
+            attack,
+            server,
+            crowd: Vec::new(),
+            at: 0,
+        };
+        for _ in 0..crowd {
+            let stream = attackers.connect().expect("the server accepts");
+            attackers.crowd.push((stream, 0));
+        }
+        attackers
+    }
+
+    /// A connection that takes little, never blocks, and ends with a reset, so that none is left
+    /// waiting in the system behind it.
+    fn connect(&self) -> io::Result<TcpStream> {
+        let socket = Socket::new(Domain::for_address(self.server), Type::STREAM, None)?;
+        socket.set_linger(Some(Duration::ZERO))?;
+        if self.attack == Attack::NeverReaders {
+            socket.set_recv_buffer_size(4096)?;
+            socket.set_send_buffer_size(4096)?;
+        }
+        socket.connect_timeout(&self.server.into(), PATIENCE)?;
+        socket.set_nonblocking(true)?;
+        Ok(socket.into())
+    }
+
+    fn work(mut self, going: &AtomicBool, ready: &Sender<()>) -> u64 {
+        // It gives way to others on this machine, as if it were another.
+        let _ = rustix::process::nice(19);
+        let mut done = 0;
+        while going.load(Ordering::Relaxed) {
+            // A server that is stopping takes no connections, which ends nothing here.
+            done += self.step().unwrap_or(0);
+            if done == FULL_SWING {
+                let _ = ready.send(());
+            }
+        }
+        done
+    }
+
+    /// Something short that is done to the server.
+    fn step(&mut self) -> io::Result<u64> {
+        match self.attack {
+            Attack::SlowSenders => {
+                for _ in 0..20 {
+                    self.send(1)?;
+                }
+                thread::sleep(Duration::from_millis(1));
+            }
+            Attack::NeverReaders => {
+                self.send(4096)?;
+                thread::sleep(Duration::from_micros(100));
+            }
+            Attack::Silent => thread::sleep(Duration::from_millis(1)),
+            Attack::Floods => {
+                self.send(8192)?;
+                let (stream, _) = &mut self.crowd[self.at];
+                while stream.read(&mut [0; 16384]).is_ok_and(|n| n > 0) {}
+            }
+            Attack::Vanishing => {
+                thread::sleep(Duration::from_micros(100));
+                let mut stream = self.connect()?;
+                stream.write_all(b"STRING\nhalf a requ")?;
+            }
+            Attack::Churn => {
+                thread::sleep(Duration::from_micros(100));
+                let mut stream = self.connect()?;
+                stream.set_nonblocking(false)?;
+                stream.set_read_timeout(Some(PATIENCE))?;
+                stream.write_all(REQUEST)?;
+                stream.read_exact(&mut [0; 11])?;
+            }
+            Attack::Noise => {
+                thread::sleep(Duration::from_micros(100));
+                let mut stream = self.connect()?;
+                stream.write_all(&[0xa5; 100])?;
+                self.crowd.push((stream, 0));
+                if self.crowd.len() > NOISY {
+                    self.crowd.swap_remove(0);
+                }
+            }
+        }
+        Ok(1)
+    }
+
+    /// Sends up to so many bytes of requests on the next connection, which is replaced where the
+    /// server has ended it.
+    fn send(&mut self, size: usize) -> io::Result<()> {
+        self.at = (self.at + 1) % self.crowd.len();
+        let (stream, sent) = &mut self.crowd[self.at];
+        let requests = REQUEST.repeat(size / REQUEST.len() + 2);
+        match stream.write(&requests[*sent % REQUEST.len()..][..size]) {
+            Ok(n) => *sent += n,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(_) => self.crowd[self.at] = (self.connect()?, 0),
+        }
+        Ok(())
+    }
+}
+
+/// How clients fared who mean well.
+#[derive(Debug)]
+pub struct Health {
+    /// Replies that came and were right.
+    pub replies: usize,
+    /// What became of the others.
+    pub lost: Vec<String>,
+    /// How long the 99th percentile of replies took.
+    pub p99: Duration,
+}
+
+/// Clients that each ask so often, with a millisecond's pause in between, and check each reply.
+pub fn ask(server: SocketAddr, clients: usize, requests: usize) -> Health {
+    let mut latencies = Vec::new();
+    let mut lost = Vec::new();
+    thread::scope(|scope| {
+        let clients: Vec<_> = (0..clients)
+            .map(|_| scope.spawn(|| client(server, requests)))
+            .collect();
+        for client in clients {
+            let (took, error) = client.join().expect("clients do not panic");
+            latencies.extend(took);
+            lost.extend(error);
+        }
+    });
+    latencies.sort_unstable();
+    Health {
+        replies: latencies.len(),
+        lost,
+        p99: latencies
+            .get(latencies.len() * 99 / 100)
+            .copied()
+            .unwrap_or_default(),
+    }
+}
+
+/// How long each reply took, and what went wrong, if anything.
+fn client(server: SocketAddr, requests: usize) -> (Vec<Duration>, Option<String>) {
+    let mut latencies = Vec::new();
+    let mut converse = || -> Result<(), String> {
+        let conn = dial(server, PATIENCE).map_err(|error| error.to_string())?;
+        let (mut rx, mut tx) = ([0; 256], [0; 256]);
+        let mut client = Client::new(conn, &mut rx, &mut tx);
+        for number in 0..requests {
+            let begin = Instant::now();
+            client.stream().set_deadline(Some(begin + PATIENCE));
+            let (reply, right) = if number % 2 == 0 {
+                (client.call(STRING, mission::TEXT), "Thank you.")
+            } else {
+                (client.call(POSTCARD, &mission::value()), "Received.")
+            };
+            match reply {
+                Ok(reply) if reply == right => latencies.push(begin.elapsed()),
+                Ok(reply) => return Err(format!("{reply:?} instead of {right:?}")),
+                Err(error) => return Err(error.to_string()),
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
+    };
+    let error = converse().err();
+    (latencies, error)
+}
