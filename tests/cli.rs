@@ -1,79 +1,16 @@
 //! The demo's binary, run as a user runs it.
 
+#[path = "cli/process.rs"]
+mod process;
+
+use process::{PATIENCE, Server, bellwire, run, text};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
-
-const PATIENCE: Duration = Duration::from_secs(20);
-
-fn bellwire(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_bellwire"));
-    command.args(arguments);
-    command
-}
-
-fn run(arguments: &[&str]) -> Output {
-    bellwire(arguments).output().unwrap()
-}
-
-/// `bellwire serve`, until it is dropped.
-struct Server {
-    child: Child,
-    address: String,
-}
-
-impl Server {
-    fn start(listen: &str) -> Self {
-        Self::spawn(&mut bellwire(&["serve", "--listen", listen]))
-    }
-
-    fn spawn(command: &mut Command) -> Self {
-        let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let mut line = String::new();
-        let stdout = child.stdout.as_mut().unwrap();
-        BufReader::new(stdout).read_line(&mut line).unwrap();
-        let address = line.trim_end().strip_prefix("listening on ");
-        let address = address.expect(&line).to_owned();
-        Self { child, address }
-    }
-
-    fn port(&self) -> &str {
-        self.address.rsplit(':').next().unwrap()
-    }
-
-    /// Sends it a signal, and returns how it exited and what it logged.
-    fn stop(mut self, signal: &str) -> (Option<i32>, String) {
-        let kill = Command::new("kill")
-            .args(["-s", signal, &self.child.id().to_string()])
-            .status();
-        assert!(kill.unwrap().success());
-        let begin = Instant::now();
-        while self.child.try_wait().unwrap().is_none() {
-            assert!(begin.elapsed() < PATIENCE, "it does not stop");
-            thread::sleep(Duration::from_millis(5));
-        }
-        let mut log = String::new();
-        let mut stderr = self.child.stderr.take().unwrap();
-        stderr.read_to_string(&mut log).unwrap();
-        (self.child.wait().unwrap().code(), log)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn text(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).unwrap()
-}
+use std::time::Duration;
 
 #[test]
 fn the_tour_shows_both_ends_and_succeeds() {

@@ -3,9 +3,12 @@
 use crate::convert::DataFormat;
 use crate::mission::{self, GOB, PORT, POSTCARD, STRING, TEXT};
 use bellwire::blocking::Client;
-use bellwire_std::dial;
+use bellwire_std::{Conn, dial, tls};
+use embedded_io::{Read, Write};
 use std::error::Error;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// How long connecting, and each call, may take.
@@ -20,6 +23,18 @@ pub struct Arguments {
     /// How the structure is encoded. In gob it is not answered, as a Go server has it.
     #[arg(long, value_enum, default_value = "gob")]
     format: DataFormat,
+    /// Speak TLS, and take a server only if an authority that is trusted signed its certificate.
+    #[arg(long)]
+    tls: bool,
+    /// Trust the authorities in this file, in PEM, instead of those that this machine trusts.
+    #[arg(long, value_name = "FILE", requires = "tls")]
+    ca: Option<PathBuf>,
+    /// Show the certificate in this file, in PEM, to a server that demands one.
+    #[arg(long, value_name = "FILE", requires_all = ["tls", "key"])]
+    cert: Option<PathBuf>,
+    /// The private key of the certificate, in PEM.
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    key: Option<PathBuf>,
 }
 
 /// Sends the text and the structure to the server, and prints the replies.
@@ -27,19 +42,35 @@ pub struct Arguments {
 /// # Errors
 /// When the server cannot be reached, refuses, or does not answer in time.
 pub fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    let conn = dial(with_port(&arguments.server), PATIENCE)?;
-    let (mut rx, mut tx) = ([0; 1024], [0; 1024]);
-    let mut client = Client::new(conn, &mut rx, &mut tx);
+    let server = with_port(&arguments.server);
+    if !arguments.tls {
+        return talk(dial(server, PATIENCE)?, arguments.format);
+    }
+    let connector = connector(arguments)?;
+    let conn = dial(&server, PATIENCE)?;
+    conn.set_deadline(Some(Instant::now() + PATIENCE));
+    talk(connector.connect(conn, host(&server))?, arguments.format)
+}
 
-    client
-        .stream()
-        .set_deadline(Some(Instant::now() + PATIENCE));
+fn connector(arguments: &Arguments) -> io::Result<tls::Connector> {
+    let authorities = match &arguments.ca {
+        Some(file) => tls::Authorities::from_file(file)?,
+        None => tls::Authorities::system()?,
+    };
+    let files = arguments.cert.as_ref().zip(arguments.key.as_ref());
+    let identity = files.map(|(chain, key)| tls::Identity::from_files(chain, key));
+    tls::Connector::new(&authorities, identity.transpose()?)
+}
+
+fn talk(stream: impl Stream, format: DataFormat) -> Result<(), Box<dyn Error>> {
+    let (mut rx, mut tx) = ([0; 1024], [0; 1024]);
+    let mut client = Client::new(stream, &mut rx, &mut tx);
+
+    client.stream().be_patient();
     println!("{}", client.call(STRING, TEXT)?);
-    client
-        .stream()
-        .set_deadline(Some(Instant::now() + PATIENCE));
+    client.stream().be_patient();
     let value = mission::value();
-    match arguments.format {
+    match format {
         DataFormat::Gob => client.send(GOB, &value)?,
         DataFormat::Postcard => println!("{}", client.call(POSTCARD, &value)?),
     }
@@ -47,6 +78,43 @@ pub fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     // the server has gone already, the end shows why.
     let _ = client.stream().close_write();
     Ok(client.finish()?)
+}
+
+/// A connection, with TLS or without.
+trait Stream: Read<Error = io::Error> + Write {
+    fn conn(&self) -> &Conn;
+
+    fn close_write(&mut self) -> io::Result<()>;
+
+    fn be_patient(&self) {
+        self.conn().set_deadline(Some(Instant::now() + PATIENCE));
+    }
+}
+
+impl Stream for Conn {
+    fn conn(&self) -> &Conn {
+        self
+    }
+
+    fn close_write(&mut self) -> io::Result<()> {
+        Self::close_write(self)
+    }
+}
+
+impl Stream for tls::Conn {
+    fn conn(&self) -> &Conn {
+        self.get_ref()
+    }
+
+    fn close_write(&mut self) -> io::Result<()> {
+        Self::close_write(self)
+    }
+}
+
+/// The host of `HOST:PORT` or `[HOST]:PORT`, as a certificate names it.
+fn host(server: &str) -> &str {
+    let host = server.rsplit_once(':').map_or(server, |(host, _)| host);
+    host.trim_matches(['[', ']'])
 }
 
 /// `server` with the demo's port, unless it has one.

@@ -2,12 +2,13 @@
 
 use crate::mission::{self, GOB, Observer, PORT, POSTCARD, STRING, Shown};
 use bellwire::{ComplexData, RegisterError};
-use bellwire_std::{Address, Endpoint, Listener, Network, Server, ServerLimits, asynch};
+use bellwire_std::{Address, Endpoint, Listener, Network, Server, ServerLimits, asynch, tls};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use std::error::Error;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::num::NonZero;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
@@ -47,6 +48,15 @@ pub struct Arguments {
     /// Have each connection begin with the PROXY protocol's header, as load balancers send it.
     #[arg(long, conflicts_with = "threads")]
     proxy_protocol: bool,
+    /// Speak TLS, and show the certificate in this file, in PEM, with those that lead to its authority.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The private key of the certificate, in PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Serve only clients whose certificate was signed by an authority in this file, in PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    client_ca: Option<PathBuf>,
 }
 
 /// Serves until SIGINT or SIGTERM.
@@ -66,6 +76,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 fn serve_with_threads(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let mut server = Server::over(listen(arguments)?, Arc::new(endpoint()?));
     set_limits(&mut server.limits, arguments);
+    server.tls = acceptor(arguments, server.local_addr())?;
     let stopper = server.stopper();
     ctrlc::set_handler(move || stopper.stop())?;
     announce(server.local_addr())?;
@@ -84,6 +95,7 @@ fn serve_with_tasks(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let mut server = asynch::Server::over(listen(arguments)?, Arc::new(endpoint()?));
     server.proxy_protocol = arguments.proxy_protocol;
     set_limits(&mut server.limits, arguments);
+    server.tls = acceptor(arguments, server.local_addr())?;
     let stopper = server.stopper();
     ctrlc::set_handler(move || stopper.stop())?;
     announce(server.local_addr())?;
@@ -104,6 +116,24 @@ fn listen(arguments: &Arguments) -> io::Result<Listener> {
         Listener::bind
     };
     bind(Network::Tcp, &arguments.listen)
+}
+
+/// What TLS is done with, if it is. Requests that leave this machine in clear are worth a warning.
+fn acceptor(arguments: &Arguments, address: &Address) -> io::Result<Option<tls::Acceptor>> {
+    let (Some(chain), Some(key)) = (&arguments.tls_cert, &arguments.tls_key) else {
+        if address.tcp().is_some_and(|tcp| !tcp.ip().is_loopback()) {
+            tracing::warn!(
+                "whoever can reach {address} may send requests, and they travel in clear; see --tls-cert"
+            );
+        }
+        return Ok(None);
+    };
+    let authorities = arguments
+        .client_ca
+        .as_ref()
+        .map(tls::Authorities::from_file);
+    let identity = tls::Identity::from_files(chain, key)?;
+    tls::Acceptor::new(identity, authorities.transpose()?.as_ref()).map(Some)
 }
 
 fn announce(address: &Address) -> io::Result<()> {

@@ -84,6 +84,12 @@ impl Conn {
         Arc::clone(&self.socket)
     }
 
+    /// Writes what the socket takes at once, whatever the deadline says.
+    #[cfg(feature = "tls")]
+    pub(crate) fn write_now(&self, buf: &[u8]) -> io::Result<usize> {
+        send(&self.socket, buf)
+    }
+
     /// Sets the point in time from which reads fail, the one that is waiting included; `None` for
     /// never. A time in the past ends them at once. (Go: `Conn.SetReadDeadline`.)
     ///

@@ -12,7 +12,8 @@ const usage = `usage:
   go run . fresh                       write the first streams of a process, in hexadecimal
   go run . bench                       measure encoding and decoding
   go run . server ADDR                 serve STRING and GOB, print what arrives
-  go run . client [-rounds N] ADDR     send STRING and GOB
+  go run . client [-rounds N] [-ca FILE [-cert FILE]] ADDR
+                                       send STRING and GOB, with -ca over TLS
 `
 
 func main() {

@@ -2,12 +2,15 @@ package main
 
 import (
 	"bufio"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/gob"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strings"
 )
 
@@ -15,10 +18,12 @@ import (
 func call(arguments []string) error {
 	flags := flag.NewFlagSet("client", flag.ExitOnError)
 	rounds := flags.Int("rounds", 1, "how often to send both commands")
+	authority := flags.String("ca", "", "speak TLS, and trust the certificate in this file")
+	certificate := flags.String("cert", "", "show the certificate in this file, which holds its key as well")
 	if err := flags.Parse(arguments); err != nil {
 		return err
 	}
-	connection, err := net.Dial("tcp", flags.Arg(0))
+	connection, err := dial(flags.Arg(0), *authority, *certificate)
 	if err != nil {
 		return err
 	}
@@ -36,6 +41,28 @@ func call(arguments []string) error {
 	}
 	// GOB has no reply, so one more text shows that the last one was taken.
 	return sendText(stream, "The end.")
+}
+
+func dial(address, authority, certificate string) (net.Conn, error) {
+	if authority == "" {
+		return net.Dial("tcp", address)
+	}
+	trusted, err := os.ReadFile(authority)
+	if err != nil {
+		return nil, err
+	}
+	config := &tls.Config{RootCAs: x509.NewCertPool()}
+	if !config.RootCAs.AppendCertsFromPEM(trusted) {
+		return nil, fmt.Errorf("%s holds no certificate", authority)
+	}
+	if certificate != "" {
+		pair, err := tls.LoadX509KeyPair(certificate, certificate)
+		if err != nil {
+			return nil, err
+		}
+		config.Certificates = []tls.Certificate{pair}
+	}
+	return tls.Dial("tcp", address, config)
 }
 
 func sendText(stream *bufio.ReadWriter, text string) error {

@@ -1,7 +1,7 @@
 //! A server over real sockets, for one test.
 
 use bellwire::{Command, HeapComplexData, Line, NoReply, Postcard};
-use bellwire_std::{Endpoint, Server, ServerLimits, asynch};
+use bellwire_std::{Endpoint, Server, ServerLimits, asynch, tls};
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -69,21 +69,46 @@ enum Stopper {
 
 /// Starts a server with these limits.
 pub fn serve(kind: Kind, limit: impl FnOnce(&mut ServerLimits)) -> Running {
+    start(kind, None, limit)
+}
+
+/// Starts one with which each connection begins TLS.
+pub fn serve_over_tls(
+    kind: Kind,
+    acceptor: &tls::Acceptor,
+    limit: impl FnOnce(&mut ServerLimits),
+) -> Running {
+    start(kind, Some(acceptor.clone()), limit)
+}
+
+fn start(
+    kind: Kind,
+    acceptor: Option<tls::Acceptor>,
+    limit: impl FnOnce(&mut ServerLimits),
+) -> Running {
     match kind {
-        Kind::Threads => serve_threads(limit),
-        Kind::Tasks => serve_tasks(|server| limit(&mut server.limits)),
+        Kind::Threads => serve_threads(acceptor, limit),
+        Kind::Tasks => serve_tasks(|server| {
+            limit(&mut server.limits);
+            server.tls = acceptor;
+        }),
         Kind::Workers => serve_on(
             |server| server.run_on_threads(2, |_peer| ()),
             |server| {
                 limit(&mut server.limits);
+                server.tls = acceptor;
             },
         ),
     }
 }
 
-fn serve_threads(limit: impl FnOnce(&mut ServerLimits)) -> Running {
+fn serve_threads(
+    acceptor: Option<tls::Acceptor>,
+    limit: impl FnOnce(&mut ServerLimits),
+) -> Running {
     let (endpoint, texts) = endpoint();
     let mut server = Server::bind("127.0.0.1:0", Arc::clone(&endpoint)).unwrap();
+    server.tls = acceptor;
     limit(&mut server.limits);
     Running {
         address: server.local_addr().tcp().unwrap(),

@@ -2,21 +2,17 @@
 
 use super::Shared;
 use super::in_flight::Share;
+use super::stream::Stream;
 use crate::Address;
 use crate::endpoint::{Finish, Later};
 use crate::limits::no_room_for_replies;
 use crate::serving::{Outcome, Serving, guard};
 use bellwire::{Buffer, Fault, Limits, Rejection, Service, Session, Step};
-use rustix::io::Errno;
-use rustix::net::{RecvFlags, recv};
 use std::cell::RefCell;
 use std::io;
 use std::mem;
-use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
-use tokio::io::{AsyncRead, ReadBuf};
-use tokio::net::TcpStream;
 
 /// How many bytes a connection may bring before others have their turn, and the most that is read at
 /// once: some hundred short requests.
@@ -35,7 +31,7 @@ struct Scratch {
 /// A conversation, and the few bytes that it keeps from one wake-up to the next. Each byte here is
 /// one for each idle connection.
 pub(super) struct Conversation<'a, App> {
-    pub(super) stream: &'a mut TcpStream,
+    pub(super) stream: &'a mut Stream,
     pub(super) shared: &'a Shared<App>,
     service: Serving<'a, App>,
     /// In a box, as is the notice of a stop: tokio allocates tasks in steps of 128 bytes with gaps
@@ -97,7 +93,7 @@ enum Pause {
 impl<'a, App: 'static> Conversation<'a, App> {
     /// One that begins, or that only tells the peer that the server is `busy`.
     pub(super) fn new(
-        stream: &'a mut TcpStream,
+        stream: &'a mut Stream,
         shared: &'a Shared<App>,
         peer: &'a Address,
         busy: bool,
@@ -157,10 +153,13 @@ impl<'a, App: 'static> Conversation<'a, App> {
         self.kept.as_ref().map_or(&[], |kept| &kept.unsent)
     }
 
-    /// Takes note that the stream took so many bytes of them.
-    pub(super) fn sent(&mut self, n: usize) {
+    /// Has the stream take some of them, and returns how many bytes that was.
+    pub(super) fn try_send(&mut self) -> io::Result<usize> {
+        let unsent = self.kept.as_ref().map_or(&[][..], |kept| &kept.unsent);
+        let n = self.stream.try_write(unsent)?;
         self.keep(|kept| drop(kept.unsent.drain(..n)));
         self.fits();
+        Ok(n)
     }
 
     fn keep(&mut self, change: impl FnOnce(&mut Kept)) {
@@ -256,18 +255,14 @@ impl<'a, App: 'static> Conversation<'a, App> {
         let rx = &mut rx[..room];
         let arrived = if self.end == End::Stopping {
             self.end = End::Stopped;
-            // What the system holds counts, whether or not the runtime has heard of it.
-            match recv(&*self.stream, rx, RecvFlags::DONTWAIT) {
-                Ok((_, arrived)) => arrived,
-                Err(Errno::WOULDBLOCK) => return Poll::Ready(Ok(0)),
-                Err(error) => return Poll::Ready(Err(error.into())),
+            match self.stream.read_now(rx) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Poll::Ready(Ok(0));
+                }
+                read => read?,
             }
         } else {
-            // Unlike `try_read`, it takes a read that does not fill the buffer for the last, and so
-            // saves one that would find nothing.
-            let mut rx = ReadBuf::new(rx);
-            ready!(Pin::new(&mut *self.stream).poll_read(context, &mut rx))?;
-            rx.filled().len()
+            ready!(self.stream.poll_read(context, rx))?
         };
         if arrived == 0 {
             self.end = End::Reached;

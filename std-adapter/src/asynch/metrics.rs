@@ -15,6 +15,11 @@ impl Metrics {
     pub(super) fn new() -> Self {
         describe_counter!("bellwire_requests_total", "Requests, by command.");
         describe_counter!("bellwire_errors_total", "Error lines sent, by code.");
+        #[cfg(feature = "tls")]
+        describe_counter!(
+            "bellwire_tls_handshake_failures_total",
+            "Connections that ended before TLS was set up."
+        );
         describe_counter!(
             "bellwire_received_bytes_total",
             Unit::Bytes,

@@ -8,13 +8,17 @@
 //! It reports to the recorder that the process has installed for the [`metrics`](::metrics) crate,
 //! if any, before it made the endpoint: `bellwire_connections`, `bellwire_connections_total`,
 //! `bellwire_requests_total` by command, `bellwire_errors_total` by code,
-//! `bellwire_received_bytes_total`, `bellwire_sent_bytes_total` and `bellwire_answer_seconds`.
+//! `bellwire_received_bytes_total`, `bellwire_sent_bytes_total` and `bellwire_answer_seconds`; with the
+//! feature `tls` also `bellwire_tls_handshake_failures_total`.
 
 mod conversation;
 mod crowd;
 mod in_flight;
 mod metrics;
 mod proxy;
+#[cfg(feature = "tls")]
+mod secure;
+mod stream;
 mod task;
 
 use crate::addresses::Addresses;
@@ -27,6 +31,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
+use stream::Stream;
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 use tokio::time::timeout;
@@ -58,6 +63,11 @@ pub struct Server<App: 'static> {
     /// connection without one is then closed, since whoever may connect directly could claim
     /// any address.
     pub proxy_protocol: bool,
+    /// Has each connection begin TLS, behind the header of the PROXY protocol if there is one; none
+    /// unless set. Greeting may take as long as a [request](ServerLimits::request). A client that
+    /// begins without TLS gets an error line in clear, and the end.
+    #[cfg(feature = "tls")]
+    pub tls: Option<crate::tls::Acceptor>,
     listener: Listener,
     endpoint: Arc<Endpoint<App>>,
     crowd: Arc<Crowd>,
@@ -94,6 +104,8 @@ impl<App: Send + 'static> Server<App> {
                 ..ServerLimits::default()
             },
             proxy_protocol: false,
+            #[cfg(feature = "tls")]
+            tls: None,
             listener,
             endpoint,
             crowd: Arc::new(Crowd::new()),
@@ -173,6 +185,8 @@ impl<App: Send + 'static> Server<App> {
             in_flight: InFlight::new(&self.limits),
             limits: self.limits,
             proxy_protocol: self.proxy_protocol,
+            #[cfg(feature = "tls")]
+            tls: self.tls,
             metrics: Metrics::new(),
             endpoint: self.endpoint,
             app: Box::new(app),
@@ -188,6 +202,8 @@ struct Shared<App> {
     in_flight: InFlight,
     limits: ServerLimits,
     proxy_protocol: bool,
+    #[cfg(feature = "tls")]
+    tls: Option<crate::tls::Acceptor>,
     metrics: Metrics,
     endpoint: Arc<Endpoint<App>>,
     /// Makes the `App` of a connection.
@@ -215,7 +231,7 @@ async fn serve<App: Send + 'static>(
                 let peer = Address::Tcp(SocketAddr::new(peer.ip().to_canonical(), peer.port()));
                 if let Some(member) = crowd.join(limits.connections) {
                     let shared = Arc::clone(shared);
-                    tokio::spawn(task::serve(stream, peer, member, shared));
+                    tokio::spawn(task::serve(Stream::new(stream), peer, member, shared));
                 } else {
                     tracing::warn!("{peer}: dropped, far too many connections");
                 }

@@ -4,6 +4,9 @@ use super::Shared;
 use super::conversation::{Conversation, Done, TURN};
 use super::crowd::Member;
 use super::proxy::read_header;
+#[cfg(feature = "tls")]
+use super::secure;
+use super::stream::Stream;
 use crate::Address;
 use crate::limits::{LINGER, Wait, replies_not_taken, too_many};
 use bellwire::Fault;
@@ -12,8 +15,6 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 use tokio::sync::futures::Notified;
 use tokio::task::yield_now;
 use tokio::time::{Instant, Sleep, sleep_until, timeout, timeout_at};
@@ -24,7 +25,7 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout, timeout_at};
     reason = "an `async fn` keeps room for its arguments twice, as long as the connection is open"
 )]
 pub(super) fn serve<App: Send + 'static>(
-    mut stream: TcpStream,
+    mut stream: Stream,
     mut peer: Address,
     mut member: Member,
     shared: Arc<Shared<App>>,
@@ -38,7 +39,10 @@ pub(super) fn serve<App: Send + 'static>(
         }
         let conversation = Conversation::new(&mut stream, &shared, &peer, member.surplus);
         match conversation.run().await {
-            Ok(()) => tracing::debug!("{peer}: ended"),
+            Ok(()) => {
+                stream.finish();
+                tracing::debug!("{peer}: ended");
+            }
             Err(error) => tracing::warn!("{peer}: {error}"),
         }
         drop((stream, member));
@@ -47,22 +51,30 @@ pub(super) fn serve<App: Send + 'static>(
 
 /// Does what comes before the conversation.
 async fn begin<App>(
-    stream: &mut TcpStream,
+    stream: &mut Stream,
     peer: &mut Address,
     member: &mut Member,
     shared: &Shared<App>,
 ) -> io::Result<()> {
-    stream.set_nodelay(true)?;
+    stream.socket.set_nodelay(true)?;
     if shared.proxy_protocol {
-        let client = timeout(shared.limits.request, read_header(stream)).await;
+        let client = timeout(shared.limits.request, read_header(&mut stream.socket)).await;
         let client = client.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
         *peer = client.map_or_else(|| peer.clone(), Address::Tcp);
     }
-    if member.count(&shared.addresses, peer) {
-        Ok(())
-    } else {
-        Err(too_many())
+    if !member.count(&shared.addresses, peer) {
+        return Err(too_many());
     }
+    #[cfg(feature = "tls")]
+    if let Some(acceptor) = &shared.tls {
+        let stopped = shared.crowd.stopped();
+        let greeted = secure::greet(stream, acceptor, shared.limits.request, stopped).await;
+        if greeted.is_err() {
+            linger(stream).await?;
+        }
+        return greeted;
+    }
+    Ok(())
 }
 
 /// What a conversation was woken for.
@@ -155,11 +167,8 @@ impl<App: Send + 'static> Conversation<'_, App> {
         while !self.unsent().is_empty() {
             let ready = timeout_at(deadline, self.stream.writable()).await;
             ready.unwrap_or_else(|_| Err(replies_not_taken()))?;
-            match self.stream.try_write(self.unsent()) {
-                Ok(n) => {
-                    sent += n as u64;
-                    self.sent(n);
-                }
+            match self.try_send() {
+                Ok(n) => sent += n as u64,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error),
             }
@@ -169,7 +178,7 @@ impl<App: Send + 'static> Conversation<'_, App> {
 }
 
 /// Closes so that what was sent last arrives.
-async fn linger(stream: &mut TcpStream) -> io::Result<()> {
+async fn linger(stream: &mut Stream) -> io::Result<()> {
     if stream.shutdown().await.is_err() {
         // The peer has gone already.
         return Ok(());
@@ -178,8 +187,8 @@ async fn linger(stream: &mut TcpStream) -> io::Result<()> {
     let drained = async {
         let mut dropped = [0; 1024];
         loop {
-            stream.readable().await?;
-            match stream.try_read(&mut dropped) {
+            stream.socket.readable().await?;
+            match stream.socket.try_read(&mut dropped) {
                 Ok(0) => return Ok(()),
                 Ok(n) => match bytes.checked_sub(n) {
                     Some(left) => bytes = left,

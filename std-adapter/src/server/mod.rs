@@ -1,6 +1,7 @@
 //! A server with a thread for each connection.
 
 mod crowd;
+mod stream;
 mod worker;
 
 use crate::limits::{Pause, ServerLimits};
@@ -27,6 +28,10 @@ use worker::Worker;
 pub struct Server<App: 'static> {
     /// What it allows; set it before [`run`](Self::run).
     pub limits: ServerLimits,
+    /// Has each connection begin TLS, as [`asynch::Server::tls`](crate::asynch::Server::tls); none
+    /// unless set.
+    #[cfg(feature = "tls")]
+    pub tls: Option<crate::tls::Acceptor>,
     listener: Listener,
     endpoint: Arc<Endpoint<App>>,
 }
@@ -66,6 +71,8 @@ impl<App: Send + 'static> Server<App> {
     pub fn over(listener: Listener, endpoint: Arc<Endpoint<App>>) -> Self {
         Self {
             limits: ServerLimits::default(),
+            #[cfg(feature = "tls")]
+            tls: None,
             listener,
             endpoint,
         }
@@ -121,6 +128,8 @@ impl<App: Send + 'static> Server<App> {
             endpoint: Arc::clone(&self.endpoint),
             app: app(&peer),
             limits: self.limits,
+            #[cfg(feature = "tls")]
+            tls: self.tls.clone(),
             listener: self.listener.clone(),
         };
         if let Err(error) = worker.start() {

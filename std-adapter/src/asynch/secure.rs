@@ -1,0 +1,188 @@
+//! TLS over the socket of a task.
+
+use super::stream::{Stream, receive_now};
+use crate::tls::{
+    Acceptor, NOT_TLS, begins_tls, cut, failed, gone, handshake_failed, not_tls, stopping, too_slow,
+};
+use metrics::counter;
+use rustls::ServerConnection;
+use std::io::{self, ErrorKind, Read, Write};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// The most that is encrypted at a time, which is a record, and so the most that waits encrypted.
+const RECORD: usize = 16384;
+
+/// TLS, as the side that was connected to.
+pub(super) struct Secure {
+    session: ServerConnection,
+    /// How many bytes of the last write wait encrypted. They count as written once they are sent.
+    waiting: usize,
+    /// Whether this end has nothing more to say.
+    finished: bool,
+}
+
+/// Begins TLS on `stream`, unless that takes longer than `limit`, or the server is `stopped`.
+pub(super) async fn greet(
+    stream: &mut Stream,
+    acceptor: &Acceptor,
+    limit: Duration,
+    stopped: impl Future<Output = ()>,
+) -> io::Result<()> {
+    let mut secure = Box::new(Secure {
+        session: acceptor.session()?,
+        waiting: 0,
+        finished: false,
+    });
+    let greeted = tokio::select! {
+        greeted = timeout(limit, secure.greet(&stream.socket)) => {
+            greeted.unwrap_or_else(|_| Err(too_slow()))
+        }
+        () = stopped => Err(stopping()),
+    };
+    if greeted.is_err() {
+        // The client knows as much as it can know.
+        secure.finished = true;
+        counter!("bellwire_tls_handshake_failures_total").increment(1);
+    }
+    stream.secure = Some(secure);
+    greeted
+}
+
+impl Secure {
+    async fn greet(&mut self, socket: &TcpStream) -> io::Result<()> {
+        socket.readable().await?;
+        let mut first = [0];
+        if socket.peek(&mut first).await? > 0 && !begins_tls(first) {
+            let _ = socket.try_write(NOT_TLS);
+            return Err(not_tls());
+        }
+        while self.session.is_handshaking() {
+            match self.session.read_tls(&mut Socket(socket)) {
+                Ok(0) => return Err(gone()),
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    socket.readable().await?;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            }
+            let taken = self.session.process_new_packets();
+            while let Err(error) = self.send(socket) {
+                if error.kind() != ErrorKind::WouldBlock {
+                    return Err(error);
+                }
+                socket.writable().await?;
+            }
+            taken.map_err(|error| handshake_failed(&error))?;
+        }
+        Ok(())
+    }
+
+    /// A record in part does not count as activity: it waits until one brings bytes.
+    pub(super) fn poll_read(
+        &mut self,
+        socket: &TcpStream,
+        context: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            if let Some(read) = self.decrypted(buf) {
+                return Poll::Ready(read);
+            }
+            ready!(socket.poll_read_ready(context))?;
+            match self.take_in(&mut Socket(socket), socket) {
+                Err(error) if error.kind() != ErrorKind::WouldBlock => {
+                    return Poll::Ready(Err(error));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    pub(super) fn read_now(&mut self, socket: &TcpStream, buf: &mut [u8]) -> io::Result<usize> {
+        loop {
+            if let Some(read) = self.decrypted(buf) {
+                return read;
+            }
+            self.take_in(&mut Now(socket), socket)?;
+        }
+    }
+
+    pub(super) fn try_write(&mut self, socket: &TcpStream, buf: &[u8]) -> io::Result<usize> {
+        if self.waiting == 0 {
+            // What TLS has to say of itself goes first.
+            self.send(socket)?;
+            let record = &buf[..buf.len().min(RECORD)];
+            self.waiting = self.session.writer().write(record)?;
+        }
+        self.send(socket)?;
+        Ok(std::mem::take(&mut self.waiting))
+    }
+
+    pub(super) fn finish(&mut self, socket: &TcpStream) {
+        if !self.finished {
+            self.finished = true;
+            self.session.send_close_notify();
+            let _ = self.send(socket);
+        }
+    }
+
+    /// What has been decrypted: bytes, the end, or that there is no more; or nothing yet.
+    fn decrypted(&mut self, buf: &mut [u8]) -> Option<io::Result<usize>> {
+        match self.session.reader().read(buf) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => None,
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => Some(Err(cut())),
+            read => Some(read),
+        }
+    }
+
+    /// Takes in what is there, and decrypts it.
+    fn take_in(&mut self, from: &mut dyn Read, socket: &TcpStream) -> io::Result<()> {
+        self.session.read_tls(from)?;
+        let taken = self.session.process_new_packets();
+        taken.map(drop).map_err(|error| {
+            // It tells the client why, where that still listens.
+            let _ = self.send(socket);
+            failed(&error)
+        })
+    }
+
+    /// Sends what is encrypted.
+    fn send(&mut self, socket: &TcpStream) -> io::Result<()> {
+        while self.session.wants_write() {
+            self.session.write_tls(&mut Socket(socket))?;
+        }
+        Ok(())
+    }
+}
+
+/// A socket as rustls wants it.
+struct Socket<'a>(&'a TcpStream);
+
+impl Read for Socket<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.0.try_read(buf)
+    }
+}
+
+impl Write for Socket<'_> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.0.try_write(buf)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The same, whether or not the runtime has heard of what is there.
+struct Now<'a>(&'a TcpStream);
+
+impl Read for Now<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        receive_now(self.0, buf)
+    }
+}

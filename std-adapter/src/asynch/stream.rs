@@ -1,0 +1,93 @@
+//! What a task reads and writes: a socket, and over it perhaps TLS.
+
+#[cfg(feature = "tls")]
+use super::secure::Secure;
+use rustix::net::{RecvFlags, recv};
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
+use tokio::net::TcpStream;
+
+/// A connection's byte stream. Plain ones keep nothing for TLS but a null pointer.
+pub(super) struct Stream {
+    pub(super) socket: TcpStream,
+    #[cfg(feature = "tls")]
+    pub(super) secure: Option<Box<Secure>>,
+}
+
+impl Stream {
+    pub(super) fn new(socket: TcpStream) -> Self {
+        Self {
+            socket,
+            #[cfg(feature = "tls")]
+            secure: None,
+        }
+    }
+
+    /// Reads once there is something to read, and says how much; 0 is the end.
+    pub(super) fn poll_read(
+        &mut self,
+        context: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        #[cfg(feature = "tls")]
+        if let Some(secure) = &mut self.secure {
+            return secure.poll_read(&self.socket, context, buf);
+        }
+        // Unlike `try_read`, it takes a read that does not fill the buffer for the last, and so
+        // saves one that would find nothing.
+        let mut buf = ReadBuf::new(buf);
+        ready!(Pin::new(&mut self.socket).poll_read(context, &mut buf))?;
+        Poll::Ready(Ok(buf.filled().len()))
+    }
+
+    /// Reads what the system holds, whether or not the runtime has heard of it, or fails with
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock).
+    pub(super) fn read_now(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        #[cfg(feature = "tls")]
+        if let Some(secure) = &mut self.secure {
+            return secure.read_now(&self.socket, buf);
+        }
+        receive_now(&self.socket, buf)
+    }
+
+    /// Writes some of `buf`, or fails with [`WouldBlock`](io::ErrorKind::WouldBlock). Then the next
+    /// call must bring the same bytes, and may bring more behind them: TLS may have encrypted them.
+    pub(super) fn try_write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        #[cfg(feature = "tls")]
+        if let Some(secure) = &mut self.secure {
+            return secure.try_write(&self.socket, buf);
+        }
+        self.socket.try_write(buf)
+    }
+
+    /// Waits until the socket takes bytes.
+    pub(super) async fn writable(&self) -> io::Result<()> {
+        self.socket.writable().await
+    }
+
+    /// Ends the sending. What the socket brings from then on is only to be dropped.
+    pub(super) async fn shutdown(&mut self) -> io::Result<()> {
+        self.finish();
+        self.socket.shutdown().await
+    }
+
+    /// Says that this end has finished, before the socket is closed. It does not wait: where the
+    /// socket takes nothing, the other end finds the connection cut.
+    #[cfg_attr(
+        not(feature = "tls"),
+        expect(clippy::unused_self, reason = "only TLS says so")
+    )]
+    pub(super) fn finish(&mut self) {
+        #[cfg(feature = "tls")]
+        if let Some(secure) = &mut self.secure {
+            secure.finish(&self.socket);
+        }
+    }
+}
+
+pub(super) fn receive_now(socket: &TcpStream, buf: &mut [u8]) -> io::Result<usize> {
+    let (_, arrived) = recv(socket, buf, RecvFlags::DONTWAIT)?;
+    Ok(arrived)
+}

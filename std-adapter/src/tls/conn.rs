@@ -1,0 +1,199 @@
+//! A connection over TLS, for blocking use.
+
+use super::{NOT_TLS, begins_tls, cut, failed, gone, handshake_failed, not_tls};
+use crate::limits::LINGER;
+use rustls::Connection;
+use std::io::{self, ErrorKind, Read, Write};
+use std::time::Instant;
+
+/// A connection over TLS, on top of a [`bellwire_std::Conn`](crate::Conn), whose deadlines hold for
+/// it: Go's `tls.Conn`. A read or write that a deadline ended can be tried again.
+///
+/// Written bytes that the socket does not take yet are kept, up to 64 KiB, until `flush` or the next
+/// write. When it is dropped, it says that this end has finished, if the socket takes that at once.
+#[derive(Debug)]
+pub struct Conn {
+    conn: crate::Conn,
+    session: Box<Connection>,
+}
+
+impl Conn {
+    /// A connection whose handshake is behind it.
+    pub(super) fn greet(conn: crate::Conn, session: Connection) -> io::Result<Self> {
+        let mut greeting = Self {
+            conn,
+            session: Box::new(session),
+        };
+        match greeting.handshake() {
+            Ok(()) => Ok(greeting),
+            Err(error) => {
+                if greeting.serves() {
+                    let (time, bytes) = LINGER;
+                    greeting.conn.linger(bytes, Instant::now() + time);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn handshake(&mut self) -> io::Result<()> {
+        if self.serves() {
+            self.expect_tls()?;
+        }
+        while self.session.is_handshaking() {
+            self.send()?;
+            if self.session.is_handshaking() {
+                self.receive()?;
+            }
+        }
+        self.send()
+    }
+
+    fn serves(&self) -> bool {
+        matches!(*self.session, Connection::Server(_))
+    }
+
+    /// The connection below, for its addresses and deadlines. (Go: `Conn.NetConn`.)
+    pub fn get_ref(&self) -> &crate::Conn {
+        &self.conn
+    }
+
+    /// The certificates that the other end has shown, its own first, each in DER; none for a client
+    /// of which no certificate is demanded.
+    pub fn peer_certificates(&self) -> impl Iterator<Item = &[u8]> {
+        let chain = self.session.peer_certificates().unwrap_or_default();
+        chain.iter().map(AsRef::as_ref)
+    }
+
+    /// Ends this end's sending: the other end finds the end of the stream, and may still answer.
+    /// (Go: `Conn.CloseWrite`.)
+    ///
+    /// # Errors
+    /// Those of writing.
+    pub fn close_write(&mut self) -> io::Result<()> {
+        self.session.send_close_notify();
+        self.send()?;
+        self.conn.close_write()
+    }
+
+    /// As [`Conn::linger`](crate::Conn::linger) of the connection below.
+    pub fn linger(&mut self, bytes: usize, deadline: Instant) {
+        self.conn.set_write_deadline(Some(deadline));
+        if self.close_write().is_ok() {
+            self.conn.linger(bytes, deadline);
+        }
+    }
+
+    /// Reads the first byte, by which a client shows whether it speaks TLS.
+    fn expect_tls(&mut self) -> io::Result<()> {
+        let mut first = [0];
+        match self.conn.read(&mut first)? {
+            0 => Err(gone()),
+            _ if begins_tls(first) => self.session.read_tls(&mut &first[..]).map(drop),
+            _ => {
+                let _ = self.conn.write_now(NOT_TLS);
+                Err(not_tls())
+            }
+        }
+    }
+
+    /// Sends what TLS has to send.
+    fn send(&mut self) -> io::Result<()> {
+        while self.session.wants_write() {
+            self.session.write_tls(&mut self.conn)?;
+        }
+        Ok(())
+    }
+
+    /// Waits for bytes, and takes them in.
+    fn receive(&mut self) -> io::Result<()> {
+        let greeting = self.session.is_handshaking();
+        if self.session.read_tls(&mut self.conn)? == 0 && greeting {
+            return Err(gone());
+        }
+        if let Err(error) = self.session.process_new_packets() {
+            // It tells the other end why, where that still listens.
+            let _ = self.send();
+            return Err(if greeting {
+                handshake_failed(&error)
+            } else {
+                failed(&error)
+            });
+        }
+        Ok(())
+    }
+}
+
+impl Read for Conn {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
+        loop {
+            match self.session.reader().read(buf) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.receive()?,
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Err(cut()),
+                result => return result,
+            }
+        }
+    }
+}
+
+impl Write for Conn {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        // First what an earlier write has left, so that no more is kept than one write brings.
+        self.send()?;
+        let n = self.session.writer().write(buf)?;
+        // These bytes are taken. An error that keeps them from being sent comes again at the flush.
+        let _ = self.send();
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.send()
+    }
+}
+
+impl embedded_io::ErrorType for Conn {
+    type Error = io::Error;
+}
+
+impl embedded_io::Read for Conn {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        Read::read(self, buf)
+    }
+}
+
+impl embedded_io::Write for Conn {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        Write::write(self, buf)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Write::flush(self)
+    }
+}
+
+impl Drop for Conn {
+    fn drop(&mut self) {
+        if self.session.is_handshaking() {
+            return;
+        }
+        self.session.send_close_notify();
+        let mut now = Now(&self.conn);
+        while self.session.wants_write() && self.session.write_tls(&mut now).is_ok() {}
+    }
+}
+
+/// A connection of which nobody waits that it takes more.
+struct Now<'a>(&'a crate::Conn);
+
+impl Write for Now<'_> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.0.write_now(buf)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,231 @@
+//! `bellwire serve` and `bellwire connect` with certificates, run as a user runs them.
+
+#[path = "cli/process.rs"]
+mod process;
+
+use bellwire_tests::certificates::{Authority, Folder, HOST};
+use process::{PATIENCE, Server, bellwire, run, text};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::Output;
+use std::time::Instant;
+
+/// The files of an authority, of a server, and of a client.
+fn files(test: &str) -> Folder {
+    let authority = Authority::new();
+    let server = authority.sign(&[HOST, "127.0.0.1", "::1"]);
+    let client = authority.sign(&["client"]);
+    Folder::new(
+        test,
+        &authority,
+        &[("server", &server), ("client", &client)],
+    )
+}
+
+fn serve(folder: &Folder, more: &[&str]) -> Server {
+    let pem = folder.file("server.pem");
+    let tls = [
+        "serve",
+        "--listen",
+        "localhost:0",
+        "--tls-cert",
+        &pem,
+        "--tls-key",
+        &pem,
+    ];
+    Server::spawn(bellwire(&tls).args(more))
+}
+
+fn connect(server: &Server, arguments: &[&str]) -> Output {
+    bellwire(&["connect", &server.address])
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+/// The one line that it says on its failure.
+fn failure(output: &Output) -> &str {
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    text(&output.stderr)
+}
+
+#[test]
+fn with_certificates_on_both_sides_all_passes() {
+    let folder = files("cli-tls-both");
+    let (ca, client) = (folder.file("ca.pem"), folder.file("client.pem"));
+    for threads in [&[][..], &["--threads"]] {
+        let server = serve(&folder, &[&["--client-ca", &ca], threads].concat());
+        let output = connect(
+            &server,
+            &["--tls", "--ca", &ca, "--cert", &client, "--key", &client],
+        );
+        assert_eq!(text(&output.stdout), "Thank you.\n", "{output:?}");
+        assert!(output.status.success());
+        let (code, log) = server.stop("TERM");
+        assert_eq!(code, Some(0));
+        assert!(log.contains("received outer N=23"), "{log}");
+        assert!(!log.contains("WARN"), "{log}");
+    }
+}
+
+#[test]
+fn a_client_without_a_certificate_learns_why_and_so_does_the_log() {
+    let folder = files("cli-tls-none");
+    let ca = folder.file("ca.pem");
+    let server = serve(&folder, &["--client-ca", &ca]);
+    let output = connect(&server, &["--tls", "--ca", &ca]);
+    assert_eq!(
+        failure(&output),
+        "bellwire: the stream failed: the TLS connection failed: the other end demands a certificate\n"
+    );
+    let (_, log) = server.stop("TERM");
+    let line =
+        "the TLS handshake failed: the other end shows no certificate, which is demanded here";
+    assert!(log.contains(line), "{log}");
+}
+
+#[test]
+fn a_client_that_does_not_trust_the_server_learns_why() {
+    let folder = files("cli-tls-trust");
+    let server = serve(&folder, &[]);
+    let stranger = files("cli-tls-stranger");
+    let output = connect(&server, &["--tls", "--ca", &stranger.file("ca.pem")]);
+    assert_eq!(
+        failure(&output),
+        "bellwire: the TLS handshake failed: no authority that is trusted here has signed the \
+         other end's certificate\n"
+    );
+}
+
+#[test]
+fn without_a_named_authority_those_of_the_machine_are_trusted() {
+    let folder = files("cli-tls-machine");
+    let server = serve(&folder, &[]);
+    let mut connect = bellwire(&["connect", &server.address, "--tls"]);
+    let output = connect.env("SSL_CERT_FILE", folder.file("ca.pem")).output();
+    assert_eq!(text(&output.unwrap().stdout), "Thank you.\n");
+}
+
+#[test]
+fn a_plain_client_at_a_tls_port_learns_why_and_so_does_the_log() {
+    let folder = files("cli-tls-plain-client");
+    let server = serve(&folder, &[]);
+    assert_eq!(
+        failure(&connect(&server, &[])),
+        "bellwire: the server refused (refused): this port speaks TLS only; connect with TLS\n"
+    );
+    let (_, log) = server.stop("TERM");
+    let line = "the TLS handshake failed: the client does not speak TLS, which this port demands";
+    assert!(log.contains(line), "{log}");
+}
+
+#[test]
+fn a_tls_client_at_a_plain_port_learns_why() {
+    let folder = files("cli-tls-plain-server");
+    let server = Server::start("127.0.0.1:0");
+    assert_eq!(
+        failure(&connect(
+            &server,
+            &["--tls", "--ca", &folder.file("ca.pem")]
+        )),
+        "bellwire: the TLS handshake failed: the other end does not speak TLS; connect to it without\n"
+    );
+}
+
+#[test]
+fn an_ipv6_address_is_a_name_that_a_certificate_may_have() {
+    let folder = files("cli-tls-ipv6");
+    let (ca, pem) = (folder.file("ca.pem"), folder.file("server.pem"));
+    let tls = ["--tls-cert", &pem, "--tls-key", &pem];
+    let server = Server::spawn(bellwire(&["serve", "--listen", ":0"]).args(tls));
+    let address = format!("[::1]:{}", server.port());
+    let output = run(&["connect", &address, "--tls", "--ca", &ca]);
+    assert_eq!(text(&output.stdout), "Thank you.\n", "{output:?}");
+}
+
+#[test]
+fn handshakes_that_fail_are_counted() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let metrics = free.local_addr().unwrap().to_string();
+    drop(free);
+    let folder = files("cli-tls-metrics");
+    let server = serve(&folder, &["--metrics", &metrics]);
+    for _ in 0..3 {
+        connect(&server, &[]);
+    }
+    // A client may have its answer before it is counted.
+    let begin = Instant::now();
+    loop {
+        let mut page = TcpStream::connect(&metrics).unwrap();
+        page.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            .unwrap();
+        let mut shown = String::new();
+        page.read_to_string(&mut shown).unwrap();
+        if shown.contains("bellwire_tls_handshake_failures_total 3") {
+            break;
+        }
+        assert!(begin.elapsed() < PATIENCE, "{shown}");
+    }
+}
+
+#[test]
+fn requests_that_others_can_read_are_warned_of_unless_only_this_machine_is_served() {
+    let folder = files("cli-tls-warning");
+    let pem = folder.file("server.pem");
+    let tls = ["--tls-cert", &pem, "--tls-key", &pem];
+    for (listen, more, warned) in [
+        (":0", &[][..], true),
+        ("127.0.0.1:0", &[], false),
+        ("[::1]:0", &[], false),
+        (":0", &tls, false),
+    ] {
+        let server = Server::spawn(bellwire(&["serve", "--listen", listen]).args(more));
+        let (_, log) = server.stop("TERM");
+        assert_eq!(
+            log.matches("in clear; see --tls-cert").count(),
+            usize::from(warned),
+            "{log}"
+        );
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_used_is_named() {
+    let folder = files("cli-tls-files");
+    let (ca, pem) = (folder.file("ca.pem"), folder.file("server.pem"));
+    let missing = folder.file("missing.pem");
+    for (cert, key, error) in [
+        (
+            &missing,
+            &pem,
+            format!("{missing}: No such file or directory"),
+        ),
+        (&pem, &ca, format!("{ca}: it holds no private key in PEM")),
+    ] {
+        let output = run(&[
+            "serve",
+            "--listen",
+            "localhost:0",
+            "--tls-cert",
+            cert,
+            "--tls-key",
+            key,
+        ]);
+        let shown = failure(&output);
+        assert!(shown.starts_with(&format!("bellwire: {error}")), "{shown}");
+    }
+}
+
+#[test]
+fn options_that_mean_nothing_alone_are_refused() {
+    for arguments in [
+        &["serve", "--tls-cert", "x"][..],
+        &["serve", "--tls-key", "x"],
+        &["serve", "--client-ca", "x"],
+        &["connect", "localhost", "--ca", "x"],
+        &["connect", "localhost", "--tls", "--cert", "x"],
+        &["connect", "localhost", "--cert", "x", "--key", "x"],
+    ] {
+        assert_eq!(run(arguments).status.code(), Some(2), "{arguments:?}");
+    }
+}

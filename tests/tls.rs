@@ -1,0 +1,654 @@
+//! TLS: who may come in, what passes, and how it ends.
+
+use bellwire::blocking::Client;
+use bellwire::{Command, Error, Gob, HeapComplexData, Line};
+use bellwire_std::tls::rustls::{ClientConfig, ClientConnection, RootCertStore};
+use bellwire_std::tls::{self, Connector};
+use bellwire_std::{Conn, Endpoint, Listener, Network, asynch, dial};
+use bellwire_tests::certificates::{Authority, HOST};
+use bellwire_tests::running::{
+    Kind, LONG, PATIENCE, POSTCARD, Running, SLOW, STRING, each, serve, serve_over_tls, serve_tasks,
+};
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+const GOB: Command<Gob<HeapComplexData>, Line> = Command::new("GOB");
+
+/// A server that shows a certificate, and a client's side that trusts it.
+fn open_server(kind: Kind) -> (Running, Connector) {
+    let authority = Authority::new();
+    let server = serve_over_tls(kind, &authority.acceptor(None), |_| {});
+    (server, authority.connector(None))
+}
+
+fn reach(server: &Running) -> Conn {
+    let conn = dial(server.address, PATIENCE).unwrap();
+    conn.set_deadline(Some(Instant::now() + PATIENCE));
+    conn
+}
+
+fn connect(server: &Running, connector: &Connector) -> tls::Conn {
+    connector.connect(reach(server), HOST).unwrap()
+}
+
+/// Sends `bytes`, ends the sending, and returns all that comes back up to a clean end.
+fn answer(server: &Running, connector: &Connector, bytes: impl AsRef<[u8]>) -> String {
+    let mut conn = connect(server, connector);
+    conn.write_all(bytes.as_ref()).unwrap();
+    conn.close_write().unwrap();
+    rest(&mut conn)
+}
+
+fn rest(conn: &mut tls::Conn) -> String {
+    let mut text = String::new();
+    conn.read_to_string(&mut text).unwrap();
+    text
+}
+
+/// What a call over this connection fails with.
+fn refusal(conn: tls::Conn) -> String {
+    let (mut rx, mut tx) = ([0; 256], [0; 256]);
+    let error = Client::new(conn, &mut rx, &mut tx)
+        .call(STRING, "hi")
+        .unwrap_err();
+    let Error::Transport(error) = error else {
+        panic!("{error}");
+    };
+    error.to_string()
+}
+
+#[test]
+fn every_format_passes() {
+    each(|kind| {
+        let (server, connector) = open_server(kind);
+        server
+            .endpoint
+            .handle(GOB, |(), data, reply| reply.send(&data.s))
+            .unwrap();
+        let (mut rx, mut tx) = ([0; 1024], [0; 1024]);
+        let mut client = Client::new(connect(&server, &connector), &mut rx, &mut tx);
+        let value = HeapComplexData {
+            n: 23,
+            s: "string data".into(),
+            ..HeapComplexData::default()
+        };
+        let thanks = client.call(STRING, "Additional data.").unwrap();
+        assert_eq!(thanks, "Thank you.");
+        assert_eq!(client.call(POSTCARD, &value).unwrap(), "string data");
+        assert_eq!(client.call(GOB, &value).unwrap(), "string data");
+    });
+}
+
+#[test]
+fn a_thousand_pipelined_requests_are_answered_also_behind_the_end_of_the_sending() {
+    each(|kind| {
+        let (server, connector) = open_server(kind);
+        let replies = answer(&server, &connector, "STRING\nhi\n".repeat(1000));
+        assert_eq!(replies, "Thank you.\n".repeat(1000));
+    });
+}
+
+#[test]
+fn a_record_for_each_byte_is_as_good() {
+    each(|kind| {
+        let (server, connector) = open_server(kind);
+        let mut conn = connect(&server, &connector);
+        for byte in "STRING\nhi\n".repeat(20).bytes() {
+            conn.write_all(&[byte]).unwrap();
+        }
+        conn.close_write().unwrap();
+        assert_eq!(rest(&mut conn), "Thank you.\n".repeat(20));
+    });
+}
+
+#[test]
+fn a_payload_of_many_records_arrives() {
+    each(|kind| {
+        let (server, connector) = open_server(kind);
+        let text = "ß".repeat(30_000);
+        let reply = answer(&server, &connector, format!("STRING\n{text}\n"));
+        assert_eq!(reply, "Thank you.\n");
+        assert_eq!(*server.texts.lock().unwrap(), [text]);
+    });
+}
+
+#[test]
+fn megabytes_of_replies_arrive_at_a_reader_that_begins_late() {
+    each(|kind| {
+        let (server, connector) = open_server(kind);
+        let conn = reach(&server);
+        socket2::SockRef::from(&conn)
+            .set_recv_buffer_size(65536)
+            .unwrap();
+        let mut conn = connector.connect(conn, HOST).unwrap();
+        conn.write_all("LONG\n".repeat(8000).as_bytes()).unwrap();
+        thread::sleep(Duration::from_millis(200));
+        let mut replies = vec![0; 8_000_000];
+        conn.read_exact(&mut replies).unwrap();
+        let line = [b"x".repeat(999), b"\n".to_vec()].concat();
+        assert!(replies.chunks(1000).all(|reply| reply == line));
+        conn.close_write().unwrap();
+        assert_eq!(rest(&mut conn), "");
+    });
+}
+
+/// Nothing would wait for room if a record counted as sent once it is encrypted.
+#[test]
+fn a_record_for_which_the_socket_has_no_room_is_sent_later() {
+    let authority = Authority::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    // What is accepted inherits it.
+    socket2::SockRef::from(&listener)
+        .set_send_buffer_size(4096)
+        .unwrap();
+    let endpoint = Endpoint::new();
+    endpoint
+        .handle(LONG, |(), (), reply| reply.send(&"x".repeat(999)))
+        .unwrap();
+    let listener = Listener::try_from(listener).unwrap();
+    let mut server = asynch::Server::over(listener, endpoint.into());
+    server.tls = Some(authority.acceptor(None));
+    let (address, stopper) = (server.local_addr().clone(), server.stopper());
+    let running = thread::spawn(move || server.run_on_threads(1, |_peer| ()));
+
+    let conn = dial(address, PATIENCE).unwrap();
+    conn.set_deadline(Some(Instant::now() + PATIENCE));
+    socket2::SockRef::from(&conn)
+        .set_recv_buffer_size(4096)
+        .unwrap();
+    let mut conn = authority.connector(None).connect(conn, HOST).unwrap();
+    // Two records, of which the second has to wait.
+    conn.write_all(&b"LONG\n".repeat(32)).unwrap();
+    thread::sleep(Duration::from_millis(100));
+    conn.read_exact(&mut vec![0; 32_000]).unwrap();
+    stopper.stop();
+    running.join().unwrap().unwrap();
+}
+
+#[test]
+fn replies_that_are_not_taken_in_time_end_the_connection() {
+    each(|kind| {
+        let authority = Authority::new();
+        let server = serve_over_tls(kind, &authority.acceptor(None), |limits| {
+            limits.reply = Duration::from_millis(200);
+            limits.connections = 1;
+        });
+        let connector = authority.connector(None);
+        let mut greedy = connect(&server, &connector);
+        let flood = "LONG\n".repeat(1000);
+        while greedy.write_all(flood.as_bytes()).is_ok() {}
+        drop(greedy);
+        is_well_again(&server, &connector);
+    });
+}
+
+/// The server has a free place soon.
+fn is_well_again(server: &Running, connector: &Connector) {
+    let begin = Instant::now();
+    while answer(server, connector, "STRING\nhi\n") != "Thank you.\n" {
+        assert!(begin.elapsed() < PATIENCE, "its place is still held");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_client_whose_certificate_the_named_authority_signed_is_served() {
+    each(|kind| {
+        let (authority, clients) = (Authority::new(), Authority::new());
+        let server = serve_over_tls(kind, &authority.acceptor(Some(&clients)), |_| {});
+        let connector = authority.connector(Some(clients.sign(&["client"])));
+        assert_eq!(answer(&server, &connector, "STRING\nhi\n"), "Thank you.\n");
+    });
+}
+
+#[test]
+fn a_client_without_a_certificate_is_refused_where_one_is_demanded() {
+    each(|kind| {
+        let (authority, clients) = (Authority::new(), Authority::new());
+        let server = serve_over_tls(kind, &authority.acceptor(Some(&clients)), |_| {});
+        let connector = authority.connector(None);
+        assert_eq!(
+            refusal(connect(&server, &connector)),
+            "the TLS connection failed: the other end demands a certificate"
+        );
+        assert!(server.texts.lock().unwrap().is_empty());
+    });
+}
+
+#[test]
+fn a_client_with_a_certificate_of_another_authority_is_refused() {
+    each(|kind| {
+        let (authority, clients) = (Authority::new(), Authority::new());
+        let server = serve_over_tls(kind, &authority.acceptor(Some(&clients)), |_| {});
+        let connector = authority.connector(Some(authority.sign(&["client"])));
+        assert_eq!(
+            refusal(connect(&server, &connector)),
+            "the TLS connection failed: the other end does not take this end's certificate"
+        );
+        assert!(server.texts.lock().unwrap().is_empty());
+    });
+}
+
+#[test]
+fn a_server_of_an_unknown_authority_is_refused() {
+    each(|kind| {
+        let (server, connector) = open_server(kind);
+        let stranger = Authority::new().connector(None);
+        let error = stranger.connect(reach(&server), HOST).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the TLS handshake failed: no authority that is trusted here has signed the other \
+             end's certificate"
+        );
+        assert_eq!(answer(&server, &connector, "STRING\nhi\n"), "Thank you.\n");
+    });
+}
+
+/// Cause: an authority that was made anew under its old name was shown as a bad signature.
+#[test]
+fn authorities_of_one_name_are_told_apart() {
+    let (old, new) = (Authority::named("Bell"), Authority::named("Bell"));
+    let server = serve_over_tls(Kind::Tasks, &old.acceptor(Some(&old)), |_| {});
+    let error = new.connector(None).connect(reach(&server), HOST);
+    assert_eq!(
+        error.unwrap_err().to_string(),
+        "the TLS handshake failed: no authority that is trusted here has signed the other end's \
+         certificate"
+    );
+    let connector = old.connector(Some(new.sign(&["client"])));
+    assert_eq!(
+        refusal(connect(&server, &connector)),
+        "the TLS connection failed: the other end does not take this end's certificate"
+    );
+}
+
+#[test]
+fn a_server_with_another_name_is_refused() {
+    let (server, connector) = open_server(Kind::Tasks);
+    let error = connector.connect(reach(&server), "bell.example");
+    assert_eq!(
+        error.unwrap_err().to_string(),
+        r#"the TLS handshake failed: the other end's certificate is not for "bell.example""#
+    );
+    assert!(connector.connect(reach(&server), "127.0.0.1").is_ok());
+}
+
+#[test]
+fn what_is_no_name_is_no_host() {
+    let (server, connector) = open_server(Kind::Tasks);
+    let error = connector.connect(reach(&server), "bell example");
+    assert_eq!(
+        error.unwrap_err().to_string(),
+        r#""bell example" is neither a name nor an IP address"#
+    );
+}
+
+#[test]
+fn a_plain_client_at_a_tls_port_is_told_so() {
+    each(|kind| {
+        let (server, _) = open_server(kind);
+        let told = "!refused this port speaks TLS only; connect with TLS\n";
+        for input in ["STRING\nhi\n", "A", &"GOB\n".repeat(100_000)] {
+            assert_eq!(server.answer(input), told);
+        }
+        assert!(server.texts.lock().unwrap().is_empty());
+    });
+}
+
+#[test]
+fn a_tls_client_at_a_plain_port_is_told_so() {
+    each(|kind| {
+        let server = serve(kind, |_| {});
+        let connector = Authority::new().connector(None);
+        let error = connector.connect(reach(&server), HOST).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the TLS handshake failed: the other end does not speak TLS; connect to it without"
+        );
+        assert!(server.is_well());
+    });
+}
+
+#[test]
+fn a_client_that_does_not_greet_has_its_place_for_the_time_of_a_request_only() {
+    each(|kind| {
+        let authority = Authority::new();
+        let server = serve_over_tls(kind, &authority.acceptor(None), |limits| {
+            limits.request = Duration::from_millis(200);
+            limits.connections = 1;
+        });
+        let mut silent = server.connect();
+        assert_eq!(silent.read(&mut [0]).unwrap(), 0);
+        drop(silent);
+        is_well_again(&server, &authority.connector(None));
+    });
+}
+
+#[test]
+fn a_greeting_that_trickles_has_no_more_time() {
+    each(|kind| {
+        let authority = Authority::new();
+        let server = serve_over_tls(kind, &authority.acceptor(None), |limits| {
+            limits.request = Duration::from_millis(200);
+            limits.connections = 1;
+        });
+        let mut trickle = server.connect();
+        let begin = Instant::now();
+        for byte in client_hello() {
+            thread::sleep(Duration::from_millis(20));
+            if trickle.write_all(&[byte]).is_err() {
+                break;
+            }
+        }
+        assert!(begin.elapsed() < PATIENCE, "it was listened to to the end");
+        drop(trickle);
+        is_well_again(&server, &authority.connector(None));
+    });
+}
+
+/// The first message of a client.
+fn client_hello() -> Vec<u8> {
+    let provider = tls::rustls::crypto::ring::default_provider();
+    let config = ClientConfig::builder_with_provider(Arc::new(provider))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(RootCertStore::empty())
+        .with_no_client_auth();
+    let host = HOST.try_into().unwrap();
+    let mut session = ClientConnection::new(Arc::new(config), host).unwrap();
+    let mut hello = Vec::new();
+    session.write_tls(&mut hello).unwrap();
+    hello
+}
+
+#[test]
+fn a_greeting_that_is_nonsense_ends_the_connection() {
+    each(|kind| {
+        let (server, connector) = open_server(kind);
+        let mut stream = server.connect();
+        // A first message of the right length in a record of the right length.
+        let mut nonsense = vec![22, 3, 1, 2, 0, 1, 0, 1, 0xfc];
+        nonsense.resize(5 + 512, 0xff);
+        stream.write_all(&nonsense).unwrap();
+        let mut end = Vec::new();
+        stream.read_to_end(&mut end).unwrap();
+        assert_eq!(end[..3], [21, 3, 3], "no alert");
+        assert_eq!(answer(&server, &connector, "STRING\nhi\n"), "Thank you.\n");
+    });
+}
+
+#[test]
+fn a_record_that_was_tampered_with_ends_the_connection() {
+    each(|kind| {
+        let (server, connector) = open_server(kind);
+        let mut conn = connect(&server, &connector);
+        conn.write_all(b"STRING\nbefore\n").unwrap();
+        conn.read_exact(&mut [0; 11]).unwrap();
+        let forged = [23, 3, 3, 0, 32].into_iter().chain([7; 32]);
+        let bytes: Vec<u8> = forged.collect();
+        conn.get_ref().clone().write_all(&bytes).unwrap();
+        let error = conn.read(&mut [0]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the TLS connection failed: received fatal alert: BadRecordMac"
+        );
+        assert_eq!(*server.texts.lock().unwrap(), ["before"]);
+    });
+}
+
+#[test]
+fn a_record_in_part_is_no_activity() {
+    let authority = Authority::new();
+    let server = serve_over_tls(Kind::Tasks, &authority.acceptor(None), |limits| {
+        limits.idle = Duration::from_millis(300);
+    });
+    let conn = connect(&server, &authority.connector(None));
+    let mut socket = conn.get_ref().clone();
+    let begin = Instant::now();
+    let mut record = [23, 3, 3, 0x40, 0].into_iter().chain([0].repeat(16384));
+    while socket.write_all(&[record.next().unwrap()]).is_ok() {
+        thread::sleep(Duration::from_millis(20));
+        assert!(begin.elapsed() < PATIENCE, "it goes on");
+    }
+}
+
+#[test]
+fn a_request_that_was_cut_off_is_not_run() {
+    each(|kind| {
+        let (server, connector) = open_server(kind);
+        let mut conn = connect(&server, &connector);
+        conn.write_all(b"STRING\nwhole\nNOTE\nin pa").unwrap();
+        // The socket ends, and TLS does not.
+        conn.get_ref().close_write().unwrap();
+        let mut text = String::new();
+        let _ = conn.read_to_string(&mut text);
+        assert_eq!(text, "Thank you.\n");
+        assert_eq!(*server.texts.lock().unwrap(), ["whole"]);
+    });
+}
+
+#[test]
+fn a_stream_that_was_cut_off_is_no_end_for_a_client() {
+    let authority = Authority::new();
+    let (acceptor, connector) = (authority.acceptor(None), authority.connector(None));
+    let listener = Listener::bind(Network::Tcp, "127.0.0.1:0").unwrap();
+    let address = listener.local_addr().clone();
+    let cutting = thread::spawn(move || {
+        let mut conn = acceptor.accept(listener.accept().unwrap()).unwrap();
+        conn.write_all(b"Thank").unwrap();
+        conn.get_ref().close();
+    });
+    let conn = dial(address, PATIENCE).unwrap();
+    let mut conn = connector.connect(conn, HOST).unwrap();
+    let mut text = String::new();
+    let error = conn.read_to_string(&mut text).unwrap_err();
+    assert_eq!(text, "Thank");
+    assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
+    assert_eq!(
+        error.to_string(),
+        "the TLS connection was cut, as it ended without close_notify"
+    );
+    cutting.join().unwrap();
+}
+
+#[test]
+fn an_answer_comes_also_when_the_sending_ended_long_before() {
+    each(|kind| {
+        let (server, connector) = open_server(kind);
+        assert_eq!(answer(&server, &connector, "SLOW\n"), "done\n");
+    });
+}
+
+#[test]
+fn an_error_line_that_ends_the_conversation_arrives_and_then_a_clean_end() {
+    each(|kind| {
+        let (server, connector) = open_server(kind);
+        let tail = "STRING\nnever run\n".repeat(1000);
+        assert_eq!(
+            answer(&server, &connector, format!("HELP\n{tail}")),
+            "!unknown-command no command is named \"HELP\"\n"
+        );
+        assert!(server.texts.lock().unwrap().is_empty());
+    });
+}
+
+#[test]
+fn a_server_that_stops_answers_what_runs_and_ends_cleanly() {
+    each(|kind| {
+        let (mut server, connector) = open_server(kind);
+        let idle = connect(&server, &connector);
+        let greeting = server.connect();
+        let mut busy = connect(&server, &connector);
+        busy.write_all(b"SLOW\n").unwrap();
+        thread::sleep(Duration::from_millis(100));
+        let begin = Instant::now();
+        server.stop();
+        assert!(
+            begin.elapsed() < Duration::from_secs(4),
+            "it waits for somebody"
+        );
+        for (mut conn, expected) in [(busy, "done\n"), (idle, "")] {
+            assert_eq!(rest(&mut conn), expected);
+        }
+        drop(greeting);
+    });
+}
+
+#[test]
+fn a_server_that_is_full_says_so() {
+    each(|kind| {
+        let authority = Authority::new();
+        let server = serve_over_tls(kind, &authority.acceptor(None), |limits| {
+            limits.connections = 1;
+        });
+        let connector = authority.connector(None);
+        let mut first = connect(&server, &connector);
+        first.write_all(b"STRING\nhi\n").unwrap();
+        first.read_exact(&mut [0; 11]).unwrap();
+        let mut second = connect(&server, &connector);
+        assert!(rest(&mut second).starts_with("!busy "));
+    });
+}
+
+#[test]
+fn an_idle_connection_ends_cleanly() {
+    each(|kind| {
+        let authority = Authority::new();
+        let server = serve_over_tls(kind, &authority.acceptor(None), |limits| {
+            limits.idle = Duration::from_millis(100);
+        });
+        let mut conn = connect(&server, &authority.connector(None));
+        assert_eq!(rest(&mut conn), "");
+    });
+}
+
+#[test]
+fn a_request_that_does_not_come_whole_is_told_so() {
+    each(|kind| {
+        let authority = Authority::new();
+        let server = serve_over_tls(kind, &authority.acceptor(None), |limits| {
+            limits.request = Duration::from_millis(200);
+        });
+        let mut conn = connect(&server, &authority.connector(None));
+        conn.write_all(b"STRING\nin pa").unwrap();
+        assert!(rest(&mut conn).starts_with("!timed-out "));
+    });
+}
+
+#[test]
+fn a_call_that_a_deadline_ends_leaves_the_client_usable() {
+    let (server, connector) = open_server(Kind::Tasks);
+    let (mut rx, mut tx) = ([0; 256], [0; 256]);
+    let mut client = Client::new(connect(&server, &connector), &mut rx, &mut tx);
+    let soon = Instant::now() + Duration::from_millis(50);
+    client.stream().get_ref().set_deadline(Some(soon));
+    let Err(Error::Transport(error)) = client.call(SLOW, ()) else {
+        panic!("it was in time");
+    };
+    assert_eq!(error.kind(), ErrorKind::TimedOut);
+    client
+        .stream()
+        .get_ref()
+        .set_deadline(Some(Instant::now() + PATIENCE));
+    assert_eq!(client.call(STRING, "hi").unwrap(), "Thank you.");
+}
+
+#[test]
+fn a_handshake_keeps_to_the_deadline_of_its_connection() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let conn = dial(silent.local_addr().unwrap(), PATIENCE).unwrap();
+    conn.set_deadline(Some(Instant::now() + Duration::from_millis(50)));
+    let error = Authority::new().connector(None).connect(conn, HOST);
+    assert_eq!(error.unwrap_err().kind(), ErrorKind::TimedOut);
+}
+
+#[test]
+fn a_client_that_is_dropped_ends_cleanly() {
+    let authority = Authority::new();
+    let (acceptor, connector) = (authority.acceptor(None), authority.connector(None));
+    let listener = Listener::bind(Network::Tcp, "127.0.0.1:0").unwrap();
+    let address = listener.local_addr().clone();
+    let reading = thread::spawn(move || {
+        let mut conn = acceptor.accept(listener.accept().unwrap()).unwrap();
+        rest(&mut conn)
+    });
+    let mut conn = connector
+        .connect(dial(address, PATIENCE).unwrap(), HOST)
+        .unwrap();
+    conn.write_all(b"bye").unwrap();
+    drop(conn);
+    assert_eq!(reading.join().unwrap(), "bye");
+}
+
+#[test]
+fn the_other_ends_certificate_can_be_seen() {
+    let (authority, clients) = (Authority::new(), Authority::new());
+    let (acceptor, connector) = (
+        authority.acceptor(Some(&clients)),
+        authority.connector(Some(clients.sign(&["client"]))),
+    );
+    let listener = Listener::bind(Network::Tcp, "127.0.0.1:0").unwrap();
+    let address = listener.local_addr().clone();
+    let seeing = thread::spawn(move || {
+        let conn = acceptor.accept(listener.accept().unwrap()).unwrap();
+        conn.peer_certificates()
+            .map(<[u8]>::len)
+            .collect::<Vec<_>>()
+    });
+    let conn = connector.connect(dial(address, PATIENCE).unwrap(), HOST);
+    assert_eq!(conn.unwrap().peer_certificates().count(), 1);
+    let shown = seeing.join().unwrap();
+    assert!(shown.len() == 1 && shown[0] > 100, "{shown:?}");
+}
+
+#[test]
+fn tls_begins_behind_the_header_of_a_proxy() {
+    let authority = Authority::new();
+    let server = serve_tasks(|server| {
+        server.proxy_protocol = true;
+        server.tls = Some(authority.acceptor(None));
+    });
+    let mut stream = TcpStream::connect(server.address).unwrap();
+    stream.write_all(b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0").unwrap();
+    let conn = Conn::try_from(stream).unwrap();
+    let mut conn = authority.connector(None).connect(conn, HOST).unwrap();
+    conn.write_all(b"STRING\nhi\n").unwrap();
+    conn.close_write().unwrap();
+    assert_eq!(rest(&mut conn), "Thank you.\n");
+}
+
+#[test]
+fn connections_that_come_and_go_leave_no_trace() {
+    each(|kind| {
+        let authority = Authority::new();
+        let server = serve_over_tls(kind, &authority.acceptor(None), |limits| {
+            limits.connections = 8;
+        });
+        for round in 0..100 {
+            let mut stream = server.connect();
+            let hello = client_hello();
+            let _ = stream.write_all(&hello[..round * hello.len() / 100]);
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+        is_well_again(&server, &authority.connector(None));
+    });
+}
+
+#[test]
+fn a_key_that_is_not_the_certificates_is_a_clear_error() {
+    let authority = Authority::new();
+    let (one, other) = (authority.sign(&[HOST]), authority.sign(&[HOST]));
+    let identity = tls::Identity::from_pem(one.chain.as_bytes(), other.key.as_bytes()).unwrap();
+    let error = tls::Acceptor::new(identity, None).unwrap_err();
+    assert!(
+        error.to_string().starts_with("TLS cannot be set up: "),
+        "{error}"
+    );
+    let error = tls::Identity::from_pem(one.key.as_bytes(), one.key.as_bytes()).unwrap_err();
+    assert_eq!(error.to_string(), "it holds no certificate in PEM");
+    let error = tls::Identity::from_pem(one.chain.as_bytes(), one.chain.as_bytes()).unwrap_err();
+    assert_eq!(error.to_string(), "it holds no private key in PEM");
+}
