@@ -5,6 +5,7 @@
 
 pub mod attack;
 pub mod board;
+pub mod cable;
 pub mod expect;
 pub mod go;
 pub mod gob_exchange;
