@@ -94,7 +94,7 @@ impl<'b> Caller<'b> {
     pub fn reset(&mut self) {
         self.rx.clear();
         self.tx.clear();
-        self.expected = None;
+        self.expect(None);
         self.past = 0;
         self.ended = false;
         self.lost = false;
@@ -266,8 +266,10 @@ impl<'b> Caller<'b> {
         if self.lost {
             return Err(Error::Closed);
         }
-        if !self.is_waiting() {
-            self.expect(Line::EXPECTED);
+        let between = !self.is_waiting();
+        if between {
+            // A line, for as long as this looks; it goes on where it last stopped.
+            self.expected = Line::EXPECTED;
         }
         match self.has_reply() {
             Err(Error::Closed) if self.rx.is_empty() => Ok(true),
@@ -275,6 +277,10 @@ impl<'b> Caller<'b> {
                 Ok(_) => self.give_up(Fault::UnexpectedReply),
                 Err(error) => Err(error),
             },
+            Ok(false) if between => {
+                self.expected = None;
+                Ok(false)
+            }
             other => other,
         }
     }
@@ -287,7 +293,7 @@ impl<'b> Caller<'b> {
 
     /// Counts the reply at the front, of so many bytes, as one of the past.
     fn take(&mut self, size: usize) {
-        self.expected = None;
+        self.expect(None);
         self.past = size;
     }
 
@@ -301,7 +307,7 @@ impl<'b> Caller<'b> {
     /// Asks for more bytes, if more can come and be kept.
     fn more(&mut self) -> Result<bool, Error<Infallible>> {
         if self.ended {
-            self.expected = None;
+            self.expect(None);
             Err(Error::Closed)
         } else if self.rx.room() == 0 {
             self.give_up(self.too_long())
@@ -317,7 +323,7 @@ impl<'b> Caller<'b> {
 
     /// Ends the conversation: the end of the reply cannot be found.
     fn give_up(&mut self, fault: Fault) -> Result<bool, Error<Infallible>> {
-        self.expected = None;
+        self.expect(None);
         self.ended = true;
         self.lost = true;
         Err(fault.into())

@@ -6,6 +6,7 @@
 pub mod attack;
 pub mod board;
 pub mod cable;
+pub mod driver;
 pub mod expect;
 pub mod go;
 pub mod gob_exchange;
