@@ -49,6 +49,7 @@ pub struct Caller<'b> {
     tx: Buffer<'b>,
     /// The reply that is on its way.
     expected: Option<Expected>,
+    /// Where none is, none is taken: it is [`Stage::Opening`].
     stage: Stage,
     /// Bytes of the reply that its present stage has looked at.
     progress: usize,
@@ -223,12 +224,12 @@ impl<'b> Caller<'b> {
         _command: Command<Req, Rsp>,
     ) -> Result<Rsp::Value<'_>, Error<Infallible>> {
         match self.stage {
-            Stage::Replied { start, end } if self.is_waiting() => {
+            Stage::Replied { start, end } => {
                 self.take(end);
                 let payload = self.rx.filled().get(start..end).unwrap_or(&[]);
                 Rsp::decode(payload).map_err(|malformed| Fault::Malformed(malformed).into())
             }
-            Stage::Refused { end } if self.is_waiting() => {
+            Stage::Refused { end } => {
                 self.take(end);
                 let line = self.rx.filled().get(1..end).unwrap_or(&[]);
                 Err(Error::Refused(refusal(line)))
