@@ -1,5 +1,6 @@
 //! What an error is called on the wire, who can mend it, and how it reads.
 
+use bellwire::format::EncodeError;
 use bellwire::{Code, Error, Fault, Flaw, Malformed, Party, Refusal, RegisterError, Rejection};
 use core::fmt::Display;
 use std::io;
@@ -149,4 +150,13 @@ fn a_command_that_cannot_be_registered_says_why() {
 fn a_lost_connection_says_how_it_may_have_been_lost() {
     let sentence = "the connection was refused, reset or not acknowledged in time";
     reads(bellwire::smoltcp::Lost, sentence);
+}
+
+#[test]
+fn a_value_that_cannot_be_encoded_says_why() {
+    reads(EncodeError::NoRoom, "the space is too small for the value");
+    reads(
+        EncodeError::Unencodable,
+        "the format cannot carry the value",
+    );
 }

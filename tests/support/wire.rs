@@ -8,6 +8,7 @@ use embedded_io::ErrorKind;
 
 /// A stream in memory. What is written counts only once it is flushed.
 #[derive(Debug, Default)]
+#[allow(clippy::struct_excessive_bools)] // each of them stands for itself
 pub struct Wire {
     /// Where what is read comes from.
     pub source: Source,
