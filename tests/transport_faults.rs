@@ -110,12 +110,11 @@ fn call_all(driver: Driver, wire: Wire, mut again: impl FnMut(&mut Wire)) -> Cal
 fn missing(mut arrived: &[u8], made: &[(String, bool)]) -> usize {
     let mut missing = 0;
     for (request, answered) in made {
-        match arrived.strip_prefix(request.as_bytes()) {
-            Some(rest) => arrived = rest,
-            None => {
-                assert!(!answered, "{request:?} was answered, but where is it?");
-                missing += 1;
-            }
+        if let Some(rest) = arrived.strip_prefix(request.as_bytes()) {
+            arrived = rest;
+        } else {
+            assert!(!answered, "{request:?} was answered, but where is it?");
+            missing += 1;
         }
     }
     assert_eq!(show(arrived), "", "it was not sent, or twice");
