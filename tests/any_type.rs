@@ -4,8 +4,8 @@ use bellwire::format::{Format, MAX_DEPTH};
 use bellwire::{Borrowed, Flaw, Malformed, Postcard, Ref};
 use bellwire_tests::server::{framed, show};
 use core::fmt::Debug;
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 
 /// `value` has postcard's own bytes behind a length, and comes back from them. What is cut short
@@ -305,4 +305,37 @@ where
     let ours = decode::<T>(body).ok();
     assert_eq!(ours, theirs, "{}", show(body));
     ours.is_some()
+}
+
+/// A type that looks at what the format says of itself: it is one of sequences for machines.
+#[derive(Debug, PartialEq, Serialize)]
+struct Told(Vec<Option<usize>>);
+
+impl<'de> Deserialize<'de> for Told {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Hints;
+        impl<'de> Visitor<'de> for Hints {
+            type Value = Told;
+            fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                f.write_str("a map")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Told, A::Error> {
+                let mut hints = vec![access.size_hint()];
+                while access.next_entry::<u8, u8>()?.is_some() {
+                    hints.push(access.size_hint());
+                }
+                Ok(Told(hints))
+            }
+        }
+        assert!(!deserializer.is_human_readable());
+        deserializer.deserialize_map(Hints)
+    }
+}
+
+#[test]
+fn a_type_is_told_how_many_elements_come() {
+    let told = Told(vec![Some(2), Some(1), Some(0)]);
+    assert_eq!(decode::<Told>([2, 1, 1, 2, 2]), Ok(told));
+    let elements = decode::<Vec<u16>>([3, 1, 2, 3]).expect("three");
+    assert_eq!(elements.capacity(), 3, "room is made once");
 }

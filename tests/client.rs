@@ -265,6 +265,11 @@ fn a_caller_takes_one_request_with_a_reply_at_a_time() {
     caller.received(4);
     assert_eq!(caller.has_reply(), Ok(false));
     assert_eq!(caller.reply(PING), Err(Fault::ReplyPending.into()));
+    assert_eq!(
+        (caller.is_over(), caller.is_waiting()),
+        (Ok(false), true),
+        "the reply is still to come"
+    );
     caller.space()[0] = b'\n';
     caller.received(1);
     assert_eq!(caller.has_reply(), Ok(true));

@@ -4,6 +4,8 @@ use bellwire::complex_data::{Inner, KEY_CAPACITY, Level, M_CAPACITY, P_CAPACITY,
 use bellwire::format::{EncodeError, Format, MAX_DEPTH};
 use bellwire::{ComplexData, Flaw, Gob, HeapComplexData, Malformed, Postcard};
 use bellwire_tests::server::{framed, join, show};
+use core::fmt::Debug;
+use serde::de::DeserializeOwned;
 
 /// Encodes a value as a payload, its length included.
 fn encode<T>(value: &T) -> Vec<u8>
@@ -282,4 +284,52 @@ fn a_payload_is_encoded_whole_or_not_at_all() {
         );
         assert_eq!(exact, bytes);
     }
+}
+
+/// What serde's JSON says to `json` as a value of this type.
+fn json_error<T: DeserializeOwned + Debug>(json: &str) -> String {
+    let error = serde_json::from_str::<T>(json).expect_err("it is wrong");
+    let text = error.to_string();
+    let (sentence, _place) = text.rsplit_once(" at line ").expect("a place");
+    sentence.to_owned()
+}
+
+#[test]
+fn other_formats_of_serde_carry_it_too() {
+    let json = serde_json::to_string(&mission()).expect("JSON has it all");
+    let fixed: ComplexData = serde_json::from_str(&json).expect("it was one");
+    assert_eq!(fixed, mission());
+    let heap: HeapComplexData = serde_json::from_str(&json).expect("it was one");
+    assert_eq!(heap, HeapComplexData::from(&mission()));
+}
+
+#[test]
+fn they_are_told_what_was_expected() {
+    let with = |field: &str, value: &str| {
+        let plain = r#"{"N":0,"S":"","M":{},"P":[],"C":null}"#;
+        let empty = format!("\"{field}\":{}", if field == "M" { "{}" } else { "[]" });
+        assert!(plain.contains(&empty));
+        plain.replace(&empty, &format!("\"{field}\":{value}"))
+    };
+    let entries: Vec<_> = (0..9).map(|n| format!("\"{n}\":{n}")).collect();
+    let nine = with("M", &format!("{{{}}}", entries.join(",")));
+    assert_eq!(
+        json_error::<ComplexData>(&nine),
+        "invalid length 9, expected a map of text to integer within its capacity"
+    );
+    let many = with("P", &format!("{:?}", [7; 65]));
+    assert_eq!(
+        json_error::<ComplexData>(&many),
+        "invalid length 65, expected bytes within their capacity"
+    );
+    let (map, bytes) = (with("M", "true"), with("P", "true"));
+    let expected = "invalid type: boolean `true`, expected ";
+    assert_eq!(
+        json_error::<HeapComplexData>(&map),
+        expected.to_owned() + "a map of text to integer"
+    );
+    assert_eq!(
+        json_error::<HeapComplexData>(&bytes),
+        expected.to_owned() + "bytes"
+    );
 }

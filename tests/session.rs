@@ -1,9 +1,11 @@
 //! The wire rules, as a server keeps them: what arrives, and what is sent back.
 
 use bellwire::format::Format;
-use bellwire::{Buffer, Connection, Fault, Limits, Next, Postcard, Ref, Service, Session, Step};
+use bellwire::{
+    Buffer, Connection, Endpoint, Fault, Limits, Next, Postcard, Ref, Service, Session, Step,
+};
 use bellwire_tests::expect::{answers, at_its_end_answers, ends};
-use bellwire_tests::server::{App, Setup, endpoint, framed, join, show};
+use bellwire_tests::server::{App, ECHO, PING, Setup, endpoint, framed, join, show};
 
 /// `text` as TEXT takes it and gives it back.
 fn postcard_text(text: &str) -> Vec<u8> {
@@ -215,6 +217,21 @@ fn a_request_that_is_not_answered_before_the_next_is_answered_with_an_error() {
         show(out.filled()),
         "!failed ECHO: the handler gave no reply\\n"
     );
+}
+
+#[test]
+fn a_handler_that_crashed_ends_the_conversation() {
+    let mut endpoint = Endpoint::<(), 2>::new();
+    let crash = endpoint.handle(ECHO, &|(), _, reply| reply.fail(Fault::Crashed));
+    let ping = endpoint.handle(PING, &|(), (), reply| reply.send("pong"));
+    crash.and(ping).expect("there is room for both");
+    let (mut rx, mut tx) = ([0; 256], [0; 512]);
+    let mut connection = Connection::new(&mut rx, &mut tx);
+    hear(&mut connection, b"PING\nECHO\nhi\nPING\n");
+    let next = connection.advance(&mut endpoint.with(&mut ()));
+    assert_eq!(next, Next::Close);
+    let answer = "pong\\n!failed ECHO: the handler crashed\\n";
+    assert_eq!(show(connection.pending()), answer);
 }
 
 #[test]

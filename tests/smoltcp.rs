@@ -1,9 +1,11 @@
 //! The server over smoltcp sockets, against peers that behave and peers that do not.
 
-use bellwire::smoltcp::Lost;
+use bellwire::smoltcp::{Lost, Patience, Server};
+use bellwire::{Connection, Endpoint};
 use bellwire_tests::lan::Lan;
-use smoltcp::socket::tcp::State;
-use smoltcp::time::Duration;
+use smoltcp::socket::tcp::{Socket, SocketBuffer, State};
+use smoltcp::time::{Duration, Instant};
+use std::task::Poll;
 
 fn talk(request: impl AsRef<[u8]>) -> String {
     Lan::with_sockets(1).talk(request)
@@ -86,6 +88,55 @@ fn after_such_an_error_what_still_comes_is_dropped_until_the_peer_closes_too() {
         (lan.now - closed).total_millis() < 100,
         "nothing is sent again"
     );
+}
+
+#[test]
+fn what_is_dropped_after_the_end_is_borne_with_up_to_a_bound() {
+    for (more, end) in [(0, Ok(())), (1, Err(Lost))] {
+        let mut lan = Lan::with_sockets(1);
+        let peer = lan.connect();
+        lan.send(peer, b"NOPE\n");
+        lan.until(|lan| !lan.log.rejections.is_empty());
+        lan.send(peer, &b"x".repeat(65536 + more));
+        lan.pass(Duration::from_millis(100));
+        lan.socket(peer).close();
+        lan.until(|lan| lan.listening() == 1);
+        assert_eq!(lan.log.ends, [end]);
+    }
+}
+
+#[test]
+fn a_socket_without_a_peer_is_free() {
+    let (mut rx, mut tx) = ([0; 64], [0; 64]);
+    let mut server = Server::new(Connection::new(&mut rx, &mut tx), Patience::default());
+    let mut socket = Socket::new(SocketBuffer::new(vec![0; 9]), SocketBuffer::new(vec![0; 9]));
+    let endpoint = Endpoint::<(), 1>::new();
+    let polled = server.poll(&mut socket, &mut endpoint.with(&mut ()), Instant::ZERO);
+    assert_eq!(polled, Poll::Ready(Ok(())));
+}
+
+#[test]
+fn a_conversation_that_its_peer_ends_is_not_lost() {
+    let mut lan = Lan::with_sockets(1);
+    assert_eq!(lan.talk("STRING\nhi\n"), "Thank you.\n");
+    lan.until(|lan| lan.listening() == 1);
+    assert_eq!(lan.log.ends, [Ok(())]);
+    assert!(lan.now.secs() < 1, "nobody waited");
+}
+
+#[test]
+fn a_time_limit_runs_out_when_the_server_says() {
+    let mut lan = Lan::with_sockets(1);
+    let peer = lan.connect();
+    lan.send(peer, b"STRING\nhal");
+    lan.pass(Duration::from_millis(10));
+    lan.now = lan.due().expect("the request's");
+    let mut polls = 0;
+    lan.until(|_| {
+        polls += 1;
+        polls > 1
+    });
+    assert_eq!(lan.log.rejections.len(), 1);
 }
 
 #[test]
@@ -190,6 +241,10 @@ fn a_peer_that_never_reads_is_reset_and_others_are_served_meanwhile() {
     assert!(
         lan.log.lines.len() < 300,
         "only what the buffers hold is answered"
+    );
+    assert!(
+        lan.log.rejections.is_empty(),
+        "its requests were no trouble"
     );
 
     let deaf = lan.connect();

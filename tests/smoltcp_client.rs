@@ -75,6 +75,9 @@ fn a_command_without_a_reply_is_done_when_the_socket_has_it() {
     client
         .call(NOTE, "mind", lan.socket(peer), deadline)
         .unwrap();
+    let now = lan.now;
+    let at_once = client.poll_sent(NOTE, lan.socket(peer), now);
+    assert_eq!(at_once, Poll::Pending, "it is not connected");
     lan.until(|lan| {
         let now = lan.now;
         client.poll_sent(NOTE, lan.socket(peer), now) == Poll::Ready(Ok(()))

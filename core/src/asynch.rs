@@ -103,6 +103,8 @@ pub async fn answer<S: Write>(
 pub struct Client<'b, S> {
     stream: S,
     caller: Caller<'b>,
+    /// Whether the stream may still hold, or have to be given, something of the last request.
+    unsent: bool,
 }
 
 impl<'b, S: Read + Write> Client<'b, S> {
@@ -111,6 +113,7 @@ impl<'b, S: Read + Write> Client<'b, S> {
         Self {
             stream,
             caller: Caller::new(rx, tx),
+            unsent: false,
         }
     }
 
@@ -132,6 +135,7 @@ impl<'b, S: Read + Write> Client<'b, S> {
     ) -> Result<Rsp::Value<'_>, Error<S::Error>> {
         self.settle().await?;
         self.caller.request(command, value).map_err(Error::widen)?;
+        self.unsent = true;
         self.flush().await?;
         self.wait().await?;
         self.caller.reply(command).map_err(Error::widen)
@@ -149,6 +153,7 @@ impl<'b, S: Read + Write> Client<'b, S> {
     ) -> Result<(), Error<S::Error>> {
         self.settle().await?;
         self.caller.request(command, value).map_err(Error::widen)?;
+        self.unsent = true;
         self.flush().await
     }
 
@@ -168,7 +173,7 @@ impl<'b, S: Read + Write> Client<'b, S> {
 
     /// Sends and skips what an earlier call that failed has left.
     async fn settle(&mut self) -> Result<(), Error<S::Error>> {
-        if self.caller.is_waiting() || !self.caller.pending().is_empty() {
+        if self.unsent {
             self.flush().await?;
         }
         while self.caller.is_waiting() && !self.caller.skip().map_err(Error::widen)? {
@@ -197,7 +202,9 @@ impl<'b, S: Read + Write> Client<'b, S> {
             let n = write(&mut self.stream, self.caller.pending()).await?;
             self.caller.sent(n);
         }
-        flush(&mut self.stream).await
+        flush(&mut self.stream).await?;
+        self.unsent = false;
+        Ok(())
     }
 }
 

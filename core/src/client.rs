@@ -49,6 +49,7 @@ pub struct Caller<'b> {
     tx: Buffer<'b>,
     /// The reply that is on its way.
     expected: Option<Expected>,
+    /// Where none is, none is taken: it is [`Stage::Opening`].
     stage: Stage,
     /// Bytes of the reply that its present stage has looked at.
     progress: usize,
@@ -94,7 +95,7 @@ impl<'b> Caller<'b> {
     pub fn reset(&mut self) {
         self.rx.clear();
         self.tx.clear();
-        self.expected = None;
+        self.expect(None);
         self.past = 0;
         self.ended = false;
         self.lost = false;
@@ -223,12 +224,12 @@ impl<'b> Caller<'b> {
         _command: Command<Req, Rsp>,
     ) -> Result<Rsp::Value<'_>, Error<Infallible>> {
         match self.stage {
-            Stage::Replied { start, end } if self.is_waiting() => {
+            Stage::Replied { start, end } => {
                 self.take(end);
                 let payload = self.rx.filled().get(start..end).unwrap_or(&[]);
                 Rsp::decode(payload).map_err(|malformed| Fault::Malformed(malformed).into())
             }
-            Stage::Refused { end } if self.is_waiting() => {
+            Stage::Refused { end } => {
                 self.take(end);
                 let line = self.rx.filled().get(1..end).unwrap_or(&[]);
                 Err(Error::Refused(refusal(line)))
@@ -266,8 +267,10 @@ impl<'b> Caller<'b> {
         if self.lost {
             return Err(Error::Closed);
         }
-        if !self.is_waiting() {
-            self.expect(Line::EXPECTED);
+        let between = !self.is_waiting();
+        if between {
+            // A line, for as long as this looks; it goes on where it last stopped.
+            self.expected = Line::EXPECTED;
         }
         match self.has_reply() {
             Err(Error::Closed) if self.rx.is_empty() => Ok(true),
@@ -275,6 +278,10 @@ impl<'b> Caller<'b> {
                 Ok(_) => self.give_up(Fault::UnexpectedReply),
                 Err(error) => Err(error),
             },
+            Ok(false) if between => {
+                self.expected = None;
+                Ok(false)
+            }
             other => other,
         }
     }
@@ -287,7 +294,7 @@ impl<'b> Caller<'b> {
 
     /// Counts the reply at the front, of so many bytes, as one of the past.
     fn take(&mut self, size: usize) {
-        self.expected = None;
+        self.expect(None);
         self.past = size;
     }
 
@@ -301,7 +308,7 @@ impl<'b> Caller<'b> {
     /// Asks for more bytes, if more can come and be kept.
     fn more(&mut self) -> Result<bool, Error<Infallible>> {
         if self.ended {
-            self.expected = None;
+            self.expect(None);
             Err(Error::Closed)
         } else if self.rx.room() == 0 {
             self.give_up(self.too_long())
@@ -317,7 +324,7 @@ impl<'b> Caller<'b> {
 
     /// Ends the conversation: the end of the reply cannot be found.
     fn give_up(&mut self, fault: Fault) -> Result<bool, Error<Infallible>> {
-        self.expected = None;
+        self.expect(None);
         self.ended = true;
         self.lost = true;
         Err(fault.into())

@@ -5,7 +5,9 @@
 
 pub mod attack;
 pub mod board;
+pub mod cable;
 pub mod certificates;
+pub mod driver;
 pub mod expect;
 pub mod go;
 pub mod gob_exchange;

@@ -8,6 +8,7 @@ use embedded_io::ErrorKind;
 
 /// A stream in memory. What is written counts only once it is flushed.
 #[derive(Debug, Default)]
+#[allow(clippy::struct_excessive_bools)] // each of them stands for itself
 pub struct Wire {
     /// Where what is read comes from.
     pub source: Source,
@@ -20,8 +21,10 @@ pub struct Wire {
     /// The most bytes that one read or write carries; 0 for any number.
     pub short: usize,
     /// What goes wrong: in operation so many, counted from 0, or the next that it concerns, this.
-    /// It goes wrong once.
+    /// It goes wrong once, unless it `lasts`.
     pub trouble: Option<(usize, Trouble)>,
+    /// Whether the trouble stays, so that the stream is dead for what it concerns.
+    pub lasts: bool,
     /// Whether each operation is pending once before it is done.
     pub pends: bool,
     /// Whether the operation that comes has been pending.
@@ -49,6 +52,15 @@ pub enum Trouble {
     Fails(ErrorKind),
     /// A write takes nothing; other operations are not concerned.
     TakesNothing,
+    /// A read finds the end of the stream; other operations are not concerned.
+    Ends,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Operation {
+    Read,
+    Write,
+    Flush,
 }
 
 /// The error of a [`Wire`].
@@ -79,12 +91,21 @@ impl Wire {
     }
 
     /// Counts an operation, and says what goes wrong with it.
-    fn operate(&mut self, is_write: bool) -> Option<Trouble> {
+    fn operate(&mut self, operation: Operation) -> Option<Trouble> {
         let number = self.operations;
         self.operations += 1;
-        let concerns = |trouble| is_write || trouble != Trouble::TakesNothing;
-        let due = |(at, trouble): &mut (usize, Trouble)| *at <= number && concerns(*trouble);
-        self.trouble.take_if(due).map(|(_, trouble)| trouble)
+        let (_, trouble) = self.trouble.filter(|(at, trouble)| {
+            let concerned = match trouble {
+                Trouble::Fails(_) => true,
+                Trouble::TakesNothing => operation == Operation::Write,
+                Trouble::Ends => operation == Operation::Read,
+            };
+            *at <= number && concerned
+        })?;
+        if !self.lasts {
+            self.trouble = None;
+        }
+        Some(trouble)
     }
 
     fn carried(&self, size: usize) -> usize {
@@ -97,8 +118,14 @@ impl Wire {
 
     fn do_read(&mut self, space: &mut [u8]) -> Result<usize, Failed> {
         assert!(!space.is_empty(), "a read without room");
-        if let Some(Trouble::Fails(kind)) = self.operate(false) {
-            return Err(Failed(kind));
+        match self.operate(Operation::Read) {
+            Some(Trouble::Fails(kind)) => return Err(Failed(kind)),
+            Some(_) => {
+                assert!(!self.ended, "a read behind the end");
+                self.ended = true;
+                return Ok(0);
+            }
+            None => {}
         }
         let replies;
         let bytes = match &self.source {
@@ -120,9 +147,9 @@ impl Wire {
 
     fn do_write(&mut self, bytes: &[u8]) -> Result<usize, Failed> {
         assert!(!bytes.is_empty(), "a write of nothing");
-        match self.operate(true) {
+        match self.operate(Operation::Write) {
             Some(Trouble::Fails(kind)) => return Err(Failed(kind)),
-            Some(Trouble::TakesNothing) => return Ok(0),
+            Some(_) => return Ok(0),
             None => {}
         }
         let size = self.carried(bytes.len());
@@ -131,7 +158,7 @@ impl Wire {
     }
 
     fn do_flush(&mut self) -> Result<(), Failed> {
-        if let Some(Trouble::Fails(kind)) = self.operate(false) {
+        if let Some(Trouble::Fails(kind)) = self.operate(Operation::Flush) {
             return Err(Failed(kind));
         }
         self.written.append(&mut self.held);

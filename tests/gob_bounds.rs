@@ -1,0 +1,252 @@
+//! Gob streams made by hand, each at one side of a bound: of a length, of a table, of a type.
+
+#![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // bytes are made by hand
+
+use bellwire::format::{EncodeError, Format, Frame};
+use bellwire::gob::{self, Described, MAX_FIELDS, MAX_MESSAGE, Stream, Type};
+use bellwire::{Flaw, Gob, RawGob};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize, Serializer};
+
+/// A number as Go writes it.
+fn uint(number: u64) -> Vec<u8> {
+    if number < 0x80 {
+        return vec![number as u8];
+    }
+    let bytes = number.to_be_bytes();
+    let digits = &bytes[number.leading_zeros() as usize / 8..];
+    [&[0u8.wrapping_sub(digits.len() as u8)], digits].concat()
+}
+
+/// An id of a type, in front of a value or in a definition.
+fn id(number: i64) -> Vec<u8> {
+    uint(if number < 0 {
+        !(number as u64) << 1 | 1
+    } else {
+        (number as u64) << 1
+    })
+}
+
+fn message(parts: &[&[u8]]) -> Vec<u8> {
+    let body = parts.concat();
+    [uint(body.len() as u64), body].concat()
+}
+
+/// The definition of a slice, the first type of a stream.
+fn slice_of(element: i64) -> Vec<u8> {
+    message(&[&id(-64), &[2, 2], &id(element), &[0, 0]])
+}
+
+/// The definition of a struct with so many fields.
+fn struct_of(number: i64, names: &[&str], field: i64) -> Vec<u8> {
+    let fields: Vec<_> = names
+        .iter()
+        .map(|name| {
+            let length = uint(name.len() as u64);
+            [&[1], &length[..], name.as_bytes(), &[1], &id(field), &[0]].concat()
+        })
+        .collect();
+    let count = uint(names.len() as u64);
+    message(&[&id(-number), &[3, 2], &count, &fields.concat(), &[0, 0]])
+}
+
+/// A value of the first type, behind the zero of one that is no struct.
+fn value(parts: &[&[u8]]) -> Vec<u8> {
+    message(&[&id(64), &[0], &parts.concat()])
+}
+
+fn flaw<'de, T: Deserialize<'de>>(stream: &'de [u8]) -> Option<Flaw> {
+    let result = gob::from_slice::<T>(stream);
+    result.err().map(|malformed| malformed.flaw)
+}
+
+const INT: i64 = 2;
+const BYTES: i64 = 5;
+const COMPLEX: i64 = 7;
+const INTERFACE: i64 = 8;
+
+#[test]
+fn a_number_of_more_than_eight_bytes_is_none() {
+    assert_eq!(flaw::<u64>(&[11, 6, 0, 0xf8, 1, 2, 3, 4, 5, 6, 7, 8]), None);
+    assert_eq!(
+        flaw::<u64>(&[12, 6, 0, 0xf7, 1, 2, 3, 4, 5, 6, 7, 8, 9]),
+        Some(Flaw::BadLength)
+    );
+    assert_eq!(flaw::<u64>(&[3, 6, 0, 0x80]), Some(Flaw::BadLength));
+    assert_eq!(flaw::<u64>(&[3, 6, 0, 0x7f]), None);
+}
+
+#[test]
+fn a_message_has_a_length_and_a_largest_one() {
+    let frame = |length| RawGob::frame(&uint(length), &mut 0);
+    let broken = Frame::Broken(Flaw::BadLength.into());
+    assert_eq!(frame(0), broken);
+    assert_eq!(frame(MAX_MESSAGE + 1), broken);
+    assert!(matches!(frame(MAX_MESSAGE), Frame::Open(_)));
+    let next = |length| Stream::new(&uint(length)).next::<i64>().unwrap_err().flaw;
+    assert_eq!(next(MAX_MESSAGE + 1), Flaw::BadLength);
+    assert_eq!(next(MAX_MESSAGE), Flaw::Truncated);
+}
+
+#[test]
+fn a_stream_has_so_many_fields_and_no_more() {
+    let names: Vec<_> = (0..=MAX_FIELDS).map(|n| format!("f{n}")).collect();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let most = MAX_FIELDS as usize;
+    let number = message(&[&id(INT), &[0, 6]]);
+    let with = |definitions: &[Vec<u8>]| [definitions.concat(), number.clone()].concat();
+    let too_many = Some(Flaw::TooManyTypes);
+    assert_eq!(
+        flaw::<i64>(&with(&[struct_of(64, &names[..most], INT)])),
+        None
+    );
+    assert_eq!(flaw::<i64>(&with(&[struct_of(64, &names, INT)])), too_many);
+    let (half, rest) = names[..most].split_at(most / 2);
+    let two = [struct_of(64, half, INT), struct_of(65, rest, INT)];
+    assert_eq!(flaw::<i64>(&with(&two)), None);
+    let three = [&two[..], &[struct_of(66, &names[..1], INT)]].concat();
+    assert_eq!(flaw::<i64>(&with(&three)), too_many);
+}
+
+#[test]
+fn a_field_has_a_name() {
+    let stream = |name| {
+        let value = message(&[&id(64), &[1, 6, 0]]);
+        [struct_of(64, &[name], INT), value].concat()
+    };
+    assert_eq!(flaw::<IgnoredAny>(&stream("f")), None);
+    assert_eq!(flaw::<IgnoredAny>(&stream("")), Some(Flaw::BadValue));
+}
+
+#[test]
+fn an_array_counts_its_elements_as_its_type_does() {
+    let array = message(&[&id(-64), &[1, 2], &id(INT), &[1], &id(2), &[0, 0]]);
+    let with = |elements: &[u8]| [array.clone(), value(&[elements])].concat();
+    let bad = Some(Flaw::BadLength);
+    assert_eq!(flaw::<[i64; 2]>(&with(&[2, 2, 4])), None);
+    assert_eq!(flaw::<Vec<i64>>(&with(&[2, 2, 4])), None);
+    assert_eq!(flaw::<[i64; 2]>(&with(&[1, 2])), bad);
+    assert_eq!(flaw::<Vec<i64>>(&with(&[1, 2])), bad);
+    assert_eq!(flaw::<IgnoredAny>(&with(&[3, 2, 4, 6])), bad);
+    assert_eq!(flaw::<[i64; 3]>(&with(&[2, 2, 4])), Some(Flaw::WrongType));
+}
+
+#[test]
+fn a_value_is_of_its_own_type() {
+    let wrong = Some(Flaw::WrongType);
+    let number = message(&[&id(INT), &[0, 6]]);
+    assert_eq!(flaw::<Vec<i64>>(&number), wrong);
+    let octets = message(&[&id(BYTES), &[0, 2, 7, 8]]);
+    assert_eq!(flaw::<Vec<u8>>(&octets), None);
+    assert_eq!(flaw::<Vec<IgnoredAny>>(&octets), None);
+    assert_eq!(flaw::<Vec<i64>>(&octets), wrong);
+    let point = message(&[&id(COMPLEX), &[0, 0, 0]]);
+    assert_eq!(flaw::<(f64, f64)>(&point), None);
+    assert_eq!(flaw::<(f64, f64, f64)>(&point), wrong);
+}
+
+#[test]
+fn an_interface_that_is_nil_is_passed_over() {
+    let stream = [slice_of(INTERFACE), value(&[&[2, 0, 0]])].concat();
+    assert_eq!(flaw::<IgnoredAny>(&stream), None);
+    assert_eq!(gob::from_slice(&stream), Ok(vec![None::<i64>, None]));
+}
+
+#[test]
+fn an_interface_whose_type_is_unknown_breaks_a_payload_that_is_whole() {
+    let inside = |ty| [&[1, 3][..], b"int", &id(ty), &[2, 0, 6]].concat();
+    let stream = |ty| [slice_of(INTERFACE), value(&[&inside(ty)])].concat();
+    let frame = |stream: &[u8]| Gob::<Numbers>::frame(stream, &mut 0);
+    assert_eq!(frame(&stream(INT)), Frame::Ends(stream(INT).len()));
+    let broken = Frame::Broken(Flaw::UnknownType.into());
+    assert_eq!(frame(&stream(70)), broken);
+}
+
+#[test]
+fn a_raw_payload_has_no_interface_in_a_struct() {
+    let value = message(&[&id(64), &[0]]);
+    let frame = |field| {
+        let stream = [struct_of(64, &["a", "b"], field), value.clone()].concat();
+        RawGob::frame(&stream, &mut 0)
+    };
+    assert!(matches!(frame(INT), Frame::Ends(_)));
+    assert_eq!(frame(INTERFACE), Frame::Broken(Flaw::Unsupported.into()));
+}
+
+/// A value that is a slice, and no struct.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Numbers(Vec<i64>);
+
+impl Described for Numbers {
+    const TYPE: Type = Type::Slice(&Type::Int);
+}
+
+#[test]
+fn a_slice_may_stand_alone() {
+    let mut space = [0; 100];
+    let numbers = Numbers(vec![1, -1]);
+    let size = Gob::<Numbers>::encode(&numbers, &mut space).expect("room for it");
+    assert!(space[..size].ends_with(&[2, 2, 1]));
+    assert_eq!(Gob::<Numbers>::decode(&space[..size]), Ok(numbers));
+}
+
+/// A text that is only formatted when it is sent.
+#[derive(Deserialize)]
+struct Formatted(usize);
+
+impl Serialize for Formatted {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{}", "x".repeat(self.0)))
+    }
+}
+
+impl Described for Formatted {
+    const TYPE: Type = Type::String;
+}
+
+#[test]
+fn a_text_of_any_length_takes_just_its_room() {
+    for length in (1..400).chain([65_520, 65_530, 65_540]) {
+        let text = "x".repeat(length);
+        let expected = {
+            let counted = [uint(length as u64), text.clone().into_bytes()].concat();
+            message(&[&id(6), &[0], &counted])
+        };
+        let mut space = vec![0; expected.len()];
+        for room in expected.len().saturating_sub(3)..expected.len() {
+            let result = Gob::<Formatted>::encode(&Formatted(length), &mut space[..room]);
+            assert_eq!(result, Err(EncodeError::NoRoom), "{room} for {length}");
+        }
+        let result = Gob::<Formatted>::encode(&Formatted(length), &mut space);
+        assert_eq!(result, Ok(expected.len()), "{length}");
+        assert_eq!(space, expected);
+        assert_eq!(gob::from_slice(&space), Ok(text));
+    }
+}
+
+/// A struct with an array that is long.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Long {
+    array: Vec<i64>,
+}
+
+impl Described for Long {
+    const TYPE: Type = Type::Struct("long", &[("array", Type::Array(70_300, &Type::Int))]);
+}
+
+#[test]
+fn a_long_arrays_length_stands_in_its_types_name_and_in_more_bytes() {
+    let array = vec![0; 70_300];
+    let long = Long { array };
+    let mut space = vec![0; 80_000];
+    let size = Gob::<Long>::encode(&long, &mut space).expect("room for it");
+    let type_id = id(65);
+    let name = [&[1, 1, 10][..], b"[70300]int", &[1], &type_id, &[0]].concat();
+    let array = [&[1], &id(INT)[..], &[1], &id(70_300), &[0, 0]].concat();
+    let definition = message(&[&id(-65), &[1], &name, &array]);
+    let written = space
+        .windows(definition.len())
+        .any(|part| part == definition);
+    assert!(written, "{:?}", &space[..100]);
+    assert_eq!(Gob::<Long>::decode(&space[..size]), Ok(long));
+}

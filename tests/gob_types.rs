@@ -1,0 +1,571 @@
+//! Each kind of Rust type in a gob: how it is written by its description, comes back, and is refused.
+
+use bellwire::format::{EncodeError, Format, Frame};
+use bellwire::gob::{self, Described, Type};
+use bellwire::{Flaw, Gob};
+use serde::de::{DeserializeOwned, SeqAccess, Visitor};
+use serde::ser::{SerializeMap, SerializeSeq, SerializeTuple};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::collections::BTreeMap;
+use std::fmt::{self, Debug};
+
+fn encode<T>(value: &T) -> Result<Vec<u8>, EncodeError>
+where
+    Gob<T>: for<'a> Format<Sent<'a> = &'a T>,
+{
+    let mut space = [0; 4096];
+    Gob::<T>::encode(value, &mut space).map(|size| space[..size].to_vec())
+}
+
+/// A struct with one field, which is described as `D` says.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(bound(serialize = "T: Serialize", deserialize = "T: Deserialize<'de>"))]
+struct One<T, D> {
+    x: T,
+    #[serde(skip)]
+    described: std::marker::PhantomData<D>,
+}
+
+/// How Go is told of a field.
+trait Go: 'static {
+    const TYPE: Type;
+}
+
+impl<T, D: Go> Described for One<T, D> {
+    const TYPE: Type = Type::Struct("one", &[("x", D::TYPE)]);
+}
+
+#[derive(Debug, PartialEq)]
+struct Int;
+#[derive(Debug, PartialEq)]
+struct Uint;
+#[derive(Debug, PartialEq)]
+struct Float;
+#[derive(Debug, PartialEq)]
+struct Complex;
+#[derive(Debug, PartialEq)]
+struct Text;
+#[derive(Debug, PartialEq)]
+struct Pair;
+#[derive(Debug, PartialEq)]
+struct Ints;
+#[derive(Debug, PartialEq)]
+struct Entries;
+#[derive(Debug, PartialEq)]
+struct Empty;
+
+impl Go for Int {
+    const TYPE: Type = Type::Int;
+}
+impl Go for Uint {
+    const TYPE: Type = Type::Uint;
+}
+impl Go for Float {
+    const TYPE: Type = Type::Float;
+}
+impl Go for Complex {
+    const TYPE: Type = Type::Complex;
+}
+impl Go for Text {
+    const TYPE: Type = Type::String;
+}
+impl Go for Pair {
+    const TYPE: Type = Type::Array(2, &Type::Int);
+}
+impl Go for Ints {
+    const TYPE: Type = Type::Slice(&Type::Int);
+}
+impl Go for Entries {
+    const TYPE: Type = Type::Map(&Type::String, &Type::Int);
+}
+impl Go for Empty {
+    const TYPE: Type = Type::Struct("empty", &[]);
+}
+
+fn one<D, T>(x: T) -> One<T, D> {
+    let described = std::marker::PhantomData;
+    One { x, described }
+}
+
+/// `x` comes back from a field that is described as `D`.
+#[track_caller]
+fn comes_back<D, T>(x: T) -> Vec<u8>
+where
+    D: Go + Debug + PartialEq,
+    T: Debug + PartialEq + Serialize + DeserializeOwned + 'static,
+{
+    let value = one::<D, T>(x);
+    let stream = encode(&value).expect("it is as described");
+    assert_eq!(Gob::<One<T, D>>::decode(&stream).as_ref(), Ok(&value));
+    stream
+}
+
+/// `x` cannot stand in a field that is described as `D`.
+#[track_caller]
+fn is_refused<D: Go, T: Serialize + DeserializeOwned + 'static>(x: T) {
+    let refused = encode(&one::<D, T>(x));
+    assert_eq!(refused, Err(EncodeError::Unencodable));
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+enum Colour {
+    Red,
+    Green,
+    Blue,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Point(i64, i64);
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Impedance(f64, f64);
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Metres(i64);
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Place {
+    point: Point,
+    height: Metres,
+    floor: i64,
+}
+
+impl Described for Place {
+    const TYPE: Type = Type::Struct(
+        "place",
+        &[
+            ("point", Type::Array(2, &Type::Int)),
+            ("height", Type::Int),
+            ("floor", Type::Int),
+        ],
+    );
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Nothing;
+
+#[test]
+fn numbers_of_every_width() {
+    comes_back::<Int, i8>(i8::MIN);
+    comes_back::<Int, i16>(i16::MIN);
+    comes_back::<Int, i32>(i32::MAX);
+    comes_back::<Int, i64>(i64::MIN);
+    comes_back::<Int, char>('ü');
+    comes_back::<Uint, u8>(u8::MAX);
+    comes_back::<Uint, u16>(u16::MAX);
+    comes_back::<Uint, u32>(u32::MAX);
+    comes_back::<Uint, u64>(u64::MAX);
+    comes_back::<Float, f32>(-1.5);
+    comes_back::<Float, f64>(f64::MIN_POSITIVE);
+    for (small, large) in [(7, 129), (-7, -129)] {
+        let stream = comes_back::<Int, i64>(small);
+        assert_eq!(
+            Gob::<One<i8, Int>>::decode(&stream),
+            i8::try_from(small).map(one).map_err(|_| unreachable!())
+        );
+        let stream = comes_back::<Int, i64>(large);
+        let error = Gob::<One<i8, Int>>::decode(&stream).unwrap_err();
+        assert_eq!((error.flaw, error.field), (Flaw::OutOfRange, Some("x")));
+    }
+}
+
+#[test]
+fn a_variant_is_its_name_or_its_number() {
+    for (stream, end) in [
+        (comes_back::<Text, Colour>(Colour::Blue), &b"\x04Blue\0"[..]),
+        (comes_back::<Int, Colour>(Colour::Blue), b"\x04\0"),
+        (comes_back::<Uint, Colour>(Colour::Blue), b"\x02\0"),
+    ] {
+        assert!(stream.ends_with(end), "{stream:?}");
+    }
+    comes_back::<Int, Colour>(Colour::Red);
+    comes_back::<Uint, Colour>(Colour::Green);
+    is_refused::<Float, Colour>(Colour::Green);
+    let stream = comes_back::<Int, i64>(3);
+    assert!(
+        Gob::<One<Colour, Int>>::decode(&stream).is_err(),
+        "there is none"
+    );
+    let stream = comes_back::<Text, String>("Pink".into());
+    assert!(
+        Gob::<One<Colour, Text>>::decode(&stream).is_err(),
+        "there is none"
+    );
+    let stream = comes_back::<Int, i64>(-1);
+    assert!(
+        Gob::<One<Colour, Int>>::decode(&stream).is_err(),
+        "there is none"
+    );
+}
+
+#[test]
+fn a_variant_with_content_is_refused() {
+    #[derive(Serialize, Deserialize)]
+    enum Holds {
+        One(i64),
+        Two(i64, i64),
+        Field { x: i64 },
+    }
+    is_refused::<Int, Holds>(Holds::One(1));
+    is_refused::<Pair, Holds>(Holds::Two(1, 2));
+    is_refused::<Empty, Holds>(Holds::Field { x: 1 });
+}
+
+#[test]
+fn tuples_are_arrays_and_a_tuple_of_one_is_its_content() {
+    comes_back::<Pair, (i64, i64)>((1, 2));
+    comes_back::<Pair, Point>(Point(1, 2));
+    assert_eq!(
+        comes_back::<Pair, Point>(Point(1, 2)),
+        comes_back::<Pair, [i64; 2]>([1, 2])
+    );
+    assert_eq!(
+        comes_back::<Int, Metres>(Metres(5)),
+        comes_back::<Int, i64>(5)
+    );
+    let place = Place {
+        point: Point(1, 2),
+        height: Metres(3),
+        floor: 4,
+    };
+    let stream = encode(&place).expect("it is as described");
+    assert_eq!(Gob::<Place>::decode(&stream), Ok(place));
+    is_refused::<Pair, (i64, i64, i64)>((1, 2, 3));
+    is_refused::<Pair, (i64,)>((1,));
+}
+
+#[test]
+fn a_complex_number_is_two_floats() {
+    comes_back::<Complex, (f64, f64)>((1.0, -1.0));
+    for (re, im) in [(0.0, 0.0), (0.0, 1.0)] {
+        assert_eq!(
+            comes_back::<Complex, (f64, f64)>((re, im)),
+            comes_back::<Complex, Impedance>(Impedance(re, im))
+        );
+    }
+    is_refused::<Complex, (f64,)>((1.0,));
+    is_refused::<Complex, (f64, f64, f64)>((1.0, 2.0, 3.0));
+    is_refused::<Complex, (i64, i64)>((1, 2));
+}
+
+#[test]
+fn what_is_empty_is_an_empty_struct() {
+    comes_back::<Empty, Nothing>(Nothing);
+    comes_back::<Empty, ()>(());
+    let absent = comes_back::<Empty, Option<Nothing>>(None);
+    assert_eq!(Gob::<One<(), Empty>>::decode(&absent), Ok(one(())));
+    let stream = comes_back::<Pair, Point>(Point(1, 2));
+    let error = Gob::<One<(), Pair>>::decode(&stream).unwrap_err();
+    assert_eq!((error.flaw, error.field), (Flaw::WrongType, Some("x")));
+    let sent = encode(&one::<Int, i64>(7)).unwrap();
+    assert_eq!(
+        gob::from_slice::<Nothing>(&sent),
+        Ok(Nothing),
+        "it is passed over"
+    );
+}
+
+/// A collection that announces another number of elements than it has.
+struct Announces {
+    length: usize,
+    elements: usize,
+    map: bool,
+}
+
+impl Serialize for Announces {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let length = Some(self.length);
+        if self.map {
+            let mut map = serializer.serialize_map(length)?;
+            for n in 0..self.elements {
+                map.serialize_entry(&n.to_string(), &i64::try_from(n).expect("few"))?;
+            }
+            SerializeMap::end(map)
+        } else {
+            let mut elements = serializer.serialize_seq(length)?;
+            for n in 0..self.elements {
+                elements.serialize_element(&i64::try_from(n).expect("few"))?;
+            }
+            SerializeSeq::end(elements)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Half {
+    fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        unreachable!("it is only sent")
+    }
+}
+
+impl<'de> Deserialize<'de> for Announces {
+    fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        unreachable!("it is only sent")
+    }
+}
+
+#[test]
+fn a_collection_has_as_many_elements_as_it_announces() {
+    for (length, elements, fits) in [(2, 2, true), (2, 1, false), (2, 3, false), (1, 0, false)] {
+        for map in [false, true] {
+            let value = Announces {
+                length,
+                elements,
+                map,
+            };
+            let result = if map {
+                encode(&one::<Entries, _>(value))
+            } else {
+                encode(&one::<Ints, _>(value))
+            };
+            assert_eq!(result.is_ok(), fits, "{elements} of {length}");
+        }
+    }
+}
+
+/// A complex number without its second part.
+struct Half;
+
+impl Serialize for Half {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut parts = serializer.serialize_seq(Some(2))?;
+        parts.serialize_element(&1.0)?;
+        SerializeSeq::end(parts)
+    }
+}
+
+#[test]
+fn half_a_complex_number_is_refused() {
+    let refused = Err(EncodeError::Unencodable);
+    assert_eq!(encode(&one::<Complex, _>(Half)), refused);
+}
+
+/// How many elements it was told to expect, at first and after one.
+#[derive(Debug, PartialEq)]
+struct Expected(Vec<Option<usize>>);
+
+impl<'de> Deserialize<'de> for Expected {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Hints;
+        impl<'de> Visitor<'de> for Hints {
+            type Value = Expected;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a collection")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Expected, A::Error> {
+                let mut hints = vec![access.size_hint()];
+                while access.next_element::<i64>()?.is_some() {
+                    hints.push(access.size_hint());
+                }
+                Ok(Expected(hints))
+            }
+            fn visit_map<A: serde::de::MapAccess<'de>>(
+                self,
+                mut access: A,
+            ) -> Result<Expected, A::Error> {
+                let mut hints = vec![access.size_hint()];
+                while access.next_entry::<String, i64>()?.is_some() {
+                    hints.push(access.size_hint());
+                }
+                Ok(Expected(hints))
+            }
+        }
+        deserializer.deserialize_any(Hints)
+    }
+}
+
+#[test]
+fn the_elements_to_come_are_told() {
+    let told = Ok(Expected(vec![Some(3), Some(2), Some(1), Some(0)]));
+    let stream = comes_back::<Ints, Vec<i64>>(vec![7, 8, 9]);
+    let hints = gob::from_slice::<One<Expected, Ints>>(&stream).map(|one| one.x);
+    assert_eq!(hints, told);
+    let map: BTreeMap<_, _> = (0..3).map(|n| (n.to_string(), n)).collect();
+    let stream = comes_back::<Entries, BTreeMap<String, i64>>(map);
+    let hints = gob::from_slice::<One<Expected, Entries>>(&stream).map(|one| one.x);
+    assert_eq!(hints, told);
+}
+
+/// A type that is written otherwise for people than for machines.
+#[derive(Debug, PartialEq)]
+struct Machine;
+
+impl Serialize for Machine {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        assert!(!serializer.is_human_readable());
+        let mut tuple = serializer.serialize_tuple(2)?;
+        tuple.serialize_element(&1i64)?;
+        tuple.serialize_element(&2i64)?;
+        tuple.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Machine {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        assert!(!deserializer.is_human_readable());
+        <(i64, i64)>::deserialize(deserializer).map(|_| Machine)
+    }
+}
+
+#[test]
+fn it_is_for_machines() {
+    comes_back::<Pair, Machine>(Machine);
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct List {
+    list: Vec<Vec<Point3>>,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Point3 {
+    x: i64,
+    y: Option<i64>,
+    z: (i64, i64),
+}
+
+impl Described for List {
+    const TYPE: Type = Type::Struct("list", &[("list", Type::Slice(&Type::Slice(&POINT)))]);
+}
+
+const POINT: Type = Type::Struct(
+    "point",
+    &[
+        ("x", Type::Int),
+        ("y", Type::Int),
+        ("z", Type::Array(2, &Type::Int)),
+    ],
+);
+
+/// What stands beside each other does not count as nested, in whatever it is wrapped.
+#[test]
+fn a_hundred_structs_beside_each_other_are_not_nested() {
+    let point = |x| Point3 {
+        x,
+        y: Some(1),
+        z: (x, x),
+    };
+    let value = List {
+        list: (0..10).map(|_| (0..10).map(point).collect()).collect(),
+    };
+    let stream = encode(&value).expect("it is flat");
+    assert_eq!(Gob::<List>::decode(&stream), Ok(value));
+}
+
+#[test]
+fn what_is_known_of_the_front_is_not_looked_at_again() {
+    let stream = encode(&one::<Text, String>("text".into())).unwrap();
+    let definition = 1 + usize::from(stream[0]);
+    let mut progress = 0;
+    let frame = Gob::<One<String, Text>>::frame(&stream[..definition], &mut progress);
+    assert!(matches!(frame, Frame::Open(_)), "{frame:?}");
+    let mut forgotten = stream.clone();
+    forgotten[..definition].fill(0);
+    let frame = Gob::<One<String, Text>>::frame(&forgotten, &mut progress);
+    assert!(
+        matches!(frame, Frame::Ends(end) if end == stream.len()),
+        "{frame:?}"
+    );
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Forest {
+    trees: Vec<Tree>,
+    bushes: BTreeMap<String, Bush>,
+}
+
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Tree {
+    height: i64,
+    offspring: Vec<Tree>,
+}
+
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Bush {
+    width: i64,
+    offspring: BTreeMap<String, Bush>,
+}
+
+const TREE: Type = Type::Struct(
+    "tree",
+    &[
+        ("height", Type::Int),
+        ("offspring", Type::Slice(&Type::Outer("tree"))),
+    ],
+);
+
+const BUSH: Type = Type::Struct(
+    "bush",
+    &[
+        ("width", Type::Int),
+        ("offspring", Type::Map(&Type::String, &Type::Outer("bush"))),
+    ],
+);
+
+impl Described for Forest {
+    const TYPE: Type = Type::Struct(
+        "forest",
+        &[
+            ("trees", Type::Slice(&TREE)),
+            ("bushes", Type::Map(&Type::String, &BUSH)),
+        ],
+    );
+}
+
+#[test]
+fn a_type_that_holds_itself_may_be_described_inside_any_other() {
+    let tree = |offspring| Tree {
+        height: 9,
+        offspring,
+    };
+    let bush = |offspring| Bush {
+        width: 2,
+        offspring,
+    };
+    let small = BTreeMap::from([("small".into(), bush(BTreeMap::new()))]);
+    let value = Forest {
+        trees: vec![tree(vec![tree(vec![])])],
+        bushes: BTreeMap::from([("large".into(), bush(small))]),
+    };
+    let stream = encode(&value).expect("it is as described");
+    assert_eq!(Gob::<Forest>::decode(&stream), Ok(value));
+}
+
+#[test]
+fn an_element_cannot_be_left_out() {
+    comes_back::<Int, Option<i64>>(None);
+    comes_back::<Int, Option<i64>>(Some(1));
+    comes_back::<Ints, Vec<Option<i64>>>(vec![Some(1), Some(0)]);
+    is_refused::<Ints, Vec<Option<i64>>>(vec![Some(1), None]);
+    comes_back::<Float, f64>(0.0);
+    assert_eq!(
+        comes_back::<Float, f64>(0.0).len() + 4,
+        comes_back::<Float, f64>(1.0).len(),
+        "a zero is not sent"
+    );
+}
+
+/// A text that is only formatted when it is sent.
+struct Formatted(&'static str);
+
+impl Serialize for Formatted {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{}", self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Formatted {
+    fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        unreachable!("it is only sent")
+    }
+}
+
+#[test]
+fn a_text_is_the_same_however_it_is_made() {
+    for text in ["", "x", "a text"] {
+        assert_eq!(
+            encode(&one::<Text, _>(Formatted(text))),
+            encode(&one::<Text, _>(text.to_owned()))
+        );
+    }
+    is_refused::<Int, Formatted>(Formatted("x"));
+}

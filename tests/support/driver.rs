@@ -1,0 +1,173 @@
+//! The blocking and the async driver behind one face, so that a test can do the same with both.
+
+use crate::poll::{block_on, cancel_after};
+use crate::server::{ECHO, LOG, PING, Setup, TEXT};
+use crate::wire::{Failed, Wire};
+use bellwire::{Code, Command, Connection, Error, Line, Service, asynch, blocking};
+use core::future::Future;
+
+/// What comes of anything that is done over a [`Wire`].
+pub type Result<T> = core::result::Result<T, Error<Failed>>;
+
+/// Which driver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Driver {
+    /// That of [`bellwire::blocking`].
+    Blocking,
+    /// That of [`bellwire::asynch`].
+    Async,
+}
+
+/// Each of them.
+pub const BOTH: [Driver; 2] = [Driver::Blocking, Driver::Async];
+
+/// What a peer sends in the tests of a server.
+pub const SCRIPT: &[u8] =
+    b"ECHO\none\nLOG\ntwo\nTEXT\n\x06\x05threeECHO\n\xff\nREPEAT\n\x02\xc8\x01\
+    REPEAT\n\x02\xc8\x01REPEAT\n\x02\xc8\x01PING\nECHO\nlast\nNOBODY\nPING\n";
+
+/// What must come back for [`SCRIPT`].
+pub fn script_answer() -> Vec<u8> {
+    let sent = Setup::default().hears_all([SCRIPT]).sent;
+    assert!(sent.ends_with(b"pong\nlast\n!unknown-command no command is named \"NOBODY\"\n"));
+    sent
+}
+
+impl Driver {
+    /// Serves `wire` until the conversation is over or something fails.
+    ///
+    /// # Errors
+    /// As `serve` of the driver.
+    pub fn serve(
+        self,
+        wire: &mut Wire,
+        service: &mut impl Service,
+        connection: &mut Connection<'_>,
+    ) -> Result<()> {
+        match self {
+            Driver::Blocking => blocking::serve(wire, service, connection),
+            Driver::Async => block_on(asynch::serve(wire, service, connection)),
+        }
+    }
+}
+
+/// A client that makes the calls of a script over one of the drivers.
+#[derive(Debug)]
+#[allow(missing_docs)]
+pub enum Client<'b> {
+    Blocking(blocking::Client<'b, Wire>),
+    Async(asynch::Client<'b, Wire>),
+}
+
+/// The steps of the script. Any number of further ones are like the last.
+pub const STEPS: usize = 6;
+
+/// What so many steps put on the wire.
+pub fn requests(steps: usize) -> String {
+    (0..steps).map(request).collect()
+}
+
+/// What this step of [`Client::step`] puts on the wire.
+pub fn request(number: usize) -> String {
+    match number {
+        0 => "ECHO\none\n".into(),
+        1 => "LOG\ntwo\n".into(),
+        2 => "TEXT\n\x06\x05three".into(),
+        3 => "ECHO\n!\n".into(),
+        4 => "PING\n".into(),
+        _ => format!("ECHO\n{number}\n"),
+    }
+}
+
+impl<'b> Client<'b> {
+    /// A client at the start of a conversation.
+    pub fn new(driver: Driver, wire: Wire, rx: &'b mut [u8], tx: &'b mut [u8]) -> Self {
+        match driver {
+            Driver::Blocking => Client::Blocking(blocking::Client::new(wire, rx, tx)),
+            Driver::Async => Client::Async(asynch::Client::new(wire, rx, tx)),
+        }
+    }
+
+    /// One step of the script, which gives its own reply or fails. `polls` is when to drop the future,
+    /// if ever.
+    ///
+    /// # Errors
+    /// As the call that it makes; [`Error::Closed`] also where the future is dropped.
+    pub fn step(&mut self, number: usize, polls: Option<usize>) -> Result<()> {
+        let text = number.to_string();
+        let (reply, expected) = match number {
+            0 => (self.call(ECHO, "one", polls), "one"),
+            1 => match self {
+                Client::Blocking(client) => (client.send(LOG, "two").map(|()| String::new()), ""),
+                Client::Async(client) => {
+                    let run = client.send(LOG, "two");
+                    (run_to(polls, run).map(|()| String::new()), "")
+                }
+            },
+            2 => {
+                let text = match self {
+                    Client::Blocking(client) => client.call(TEXT, &"three"),
+                    Client::Async(client) => run_to(polls, client.call(TEXT, &"three")),
+                };
+                (text.map(str::to_owned), "three")
+            }
+            3 => {
+                let reply = self.call(ECHO, "!", polls);
+                let Err(Error::Refused(refusal)) = reply else {
+                    return reply.map(|_| panic!("a line that begins with ! is no reply"));
+                };
+                assert_eq!(refusal.code, Code::Failed);
+                return Ok(());
+            }
+            4 => {
+                let text = match self {
+                    Client::Blocking(client) => client.call(PING, ()),
+                    Client::Async(client) => run_to(polls, client.call(PING, ())),
+                };
+                (text.map(str::to_owned), "pong")
+            }
+            _ => (self.call(ECHO, &text, polls), text.as_str()),
+        };
+        reply.map(|reply| assert_eq!(reply, expected))
+    }
+
+    /// Waits for the end of the conversation, or until the future is dropped.
+    ///
+    /// # Errors
+    /// As `finish` of the driver; [`Error::Closed`] also where the future is dropped.
+    pub fn finish(&mut self, polls: Option<usize>) -> Result<()> {
+        match self {
+            Client::Blocking(client) => client.finish(),
+            Client::Async(client) => run_to(polls, client.finish()),
+        }
+    }
+
+    fn call(
+        &mut self,
+        command: Command<Line, Line>,
+        text: &str,
+        polls: Option<usize>,
+    ) -> Result<String> {
+        match self {
+            Client::Blocking(client) => client.call(command, text),
+            Client::Async(client) => run_to(polls, client.call(command, text)),
+        }
+        .map(str::to_owned)
+    }
+
+    /// The stream.
+    pub fn wire(&mut self) -> &mut Wire {
+        match self {
+            Client::Blocking(client) => client.stream(),
+            Client::Async(client) => client.stream(),
+        }
+    }
+}
+
+/// Runs a future to its end, or drops it after so many polls, which shows as [`Error::Closed`].
+fn run_to<T>(polls: Option<usize>, future: impl Future<Output = Result<T>>) -> Result<T> {
+    match polls {
+        None => block_on(future),
+        Some(polls) => cancel_after(polls, future).unwrap_or(Err(Error::Closed)),
+    }
+}
