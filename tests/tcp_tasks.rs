@@ -4,8 +4,10 @@ use bellwire::{Command, Line, Reply};
 use bellwire_tests::net::LONG;
 use bellwire_tests::not_tested;
 use bellwire_tests::running::{
-    BUSY, PATIENCE, Running, STRING, line, rest, serve_on_one_thread, serve_tasks, until,
+    BUSY, Kind, PATIENCE, Running, STRING, line, rest, serve, serve_on_one_thread, serve_tasks,
+    until,
 };
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write;
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -104,6 +106,24 @@ fn what_has_arrived_by_the_stop_is_answered_though_nobody_has_looked_yet() {
     server.endpoint.handle(STOP, handler).unwrap();
     assert_eq!(server.answer("STOP\nnow\n"), "done\n");
     assert_eq!(rest(&mut idle), "Thank you.\n");
+}
+
+/// Cause: whichever thread was idle accepted, so that one could have them all.
+#[test]
+fn connections_are_spread_evenly_over_the_threads() {
+    const WHERE: Command<Line, Line> = Command::new("WHERE");
+    let server = serve(Kind::Workers, |_| {});
+    let handler = |(): &mut (), _text: &str, reply: Reply<'_, Line>| {
+        reply.send(&format!("{:?}", thread::current().id()))
+    };
+    server.endpoint.handle(WHERE, handler).unwrap();
+    let mut streams: Vec<_> = (0..8).map(|_| server.connect()).collect();
+    let mut threads = BTreeMap::<_, usize>::new();
+    for stream in &mut streams {
+        stream.write_all(b"WHERE\nare you?\n").unwrap();
+        *threads.entry(line(stream)).or_default() += 1;
+    }
+    assert_eq!(threads.into_values().collect::<Vec<_>>(), [4, 4]);
 }
 
 #[test]

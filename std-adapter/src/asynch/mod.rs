@@ -32,8 +32,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
 use stream::Stream;
-use tokio::net::TcpListener;
-use tokio::runtime::Builder;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 /// How many connections a server takes unless told otherwise: many, as each is small.
@@ -138,12 +139,12 @@ impl<App: Send + 'static> Server<App> {
     ) -> io::Result<()> {
         let accepting = self.listener.to_tokio()?;
         let (shared, listener) = self.share(app);
-        serve(&shared, &listener, accepting).await;
+        accept(&shared, &listener, accepting, &[Handle::current()]).await;
         Ok(())
     }
 
     /// The same on so many threads of its own, each with a tokio runtime of its own, until it is
-    /// stopped. A connection stays on the thread that accepted it, which saves handing it over: this
+    /// stopped. Connections go to the threads in turn and stay there, which saves handing over: this
     /// is the faster way where handlers are quick, and the other where some take long.
     ///
     /// # Errors
@@ -157,19 +158,29 @@ impl<App: Send + 'static> Server<App> {
         app: impl Fn(&Address) -> App + Send + Sync + 'static,
     ) -> io::Result<()> {
         // All that can fail comes first, before connections use up what the system has.
-        let runtimes: Vec<_> = (0..threads.max(1))
-            .map(|_| {
-                let runtime = Builder::new_current_thread().enable_all().build()?;
-                let entered = runtime.enter();
-                let accepting = self.listener.to_tokio()?;
-                drop(entered);
-                Ok((runtime, accepting))
-            })
-            .collect::<io::Result<_>>()?;
+        let runtimes = (0..threads.max(1))
+            .map(|_| Builder::new_current_thread().enable_all().build())
+            .collect::<io::Result<Vec<_>>>()?;
+        let handles: Vec<_> = runtimes.iter().map(|each| each.handle().clone()).collect();
+        let entered = handles[0].enter();
+        let accepting = self.listener.to_tokio()?;
+        drop(entered);
         let (shared, listener) = &self.share(app);
+        let accept = accept(shared, listener, accepting, &handles);
+        // The others see when the first has dropped its end.
+        let (serving, served) = watch::channel(());
+        let mut first = Some((accept, serving));
         thread::scope(|scope| {
-            for (runtime, accepting) in runtimes {
-                scope.spawn(move || runtime.block_on(serve(shared, listener, accepting)));
+            for runtime in runtimes {
+                let (first, mut served) = (first.take(), served.clone());
+                scope.spawn(move || {
+                    runtime.block_on(async move {
+                        match first {
+                            Some((accept, _serving)) => accept.await,
+                            None => drop(served.changed().await),
+                        }
+                    });
+                });
             }
         });
         Ok(())
@@ -210,28 +221,35 @@ struct Shared<App> {
     app: Box<dyn Fn(&Address) -> App + Send + Sync>,
 }
 
-/// Accepts until the server is stopped, and waits until all connections have ended. Several may do
-/// so at once, each with a runtime of its own.
-async fn serve<App: Send + 'static>(
+/// Accepts on the first of these runtimes until the server is stopped, has connections served on all
+/// of them in turn, and waits until all have ended.
+async fn accept<App: Send + 'static>(
     shared: &Arc<Shared<App>>,
     listener: &Listener,
     accepting: TcpListener,
+    runtimes: &[Handle],
 ) {
     let Shared { crowd, limits, .. } = &**shared;
     let mut pause = Pause::default();
+    let mut turns = (0..runtimes.len()).cycle();
     while !crowd.is_stopping() {
         let accepted = tokio::select! {
             accepted = accepting.accept() => accepted,
             () = crowd.stopped() => break,
         };
-        match accepted {
+        let turn = turns.next().unwrap_or(0);
+        let placed = accepted.and_then(|(stream, peer)| match turn {
+            0 => Ok((stream, peer)),
+            _ => Ok((move_to(&runtimes[turn], stream)?, peer)),
+        });
+        match placed {
             Ok((stream, peer)) => {
                 pause.reset();
                 // An IPv4 peer of a socket for both families is shown as one.
                 let peer = Address::Tcp(SocketAddr::new(peer.ip().to_canonical(), peer.port()));
                 if let Some(member) = crowd.join(limits.connections) {
-                    let shared = Arc::clone(shared);
-                    tokio::spawn(task::serve(Stream::new(stream), peer, member, shared));
+                    let (stream, shared) = (Stream::new(stream), Arc::clone(shared));
+                    runtimes[turn].spawn(task::serve(stream, peer, member, shared));
                 } else {
                     tracing::warn!("{peer}: dropped, far too many connections");
                 }
@@ -248,4 +266,11 @@ async fn serve<App: Send + 'static>(
     if timeout(limits.stop, crowd.emptied()).await.is_err() {
         tracing::warn!("{} connections did not end in time", crowd.len());
     }
+}
+
+/// Has another runtime hear of what a connection brings.
+fn move_to(runtime: &Handle, stream: TcpStream) -> io::Result<TcpStream> {
+    let stream = stream.into_std()?;
+    let _entered = runtime.enter();
+    TcpStream::from_std(stream)
 }
