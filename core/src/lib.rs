@@ -38,6 +38,7 @@ pub mod complex_data;
 mod connection;
 mod endpoint;
 mod error;
+mod error_line;
 pub mod format;
 mod line;
 mod reply;
