@@ -24,7 +24,10 @@ pub(crate) fn write(rejection: &Rejection, out: &mut Buffer<'_>) {
         line.add(command);
         line.add(": ");
     }
-    rejection.fault.sentence().write_to(&mut |part| line.add(part));
+    rejection
+        .fault
+        .sentence()
+        .write_to(&mut |part| line.add(part));
     let size = line.size;
     if size == 0 {
         return;
