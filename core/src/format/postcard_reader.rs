@@ -40,6 +40,7 @@ impl<'de> Reader<'de> {
     }
 
     /// One number, text or byte string, as postcard reads it.
+    #[inline(never)] // for the sake of small machines, as it has many callers
     fn take<T: Deserialize<'de>>(&mut self) -> Result<T, Flaw> {
         let (value, rest) = postcard::take_from_bytes(self.rest).map_err(|error| flaw(&error))?;
         self.rest = rest;
