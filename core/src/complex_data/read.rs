@@ -3,9 +3,9 @@
 //! What serde derives makes all the fields, then the level of them, then moves that into the level
 //! around it. On a small machine these copies are most of the stack that a request takes.
 
-use super::{Level, Map, Nested, P_CAPACITY};
+use super::{Level, Map, Nested, P_CAPACITY, S_CAPACITY};
 use core::fmt;
-use heapless::Vec;
+use heapless::{String, Vec};
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
@@ -108,17 +108,32 @@ impl<'de, C: Nested> DeserializeSeed<'de> for Field<'_, C> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        let Self(level, index) = self;
+        let Self(Level { n, s, m, p, c }, index) = self;
         match index {
-            0 => level.n = Deserialize::deserialize(deserializer)?,
-            1 => level.s = Deserialize::deserialize(deserializer)?,
-            2 => deserializer.deserialize_map(Entries(&mut level.m))?,
-            3 => deserializer.deserialize_bytes(Bytes(&mut level.p))?,
-            4 => deserializer.deserialize_option(Inside(&mut level.c))?,
-            _ => drop(IgnoredAny::deserialize(deserializer)?),
+            4 => deserializer.deserialize_option(Inside(c)),
+            _ => plain_field(index, n, s, m, p, deserializer),
         }
-        Ok(())
     }
+}
+
+/// A field that is the same in all levels, so that its code is there once.
+#[inline(never)]
+fn plain_field<'de, D: Deserializer<'de>>(
+    index: usize,
+    n: &mut i64,
+    s: &mut String<S_CAPACITY>,
+    m: &mut Map,
+    p: &mut Vec<u8, P_CAPACITY>,
+    deserializer: D,
+) -> Result<(), D::Error> {
+    match index {
+        0 => *n = Deserialize::deserialize(deserializer)?,
+        1 => *s = Deserialize::deserialize(deserializer)?,
+        2 => deserializer.deserialize_map(Entries(m))?,
+        3 => deserializer.deserialize_bytes(Bytes(p))?,
+        _ => drop(IgnoredAny::deserialize(deserializer)?),
+    }
+    Ok(())
 }
 
 /// The entries of a map, which is refused when a key comes twice.
