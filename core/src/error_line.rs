@@ -1,7 +1,8 @@
 //! The line that a server sends in place of a reply.
 
 use crate::Buffer;
-use crate::error::Rejection;
+use crate::error::{Fault, Rejection};
+use crate::sentence::Sentence;
 
 /// The most bytes of an error line.
 pub(crate) const LONGEST: usize = 160;
@@ -19,15 +20,18 @@ pub(crate) fn write(rejection: &Rejection, out: &mut Buffer<'_>) {
     };
     line.add("!");
     line.add(rejection.fault.code().as_str());
-    line.add(" ");
     if let Some(command) = rejection.command {
+        line.add(" ");
         line.add(command);
-        line.add(": ");
     }
-    rejection
-        .fault
-        .sentence()
-        .write_to(&mut |part| line.add(part));
+    if let Some(sentence) = sentence(&rejection.fault) {
+        line.add(if rejection.command.is_some() {
+            ": "
+        } else {
+            " "
+        });
+        sentence.write_to(&mut |part| line.add(part));
+    }
     let size = line.size;
     if size == 0 {
         return;
@@ -35,6 +39,15 @@ pub(crate) fn write(rejection: &Rejection, out: &mut Buffer<'_>) {
     if let Some(slot) = space.get_mut(size) {
         *slot = b'\n';
         out.fill(size.saturating_add(1));
+    }
+}
+
+/// What stands behind the code and the name: without the feature `sentences` only a handler's own
+/// words.
+fn sentence(fault: &Fault) -> Option<Sentence<'_>> {
+    match fault {
+        Fault::Refused { reason } => Some(Sentence::plain(reason)),
+        _ => cfg!(feature = "sentences").then(|| fault.sentence()),
     }
 }
 
