@@ -107,8 +107,9 @@ mod tests {
     fn what_waits_moves_to_the_front_whole() {
         for size in 0..20 {
             for used in 0..=size {
-                let mut memory = *b"abcdefghijklmnopqrst";
-                let waiting = &memory.clone()[used..size];
+                let bytes = *b"abcdefghijklmnopqrst";
+                let waiting = &bytes[used..size];
+                let mut memory = bytes;
                 let mut buffer = Buffer::new(&mut memory);
                 buffer.fill(size);
                 buffer.consume(used);

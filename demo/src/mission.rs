@@ -52,6 +52,7 @@ pub fn string(app: &mut impl Observer, text: &str, reply: Reply<'_, Line>) -> An
 }
 
 /// The handler of [`POSTCARD`].
+#[allow(clippy::needless_pass_by_value)] // a handler is given what was decoded
 pub fn postcard(app: &mut impl Observer, data: ComplexData, reply: Reply<'_, Line>) -> Answered {
     app.data(&data);
     reply.send("Received.")
@@ -75,6 +76,7 @@ impl<C: Nested> fmt::Display for Shown<'_, C> {
 }
 
 /// The handler of [`GOB`].
+#[allow(clippy::needless_pass_by_value)] // a handler is given what was decoded
 pub fn gob(app: &mut impl Observer, data: ComplexData, reply: Reply<'_, NoReply>) -> Answered {
     app.data(&data);
     reply.none()

@@ -88,7 +88,7 @@ impl<'de> Deserialize<'de> for Name {
     }
 }
 
-impl<'de> Visitor<'de> for Name {
+impl Visitor<'_> for Name {
     type Value = Self;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
