@@ -333,3 +333,35 @@ fn they_are_told_what_was_expected() {
         expected.to_owned() + "bytes"
     );
 }
+
+#[test]
+fn named_fields_come_in_any_order_once_and_all_but_c() {
+    let read = |text: &str| {
+        let fixed = serde_json::from_str::<ComplexData>(text).map_err(|error| error.to_string());
+        let heap = serde_json::from_str::<HeapComplexData>(text).map_err(|error| error.to_string());
+        assert_eq!(
+            fixed.as_ref().map(HeapComplexData::from),
+            heap.as_ref().cloned()
+        );
+        fixed
+    };
+    let inner = r#"{"N":256,"S":"","M":{},"P":[]}"#;
+    let data = read(&format!(
+        r#"{{"C":{inner},"P":[1,2],"Q":[0],"M":{{"a":1}},"S":"s","N":23}}"#
+    ))
+    .unwrap();
+    assert_eq!((data.n, &*data.s, &*data.p), (23, "s", &[1, 2][..]));
+    assert_eq!(data.m.get("a"), Some(&1));
+    assert_eq!(data.c.map(|inner| inner.n), Some(256));
+    assert_eq!(read(inner).unwrap().c, None);
+    for (text, fault) in [
+        (
+            r#"{"N":1,"N":2,"S":"","M":{},"P":[]}"#,
+            "duplicate field `N`",
+        ),
+        (r#"{"N":1,"M":{},"P":[]}"#, "missing field `S`"),
+        (r#"{"N":1,"S":"","P":[]}"#, "missing field `M`"),
+    ] {
+        assert!(read(text).unwrap_err().starts_with(fault), "{text}");
+    }
+}

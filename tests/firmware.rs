@@ -67,8 +67,8 @@ impl Observer for Arrived {
         self.0.lock().unwrap().0.push(text.to_owned());
     }
 
-    fn data(&mut self, data: ComplexData) {
-        self.0.lock().unwrap().1.push(data);
+    fn data(&mut self, data: &ComplexData) {
+        self.0.lock().unwrap().1.push(data.clone());
     }
 }
 

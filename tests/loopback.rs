@@ -17,8 +17,8 @@ impl Observer for Guest {
         self.texts.push(text.to_owned());
     }
 
-    fn data(&mut self, data: ComplexData) {
-        self.structures.push(data);
+    fn data(&mut self, data: &ComplexData) {
+        self.structures.push(data.clone());
     }
 }
 

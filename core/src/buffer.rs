@@ -58,13 +58,24 @@ impl<'b> Buffer<'b> {
     /// [`fill`](Self::fill).
     pub fn space(&mut self) -> &mut [u8] {
         if self.start > 0 {
-            if self.start < self.end && self.end <= self.memory.len() {
-                self.memory.copy_within(self.start..self.end, 0);
-            }
-            self.end = self.end.saturating_sub(self.start);
-            self.start = 0;
+            self.move_to_front();
         }
         self.memory.get_mut(self.end..).unwrap_or(&mut [])
+    }
+
+    /// Fills the gap in front with what waits behind it, which leaves a gap of the same size behind
+    /// that, and so on. Moving overlapping bytes at once would bring 0.7 KB of code along.
+    fn move_to_front(&mut self) {
+        let gap = self.start;
+        let mut rest = self.memory.get_mut(..self.end).unwrap_or(&mut []);
+        while let Some((front, back)) = rest.split_at_mut_checked(gap) {
+            for (to, from) in front.iter_mut().zip(back.iter()) {
+                *to = *from;
+            }
+            rest = back;
+        }
+        self.end = self.end.saturating_sub(gap);
+        self.start = 0;
     }
 
     /// Counts the first `n` bytes of [`space`](Self::space) as filled; at most all of it.
@@ -85,5 +96,26 @@ impl<'b> Buffer<'b> {
     pub fn clear(&mut self) {
         self.start = 0;
         self.end = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Buffer;
+
+    #[test]
+    fn what_waits_moves_to_the_front_whole() {
+        for size in 0..20 {
+            for used in 0..=size {
+                let bytes = *b"abcdefghijklmnopqrst";
+                let waiting = &bytes[used..size];
+                let mut memory = bytes;
+                let mut buffer = Buffer::new(&mut memory);
+                buffer.fill(size);
+                buffer.consume(used);
+                assert_eq!(buffer.space().len(), 20 - waiting.len());
+                assert_eq!(buffer.filled(), waiting);
+            }
+        }
     }
 }

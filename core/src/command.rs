@@ -121,9 +121,9 @@ impl<Req: Format, Rsp: Answer> Command<Req, Rsp> {
         reply: Reply<'a>,
         handler: impl FnOnce(Req::Value<'a>, Reply<'a, Rsp>) -> Answered,
     ) -> Answered {
-        match Req::decode(payload) {
-            Ok(value) => handler(value, reply.typed()),
-            Err(malformed) => reply.fail(Fault::Malformed(malformed)),
+        match Req::decode_with(payload, |value| handler(value, reply.typed())) {
+            Ok(answered) => answered,
+            Err(malformed) => Answered::fault(Fault::Malformed(malformed)),
         }
     }
 

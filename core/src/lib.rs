@@ -22,9 +22,10 @@
 //! lend, so a driver of your own is short: see [`Connection`] and [`Caller`]. A server that shares
 //! buffers between connections, or answers later, works with [`Session`].
 //!
-//! Features, all off by default: `async` for the driver over embedded-io-async, `smoltcp` for that
-//! over smoltcp's sockets, `alloc` for `HeapComplexData`, `defmt` for `defmt::Format` on errors
-//! and data.
+//! The feature `sentences`, on by default, has error lines say what is wrong; without it they tell
+//! the code and the command alone. Off by default are `async` for the driver over
+//! embedded-io-async, `smoltcp` for that over smoltcp's sockets, `alloc` for `HeapComplexData`,
+//! `defmt` for `defmt::Format` on errors and data.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -38,6 +39,7 @@ pub mod complex_data;
 mod connection;
 mod endpoint;
 mod error;
+mod error_line;
 pub mod format;
 mod line;
 mod reply;

@@ -82,11 +82,15 @@ impl<Rsp> Reply<'_, Rsp> {
     /// Fails the request with any fault, as a registry of its own does with a payload that
     /// cannot be decoded.
     pub fn fail(self, fault: Fault) -> Answered {
-        Answered(Err(fault))
+        Answered::fault(fault)
     }
 }
 
 impl Answered {
+    pub(crate) fn fault(fault: Fault) -> Self {
+        Self(Err(fault))
+    }
+
     /// The bytes written, or what went wrong.
     pub(crate) fn into_result(self) -> Result<usize, Fault> {
         self.0

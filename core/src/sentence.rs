@@ -30,7 +30,7 @@ impl<'a> Sentence<'a> {
         let [first, second, third] = self.parts;
         write(first);
         if let Some(number) = self.number {
-            write(&decimal(number));
+            write_decimal(number, write);
         }
         write(second);
         write(third);
@@ -56,22 +56,19 @@ pub(crate) fn cut<const N: usize>(text: &str) -> heapless::String<N, u8> {
 
 /// Decimal digits without `core::fmt`, which brings panic paths along. Limits beyond 32 bits show
 /// as the largest number of 32 bits, for the sake of machines that divide no wider.
-fn decimal(number: usize) -> heapless::String<10> {
+#[allow(clippy::cast_possible_truncation)] // a digit
+fn write_decimal(number: usize, write: &mut dyn FnMut(&str)) {
     let mut rest = u32::try_from(number).unwrap_or(u32::MAX);
-    let mut digits = [0u8; 10];
-    let mut length = 0;
-    for slot in &mut digits {
-        *slot = (rest % 10) as u8;
+    let mut digits = [0; 10];
+    let mut first = 0;
+    for (place, digit) in digits.iter_mut().enumerate().rev() {
+        *digit = b'0' + (rest % 10) as u8;
         rest /= 10;
-        length += 1;
         if rest == 0 {
+            first = place;
             break;
         }
     }
-    let significant = digits.iter().take(length).rev();
-    let mut text = heapless::String::new();
-    for digit in significant {
-        let _ = text.push(char::from(b'0' + digit));
-    }
-    text
+    let significant = digits.get(first..).unwrap_or(&[]);
+    write(core::str::from_utf8(significant).unwrap_or(""));
 }

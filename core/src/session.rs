@@ -3,12 +3,10 @@
 use crate::Buffer;
 use crate::command::{Route, unknown};
 use crate::error::{Fault, Rejection};
+use crate::error_line;
 use crate::format::{End, Frame};
 use crate::line;
 use crate::{Answered, Reply, Service};
-
-/// The most bytes of an error line.
-const ERROR_LINE: usize = 160;
 
 /// What a server takes and gives at most, per request.
 ///
@@ -133,7 +131,7 @@ impl Session {
     ) -> Step<'a> {
         loop {
             let arrived = *input;
-            if !out.is_empty() && out.room() < self.limits.reply.max(ERROR_LINE) {
+            if !out.is_empty() && out.room() < self.limits.reply.max(error_line::LONGEST) {
                 return Step::Send;
             }
             match self.phase {
@@ -318,46 +316,8 @@ impl Session {
             fault,
             fatal: matches!(self.phase, Phase::Ended),
         };
-        write_error_line(&rejection, out);
+        error_line::write(&rejection, out);
         rejection
-    }
-}
-
-/// `!code NAME: sentence`, cut between characters to the room there is. Nothing is written where
-/// not even the `!` fits, as a line without it is a reply.
-fn write_error_line(rejection: &Rejection, out: &mut Buffer<'_>) {
-    let space = out.space();
-    let mut room = space.len().min(ERROR_LINE).saturating_sub(1);
-    let mut written = 0usize;
-    // Behind `dyn`, or else the compiler writes it out for each part.
-    let write: &mut dyn FnMut(&str) = &mut |part| {
-        let mut size = part.len().min(room.saturating_sub(written));
-        while !part.is_char_boundary(size) {
-            size = size.saturating_sub(1);
-        }
-        let free = space.get_mut(written..).unwrap_or(&mut []);
-        for (slot, byte) in free.iter_mut().zip(part.bytes().take(size)) {
-            *slot = if byte == b'\n' { b' ' } else { byte };
-        }
-        written = written.saturating_add(size);
-        if size < part.len() {
-            room = written;
-        }
-    };
-    write("!");
-    write(rejection.fault.code().as_str());
-    write(" ");
-    if let Some(command) = rejection.command {
-        write(command);
-        write(": ");
-    }
-    rejection.fault.sentence().write_to(write);
-    if written == 0 {
-        return;
-    }
-    if let Some(slot) = space.get_mut(written) {
-        *slot = b'\n';
-        out.fill(written.saturating_add(1));
     }
 }
 

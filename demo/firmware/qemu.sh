@@ -13,6 +13,10 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 program=server
 case ${1:-} in
+--help | -h)
+    sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
+    exit
+    ;;
 --client | --echo)
     program=${1#--}
     shift

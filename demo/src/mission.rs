@@ -27,7 +27,7 @@ pub trait Observer {
     fn text(&mut self, text: &str);
 
     /// A structure arrived at the server.
-    fn data(&mut self, data: ComplexData);
+    fn data(&mut self, data: &ComplexData);
 
     /// The client sends a text with [`STRING`].
     fn sends_text(&mut self, text: &str) {
@@ -52,8 +52,9 @@ pub fn string(app: &mut impl Observer, text: &str, reply: Reply<'_, Line>) -> An
 }
 
 /// The handler of [`POSTCARD`].
+#[allow(clippy::needless_pass_by_value)] // a handler is given what was decoded
 pub fn postcard(app: &mut impl Observer, data: ComplexData, reply: Reply<'_, Line>) -> Answered {
-    app.data(data);
+    app.data(&data);
     reply.send("Received.")
 }
 
@@ -75,8 +76,9 @@ impl<C: Nested> fmt::Display for Shown<'_, C> {
 }
 
 /// The handler of [`GOB`].
+#[allow(clippy::needless_pass_by_value)] // a handler is given what was decoded
 pub fn gob(app: &mut impl Observer, data: ComplexData, reply: Reply<'_, NoReply>) -> Answered {
-    app.data(data);
+    app.data(&data);
     reply.none()
 }
 

@@ -163,8 +163,8 @@ impl Observer for Log {
         tracing::info!("received STRING {text:?}");
     }
 
-    fn data(&mut self, data: ComplexData) {
-        tracing::info!("received outer {}", Shown(&data));
+    fn data(&mut self, data: &ComplexData) {
+        tracing::info!("received outer {}", Shown(data));
         if let Some(inner) = &data.c {
             tracing::info!("received inner {}", Shown(inner));
         }

@@ -97,9 +97,9 @@ impl Observer for Guide {
         self.see(|seen| seen.texts.push(text.to_owned()));
     }
 
-    fn data(&mut self, data: ComplexData) {
-        show("server received ", "outer", &data);
-        self.see(|seen| seen.structures.push(data));
+    fn data(&mut self, data: &ComplexData) {
+        show("server received ", "outer", data);
+        self.see(|seen| seen.structures.push(data.clone()));
     }
 
     fn sends_text(&mut self, text: &str) {

@@ -16,11 +16,16 @@ pub struct Footprint {
     pub ram: usize,
 }
 
-/// Builds all programs with this cargo profile. False where what it takes is not installed.
+/// Builds all programs with this cargo profile; with the profile `terse`, those whose error lines have no
+/// sentences. False where what it takes is not installed.
 pub fn build(profile: &str) -> bool {
     let status = Command::new(Path::new(ROOT).join(".ci/bare-metal"))
         .args(["thumbv7m-none-eabi", "build", "--quiet", "--locked"])
-        .args(["--workspace", "--profile", profile])
+        .args(["--profile", profile])
+        .args(match profile {
+            "terse" => &["--package=bellwire-footprint", "--no-default-features"][..],
+            _ => &["--workspace"],
+        })
         .current_dir(Path::new(ROOT).join("demo/firmware"))
         .status()
         .unwrap();

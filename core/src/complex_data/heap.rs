@@ -2,7 +2,7 @@
 
 extern crate alloc;
 
-use super::{Deepest, GO_TYPE, Level, Nested};
+use super::{GO_TYPE, Level, Nested};
 use crate::Flaw;
 use crate::format::MAX_DEPTH;
 use crate::gob::{Described, Type};
@@ -76,45 +76,33 @@ impl<C: Nested> TryFrom<&HeapComplexData> for Level<C> {
     }
 }
 
-// The recursion goes through this trait, as the compiler cannot see an end of it where one
-// conversion is the condition of another.
-impl<C: Nested> Nested for Level<C> {
-    fn to_heap(&self) -> HeapComplexData {
-        let entries = self.m.iter();
-        HeapComplexData {
-            n: self.n,
-            s: self.s.as_str().into(),
-            m: entries.map(|(key, n)| (key.as_str().into(), *n)).collect(),
-            p: self.p.to_vec(),
-            c: self.c.as_ref().map(|inner| Box::new(inner.to_heap())),
-        }
-    }
-
-    fn from_heap(data: &HeapComplexData) -> Result<Self, Flaw> {
-        let over = |_| Flaw::OverCapacity;
-        let mut level = Self {
-            n: data.n,
-            s: data.s.as_str().try_into().map_err(over)?,
-            p: data.p.as_slice().try_into().map_err(over)?,
-            c: data.c.as_deref().map(C::from_heap).transpose()?,
-            ..Self::default()
-        };
-        for (key, n) in &data.m {
-            let key = key.as_str().try_into().map_err(over)?;
-            level.m.insert(key, *n).map_err(|_| Flaw::OverCapacity)?;
-        }
-        Ok(level)
+pub(super) fn from_level<C: Nested>(level: &Level<C>) -> HeapComplexData {
+    let entries = level.m.iter();
+    HeapComplexData {
+        n: level.n,
+        s: level.s.as_str().into(),
+        m: entries.map(|(key, n)| (key.as_str().into(), *n)).collect(),
+        p: level.p.to_vec(),
+        // Through the trait, as the compiler cannot see an end where one conversion is the
+        // condition of another.
+        c: level.c.as_ref().map(|inner| Box::new(inner.to_heap())),
     }
 }
 
-impl Nested for Deepest {
-    fn to_heap(&self) -> HeapComplexData {
-        match *self {}
+pub(super) fn to_level<C: Nested>(data: &HeapComplexData) -> Result<Level<C>, Flaw> {
+    let over = |_| Flaw::OverCapacity;
+    let mut level = Level {
+        n: data.n,
+        s: data.s.as_str().try_into().map_err(over)?,
+        p: data.p.as_slice().try_into().map_err(over)?,
+        c: data.c.as_deref().map(C::from_heap).transpose()?,
+        ..Level::default()
+    };
+    for (key, n) in &data.m {
+        let key = key.as_str().try_into().map_err(over)?;
+        level.m.insert(key, *n).map_err(|_| Flaw::OverCapacity)?;
     }
-
-    fn from_heap(_data: &HeapComplexData) -> Result<Self, Flaw> {
-        Err(Flaw::TooDeep)
-    }
+    Ok(level)
 }
 
 fn entries<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, i64>, D::Error> {

@@ -2,13 +2,16 @@
 
 #[cfg(feature = "alloc")]
 mod heap;
-mod serde_fields;
+mod read;
+mod write;
 
 #[cfg(feature = "alloc")]
 pub use heap::HeapComplexData;
 
+use crate::format::TOO_DEEP;
 use crate::gob::{Described, Type};
-use serde_fields::{bytes, deepest, sorted_map};
+use serde::Deserializer;
+use serde::de::Error;
 
 /// The most bytes of `S`.
 pub const S_CAPACITY: usize = 64;
@@ -50,7 +53,7 @@ pub type Inner = Level<Deepest>;
 ///
 /// Maps are equal when they hold the same entries in whatever order, and are encoded in the order
 /// of their keys, so equal values have equal bytes.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[serde(rename = "complexData")]
 pub struct Level<C: Nested> {
@@ -61,14 +64,14 @@ pub struct Level<C: Nested> {
     #[serde(rename = "S")]
     pub s: heapless::String<S_CAPACITY>,
     /// `M`, integers by name.
-    #[serde(rename = "M", with = "sorted_map")]
+    #[serde(rename = "M", serialize_with = "write::sorted_map")]
     #[cfg_attr(feature = "defmt", defmt(Debug2Format))]
     pub m: Map,
     /// `P`, bytes.
-    #[serde(rename = "P", with = "bytes")]
+    #[serde(rename = "P", serialize_with = "write::bytes")]
     pub p: heapless::Vec<u8, P_CAPACITY>,
     /// `C`, the level inside, if any.
-    #[serde(rename = "C", bound = "C: Nested")]
+    #[serde(rename = "C")]
     pub c: Option<C>,
 }
 
@@ -77,7 +80,14 @@ pub type Map = heapless::LinearMap<heapless::String<KEY_CAPACITY>, i64, M_CAPACI
 
 /// What may be a level inside another: a [`Level`], or [`Deepest`], which ends the nesting. It is
 /// not for other types.
-pub trait Nested: serde::Serialize + serde::de::DeserializeOwned {
+pub trait Nested: serde::Serialize + Sized {
+    /// Reads this level, and those inside it, into its place in the level around.
+    #[doc(hidden)]
+    fn read<'de, D: Deserializer<'de>>(
+        place: &mut Option<Self>,
+        deserializer: D,
+    ) -> Result<(), D::Error>;
+
     /// This level and those inside it, on the heap.
     #[cfg(feature = "alloc")]
     #[doc(hidden)]
@@ -110,10 +120,43 @@ const GO_TYPE: Type = Type::Struct(
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Deepest {}
 
-#[cfg(not(feature = "alloc"))]
-impl<C: Nested> Nested for Level<C> {}
-#[cfg(not(feature = "alloc"))]
-impl Nested for Deepest {}
+impl<C: Nested> Nested for Level<C> {
+    fn read<'de, D: Deserializer<'de>>(
+        place: &mut Option<Self>,
+        deserializer: D,
+    ) -> Result<(), D::Error> {
+        read::inside(place, deserializer)
+    }
+
+    #[cfg(feature = "alloc")]
+    fn to_heap(&self) -> HeapComplexData {
+        heap::from_level(self)
+    }
+
+    #[cfg(feature = "alloc")]
+    fn from_heap(data: &HeapComplexData) -> Result<Self, crate::Flaw> {
+        heap::to_level(data)
+    }
+}
+
+impl Nested for Deepest {
+    fn read<'de, D: Deserializer<'de>>(
+        _place: &mut Option<Self>,
+        _deserializer: D,
+    ) -> Result<(), D::Error> {
+        Err(D::Error::invalid_value(TOO_DEEP, &"no further level"))
+    }
+
+    #[cfg(feature = "alloc")]
+    fn to_heap(&self) -> HeapComplexData {
+        match *self {}
+    }
+
+    #[cfg(feature = "alloc")]
+    fn from_heap(_data: &HeapComplexData) -> Result<Self, crate::Flaw> {
+        Err(crate::Flaw::TooDeep)
+    }
+}
 
 impl<C: Nested> Default for Level<C> {
     fn default() -> Self {
@@ -130,11 +173,5 @@ impl<C: Nested> Default for Level<C> {
 impl serde::Serialize for Deepest {
     fn serialize<S: serde::Serializer>(&self, _serializer: S) -> Result<S::Ok, S::Error> {
         match *self {}
-    }
-}
-
-impl<'de> serde::Deserialize<'de> for Deepest {
-    fn deserialize<D: serde::Deserializer<'de>>(_deserializer: D) -> Result<Self, D::Error> {
-        Err(deepest())
     }
 }

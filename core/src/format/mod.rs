@@ -50,6 +50,20 @@ pub trait Format: 'static {
     /// What is wrong with it. Nothing is returned of a payload that is wrong in part.
     fn decode(payload: &[u8]) -> Result<Self::Value<'_>, Malformed>;
 
+    /// Decodes a whole payload for `take`, which gets the value where it was made.
+    ///
+    /// A format of large values does better than this with its own, as each time that a result
+    /// is opened and made anew the value in it may be moved.
+    ///
+    /// # Errors
+    /// As [`decode`](Self::decode); `take` is not called then.
+    fn decode_with<'a, R>(
+        payload: &'a [u8],
+        take: impl FnOnce(Self::Value<'a>) -> R,
+    ) -> Result<R, Malformed> {
+        Self::decode(payload).map(take)
+    }
+
     /// Encodes `value` at the start of `space`, and returns how many bytes it took.
     ///
     /// # Errors
@@ -195,25 +209,6 @@ impl Error for Flaw {
 
     fn duplicate_field(_field: &'static str) -> Self {
         Flaw::DuplicateKey
-    }
-}
-
-/// The same, for a format that knows in which field.
-impl Error for Malformed {
-    fn custom<T: Display>(message: T) -> Self {
-        Flaw::custom(message).into()
-    }
-
-    fn invalid_value(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Flaw::invalid_value(unexpected, expected).into()
-    }
-
-    fn invalid_length(length: usize, expected: &dyn Expected) -> Self {
-        Flaw::invalid_length(length, expected).into()
-    }
-
-    fn duplicate_field(field: &'static str) -> Self {
-        Flaw::duplicate_field(field).into()
     }
 }
 

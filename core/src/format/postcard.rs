@@ -32,16 +32,29 @@ impl<T: Payload> Format for Postcard<T> {
     }
 
     fn decode(payload: &[u8]) -> Result<T::Value<'_>, Malformed> {
+        Self::decode_with(payload, |value| value)
+    }
+
+    fn decode_with<'a, R>(
+        payload: &'a [u8],
+        take: impl FnOnce(T::Value<'a>) -> R,
+    ) -> Result<R, Malformed> {
         let Length::Read { size, .. } = read_length(payload) else {
             return Err(Flaw::BadLength.into());
         };
         let mut reader = Reader::new(payload.get(size..).unwrap_or(&[]));
-        let result = T::Value::deserialize(&mut reader);
-        // A large value is not moved out of its result and back.
-        if result.is_ok() {
-            reader.finish()?;
-        }
-        result
+        // A large value is not moved out of one result into another.
+        let flaw = match T::Value::deserialize(&mut reader) {
+            Ok(value) => match reader.finish() {
+                Ok(()) => return Ok(take(value)),
+                Err(flaw) => flaw,
+            },
+            Err(flaw) => flaw,
+        };
+        Err(Malformed {
+            flaw,
+            field: reader.field,
+        })
     }
 
     fn encode(value: &T::Value<'_>, space: &mut [u8]) -> Result<usize, EncodeError> {

@@ -7,7 +7,7 @@
 //! says even where the elements take no bytes.
 
 use super::MAX_DEPTH;
-use crate::error::{Flaw, Malformed};
+use crate::error::Flaw;
 use serde::Deserialize;
 use serde::de::value::U32Deserializer;
 use serde::de::{
@@ -18,6 +18,8 @@ use serde::de::{
 pub(super) struct Reader<'de> {
     rest: &'de [u8],
     depth: u8,
+    /// The struct field that is being read, for errors.
+    pub(super) field: Option<&'static str>,
 }
 
 impl<'de> Reader<'de> {
@@ -25,47 +27,46 @@ impl<'de> Reader<'de> {
         Self {
             rest: payload,
             depth: 0,
+            field: None,
         }
     }
 
     /// Refuses what is left over.
-    pub(super) fn finish(self) -> Result<(), Malformed> {
+    pub(super) fn finish(&self) -> Result<(), Flaw> {
         match self.rest {
             [] => Ok(()),
-            _ => Err(Flaw::LeftOver.into()),
+            _ => Err(Flaw::LeftOver),
         }
     }
 
     /// One number, text or byte string, as postcard reads it.
-    fn take<T: Deserialize<'de>>(&mut self) -> Result<T, Malformed> {
+    #[inline(never)] // for the sake of small machines, as it has many callers
+    fn take<T: Deserialize<'de>>(&mut self) -> Result<T, Flaw> {
         let (value, rest) = postcard::take_from_bytes(self.rest).map_err(|error| flaw(&error))?;
         self.rest = rest;
         Ok(value)
     }
 
     /// The same for what is or begins with a length, where a bad value can only be the length.
-    fn take_measured<T: Deserialize<'de>>(&mut self) -> Result<T, Malformed> {
-        self.take().map_err(|malformed| match malformed.flaw {
-            Flaw::BadValue => Flaw::BadLength.into(),
-            _ => malformed,
+    fn take_measured<T: Deserialize<'de>>(&mut self) -> Result<T, Flaw> {
+        self.take().map_err(|flaw| match flaw {
+            Flaw::BadValue => Flaw::BadLength,
+            _ => flaw,
         })
     }
 
     /// The element count of a sequence or map. Each element takes a byte at least.
-    fn take_count(&mut self) -> Result<usize, Malformed> {
+    fn take_count(&mut self) -> Result<usize, Flaw> {
         let count: u64 = self.take_measured()?;
         match usize::try_from(count) {
             Ok(count) if count <= self.rest.len() => Ok(count),
-            _ => Err(Flaw::BadLength.into()),
+            _ => Err(Flaw::BadLength),
         }
     }
 
-    fn nested<T>(
-        &mut self,
-        read: impl FnOnce(&mut Self) -> Result<T, Malformed>,
-    ) -> Result<T, Malformed> {
+    fn nested<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Flaw>) -> Result<T, Flaw> {
         if self.depth == MAX_DEPTH {
-            return Err(Flaw::TooDeep.into());
+            return Err(Flaw::TooDeep);
         }
         self.depth += 1;
         let result = read(self);
@@ -78,7 +79,7 @@ impl<'de> Reader<'de> {
         left: usize,
         fields: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Malformed> {
+    ) -> Result<V::Value, Flaw> {
         self.nested(|reader| {
             visitor.visit_seq(Elements {
                 reader,
@@ -89,14 +90,13 @@ impl<'de> Reader<'de> {
     }
 }
 
-fn flaw(error: &postcard::Error) -> Malformed {
+fn flaw(error: &postcard::Error) -> Flaw {
     use postcard::Error as E;
-    let flaw = match error {
+    match error {
         E::DeserializeUnexpectedEnd => Flaw::Truncated,
         E::DeserializeBadUtf8 => Flaw::BadUtf8,
         _ => Flaw::BadValue,
-    };
-    flaw.into()
+    }
 }
 
 struct Elements<'r, 'de> {
@@ -107,26 +107,26 @@ struct Elements<'r, 'de> {
 }
 
 impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
-    type Error = Malformed;
+    type Error = Flaw;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(
         &mut self,
         seed: T,
-    ) -> Result<Option<T::Value>, Malformed> {
+    ) -> Result<Option<T::Value>, Flaw> {
         let Some(left) = self.left.checked_sub(1) else {
             return Ok(None);
         };
         self.left = left;
-        let mut field = None;
+        let outer = self.reader.field;
         if let [first, rest @ ..] = self.fields {
-            field = Some(*first);
+            self.reader.field = Some(*first);
             self.fields = rest;
         }
-        let value = seed.deserialize(&mut *self.reader);
-        value.map(Some).map_err(|error| Malformed {
-            field: error.field.or(field),
-            ..error
-        })
+        let value = seed.deserialize(&mut *self.reader).map(Some);
+        if value.is_ok() {
+            self.reader.field = outer;
+        }
+        value
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -135,16 +135,16 @@ impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
 }
 
 impl<'de> MapAccess<'de> for Elements<'_, 'de> {
-    type Error = Malformed;
+    type Error = Flaw;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(
         &mut self,
         seed: K,
-    ) -> Result<Option<K::Value>, Malformed> {
+    ) -> Result<Option<K::Value>, Flaw> {
         self.next_element_seed(seed)
     }
 
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Malformed> {
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Flaw> {
         seed.deserialize(&mut *self.reader)
     }
 
@@ -157,27 +157,27 @@ impl<'de> MapAccess<'de> for Elements<'_, 'de> {
 struct Variant<'r, 'de>(&'r mut Reader<'de>);
 
 impl<'de> EnumAccess<'de> for Variant<'_, 'de> {
-    type Error = Malformed;
+    type Error = Flaw;
     type Variant = Self;
 
-    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), Malformed> {
-        let index = U32Deserializer::<Malformed>::new(self.0.take()?);
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), Flaw> {
+        let index = U32Deserializer::<Flaw>::new(self.0.take()?);
         Ok((seed.deserialize(index)?, self))
     }
 }
 
 impl<'de> VariantAccess<'de> for Variant<'_, 'de> {
-    type Error = Malformed;
+    type Error = Flaw;
 
-    fn unit_variant(self) -> Result<(), Malformed> {
+    fn unit_variant(self) -> Result<(), Flaw> {
         Ok(())
     }
 
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Malformed> {
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Flaw> {
         seed.deserialize(self.0)
     }
 
-    fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Malformed> {
+    fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Flaw> {
         self.0.elements(len, &[], visitor)
     }
 
@@ -185,105 +185,105 @@ impl<'de> VariantAccess<'de> for Variant<'_, 'de> {
         self,
         fields: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Malformed> {
+    ) -> Result<V::Value, Flaw> {
         self.0.elements(fields.len(), fields, visitor)
     }
 }
 
 impl<'de> Deserializer<'de> for &mut Reader<'de> {
-    type Error = Malformed;
+    type Error = Flaw;
 
     fn is_human_readable(&self) -> bool {
         false
     }
 
-    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
         visitor.visit_bool(self.take()?)
     }
 
-    fn deserialize_i8<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+    fn deserialize_i8<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
         visitor.visit_i8(self.take()?)
     }
 
-    fn deserialize_i16<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+    fn deserialize_i16<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
         visitor.visit_i16(self.take()?)
     }
 
-    fn deserialize_i32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+    fn deserialize_i32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
         visitor.visit_i32(self.take()?)
     }
 
-    fn deserialize_i64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+    fn deserialize_i64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
         visitor.visit_i64(self.take()?)
     }
 
-    fn deserialize_i128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+    fn deserialize_i128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
         visitor.visit_i128(self.take()?)
     }
 
-    fn deserialize_u8<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+    fn deserialize_u8<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
         visitor.visit_u8(self.take()?)
     }
 
-    fn deserialize_u16<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+    fn deserialize_u16<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
         visitor.visit_u16(self.take()?)
     }
 
-    fn deserialize_u32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+    fn deserialize_u32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
         visitor.visit_u32(self.take()?)
     }
 
-    fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+    fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
         visitor.visit_u64(self.take()?)
     }
 
-    fn deserialize_u128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+    fn deserialize_u128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
         visitor.visit_u128(self.take()?)
     }
 
-    fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+    fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
         visitor.visit_f32(self.take()?)
     }
 
-    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
         visitor.visit_f64(self.take()?)
     }
 
-    fn deserialize_char<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+    fn deserialize_char<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
         // Postcard itself takes the first of several characters, and drops the others.
         let text: &str = self.take_measured()?;
         let mut characters = text.chars();
         match (characters.next(), characters.next()) {
             (Some(character), None) => visitor.visit_char(character),
-            _ => Err(Flaw::BadValue.into()),
+            _ => Err(Flaw::BadValue),
         }
     }
 
-    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
         visitor.visit_borrowed_str(self.take_measured()?)
     }
 
-    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
         self.deserialize_str(visitor)
     }
 
-    fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+    fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
         visitor.visit_borrowed_bytes(self.take_measured()?)
     }
 
-    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
         self.deserialize_bytes(visitor)
     }
 
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
         match self.take::<u8>()? {
             0 => visitor.visit_none(),
             1 => self.nested(|reader| visitor.visit_some(reader)),
-            _ => Err(Flaw::BadValue.into()),
+            _ => Err(Flaw::BadValue),
         }
     }
 
-    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
         visitor.visit_unit()
     }
 
@@ -291,7 +291,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         self,
         _name: &'static str,
         visitor: V,
-    ) -> Result<V::Value, Malformed> {
+    ) -> Result<V::Value, Flaw> {
         visitor.visit_unit()
     }
 
@@ -299,20 +299,16 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         self,
         _name: &'static str,
         visitor: V,
-    ) -> Result<V::Value, Malformed> {
+    ) -> Result<V::Value, Flaw> {
         self.nested(|reader| visitor.visit_newtype_struct(reader))
     }
 
-    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
         let count = self.take_count()?;
         self.elements(count, &[], visitor)
     }
 
-    fn deserialize_tuple<V: Visitor<'de>>(
-        self,
-        len: usize,
-        visitor: V,
-    ) -> Result<V::Value, Malformed> {
+    fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Flaw> {
         self.elements(len, &[], visitor)
     }
 
@@ -321,11 +317,11 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         _name: &'static str,
         len: usize,
         visitor: V,
-    ) -> Result<V::Value, Malformed> {
+    ) -> Result<V::Value, Flaw> {
         self.elements(len, &[], visitor)
     }
 
-    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
         let left = self.take_count()?;
         self.nested(|reader| {
             visitor.visit_map(Elements {
@@ -341,7 +337,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         _name: &'static str,
         fields: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Malformed> {
+    ) -> Result<V::Value, Flaw> {
         self.elements(fields.len(), fields, visitor)
     }
 
@@ -350,20 +346,20 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         _name: &'static str,
         _variants: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Malformed> {
+    ) -> Result<V::Value, Flaw> {
         self.nested(|reader| visitor.visit_enum(Variant(reader)))
     }
 
     /// Postcard does not say what its bytes are, so a type must.
-    fn deserialize_any<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value, Malformed> {
-        Err(Flaw::Unsupported.into())
+    fn deserialize_any<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value, Flaw> {
+        Err(Flaw::Unsupported)
     }
 
-    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
         self.deserialize_any(visitor)
     }
 
-    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
         self.deserialize_any(visitor)
     }
 }

@@ -79,8 +79,8 @@ impl Observer for Console {
         self.say(format_args!("received STRING {}", Quoted(text)));
     }
 
-    fn data(&mut self, data: ComplexData) {
-        self.say(format_args!("received outer {}", Shown(&data)));
+    fn data(&mut self, data: &ComplexData) {
+        self.say(format_args!("received outer {}", Shown(data)));
         if let Some(inner) = &data.c {
             self.say(format_args!("received inner {}", Shown(inner)));
         }

@@ -171,9 +171,9 @@ impl Observer for Guests<'_> {
         self.app.text(text);
     }
 
-    fn data(&mut self, data: ComplexData) {
+    fn data(&mut self, data: &ComplexData) {
         self.structures += 1;
-        self.spoiled += usize::from(data != mission::value());
+        self.spoiled += usize::from(*data != mission::value());
         self.app.data(data);
     }
 }

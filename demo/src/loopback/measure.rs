@@ -198,7 +198,7 @@ struct Nobody;
 impl Observer for Nobody {
     fn text(&mut self, _text: &str) {}
 
-    fn data(&mut self, _data: ComplexData) {}
+    fn data(&mut self, _data: &ComplexData) {}
 }
 
 fn median(mut rates: [f64; ROUNDS]) -> f64 {

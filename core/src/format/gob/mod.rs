@@ -116,6 +116,13 @@ impl<T: Payload + Described> Format for Gob<T> {
         from_slice(payload)
     }
 
+    fn decode_with<'a, R>(
+        payload: &'a [u8],
+        take: impl FnOnce(T::Value<'a>) -> R,
+    ) -> Result<R, Malformed> {
+        stream::from_slice_with(payload, take)
+    }
+
     fn encode(value: &T::Value<'_>, space: &mut [u8]) -> Result<usize, EncodeError> {
         let definitions = Definitions::<T, FIRST_ID>::BYTES;
         let id = Definitions::<T, FIRST_ID>::ID;

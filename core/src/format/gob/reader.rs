@@ -79,6 +79,14 @@ impl<'t, 'de> Reader<'t, 'de> {
         }
     }
 
+    /// Refuses also what follows the last message.
+    pub(super) fn finish_last(&self) -> Result<(), Flaw> {
+        match self.following {
+            [] => self.finish(),
+            _ => Err(Flaw::LeftOver),
+        }
+    }
+
     fn next_message(&mut self) -> Result<&'de [u8], Flaw> {
         self.starved = self.following.is_empty();
         take_message(&mut self.following)

@@ -27,9 +27,17 @@ use serde::{Deserialize, Serialize};
 /// # Ok::<(), bellwire::Malformed>(())
 /// ```
 pub fn from_slice<'a, T: Deserialize<'a>>(payload: &'a [u8]) -> Result<T, Malformed> {
+    from_slice_with(payload, |value| value)
+}
+
+/// The same for `take`, which gets the value where it was made.
+pub(super) fn from_slice_with<'a, T: Deserialize<'a>, R>(
+    payload: &'a [u8],
+    take: impl FnOnce(T) -> R,
+) -> Result<R, Malformed> {
     let mut types = Types::new();
     let mut reader = Reader::of_stream(&mut types, payload, payload);
-    read_last(&mut reader)
+    read(&mut reader, Reader::finish_last, take)
 }
 
 /// The values that one Encoder wrote, one behind the other, where all of them are in memory.
@@ -75,7 +83,7 @@ impl<'a> Stream<'a> {
         }
         let rest = core::mem::take(&mut self.rest);
         let mut reader = Reader::of_stream(&mut self.types, self.bytes, rest);
-        let value = read(&mut reader)?;
+        let value = read(&mut reader, Reader::finish, |value| value)?;
         self.rest = reader.following;
         Ok(Some(value))
     }
@@ -151,7 +159,7 @@ impl<'m> Decoder<'m> {
         }
         let definitions = self.memory.get(..self.used).unwrap_or(&[]);
         let mut reader = Reader::of_payload(&mut self.types, definitions, rest);
-        read_last(&mut reader)
+        read(&mut reader, Reader::finish_last, |value| value)
     }
 
     fn remember(&mut self, id: TypeId, definition: &[u8]) -> Result<(), Flaw> {
@@ -172,29 +180,30 @@ impl<'m> Decoder<'m> {
     }
 }
 
-fn read<'de, T: Deserialize<'de>>(reader: &mut Reader<'_, 'de>) -> Result<T, Malformed> {
+/// Reads a value for `take`, once `finish` has found no fault in what follows it.
+fn read<'t, 'de, T: Deserialize<'de>, R>(
+    reader: &mut Reader<'t, 'de>,
+    finish: fn(&Reader<'t, 'de>) -> Result<(), Flaw>,
+    take: impl FnOnce(T) -> R,
+) -> Result<R, Malformed> {
     let ty = reader.start()?;
-    let value = T::deserialize(Value {
+    let value = Value {
         reader: &mut *reader,
         ty,
         sent: true,
-    });
-    if value.is_ok() {
-        reader.finish()?;
-    }
-    value.map_err(|flaw| Malformed {
+    };
+    // A large value is not moved out of one result into another.
+    let flaw = match T::deserialize(value) {
+        Ok(value) => match finish(reader) {
+            Ok(()) => return Ok(take(value)),
+            Err(flaw) => flaw,
+        },
+        Err(flaw) => flaw,
+    };
+    Err(Malformed {
         flaw,
         field: reader.field,
     })
-}
-
-/// Reads a value behind which nothing follows.
-fn read_last<'de, T: Deserialize<'de>>(reader: &mut Reader<'_, 'de>) -> Result<T, Malformed> {
-    let value = read(reader);
-    if value.is_ok() && !reader.following.is_empty() {
-        return Err(Flaw::LeftOver.into());
-    }
-    value
 }
 
 /// One end of a conversation that encodes for one Go Decoder: the definitions go out with

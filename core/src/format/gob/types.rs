@@ -83,16 +83,14 @@ pub(super) struct Definition {
 /// The types defined so far. It holds no names: those are read where the definitions are.
 #[derive(Debug)]
 pub(super) struct Types {
-    table: [(TypeId, Shape); MAX_TYPES],
-    count: usize,
+    table: heapless::Vec<(TypeId, Shape), MAX_TYPES>,
     fields: u32,
 }
 
 impl Types {
     pub(super) const fn new() -> Self {
         Self {
-            table: [(TypeId::NONE, Shape::Opaque); MAX_TYPES],
-            count: 0,
+            table: heapless::Vec::new(),
             fields: 0,
         }
     }
@@ -111,11 +109,9 @@ impl Types {
         if let Shape::Struct { fields: more, .. } = definition.shape {
             fields = fields.saturating_add(more);
         }
-        match self.table.get_mut(self.count) {
-            Some(slot) if fields <= MAX_FIELDS => *slot = (id, definition.shape),
-            _ => return Err(Flaw::TooManyTypes),
+        if fields > MAX_FIELDS || self.table.push((id, definition.shape)).is_err() {
+            return Err(Flaw::TooManyTypes);
         }
-        self.count = self.count.saturating_add(1);
         self.fields = fields;
         Ok(input)
     }
@@ -130,7 +126,7 @@ impl Types {
 
     /// The shape of a defined type.
     pub(super) fn shape(&self, id: TypeId) -> Result<Shape, Flaw> {
-        let mut defined = self.table.iter().take(self.count);
+        let mut defined = self.table.iter();
         let entry = defined.find(|(defined, _)| *defined == id);
         entry.map(|(_, shape)| *shape).ok_or(Flaw::UnknownType)
     }

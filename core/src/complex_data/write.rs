@@ -1,0 +1,29 @@
+//! How the fields of a fixed-capacity level are written.
+
+use super::{Map, P_CAPACITY};
+use serde::Serializer;
+use serde::ser::SerializeMap;
+
+/// A map in the order of its keys.
+pub(super) fn sorted_map<S: Serializer>(map: &Map, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut sorted = serializer.serialize_map(Some(map.len()))?;
+    let mut last = None;
+    for _ in 0..map.len() {
+        let behind = map
+            .iter()
+            .filter(|(key, _)| last.is_none_or(|last| *key > last));
+        if let Some((key, value)) = behind.min_by_key(|(key, _)| *key) {
+            sorted.serialize_entry(key, value)?;
+            last = Some(key);
+        }
+    }
+    sorted.end()
+}
+
+/// Bytes in one piece, where the format can carry them so.
+pub(super) fn bytes<S: Serializer>(
+    bytes: &heapless::Vec<u8, P_CAPACITY>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bytes(bytes)
+}

@@ -1,0 +1,74 @@
+//! The line that a server sends in place of a reply.
+
+use crate::Buffer;
+use crate::error::{Fault, Rejection};
+use crate::sentence::Sentence;
+
+/// The most bytes of an error line.
+pub(crate) const LONGEST: usize = 160;
+
+/// Writes `!code NAME: sentence`, cut between characters to the room there is. Nothing is written
+/// where not even the `!` fits, as a line without it is a reply.
+pub(crate) fn write(rejection: &Rejection, out: &mut Buffer<'_>) {
+    let space = out.space();
+    let Some(room) = space.len().min(LONGEST).checked_sub(1) else {
+        return;
+    };
+    let mut line = Line {
+        text: space.get_mut(..room).unwrap_or(&mut []),
+        size: 0,
+    };
+    line.add("!");
+    line.add(rejection.fault.code().as_str());
+    if let Some(command) = rejection.command {
+        line.add(" ");
+        line.add(command);
+    }
+    if let Some(sentence) = sentence(&rejection.fault) {
+        line.add(if rejection.command.is_some() {
+            ": "
+        } else {
+            " "
+        });
+        sentence.write_to(&mut |part| line.add(part));
+    }
+    let size = line.size;
+    if size == 0 {
+        return;
+    }
+    if let Some(slot) = space.get_mut(size) {
+        *slot = b'\n';
+        out.fill(size.saturating_add(1));
+    }
+}
+
+/// What stands behind the code and the name: without the feature `sentences` only a handler's own
+/// words.
+fn sentence(fault: &Fault) -> Option<Sentence<'_>> {
+    match fault {
+        Fault::Refused { reason } => Some(Sentence::plain(reason)),
+        _ => cfg!(feature = "sentences").then(|| fault.sentence()),
+    }
+}
+
+struct Line<'a> {
+    /// What is written, and where more goes.
+    text: &'a mut [u8],
+    size: usize,
+}
+
+impl Line<'_> {
+    /// Adds what fits of `part`. Once something did not fit, nothing more does.
+    #[inline(never)] // for the sake of small machines, as it has many callers
+    fn add(&mut self, part: &str) {
+        let free = self.text.get_mut(self.size..).unwrap_or(&mut []);
+        let size = part.floor_char_boundary(free.len());
+        for (slot, byte) in free.iter_mut().zip(part.bytes().take(size)) {
+            *slot = if byte == b'\n' { b' ' } else { byte };
+        }
+        self.size = self.size.saturating_add(size);
+        if size < part.len() {
+            self.text = &mut [];
+        }
+    }
+}
