@@ -134,7 +134,7 @@ impl Session {
             if !out.is_empty() && out.room() < self.limits.reply.max(error_line::LONGEST) {
                 return Step::Send;
             }
-            match self.phase {
+            let route = match self.phase {
                 Phase::Name => {
                     let limit = self.limits.name;
                     let within = arrived.get(..limit).unwrap_or(arrived);
@@ -151,22 +151,22 @@ impl Session {
                         return Step::Rejected(self.reject(None, fault, Phase::Ended, out));
                     };
                     self.progress = 0;
-                    return self.payload(route, input, out);
+                    route
                 }
-                Phase::Payload(route) => return self.payload(route, input, out),
+                Phase::Payload(route) => route,
                 Phase::Answering(route) => {
                     let fault = Fault::Unanswered;
                     return Step::Rejected(self.reject(Some(route), fault, Phase::Name, out));
                 }
                 Phase::SkipBytes(left) => {
                     let skipped = take(input, left);
-                    match left.saturating_sub(skipped.len()) {
-                        0 => self.enter(Phase::Name),
-                        left => {
-                            self.phase = Phase::SkipBytes(left);
-                            return Step::Receive;
-                        }
+                    let left = left.saturating_sub(skipped.len());
+                    if left > 0 {
+                        self.phase = Phase::SkipBytes(left);
+                        return Step::Receive;
                     }
+                    self.enter(Phase::Name);
+                    continue;
                 }
                 Phase::SkipLine(left) => {
                     let end = line::find_end(arrived, &mut 0);
@@ -182,12 +182,14 @@ impl Session {
                         }
                         (_, None) => self.enter(Phase::Ended),
                     }
+                    continue;
                 }
                 Phase::Ended => {
                     *input = &[];
                     return Step::Close;
                 }
-            }
+            };
+            return self.payload(route, input, out);
         }
     }
 
@@ -201,24 +203,39 @@ impl Session {
         let arrived = *input;
         let limit = self.limits.payload;
         let within = arrived.get(..limit).unwrap_or(arrived);
-        let mut fault = Fault::PayloadTooLong { limit };
-        let then = match (route.frame)(within, &mut self.progress) {
+        match (route.frame)(within, &mut self.progress) {
             Frame::Ends(size) if size <= within.len() => {
                 self.enter(Phase::Answering(route));
                 let payload = take(input, size);
-                return Step::Request { route, payload };
+                Step::Request { route, payload }
             }
             Frame::Ends(size) if size <= limit => {
                 self.phase = Phase::Payload(route);
-                return Step::Receive;
+                Step::Receive
             }
             Frame::Open(_) if arrived.len() < limit => {
                 self.phase = Phase::Payload(route);
-                return Step::Receive;
+                Step::Receive
             }
+            refused => Step::Rejected(self.refuse(route, refused, input, out)),
+        }
+    }
+
+    /// Refuses a payload, and skips it where its end is known or can be found.
+    #[cold]
+    fn refuse(
+        &mut self,
+        route: Route,
+        frame: Frame,
+        input: &mut &[u8],
+        out: &mut Buffer<'_>,
+    ) -> Rejection {
+        let limit = self.limits.payload;
+        let mut fault = Fault::PayloadTooLong { limit };
+        let then = match frame {
             Frame::Ends(size) if size <= self.limits.skip => Phase::SkipBytes(size),
             Frame::Open(End::LineFeed) => {
-                take(input, within.len());
+                take(input, limit);
                 Phase::SkipLine(self.limits.skip)
             }
             Frame::Ends(_) | Frame::Open(End::Unknown) => Phase::Ended,
@@ -227,7 +244,7 @@ impl Session {
                 Phase::Ended
             }
         };
-        Step::Rejected(self.reject(Some(route), fault, then, out))
+        self.reject(Some(route), fault, then, out)
     }
 
     /// The place where the reply to a request is to be written: the room for one in `out`.
