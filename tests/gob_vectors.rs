@@ -10,8 +10,9 @@ mod complex_data;
 mod kinds;
 
 use any::Any;
+use bellwire::format::{Format, Frame};
 use bellwire::gob::Stream;
-use bellwire::{Flaw, HeapComplexData, Malformed};
+use bellwire::{ComplexData, Flaw, Gob, HeapComplexData, Malformed};
 use complex_data::complex_data_json;
 use kinds::Kinds;
 use serde::de::IgnoredAny;
@@ -124,6 +125,25 @@ fn check(
         return Err(format!("decoded {decoded:?}\nbut Go says {expected:?}"));
     }
     Ok(())
+}
+
+/// What is known of a payload is carried from one call to the next.
+#[test]
+fn the_end_of_a_value_is_found_where_it_is_though_bytes_arrive_one_by_one() {
+    for line in VECTORS.lines().filter(|line| !line.starts_with('#')) {
+        let stream = bytes(line.rsplit('\t').next().unwrap());
+        let Frame::Ends(size) = Gob::<ComplexData>::frame(&stream, &mut 0) else {
+            continue;
+        };
+        let mut progress = 0;
+        for arrived in 0..size {
+            let frame = Gob::<ComplexData>::frame(&stream[..arrived], &mut progress);
+            let known = matches!(frame, Frame::Open(_)) || frame == Frame::Ends(size);
+            assert!(known, "{arrived} of {size} bytes of {line}: {frame:?}");
+        }
+        let frame = Gob::<ComplexData>::frame(&stream, &mut progress);
+        assert_eq!(frame, Frame::Ends(size), "{line}");
+    }
 }
 
 /// The values up to the end or the first error.
