@@ -132,7 +132,7 @@ impl<App: Send + 'static> Conversation<'_, App> {
                     continue;
                 }
                 if self.is_over() {
-                    if self.is_refused() {
+                    if self.is_refused() || self.stream.is_unread() {
                         Box::pin(linger(self.stream)).await?;
                     }
                     return Ok(());
