@@ -76,7 +76,8 @@ async fn begin<App>(
     if let Some(acceptor) = &shared.tls {
         let stopped = shared.crowd.stopped();
         let greeted = secure::greet(stream, acceptor, shared.limits.request, stopped).await;
-        if greeted.is_err() {
+        // Where the stop is why, there is nothing to tell.
+        if greeted.is_err() && !shared.crowd.is_stopping() {
             linger(stream).await?;
         }
         return greeted;
