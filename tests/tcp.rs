@@ -6,7 +6,7 @@ use bellwire_tests::running::{PATIENCE, POSTCARD, Running, SLOW, STRING, each, l
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 const NEW: Command<(), Line> = Command::new("NEW");
 
@@ -208,6 +208,32 @@ fn a_handler_that_panics_ends_its_connection_and_no_other() {
     });
 }
 
+/// Cause: the close on requests that the stop leaves unread reset the connection, and replies on their
+/// way were lost.
+#[test]
+fn replies_arrive_also_where_the_stop_leaves_requests_unread() {
+    each(|kind| {
+        let mut server = serve(kind, |_| {});
+        let mut client = server.connect();
+        // What the socket has no room for is still at the server when it closes.
+        socket2::SockRef::from(&client)
+            .set_recv_buffer_size(4096)
+            .unwrap();
+        client.write_all(b"SLOW\n").unwrap();
+        thread::sleep(Duration::from_millis(100));
+        // A buffer of them ends where a request ends, so that none is refused.
+        let request = b"STRING\n8 bytes.\n";
+        client.write_all(&request.repeat(8192)).unwrap();
+        server.begin_stop();
+        thread::sleep(Duration::from_millis(500));
+        let replies = rest(&mut client);
+        let ran = server.texts.lock().unwrap().len();
+        let expected = format!("done\n{}", "Thank you.\n".repeat(ran));
+        assert!(replies == expected, "replies are lost");
+        server.stop();
+    });
+}
+
 #[test]
 fn stopping_closes_what_is_idle_and_lets_running_requests_finish() {
     each(|kind| {
@@ -222,7 +248,7 @@ fn stopping_closes_what_is_idle_and_lets_running_requests_finish() {
         busy.write_all(format!("{}\n", SLOW.name()).as_bytes())
             .unwrap();
         // The request must have reached its handler; until then it would only be cut off.
-        thread::sleep(std::time::Duration::from_millis(100));
+        thread::sleep(Duration::from_millis(100));
 
         server.begin_stop();
         assert_eq!(rest(&mut idle), "");

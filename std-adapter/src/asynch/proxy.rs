@@ -17,7 +17,7 @@ const REST: usize = 4096;
 /// balancer speaks for itself, as it does to see whether the server is well.
 pub(super) async fn read_header(stream: &mut TcpStream) -> io::Result<Option<SocketAddr>> {
     let mut bytes = vec![0; FIXED];
-    stream.read_exact(&mut bytes).await?;
+    stream.read_exact(&mut bytes).await.map_err(ended)?;
     if !bytes.starts_with(ppp::v2::PROTOCOL_PREFIX) {
         return Err(invalid(
             "it does not begin with a header of the PROXY protocol, version 2",
@@ -28,7 +28,10 @@ pub(super) async fn read_header(stream: &mut TcpStream) -> io::Result<Option<Soc
         return Err(invalid("its PROXY protocol header is too long"));
     }
     bytes.resize(FIXED + rest, 0);
-    stream.read_exact(&mut bytes[FIXED..]).await?;
+    stream
+        .read_exact(&mut bytes[FIXED..])
+        .await
+        .map_err(ended)?;
     let header = Header::try_from(&bytes[..])
         .map_err(|error| invalid(&format!("its PROXY protocol header is wrong: {error}")))?;
     Ok(match (header.command, header.addresses) {
@@ -36,6 +39,20 @@ pub(super) async fn read_header(stream: &mut TcpStream) -> io::Result<Option<Soc
         (Command::Proxy, Addresses::IPv6(ip)) => Some((ip.source_address, ip.source_port).into()),
         _ => None,
     })
+}
+
+/// The error of a connection on which the header does not come.
+pub(super) fn no_header(kind: io::ErrorKind, why: &str) -> io::Error {
+    io::Error::new(kind, format!("its PROXY protocol header {why}"))
+}
+
+fn ended(error: io::Error) -> io::Error {
+    match error.kind() {
+        kind @ io::ErrorKind::UnexpectedEof => {
+            no_header(kind, "had not come when the connection ended")
+        }
+        _ => error,
+    }
 }
 
 fn invalid(reason: &str) -> io::Error {

@@ -102,12 +102,23 @@ impl Secure {
         }
     }
 
+    /// Reads as many records as there are and `buf` has room for.
     pub(super) fn read_now(&mut self, socket: &TcpStream, buf: &mut [u8]) -> io::Result<usize> {
+        let mut filled = 0;
         loop {
-            if let Some(read) = self.decrypted(buf) {
-                return read;
+            let read = match self.decrypted(&mut buf[filled..]) {
+                Some(read) => read,
+                None => match self.take_in(&mut Now(socket), socket) {
+                    Ok(()) => continue,
+                    Err(error) => Err(error),
+                },
+            };
+            match read {
+                Ok(n @ 1..) => filled += n,
+                // What came before is worth its answer.
+                _ if filled > 0 => return Ok(filled),
+                ended => return ended,
             }
-            self.take_in(&mut Now(socket), socket)?;
         }
     }
 

@@ -52,6 +52,17 @@ impl Stream {
         receive_now(&self.socket, buf)
     }
 
+    /// Whether the system holds bytes that nobody has read. A close would then reset the connection, by
+    /// which the peer may lose what was sent last.
+    pub(super) fn is_unread(&self) -> bool {
+        let peeked = recv(
+            &self.socket,
+            &mut [0],
+            RecvFlags::DONTWAIT | RecvFlags::PEEK,
+        );
+        peeked.is_ok_and(|(_, arrived)| arrived > 0)
+    }
+
     /// Writes some of `buf`, or fails with [`WouldBlock`](io::ErrorKind::WouldBlock). Then the next
     /// call must bring the same bytes, and may bring more behind them: TLS may have encrypted them.
     pub(super) fn try_write(&mut self, buf: &[u8]) -> io::Result<usize> {

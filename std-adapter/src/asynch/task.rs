@@ -3,7 +3,7 @@
 use super::Shared;
 use super::conversation::{Conversation, Done, TURN};
 use super::crowd::Member;
-use super::proxy::read_header;
+use super::proxy::{no_header, read_header};
 #[cfg(feature = "tls")]
 use super::secure;
 use super::stream::Stream;
@@ -11,7 +11,7 @@ use crate::Address;
 use crate::limits::{LINGER, Wait, replies_not_taken, too_many};
 use bellwire::Fault;
 use std::future::poll_fn;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -58,9 +58,16 @@ async fn begin<App>(
 ) -> io::Result<()> {
     stream.socket.set_nodelay(true)?;
     if shared.proxy_protocol {
-        let client = timeout(shared.limits.request, read_header(&mut stream.socket)).await;
-        let client = client.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
-        *peer = client.map_or_else(|| peer.clone(), Address::Tcp);
+        let header = timeout(shared.limits.request, read_header(&mut stream.socket));
+        let client = tokio::select! {
+            header = header => header.unwrap_or_else(|_| {
+                Err(no_header(ErrorKind::TimedOut, "did not come in time"))
+            }),
+            () = shared.crowd.stopped() => {
+                Err(no_header(ErrorKind::Interrupted, "had not come when the server stopped"))
+            }
+        };
+        *peer = client?.map_or_else(|| peer.clone(), Address::Tcp);
     }
     if !member.count(&shared.addresses, peer) {
         return Err(too_many());
@@ -69,7 +76,8 @@ async fn begin<App>(
     if let Some(acceptor) = &shared.tls {
         let stopped = shared.crowd.stopped();
         let greeted = secure::greet(stream, acceptor, shared.limits.request, stopped).await;
-        if greeted.is_err() {
+        // Where the stop is why, there is nothing to tell.
+        if greeted.is_err() && !shared.crowd.is_stopping() {
             linger(stream).await?;
         }
         return greeted;
@@ -125,7 +133,7 @@ impl<App: Send + 'static> Conversation<'_, App> {
                     continue;
                 }
                 if self.is_over() {
-                    if self.is_refused() {
+                    if self.is_refused() || self.stream.is_unread() {
                         Box::pin(linger(self.stream)).await?;
                     }
                     return Ok(());
@@ -169,7 +177,7 @@ impl<App: Send + 'static> Conversation<'_, App> {
             ready.unwrap_or_else(|_| Err(replies_not_taken()))?;
             match self.try_send() {
                 Ok(n) => sent += n as u64,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error),
             }
         }
@@ -194,7 +202,7 @@ async fn linger(stream: &mut Stream) -> io::Result<()> {
                     Some(left) => bytes = left,
                     None => return Ok(()),
                 },
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error),
             }
         }

@@ -56,33 +56,39 @@ impl<App: Send + 'static> Worker<App> {
         }
 
         let mut wait = Wait::first();
-        let mut last_read = false;
+        // Once the server is stopping, what has arrived is read, and no more than one buffer of it.
+        let mut left = None;
         loop {
             service.refresh(&self.endpoint);
             if !blocking::answer(&mut stream, &mut service, &mut connection)? {
                 break;
             }
             wait = self.limits.wait(connection.begun(), wait, Instant::now());
-            if last_read {
-                // The server is stopping, and what had arrived is answered.
+            if left == Some(0) {
+                // What had arrived is answered.
                 if wait.begun.is_none() {
                     break;
                 }
                 connection.abort(Fault::Busy, &mut service);
                 continue;
             }
-            last_read = self.listener.is_closed();
+            if left.is_none() && self.listener.is_closed() {
+                left = Some(self.limits.receive_buffer);
+            }
             stream.conn().set_read_deadline(Some(wait.deadline));
             match stream.read(connection.space()) {
                 // The end is this server's own doing, which TLS takes for a cut.
-                Ok(0) if self.listener.is_closed() => last_read = true,
+                Ok(0) if self.listener.is_closed() => left = Some(0),
                 Err(error)
                     if error.kind() == ErrorKind::UnexpectedEof && self.listener.is_closed() =>
                 {
-                    last_read = true;
+                    left = Some(0);
                 }
                 Ok(0) => connection.end(),
-                Ok(n) => connection.received(n),
+                Ok(n) => {
+                    left = left.map(|left: usize| left.saturating_sub(n));
+                    connection.received(n);
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::TimedOut => {
                     if wait.begun.is_none() {
