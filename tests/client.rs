@@ -186,6 +186,26 @@ fn behind_what_is_no_reply_the_end_cannot_be_told_however_it_arrived() {
 }
 
 #[test]
+fn behind_a_long_reply_that_is_cut_off_the_server_has_not_ended_the_conversation() {
+    over(b"OK\n\x7fabc", |client| {
+        let fault = Fault::MessageTooLong { limit: 32 };
+        assert_eq!(client.call(TEXT, &"hi"), Err(fault.into()));
+        assert_eq!(client.finish(), Err(Error::Closed));
+        assert_eq!(client.finish(), Err(Error::Closed));
+    });
+}
+
+#[test]
+fn whatever_comes_behind_the_last_reply_is_unexpected() {
+    for garbage in [&b"more\n"[..], b"\xff\n"] {
+        over(garbage, |client| {
+            assert_eq!(client.finish(), Err(Fault::UnexpectedReply.into()));
+            assert_eq!(client.finish(), Err(Error::Closed));
+        });
+    }
+}
+
+#[test]
 fn a_server_that_closes_within_a_reply_has_closed() {
     for reply in [&b"OK\n\x03\x02hi"[..], b"!refused TEXT: no\n"] {
         for end in 0..reply.len() {

@@ -92,6 +92,10 @@ fn a_refused_call_says_who_can_mend_it_at_the_end_that_called() {
         assert_eq!(refused(code).party(), party, "{code}");
         reads(code, word);
         reads(refused(code), &format!("the server refused ({word}): no"));
+        // A server without the feature `sentences` tells the code alone.
+        let sentence = heapless::String::new();
+        let bare = Refusal { code, sentence };
+        reads(bare, &format!("the server refused ({word})"));
     }
 }
 

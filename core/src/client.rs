@@ -261,8 +261,8 @@ impl<'b> Caller<'b> {
     ///
     /// # Errors
     /// [`Error::Refused`]: the server's last word is an error line. [`Error::Closed`]: it ended in
-    /// the middle of one, or the conversation was over earlier. [`Fault::UnexpectedReply`]:
-    /// something else came.
+    /// the middle of one, or of a reply that was too long, or the conversation was over earlier.
+    /// [`Fault::UnexpectedReply`]: something else came.
     pub fn is_over(&mut self) -> Result<bool, Error<Infallible>> {
         if self.lost {
             return Err(Error::Closed);
@@ -273,10 +273,10 @@ impl<'b> Caller<'b> {
             self.expected = Line::EXPECTED;
         }
         match self.has_reply() {
-            Err(Error::Closed) if self.rx.is_empty() => Ok(true),
+            Err(Error::Closed) if self.rx.is_empty() && self.past == 0 => Ok(true),
             Ok(true) => match self.reply(Command::<(), Line>::new("-")) {
-                Ok(_) => self.give_up(Fault::UnexpectedReply),
-                Err(error) => Err(error),
+                Err(Error::Refused(refusal)) => Err(Error::Refused(refusal)),
+                _ => self.give_up(Fault::UnexpectedReply),
             },
             Ok(false) if between => {
                 self.expected = None;

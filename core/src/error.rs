@@ -301,7 +301,7 @@ pub struct Rejection {
 pub struct Refusal {
     /// Its code.
     pub code: Code,
-    /// Its sentence; what goes beyond 96 bytes is cut.
+    /// Its sentence, empty where the server has none; what goes beyond 96 bytes is cut.
     pub sentence: heapless::String<96, u8>,
 }
 
@@ -388,7 +388,11 @@ impl fmt::Display for Rejection {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the server refused ({}): {}", self.code, self.sentence)
+        write!(f, "the server refused ({})", self.code)?;
+        match self.sentence.as_str() {
+            "" => Ok(()),
+            sentence => write!(f, ": {sentence}"),
+        }
     }
 }
 

@@ -72,3 +72,44 @@ impl Line<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{LONGEST, write};
+    use crate::Buffer;
+    use crate::error::{Fault, Rejection};
+
+    #[track_caller]
+    fn reads(command: Option<&'static str>, fault: Fault, with: &str, without: &str) {
+        let mut memory = [0; LONGEST];
+        let mut out = Buffer::new(&mut memory);
+        let rejection = Rejection {
+            command,
+            fault,
+            fatal: false,
+        };
+        write(&rejection, &mut out);
+        let sentences = cfg!(feature = "sentences");
+        let line = if sentences { with } else { without };
+        assert_eq!(core::str::from_utf8(out.filled()), Ok(line));
+    }
+
+    #[test]
+    fn sentences_are_a_feature_but_a_handlers_reason_is_always_sent() {
+        let reason = "no".try_into().expect("short enough");
+        let refused = "!refused STRING: no\n";
+        reads(Some("STRING"), Fault::Refused { reason }, refused, refused);
+        reads(
+            Some("STRING"),
+            Fault::Unanswered,
+            "!failed STRING: the handler gave no reply\n",
+            "!failed STRING\n",
+        );
+        reads(
+            None,
+            Fault::EmptyName,
+            "!malformed the command name is empty\n",
+            "!malformed\n",
+        );
+    }
+}
