@@ -79,6 +79,11 @@ fn core_alone(profile: &str, level: &str) -> Vec<Row> {
             format!("{thanks}{unknown}").into_bytes(),
         ),
         (
+            "server_async",
+            [&string, &b"HELP\n"[..]].concat(),
+            format!("{thanks}{unknown}").into_bytes(),
+        ),
+        (
             "server_postcard_flat",
             [&string, &request(FLAT, &inner), &bad[..]].concat(),
             refused.clone(),

@@ -106,7 +106,8 @@ impl<'b> Caller<'b> {
         self.expected.is_some()
     }
 
-    /// Where received bytes go; never empty while [`has_reply`](Self::has_reply) says no.
+    /// Where received bytes go; while a reply is waited for, never empty when
+    /// [`has_reply`](Self::has_reply) says no.
     pub fn space(&mut self) -> &mut [u8] {
         self.drop_past();
         self.rx.space()

@@ -4,7 +4,7 @@
 use bellwire_demo::files;
 use bellwire_tests::attack::{Attack, Health, ask};
 use bellwire_tests::served::Served;
-use std::process::Command;
+use std::process::{Command, ExitCode};
 use std::time::Duration;
 use std::{env, thread};
 
@@ -15,8 +15,12 @@ const ROUNDS: usize = 9;
 const CLIENTS: usize = 8;
 const REQUESTS: usize = 500;
 
-fn main() {
+/// By how many bytes memory may grow beyond twice of what the first round took.
+const GROWTH: u64 = 4 << 20;
+
+fn main() -> ExitCode {
     files::raise_limit();
+    let mut broken = 0;
     let binary = env::args().nth(1).expect("the path of the binary bellwire");
     println!(
         "| attack | steps | p99 when quiet | p99 under attack | ratio | resident before, after | replies lost |"
@@ -52,7 +56,15 @@ fn main() {
             megabytes(before),
             megabytes(after),
         );
+        if lost > 0 || after > 2 * before + GROWTH {
+            broken += 1;
+        }
     }
+    if broken > 0 {
+        eprintln!("replies were lost, or memory grew, under {broken} of the attacks");
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
 }
 
 /// The median over all rounds.

@@ -96,8 +96,16 @@ impl Visitor<'_> for Name {
     }
 
     fn visit_str<E: Error>(self, name: &str) -> Result<Self, E> {
-        let known = FIELDS.iter().position(|field| *field == name);
+        self.visit_bytes(name.as_bytes())
+    }
+
+    fn visit_bytes<E: Error>(self, name: &[u8]) -> Result<Self, E> {
+        let known = FIELDS.iter().position(|field| field.as_bytes() == name);
         Ok(known.map_or(self, Self))
+    }
+
+    fn visit_u64<E: Error>(self, place: u64) -> Result<Self, E> {
+        Ok(usize::try_from(place).map_or(self, Self))
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the measured programs share.
 //!
 //! Each program in `src/bin` is the smallest of its kind: one conversation over a UART, with the
-//! core's blocking driver and nothing else. What it takes beyond `empty` is the core.
+//! core's blocking driver (`server_async`: the async one) and nothing else. What it takes beyond `empty` is the core.
 //! `cargo test -p bellwire-tests --test footprint -- --nocapture` measures them.
 //!
 //! None of them links if it can panic.
