@@ -109,7 +109,9 @@ impl<App: 'static> Endpoint<App> {
     ///
     /// The handler takes what it needs out of the decoded request, and returns a future; what that
     /// is ready with writes the reply. The time that the future takes has no limit but its own, and a
-    /// peer that leaves meanwhile is noticed only behind it.
+    /// peer that leaves meanwhile is noticed only behind it. Where the server may keep no more bytes
+    /// ([`bytes_in_flight`](crate::ServerLimits::bytes_in_flight)), the request is refused, and the
+    /// future dropped before it has run; so what has effects belongs into the future.
     ///
     /// ```
     /// use bellwire::{Command, Line, Reply};
