@@ -399,20 +399,56 @@ fn a_record_that_was_tampered_with_ends_the_connection() {
     });
 }
 
+/// Cause: such a client had the time of an idle connection, minutes, with a record's bytes kept.
 #[test]
-fn a_record_in_part_is_no_activity() {
+fn a_record_in_part_has_the_time_of_a_request() {
+    each(|kind| {
+        let authority = Authority::new();
+        let server = serve_over_tls(kind, &authority.acceptor(None), |limits| {
+            limits.request = Duration::from_millis(200);
+        });
+        let requests = "STRING\nhi\n".repeat(3);
+        for before in ["", &requests] {
+            let mut conn = connect(&server, &authority.connector(None));
+            conn.write_all(before.as_bytes()).unwrap();
+            let mut part = vec![23, 3, 3, 0x41, 0];
+            part.resize(16_600, 0);
+            conn.get_ref().clone().write_all(&part).unwrap();
+            let thanks = "Thank you.\n".repeat(before.lines().count() / 2);
+            let told = rest(&mut conn);
+            assert!(told.starts_with(&format!("{thanks}!timed-out ")), "{told}");
+        }
+    });
+}
+
+#[test]
+fn a_record_that_trickles_has_no_more_time() {
+    each(|kind| {
+        let authority = Authority::new();
+        let server = serve_over_tls(kind, &authority.acceptor(None), |limits| {
+            limits.request = Duration::from_millis(300);
+        });
+        let conn = connect(&server, &authority.connector(None));
+        let mut socket = conn.get_ref().clone();
+        let begin = Instant::now();
+        let mut record = [23, 3, 3, 0x40, 0].into_iter().chain([0].repeat(16384));
+        while socket.write_all(&[record.next().unwrap()]).is_ok() {
+            thread::sleep(Duration::from_millis(20));
+            assert!(begin.elapsed() < PATIENCE, "it goes on");
+        }
+    });
+}
+
+#[test]
+fn a_record_in_part_counts_among_the_bytes_in_flight() {
     let authority = Authority::new();
     let server = serve_over_tls(Kind::Tasks, &authority.acceptor(None), |limits| {
-        limits.idle = Duration::from_millis(300);
+        limits.bytes_in_flight = 16_384;
     });
-    let conn = connect(&server, &authority.connector(None));
-    let mut socket = conn.get_ref().clone();
-    let begin = Instant::now();
-    let mut record = [23, 3, 3, 0x40, 0].into_iter().chain([0].repeat(16384));
-    while socket.write_all(&[record.next().unwrap()]).is_ok() {
-        thread::sleep(Duration::from_millis(20));
-        assert!(begin.elapsed() < PATIENCE, "it goes on");
-    }
+    let mut conn = connect(&server, &authority.connector(None));
+    let header = [23, 3, 3, 0x40, 1];
+    conn.get_ref().clone().write_all(&header).unwrap();
+    assert!(rest(&mut conn).starts_with("!busy "));
 }
 
 #[test]

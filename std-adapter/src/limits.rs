@@ -17,7 +17,8 @@ pub struct ServerLimits {
     pub connections_per_address: Option<usize>,
     /// How long a connection may wait between requests; 5 minutes. Then it is closed.
     pub idle: Duration,
-    /// How long a request may take to arrive once it has begun; 10 seconds. Then its sender is told
+    /// How long a request may take to arrive once it has begun, with TLS from the first byte of its
+    /// record on; 10 seconds. Then its sender is told
     /// that it timed out, and the connection closed.
     pub request: Duration,
     /// How long a client may take to make room for a batch of replies; 10 seconds. Then the

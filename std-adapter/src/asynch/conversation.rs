@@ -120,7 +120,12 @@ impl<'a, App: 'static> Conversation<'a, App> {
 
     /// See [`Session::begun`].
     pub(super) fn begun(&self) -> Option<u32> {
-        self.session.begun(self.unread())
+        // A record that has arrived in part counts as the begin of a request.
+        let input = match self.stream.held() {
+            0 => self.unread(),
+            _ => &[0],
+        };
+        self.session.begun(input)
     }
 
     pub(super) fn peer(&self) -> &Address {
@@ -174,7 +179,7 @@ impl<'a, App: 'static> Conversation<'a, App> {
     fn fits(&mut self) -> bool {
         let bytes = |kept: &Kept| kept.unread.capacity() + kept.unsent.capacity() + kept.taken;
         let bytes = self.kept.as_deref().map_or(0, bytes);
-        self.share.keep(bytes)
+        self.share.keep(bytes + self.stream.held())
     }
 
     /// Ends it, as there is no room for what it keeps: a request that has not run is refused.
@@ -253,16 +258,15 @@ impl<'a, App: 'static> Conversation<'a, App> {
             room = room.min(TURN);
         }
         let rx = &mut rx[..room];
-        let arrived = if self.end == End::Stopping {
+        let read = if self.end == End::Stopping {
             self.end = End::Stopped;
-            match self.stream.read_now(rx) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    return Poll::Ready(Ok(0));
-                }
-                read => read?,
-            }
+            self.stream.read_now(rx)
         } else {
-            ready!(self.stream.poll_read(context, rx))?
+            ready!(self.stream.poll_read(context, rx))
+        };
+        let arrived = match read {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Poll::Ready(Ok(0)),
+            read => read?,
         };
         if arrived == 0 {
             self.end = End::Reached;

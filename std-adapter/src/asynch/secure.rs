@@ -2,12 +2,13 @@
 
 use super::stream::{Stream, receive_now};
 use crate::tls::{
-    Acceptor, NOT_TLS, begins_tls, cut, failed, gone, handshake_failed, not_tls, stopping, too_slow,
+    Acceptor, NOT_TLS, Records, begins_tls, cut, failed, gone, handshake_failed, not_tls, stopping,
+    too_slow,
 };
 use metrics::counter;
 use rustls::ServerConnection;
 use std::io::{self, ErrorKind, Read, Write};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -18,6 +19,9 @@ const RECORD: usize = 16384;
 /// TLS, as the side that was connected to.
 pub(super) struct Secure {
     session: ServerConnection,
+    records: Records,
+    /// What `held` was when the last read ended.
+    told: usize,
     /// How many bytes of the last write wait encrypted. They count as written once they are sent.
     waiting: usize,
     /// Whether this end has nothing more to say.
@@ -33,6 +37,8 @@ pub(super) async fn greet(
 ) -> io::Result<()> {
     let mut secure = Box::new(Secure {
         session: acceptor.session()?,
+        records: Records::default(),
+        told: 0,
         waiting: 0,
         finished: false,
     });
@@ -60,7 +66,9 @@ impl Secure {
             return Err(not_tls());
         }
         while self.session.is_handshaking() {
-            match self.session.read_tls(&mut Socket(socket)) {
+            let mut from = Socket(socket);
+            let read = self.session.read_tls(&mut self.records.follow(&mut from));
+            match read {
                 Ok(0) => return Err(gone()),
                 Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -81,7 +89,13 @@ impl Secure {
         Ok(())
     }
 
-    /// A record in part does not count as activity: it waits until one brings bytes.
+    /// How many bytes the record takes that was received in part; 0 if there is none.
+    pub(super) fn held(&self) -> usize {
+        self.records.in_part()
+    }
+
+    /// Waits until a record brings bytes, or fails with [`WouldBlock`](ErrorKind::WouldBlock) where
+    /// [`held`](Self::held) changed: the time of a request runs from the first byte of its record.
     pub(super) fn poll_read(
         &mut self,
         socket: &TcpStream,
@@ -90,9 +104,17 @@ impl Secure {
     ) -> Poll<io::Result<usize>> {
         loop {
             if let Some(read) = self.decrypted(buf) {
+                self.told = self.held();
                 return Poll::Ready(read);
             }
-            ready!(socket.poll_read_ready(context))?;
+            let Poll::Ready(ready) = socket.poll_read_ready(context) else {
+                if self.told == self.held() {
+                    return Poll::Pending;
+                }
+                self.told = self.held();
+                return Poll::Ready(Err(ErrorKind::WouldBlock.into()));
+            };
+            ready?;
             match self.take_in(&mut Socket(socket), socket) {
                 Err(error) if error.kind() != ErrorKind::WouldBlock => {
                     return Poll::Ready(Err(error));
@@ -152,7 +174,7 @@ impl Secure {
 
     /// Takes in what is there, and decrypts it.
     fn take_in(&mut self, from: &mut dyn Read, socket: &TcpStream) -> io::Result<()> {
-        self.session.read_tls(from)?;
+        self.session.read_tls(&mut self.records.follow(from))?;
         let taken = self.session.process_new_packets();
         taken.map(drop).map_err(|error| {
             // It tells the client why, where that still listens.

@@ -25,7 +25,8 @@ impl Stream {
         }
     }
 
-    /// Reads once there is something to read, and says how much; 0 is the end.
+    /// Reads once there is something to read, and says how much; 0 is the end. It fails with
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) where nothing came but [`held`](Self::held) changed.
     pub(super) fn poll_read(
         &mut self,
         context: &mut Context<'_>,
@@ -50,6 +51,19 @@ impl Stream {
             return secure.read_now(&self.socket, buf);
         }
         receive_now(&self.socket, buf)
+    }
+
+    /// How many bytes the record takes that TLS has received in part; 0 if there is none.
+    #[cfg_attr(
+        not(feature = "tls"),
+        expect(clippy::unused_self, reason = "only TLS holds any")
+    )]
+    pub(super) fn held(&self) -> usize {
+        #[cfg(feature = "tls")]
+        if let Some(secure) = &self.secure {
+            return secure.held();
+        }
+        0
     }
 
     /// Whether the system holds bytes that nobody has read. A close would then reset the connection, by

@@ -1,19 +1,19 @@
 //! What a thread reads and writes: a connection, and over it perhaps TLS.
 
 use crate::Conn;
-use crate::limits::{LINGER, replies_not_taken};
+use crate::limits::{LINGER, ServerLimits, replies_not_taken};
 #[cfg(feature = "tls")]
-use crate::{ServerLimits, tls};
+use crate::tls;
 #[cfg(feature = "tls")]
 use metrics::counter;
 use std::io::{self, ErrorKind};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// A connection's byte stream, whose peer has a certain time to make room for each batch of replies,
 /// from its first byte to the flush behind its last. The time that handlers take does not count.
 pub(super) struct Stream {
     kind: Kind,
-    limit: Duration,
+    limits: ServerLimits,
     begun: Option<Instant>,
 }
 
@@ -24,8 +24,8 @@ enum Kind {
 }
 
 impl Stream {
-    pub(super) fn plain(conn: Conn, limit: Duration) -> Self {
-        Self::new(Kind::Plain(conn), limit)
+    pub(super) fn plain(conn: Conn, limits: ServerLimits) -> Self {
+        Self::new(Kind::Plain(conn), limits)
     }
 
     /// Begins TLS on `conn`.
@@ -33,7 +33,7 @@ impl Stream {
     pub(super) fn greet(
         conn: Conn,
         acceptor: &tls::Acceptor,
-        limits: &ServerLimits,
+        limits: ServerLimits,
     ) -> io::Result<Self> {
         conn.set_deadline(Some(Instant::now() + limits.request));
         let greeted = acceptor.accept(conn).map_err(|error| {
@@ -43,13 +43,13 @@ impl Stream {
                 _ => error,
             }
         });
-        Ok(Self::new(Kind::Tls(Box::new(greeted?)), limits.reply))
+        Ok(Self::new(Kind::Tls(Box::new(greeted?)), limits))
     }
 
-    fn new(kind: Kind, limit: Duration) -> Self {
+    fn new(kind: Kind, limits: ServerLimits) -> Self {
         Self {
             kind,
-            limit,
+            limits,
             begun: None,
         }
     }
@@ -62,11 +62,25 @@ impl Stream {
         }
     }
 
-    pub(super) fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+    /// Reads until `deadline`, and no longer than a request may take while a record of TLS has
+    /// arrived in part.
+    pub(super) fn read(&mut self, buf: &mut [u8], deadline: Instant) -> io::Result<usize> {
         match &mut self.kind {
-            Kind::Plain(conn) => io::Read::read(conn, buf),
+            Kind::Plain(conn) => {
+                conn.set_read_deadline(Some(deadline));
+                io::Read::read(conn, buf)
+            }
             #[cfg(feature = "tls")]
-            Kind::Tls(tls) => io::Read::read(tls, buf),
+            Kind::Tls(tls) => tls.read_within(buf, deadline, self.limits.request),
+        }
+    }
+
+    /// Whether a record of TLS has arrived in part.
+    pub(super) fn is_in_part(&self) -> bool {
+        match &self.kind {
+            Kind::Plain(_) => false,
+            #[cfg(feature = "tls")]
+            Kind::Tls(tls) => tls.is_in_part(),
         }
     }
 
@@ -96,7 +110,8 @@ impl embedded_io::ErrorType for Stream {
 impl embedded_io::Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let begun = *self.begun.get_or_insert_with(Instant::now);
-        self.conn().set_write_deadline(Some(begun + self.limit));
+        self.conn()
+            .set_write_deadline(Some(begun + self.limits.reply));
         self.writer().write(bytes).map_err(not_taken)
     }
 

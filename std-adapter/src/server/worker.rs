@@ -40,13 +40,13 @@ impl<App: Send + 'static> Worker<App> {
         let peer = self.conn.peer_addr().clone();
         #[cfg(feature = "tls")]
         let mut stream = match self.tls {
-            None => Stream::plain(self.conn, self.limits.reply),
+            None => Stream::plain(self.conn, self.limits),
             Some(acceptor) => {
-                Stream::greet(self.conn, &acceptor, &self.limits).map_err(Error::Transport)?
+                Stream::greet(self.conn, &acceptor, self.limits).map_err(Error::Transport)?
             }
         };
         #[cfg(not(feature = "tls"))]
-        let mut stream = Stream::plain(self.conn, self.limits.reply);
+        let mut stream = Stream::plain(self.conn, self.limits);
         let mut rx = vec![0; self.limits.receive_buffer];
         let mut tx = vec![0; self.limits.transmit_buffer];
         let mut connection = Connection::new(&mut rx, &mut tx);
@@ -75,8 +75,7 @@ impl<App: Send + 'static> Worker<App> {
             if left.is_none() && self.listener.is_closed() {
                 left = Some(self.limits.receive_buffer);
             }
-            stream.conn().set_read_deadline(Some(wait.deadline));
-            match stream.read(connection.space()) {
+            match stream.read(connection.space(), wait.deadline) {
                 // The end is this server's own doing, which TLS takes for a cut.
                 Ok(0) if self.listener.is_closed() => left = Some(0),
                 Err(error)
@@ -91,7 +90,7 @@ impl<App: Send + 'static> Worker<App> {
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::TimedOut => {
-                    if wait.begun.is_none() {
+                    if wait.begun.is_none() && !stream.is_in_part() {
                         tracing::info!("{}: idle for too long, closed", stream.conn().peer_addr());
                         break;
                     }

@@ -1,10 +1,11 @@
 //! A connection over TLS, for blocking use.
 
+use super::records::Records;
 use super::{NOT_TLS, begins_tls, cut, failed, gone, handshake_failed, not_tls};
 use crate::limits::LINGER;
 use rustls::Connection;
 use std::io::{self, ErrorKind, Read, Write};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A connection over TLS, on top of a [`bellwire_std::Conn`](crate::Conn), whose deadlines hold for
 /// it: Go's `tls.Conn`. A read or write that a deadline ended can be tried again.
@@ -15,6 +16,7 @@ use std::time::Instant;
 pub struct Conn {
     conn: crate::Conn,
     session: Box<Connection>,
+    records: Records,
 }
 
 impl Conn {
@@ -23,6 +25,7 @@ impl Conn {
         let mut greeting = Self {
             conn,
             session: Box::new(session),
+            records: Records::default(),
         };
         match greeting.handshake() {
             Ok(()) => Ok(greeting),
@@ -84,12 +87,51 @@ impl Conn {
         }
     }
 
+    /// Reads until `deadline`, and no longer than `limit` while a record has arrived in part.
+    pub(crate) fn read_within(
+        &mut self,
+        buf: &mut [u8],
+        deadline: Instant,
+        limit: Duration,
+    ) -> io::Result<usize> {
+        let mut begun = None;
+        loop {
+            if let Some(read) = self.decrypted(buf) {
+                return read;
+            }
+            begun = self
+                .is_in_part()
+                .then(|| begun.unwrap_or_else(Instant::now));
+            let until = begun.map_or(deadline, |begun| deadline.min(begun + limit));
+            self.conn.set_read_deadline(Some(until));
+            self.receive()?;
+        }
+    }
+
+    /// Whether a record has arrived in part.
+    pub(crate) fn is_in_part(&self) -> bool {
+        self.records.in_part() > 0
+    }
+
+    /// What has been decrypted: bytes, the end, or that there is no more; or nothing yet.
+    fn decrypted(&mut self, buf: &mut [u8]) -> Option<io::Result<usize>> {
+        match self.session.reader().read(buf) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => None,
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => Some(Err(cut())),
+            read => Some(read),
+        }
+    }
+
     /// Reads the first byte, by which a client shows whether it speaks TLS.
     fn expect_tls(&mut self) -> io::Result<()> {
         let mut first = [0];
         match self.conn.read(&mut first)? {
             0 => Err(gone()),
-            _ if begins_tls(first) => self.session.read_tls(&mut &first[..]).map(drop),
+            _ if begins_tls(first) => {
+                let mut first = &first[..];
+                let mut first = self.records.follow(&mut first);
+                self.session.read_tls(&mut first).map(drop)
+            }
             _ => {
                 let _ = self.conn.write_now(NOT_TLS);
                 Err(not_tls())
@@ -108,7 +150,8 @@ impl Conn {
     /// Waits for bytes, and takes them in.
     fn receive(&mut self) -> io::Result<()> {
         let greeting = self.session.is_handshaking();
-        if self.session.read_tls(&mut self.conn)? == 0 && greeting {
+        let mut conn = self.records.follow(&mut self.conn);
+        if self.session.read_tls(&mut conn)? == 0 && greeting {
             return Err(gone());
         }
         if let Err(error) = self.session.process_new_packets() {
@@ -130,10 +173,9 @@ impl Read for Conn {
             return Ok(0);
         }
         loop {
-            match self.session.reader().read(buf) {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => self.receive()?,
-                Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Err(cut()),
-                result => return result,
+            match self.decrypted(buf) {
+                Some(read) => return read,
+                None => self.receive()?,
             }
         }
     }

@@ -28,12 +28,15 @@
 
 mod conn;
 mod identity;
+mod records;
 mod sentence;
 
 pub use conn::Conn;
 pub use identity::{Authorities, Identity};
 pub use rustls;
 
+#[cfg(feature = "tokio")]
+pub(crate) use records::Records;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::ServerName;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
