@@ -119,6 +119,15 @@ fn a_thread_for_each_connection_serves_as_well() {
 }
 
 #[test]
+fn a_limit_of_no_connections_is_a_clear_error() {
+    for limit in ["--max-connections", "--max-connections-per-address"] {
+        let output = run(&["serve", limit, "0"]);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(text(&output.stderr).contains("invalid value '0'"));
+    }
+}
+
+#[test]
 fn metrics_are_shown_in_the_text_form_of_prometheus() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     let metrics = free.local_addr().unwrap().to_string();

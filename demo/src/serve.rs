@@ -21,13 +21,14 @@ pub struct Arguments {
     /// Where to listen: a host or address with a port, or :PORT for all interfaces.
     #[arg(long, value_name = "ADDR", default_value_t = format!(":{PORT}"))]
     listen: String,
-    /// How many connections to serve at a time; further ones are told that the server is busy.
-    #[arg(long, value_name = "N", default_value_t = 16384)]
-    max_connections: usize,
+    /// How many connections to serve at a time; further ones are told that the server is busy. Unless
+    /// given it is 16384, and with --threads 1000.
+    #[arg(long, value_name = "N")]
+    max_connections: Option<NonZero<usize>>,
     /// How many connections to serve at a time from one address, IPv6 addresses that share their first
     /// 64 bits counted as one; no limit unless given.
     #[arg(long, value_name = "N")]
-    max_connections_per_address: Option<usize>,
+    max_connections_per_address: Option<NonZero<usize>>,
     /// How many bytes to keep for all clients together: requests that have arrived in part or that
     /// handlers work on, and replies that were not taken. Who needs more is told that the server is
     /// busy.
@@ -104,8 +105,10 @@ fn serve_with_tasks(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 }
 
 fn set_limits(limits: &mut ServerLimits, arguments: &Arguments) {
-    limits.connections = arguments.max_connections;
-    limits.connections_per_address = arguments.max_connections_per_address;
+    if let Some(connections) = arguments.max_connections {
+        limits.connections = connections.get();
+    }
+    limits.connections_per_address = arguments.max_connections_per_address.map(NonZero::get);
     limits.bytes_in_flight = arguments.max_bytes_in_flight;
 }
 
