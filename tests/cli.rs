@@ -130,14 +130,14 @@ fn a_limit_of_no_connections_is_a_clear_error() {
 #[test]
 fn metrics_are_shown_in_the_text_form_of_prometheus() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
-    let metrics = free.local_addr().unwrap().to_string();
+    let metrics = free.local_addr().unwrap();
     drop(free);
     let server = Server::spawn(&mut bellwire(&[
         "serve",
         "--listen",
         ":0",
         "--metrics",
-        &metrics,
+        &format!(":{}", metrics.port()),
     ]));
     run(&[
         "connect",

@@ -2,7 +2,9 @@
 
 use crate::mission::{self, GOB, Observer, PORT, POSTCARD, STRING, Shown};
 use bellwire::{ComplexData, RegisterError};
-use bellwire_std::{Address, Endpoint, Listener, Network, Server, ServerLimits, asynch, tls};
+use bellwire_std::{
+    Address, Endpoint, Listener, Network, Server, ServerLimits, asynch, resolve, tls,
+};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use std::error::Error;
 use std::io::{self, Write};
@@ -43,9 +45,10 @@ pub struct Arguments {
     /// Share the port with other processes that do so too, between which the system then chooses.
     #[arg(long)]
     reuse_port: bool,
-    /// Show metrics in Prometheus' text form over HTTP at this address, such as 127.0.0.1:9100.
+    /// Show metrics in Prometheus' text form over HTTP at this address, which is written as that of
+    /// --listen, such as localhost:9100.
     #[arg(long, value_name = "ADDR", conflicts_with = "threads")]
-    metrics: Option<SocketAddr>,
+    metrics: Option<String>,
     /// Have each connection begin with the PROXY protocol's header, as load balancers send it.
     #[arg(long, conflicts_with = "threads")]
     proxy_protocol: bool,
@@ -85,13 +88,9 @@ fn serve_with_threads(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 }
 
 fn serve_with_tasks(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    if let Some(address) = arguments.metrics {
+    if let Some(address) = &arguments.metrics {
         // Before the endpoint is made, which counts its requests from then on.
-        PrometheusBuilder::new()
-            .with_http_listener(address)
-            .set_buckets(&BUCKETS)?
-            .install()
-            .map_err(|error| format!("cannot show metrics on {address}: {error}"))?;
+        show_metrics(address).map_err(|error| format!("cannot show metrics: {error}"))?;
     }
     let mut server = asynch::Server::over(listen(arguments)?, Arc::new(endpoint()?));
     server.proxy_protocol = arguments.proxy_protocol;
@@ -102,6 +101,23 @@ fn serve_with_tasks(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     announce(server.local_addr())?;
     let threads = arguments.workers.map_or_else(available_parallelism, Ok)?;
     Ok(server.run_on_threads(threads.get(), |_peer| Log)?)
+}
+
+/// Shows metrics on the first of the addresses that can be had.
+fn show_metrics(address: &str) -> Result<(), Box<dyn Error>> {
+    let show = |address: &SocketAddr| {
+        PrometheusBuilder::new()
+            .with_http_listener(*address)
+            .set_buckets(&BUCKETS)?
+            .install()
+            .map_err(|error| format!("{address}: {error}").into())
+    };
+    let addresses = resolve(Network::Tcp, address)?;
+    let (last, others) = addresses.split_last().ok_or("it has no address")?;
+    if others.iter().any(|address| show(address).is_ok()) {
+        return Ok(());
+    }
+    show(last)
 }
 
 fn set_limits(limits: &mut ServerLimits, arguments: &Arguments) {
