@@ -111,10 +111,13 @@ impl Stream for tls::Conn {
     }
 }
 
-/// The host of `HOST:PORT` or `[HOST]:PORT`, as a certificate names it.
+/// The host of `HOST:PORT` or `[HOST]:PORT`, as a certificate names it; without one it is this machine.
 fn host(server: &str) -> &str {
     let host = server.rsplit_once(':').map_or(server, |(host, _)| host);
-    host.trim_matches(['[', ']'])
+    match host.trim_matches(['[', ']']) {
+        "" => "localhost",
+        host => host,
+    }
 }
 
 /// `server` with the demo's port, unless it has one.
@@ -131,7 +134,7 @@ pub(crate) fn with_port(server: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::with_port;
+    use super::{host, with_port};
 
     #[test]
     fn a_server_without_a_port_gets_the_demos() {
@@ -139,6 +142,19 @@ mod tests {
         assert_eq!(with_port("192.0.2.1"), "192.0.2.1:61000");
         assert_eq!(with_port("::1"), "[::1]:61000");
         assert_eq!(with_port("[::1]"), "[::1]:61000");
+    }
+
+    /// Cause: of `:61000` the certificate was to be for the name "".
+    #[test]
+    fn a_certificate_is_for_the_host() {
+        for (server, expected) in [
+            ("bell.example:61000", "bell.example"),
+            ("192.0.2.1:61000", "192.0.2.1"),
+            ("[::1]:61000", "::1"),
+            (":61000", "localhost"),
+        ] {
+            assert_eq!(host(server), expected);
+        }
     }
 
     #[test]
