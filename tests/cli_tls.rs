@@ -3,12 +3,13 @@
 #[path = "cli/process.rs"]
 mod process;
 
+use bellwire_std::{dial, tls};
 use bellwire_tests::certificates::{Authority, Folder, HOST};
 use process::{PATIENCE, Server, bellwire, run, text};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::Output;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The files of an authority, of a server, and of a client.
 fn files(test: &str) -> Folder {
@@ -150,21 +151,67 @@ fn handshakes_that_fail_are_counted() {
     drop(free);
     let folder = files("cli-tls-metrics");
     let server = serve(&folder, &["--metrics", &metrics]);
+    show(&metrics, "bellwire_tls_handshake_failures_total 0");
     for _ in 0..3 {
         connect(&server, &[]);
     }
-    // A client may have its answer before it is counted.
+    show(&metrics, "bellwire_tls_handshake_failures_total 3");
+}
+
+/// Asks for the metrics until they have this line: a client may have its answer before it is counted.
+fn show(metrics: &str, line: &str) {
     let begin = Instant::now();
     loop {
-        let mut page = TcpStream::connect(&metrics).unwrap();
+        let mut page = TcpStream::connect(metrics).unwrap();
         page.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             .unwrap();
         let mut shown = String::new();
         page.read_to_string(&mut shown).unwrap();
-        if shown.contains("bellwire_tls_handshake_failures_total 3") {
-            break;
+        if shown.lines().any(|shown| shown == line) {
+            return;
         }
         assert!(begin.elapsed() < PATIENCE, "{shown}");
+    }
+}
+
+/// Cause: a load balancer that looks whether the port is open had each look counted and warned of.
+#[test]
+fn a_look_at_the_port_is_no_failure() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let metrics = free.local_addr().unwrap().to_string();
+    drop(free);
+    let folder = files("cli-tls-look");
+    let server = serve(&folder, &["--metrics", &metrics]);
+    for reset in [false, true] {
+        let stream = TcpStream::connect(&server.address).unwrap();
+        if reset {
+            let now = Some(Duration::ZERO);
+            socket2::SockRef::from(&stream).set_linger(now).unwrap();
+        }
+    }
+    show(&metrics, "bellwire_connections_total 2");
+    show(&metrics, "bellwire_connections 0");
+    show(&metrics, "bellwire_tls_handshake_failures_total 0");
+    let (_, log) = server.stop("TERM");
+    assert!(!log.contains("WARN"), "{log}");
+}
+
+#[test]
+fn a_connection_that_is_cut_between_requests_is_worth_no_warning() {
+    let folder = files("cli-tls-cut");
+    let authorities = tls::Authorities::from_file(folder.file("ca.pem")).unwrap();
+    let connector = tls::Connector::new(&authorities, None).unwrap();
+    for threads in [&[][..], &["--threads"]] {
+        let server = serve(&folder, threads);
+        for request in ["", "STRI"] {
+            let conn = dial(&server.address, PATIENCE).unwrap();
+            let mut conn = connector.connect(conn, HOST).unwrap();
+            conn.write_all(request.as_bytes()).unwrap();
+            conn.get_ref().close_write().unwrap();
+            let _ = conn.read(&mut [0]);
+        }
+        let (_, log) = server.stop("TERM");
+        assert_eq!(log.matches("was cut").count(), 1, "{log}");
     }
 }
 

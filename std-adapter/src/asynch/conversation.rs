@@ -266,6 +266,13 @@ impl<'a, App: 'static> Conversation<'a, App> {
         };
         let arrived = match read {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Poll::Ready(Ok(0)),
+            // A cut of TLS between requests costs nothing.
+            Err(error)
+                if error.kind() == io::ErrorKind::UnexpectedEof && self.begun().is_none() =>
+            {
+                tracing::debug!("{}: {error}", self.peer());
+                0
+            }
             read => read?,
         };
         if arrived == 0 {

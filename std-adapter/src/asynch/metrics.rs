@@ -2,13 +2,15 @@
 
 use metrics::{Counter, Histogram, Unit, counter, describe_counter, describe_histogram, histogram};
 
-/// The handles of what is measured at each wake-up. Connections, requests and errors are counted
-/// where they are found.
+/// The handles of what is measured at each wake-up, and of what is to be shown also as long as it is
+/// zero. Connections, requests and errors are counted where they are found.
 pub(super) struct Metrics {
     pub(super) received: Counter,
     pub(super) sent: Counter,
     /// From the moment bytes were read to the moment their replies were handed to the system.
     pub(super) answering: Histogram,
+    #[cfg(feature = "tls")]
+    pub(super) handshake_failures: Counter,
 }
 
 impl Metrics {
@@ -18,7 +20,7 @@ impl Metrics {
         #[cfg(feature = "tls")]
         describe_counter!(
             "bellwire_tls_handshake_failures_total",
-            "Connections that ended before TLS was set up."
+            "Connections that sent something and ended before TLS was set up."
         );
         describe_counter!(
             "bellwire_received_bytes_total",
@@ -35,6 +37,8 @@ impl Metrics {
             received: counter!("bellwire_received_bytes_total"),
             sent: counter!("bellwire_sent_bytes_total"),
             answering: histogram!("bellwire_answer_seconds"),
+            #[cfg(feature = "tls")]
+            handshake_failures: counter!("bellwire_tls_handshake_failures_total"),
         }
     }
 }

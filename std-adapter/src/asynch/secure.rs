@@ -3,9 +3,8 @@
 use super::stream::{Stream, receive_now};
 use crate::tls::{
     Acceptor, NOT_TLS, Records, begins_tls, cut, failed, gone, handshake_failed, not_tls, stopping,
-    too_slow,
+    too_slow, unused,
 };
-use metrics::counter;
 use rustls::ServerConnection;
 use std::io::{self, ErrorKind, Read, Write};
 use std::task::{Context, Poll};
@@ -51,7 +50,6 @@ pub(super) async fn greet(
     if greeted.is_err() {
         // The client knows as much as it can know.
         secure.finished = true;
-        counter!("bellwire_tls_handshake_failures_total").increment(1);
     }
     stream.secure = Some(secure);
     greeted
@@ -61,9 +59,15 @@ impl Secure {
     async fn greet(&mut self, socket: &TcpStream) -> io::Result<()> {
         socket.readable().await?;
         let mut first = [0];
-        if socket.peek(&mut first).await? > 0 && !begins_tls(first) {
-            let _ = socket.try_write(NOT_TLS);
-            return Err(not_tls());
+        match socket.peek(&mut first).await {
+            Ok(0) => return Err(unused()),
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => return Err(unused()),
+            Err(error) => return Err(error),
+            Ok(_) if begins_tls(first) => {}
+            Ok(_) => {
+                let _ = socket.try_write(NOT_TLS);
+                return Err(not_tls());
+            }
         }
         while self.session.is_handshaking() {
             let mut from = Socket(socket);

@@ -9,6 +9,8 @@ use super::secure;
 use super::stream::Stream;
 use crate::Address;
 use crate::limits::{LINGER, Wait, replies_not_taken, too_many};
+#[cfg(feature = "tls")]
+use crate::tls::is_unused;
 use bellwire::Fault;
 use std::future::poll_fn;
 use std::io::{self, ErrorKind};
@@ -34,8 +36,11 @@ pub(super) fn serve<App: Send + 'static>(
         tracing::debug!("{peer}: connected");
         // What is rare, or over soon, is boxed, so that no connection keeps room for it.
         if let Err(error) = Box::pin(begin(&mut stream, &mut peer, &mut member, &shared)).await {
-            tracing::warn!("{peer}: {error}");
-            return;
+            #[cfg(feature = "tls")]
+            if is_unused(&error) {
+                return tracing::debug!("{peer}: {error}");
+            }
+            return tracing::warn!("{peer}: {error}");
         }
         let conversation = Conversation::new(&mut stream, &shared, &peer, member.surplus);
         match conversation.run().await {
@@ -76,6 +81,9 @@ async fn begin<App>(
     if let Some(acceptor) = &shared.tls {
         let stopped = shared.crowd.stopped();
         let greeted = secure::greet(stream, acceptor, shared.limits.request, stopped).await;
+        if greeted.as_ref().is_err_and(|error| !is_unused(error)) {
+            shared.metrics.handshake_failures.increment(1);
+        }
         // Where the stop is why, there is nothing to tell.
         if greeted.is_err() && !shared.crowd.is_stopping() {
             linger(stream).await?;

@@ -37,7 +37,9 @@ impl Stream {
     ) -> io::Result<Self> {
         conn.set_deadline(Some(Instant::now() + limits.request));
         let greeted = acceptor.accept(conn).map_err(|error| {
-            counter!("bellwire_tls_handshake_failures_total").increment(1);
+            if !tls::is_unused(&error) {
+                counter!("bellwire_tls_handshake_failures_total").increment(1);
+            }
             match error.kind() {
                 ErrorKind::TimedOut => tls::too_slow(),
                 _ => error,

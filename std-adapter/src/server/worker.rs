@@ -30,6 +30,10 @@ impl<App: Send + 'static> Worker<App> {
             tracing::debug!("{peer}: connected");
             match self.work() {
                 Ok(()) => tracing::debug!("{peer}: ended"),
+                #[cfg(feature = "tls")]
+                Err(Error::Transport(error)) if crate::tls::is_unused(&error) => {
+                    tracing::debug!("{peer}: {error}");
+                }
                 Err(error) => tracing::warn!("{peer}: {error}"),
             }
         };
@@ -84,6 +88,15 @@ impl<App: Send + 'static> Worker<App> {
                     left = Some(0);
                 }
                 Ok(0) => connection.end(),
+                // A cut of TLS between requests costs nothing.
+                Err(error)
+                    if error.kind() == ErrorKind::UnexpectedEof
+                        && wait.begun.is_none()
+                        && !stream.is_in_part() =>
+                {
+                    tracing::debug!("{peer}: {error}");
+                    connection.end();
+                }
                 Ok(n) => {
                     left = left.map(|left: usize| left.saturating_sub(n));
                     connection.received(n);

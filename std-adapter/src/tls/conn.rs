@@ -1,7 +1,7 @@
 //! A connection over TLS, for blocking use.
 
 use super::records::Records;
-use super::{NOT_TLS, begins_tls, cut, failed, gone, handshake_failed, not_tls};
+use super::{NOT_TLS, begins_tls, cut, failed, gone, handshake_failed, not_tls, unused};
 use crate::limits::LINGER;
 use rustls::Connection;
 use std::io::{self, ErrorKind, Read, Write};
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 /// write. When it is dropped, it says that this end has finished, if the socket takes that at once.
 #[derive(Debug)]
 pub struct Conn {
-    conn: crate::Conn,
+    below: crate::Conn,
     session: Box<Connection>,
     records: Records,
 }
@@ -23,7 +23,7 @@ impl Conn {
     /// A connection whose handshake is behind it.
     pub(super) fn greet(conn: crate::Conn, session: Connection) -> io::Result<Self> {
         let mut greeting = Self {
-            conn,
+            below: conn,
             session: Box::new(session),
             records: Records::default(),
         };
@@ -32,7 +32,7 @@ impl Conn {
             Err(error) => {
                 if greeting.serves() {
                     let (time, bytes) = LINGER;
-                    greeting.conn.linger(bytes, Instant::now() + time);
+                    greeting.below.linger(bytes, Instant::now() + time);
                 }
                 Err(error)
             }
@@ -58,7 +58,7 @@ impl Conn {
 
     /// The connection below, for its addresses and deadlines. (Go: `Conn.NetConn`.)
     pub fn get_ref(&self) -> &crate::Conn {
-        &self.conn
+        &self.below
     }
 
     /// The certificates that the other end has shown, its own first, each in DER; none for a client
@@ -76,14 +76,14 @@ impl Conn {
     pub fn close_write(&mut self) -> io::Result<()> {
         self.session.send_close_notify();
         self.send()?;
-        self.conn.close_write()
+        self.below.close_write()
     }
 
     /// As [`Conn::linger`](crate::Conn::linger) of the connection below.
     pub fn linger(&mut self, bytes: usize, deadline: Instant) {
-        self.conn.set_write_deadline(Some(deadline));
+        self.below.set_write_deadline(Some(deadline));
         if self.close_write().is_ok() {
-            self.conn.linger(bytes, deadline);
+            self.below.linger(bytes, deadline);
         }
     }
 
@@ -103,7 +103,7 @@ impl Conn {
                 .is_in_part()
                 .then(|| begun.unwrap_or_else(Instant::now));
             let until = begun.map_or(deadline, |begun| deadline.min(begun + limit));
-            self.conn.set_read_deadline(Some(until));
+            self.below.set_read_deadline(Some(until));
             self.receive()?;
         }
     }
@@ -125,15 +125,17 @@ impl Conn {
     /// Reads the first byte, by which a client shows whether it speaks TLS.
     fn expect_tls(&mut self) -> io::Result<()> {
         let mut first = [0];
-        match self.conn.read(&mut first)? {
-            0 => Err(gone()),
-            _ if begins_tls(first) => {
+        match self.below.read(&mut first) {
+            Ok(0) => Err(unused()),
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => Err(unused()),
+            Err(error) => Err(error),
+            Ok(_) if begins_tls(first) => {
                 let mut first = &first[..];
                 let mut first = self.records.follow(&mut first);
                 self.session.read_tls(&mut first).map(drop)
             }
-            _ => {
-                let _ = self.conn.write_now(NOT_TLS);
+            Ok(_) => {
+                let _ = self.below.write_now(NOT_TLS);
                 Err(not_tls())
             }
         }
@@ -142,7 +144,7 @@ impl Conn {
     /// Sends what TLS has to send.
     fn send(&mut self) -> io::Result<()> {
         while self.session.wants_write() {
-            self.session.write_tls(&mut self.conn)?;
+            self.session.write_tls(&mut self.below)?;
         }
         Ok(())
     }
@@ -150,7 +152,7 @@ impl Conn {
     /// Waits for bytes, and takes them in.
     fn receive(&mut self) -> io::Result<()> {
         let greeting = self.session.is_handshaking();
-        let mut conn = self.records.follow(&mut self.conn);
+        let mut conn = self.records.follow(&mut self.below);
         if self.session.read_tls(&mut conn)? == 0 && greeting {
             return Err(gone());
         }
@@ -222,7 +224,7 @@ impl Drop for Conn {
             return;
         }
         self.session.send_close_notify();
-        let mut now = Now(&self.conn);
+        let mut now = Now(&self.below);
         while self.session.wants_write() && self.session.write_tls(&mut now).is_ok() {}
     }
 }

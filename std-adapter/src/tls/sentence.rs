@@ -49,6 +49,18 @@ pub(crate) fn gone() -> io::Error {
     handshake_error(ErrorKind::UnexpectedEof, why)
 }
 
+/// The error of a handshake where the other end left without a word, as one does that only looks
+/// whether the port is open.
+pub(crate) fn unused() -> io::Error {
+    let why = "the other end closed the connection before it sent a byte";
+    handshake_error(ErrorKind::ConnectionAborted, why)
+}
+
+/// Whether it is that error, which is worth no warning.
+pub(crate) fn is_unused(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::ConnectionAborted
+}
+
 /// The error of a handshake that took too long.
 pub(crate) fn too_slow() -> io::Error {
     handshake_error(ErrorKind::TimedOut, "it was not complete in time")
