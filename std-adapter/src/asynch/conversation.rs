@@ -315,15 +315,17 @@ impl<'a, App: 'static> Conversation<'a, App> {
 
     /// Takes the answer that the conversation waits for.
     pub(super) fn answer(&mut self, finish: Finish) {
-        let mut memory = vec![0; self.shared.limits.transmit_buffer];
-        let mut out = Buffer::new(&mut memory);
-        let reply = self.session.reply(&mut out);
-        let answered = guard(|| finish(reply));
-        let rejection = self.session.answered(answered, &mut out);
-        self.tell(rejection);
-        self.keep(|kept| {
-            kept.taken = 0;
-            kept.unsent.extend_from_slice(out.filled());
+        SCRATCH.with_borrow_mut(|Scratch { tx, .. }| {
+            tx.resize(self.shared.limits.transmit_buffer, 0);
+            let mut out = Buffer::new(tx);
+            let reply = self.session.reply(&mut out);
+            let answered = guard(|| finish(reply));
+            let rejection = self.session.answered(answered, &mut out);
+            self.tell(rejection);
+            self.keep(|kept| {
+                kept.taken = 0;
+                kept.unsent.extend_from_slice(out.filled());
+            });
         });
     }
 
