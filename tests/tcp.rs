@@ -1,10 +1,11 @@
 //! The server over TCP, with what real clients send it.
 
 use bellwire::{Command, HeapComplexData, Line, RegisterError, blocking::Client};
-use bellwire_std::dial;
+use bellwire_std::{Address, Endpoint, Server, asynch, dial};
 use bellwire_tests::running::{PATIENCE, POSTCARD, Running, SLOW, STRING, each, line, rest, serve};
 use std::io::{Read, Write};
 use std::net::Shutdown;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,39 @@ fn answers(request: impl AsRef<[u8]>, expected: &str) {
         assert_eq!(server.answer(&request), expected);
         assert!(server.is_well());
     });
+}
+
+/// Cause: with a thread for each connection, it ended the server.
+#[test]
+fn an_app_that_cannot_be_made_costs_no_connection_but_its_own() {
+    fn first_panics() -> impl Fn(&Address) + Send + Sync + 'static {
+        let first = AtomicBool::new(true);
+        move |_peer| assert!(!first.swap(false, Ordering::SeqCst), "of this test")
+    }
+    fn check(address: &Address) {
+        let mut first = dial(address, PATIENCE).unwrap();
+        first.set_deadline(Some(Instant::now() + PATIENCE));
+        assert_eq!(first.read(&mut [0]).unwrap(), 0);
+        let mut second = dial(address, PATIENCE).unwrap();
+        second.set_deadline(Some(Instant::now() + PATIENCE));
+        second.write_all(b"HELP\n").unwrap();
+        let mut told = String::new();
+        second.read_to_string(&mut told).unwrap();
+        assert!(told.starts_with("!unknown-command "), "{told}");
+    }
+    let server = Server::bind("127.0.0.1:0", Endpoint::new().into()).unwrap();
+    let (address, stopper) = (server.local_addr().clone(), server.stopper());
+    let running = thread::spawn(move || server.run(first_panics()));
+    check(&address);
+    stopper.stop();
+    running.join().unwrap().unwrap();
+
+    let server = asynch::Server::bind("127.0.0.1:0", Endpoint::new().into()).unwrap();
+    let (address, stopper) = (server.local_addr().clone(), server.stopper());
+    let running = thread::spawn(move || server.run_on_threads(1, first_panics()));
+    check(&address);
+    stopper.stop();
+    running.join().unwrap().unwrap();
 }
 
 #[test]

@@ -8,6 +8,7 @@ use crate::limits::{Pause, ServerLimits};
 use crate::{Address, Conn, Endpoint, Listener, Network};
 use crowd::Crowd;
 use std::io::{self, ErrorKind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 use worker::Worker;
@@ -122,11 +123,15 @@ impl<App: Send + 'static> Server<App> {
         let Some(member) = crowd.join(&conn) else {
             return tracing::warn!("{peer}: dropped, far too many connections");
         };
+        // It is made here, as `app` may be for this thread only, on which all others depend.
+        let Ok(app) = catch_unwind(AssertUnwindSafe(|| app(&peer))) else {
+            return tracing::error!("{peer}: dropped, as making its `App` panicked");
+        };
         let worker = Worker {
             conn,
             member,
             endpoint: Arc::clone(&self.endpoint),
-            app: app(&peer),
+            app,
             limits: self.limits,
             #[cfg(feature = "tls")]
             tls: self.tls.clone(),
