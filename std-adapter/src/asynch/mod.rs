@@ -24,7 +24,7 @@ mod task;
 use crate::addresses::Addresses;
 use crate::limits::{Pause, ServerLimits};
 use crate::{Address, Endpoint, Listener, Network};
-use crowd::Crowd;
+use crowd::{Crowd, Member};
 use in_flight::InFlight;
 use metrics::Metrics;
 use std::io;
@@ -33,8 +33,8 @@ use std::sync::Arc;
 use std::thread;
 use stream::Stream;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::runtime::{Builder, Handle};
-use tokio::sync::watch;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::timeout;
 
 /// How many connections a server takes unless told otherwise: many, as each is small.
@@ -139,7 +139,7 @@ impl<App: Send + 'static> Server<App> {
     ) -> io::Result<()> {
         let accepting = self.listener.to_tokio()?;
         let (shared, listener) = self.share(app);
-        accept(&shared, &listener, accepting, &[Handle::current()]).await;
+        accept(&shared, &listener, accepting, Vec::new()).await;
         Ok(())
     }
 
@@ -158,30 +158,22 @@ impl<App: Send + 'static> Server<App> {
         app: impl Fn(&Address) -> App + Send + Sync + 'static,
     ) -> io::Result<()> {
         // All that can fail comes first, before connections use up what the system has.
-        let runtimes = (0..threads.max(1))
-            .map(|_| Builder::new_current_thread().enable_all().build())
-            .collect::<io::Result<Vec<_>>>()?;
-        let handles: Vec<_> = runtimes.iter().map(|each| each.handle().clone()).collect();
-        let entered = handles[0].enter();
+        let runtime = || Builder::new_current_thread().enable_all().build();
+        let first = runtime()?;
+        let others = (1..threads).map(|_| runtime());
+        let others = others.collect::<io::Result<Vec<_>>>()?;
+        let entered = first.enter();
         let accepting = self.listener.to_tokio()?;
         drop(entered);
         let (shared, listener) = &self.share(app);
-        let accept = accept(shared, listener, accepting, &handles);
-        // The others see when the first has dropped its end.
-        let (serving, served) = watch::channel(());
-        let mut first = Some((accept, serving));
         thread::scope(|scope| {
-            for runtime in runtimes {
-                let (first, mut served) = (first.take(), served.clone());
-                scope.spawn(move || {
-                    runtime.block_on(async move {
-                        match first {
-                            Some((accept, _serving)) => accept.await,
-                            None => drop(served.changed().await),
-                        }
-                    });
-                });
-            }
+            let give = |runtime: Runtime| {
+                let (sender, receiver) = unbounded_channel();
+                scope.spawn(move || runtime.block_on(serve_given(shared, receiver)));
+                sender
+            };
+            let senders = others.into_iter().map(give).collect();
+            first.block_on(accept(shared, listener, accepting, senders));
         });
         Ok(())
     }
@@ -221,37 +213,42 @@ struct Shared<App> {
     app: Box<dyn Fn(&Address) -> App + Send + Sync>,
 }
 
-/// Accepts on the first of these runtimes until the server is stopped, has connections served on all
-/// of them in turn, and waits until all have ended.
+/// An accepted connection on its way to another thread.
+struct Given {
+    stream: std::net::TcpStream,
+    peer: Address,
+    member: Member,
+}
+
+/// Accepts until the server is stopped, has connections served here and by `others`
+/// in turn, and waits until all have ended.
 async fn accept<App: Send + 'static>(
     shared: &Arc<Shared<App>>,
     listener: &Listener,
     accepting: TcpListener,
-    runtimes: &[Handle],
+    others: Vec<UnboundedSender<Given>>,
 ) {
     let Shared { crowd, limits, .. } = &**shared;
     let mut pause = Pause::default();
-    let mut turns = (0..runtimes.len()).cycle();
+    let mut turns = (0..=others.len()).cycle();
     while !crowd.is_stopping() {
         let accepted = tokio::select! {
             accepted = accepting.accept() => accepted,
             () = crowd.stopped() => break,
         };
-        let turn = turns.next().unwrap_or(0);
-        let placed = accepted.and_then(|(stream, peer)| match turn {
-            0 => Ok((stream, peer)),
-            _ => Ok((move_to(&runtimes[turn], stream)?, peer)),
-        });
-        match placed {
+        match accepted {
             Ok((stream, peer)) => {
                 pause.reset();
                 // An IPv4 peer of a socket for both families is shown as one.
                 let peer = Address::Tcp(SocketAddr::new(peer.ip().to_canonical(), peer.port()));
-                if let Some(member) = crowd.join(limits.connections) {
-                    let (stream, shared) = (Stream::new(stream), Arc::clone(shared));
-                    runtimes[turn].spawn(task::serve(stream, peer, member, shared));
-                } else {
+                let Some(member) = crowd.join(limits.connections) else {
                     tracing::warn!("{peer}: dropped, far too many connections");
+                    continue;
+                };
+                let turn = turns.next().unwrap_or(0);
+                match turn.checked_sub(1).map(|other| &others[other]) {
+                    None => spawn(shared, stream, peer, member),
+                    Some(other) => give(other, stream, peer, member),
                 }
             }
             Err(error) => {
@@ -268,9 +265,46 @@ async fn accept<App: Send + 'static>(
     }
 }
 
-/// Has another runtime hear of what a connection brings.
-fn move_to(runtime: &Handle, stream: TcpStream) -> io::Result<TcpStream> {
-    let stream = stream.into_std()?;
-    let _entered = runtime.enter();
-    TcpStream::from_std(stream)
+fn spawn<App: Send + 'static>(
+    shared: &Arc<Shared<App>>,
+    stream: TcpStream,
+    peer: Address,
+    member: Member,
+) {
+    let (stream, shared) = (Stream::new(stream), Arc::clone(shared));
+    tokio::spawn(task::serve(stream, peer, member, shared));
+}
+
+fn give(other: &UnboundedSender<Given>, stream: TcpStream, peer: Address, member: Member) {
+    match stream.into_std() {
+        Ok(stream) => {
+            let given = Given {
+                stream,
+                peer,
+                member,
+            };
+            // Its thread takes until this end is dropped.
+            let _ = other.send(given);
+        }
+        Err(error) => tracing::error!("{peer}: {error}"),
+    }
+}
+
+/// Serves the connections that are given, until no more will be. All that belongs to one is made
+/// here, so that the allocator has it in one place.
+async fn serve_given<App: Send + 'static>(
+    shared: &Arc<Shared<App>>,
+    mut connections: UnboundedReceiver<Given>,
+) {
+    while let Some(Given {
+        stream,
+        peer,
+        member,
+    }) = connections.recv().await
+    {
+        match TcpStream::from_std(stream) {
+            Ok(stream) => spawn(shared, stream, peer, member),
+            Err(error) => tracing::error!("{peer}: {error}"),
+        }
+    }
 }
