@@ -7,6 +7,8 @@
 //! None of them links if it can panic.
 #![no_std]
 
+use bellwire::ComplexData;
+use bellwire::complex_data::{Inner, Map};
 use core::panic::PanicInfo;
 use embedded_io::Write;
 use firmware::uart::Uart;
@@ -27,6 +29,33 @@ pub fn report(uart: &mut Uart, state: usize, kept: usize) -> ! {
     loop {
         core::hint::spin_loop();
     }
+}
+
+/// The demo's structure, made without a panic where it would not fit.
+pub fn value() -> ComplexData {
+    let inner = Inner {
+        n: 256,
+        s: "Recursive structs? Piece of cake!"
+            .try_into()
+            .unwrap_or_default(),
+        m: map(&[("01", 1), ("10", 2), ("11", 3)]),
+        ..Inner::default()
+    };
+    ComplexData {
+        n: 23,
+        s: "string data".try_into().unwrap_or_default(),
+        m: map(&[("one", 1), ("two", 2), ("three", 3)]),
+        p: b"abc".as_slice().try_into().unwrap_or_default(),
+        c: Some(inner),
+    }
+}
+
+fn map(entries: &[(&str, i64)]) -> Map {
+    let mut map = Map::new();
+    for (key, n) in entries {
+        let _ = map.insert((*key).try_into().unwrap_or_default(), *n);
+    }
+    map
 }
 
 #[allow(unsafe_code)] // SAFETY: nobody defines it, so a program that could call it does not link

@@ -3,11 +3,10 @@
 #![no_main]
 
 use bellwire::blocking::Client;
-use bellwire::complex_data::{Inner, Map};
 use bellwire::{Command, ComplexData, Line, Postcard};
 use cortex_m_rt::entry;
 use firmware::uart::Uart;
-use footprint::{RX, TX};
+use footprint::{RX, TX, value};
 
 const STRING: Command<Line, Line> = Command::new("STRING");
 const POSTCARD: Command<Postcard<ComplexData>, Line> = Command::new("POSTCARD");
@@ -24,31 +23,4 @@ fn main() -> ! {
     let _ = client.call(STRING, "Additional data.");
     let _ = client.call(POSTCARD, &value());
     footprint::report(&mut uart, state, 0)
-}
-
-/// The demo's structure, made without a panic where it would not fit.
-fn value() -> ComplexData {
-    let inner = Inner {
-        n: 256,
-        s: "Recursive structs? Piece of cake!"
-            .try_into()
-            .unwrap_or_default(),
-        m: map(&[("01", 1), ("10", 2), ("11", 3)]),
-        ..Inner::default()
-    };
-    ComplexData {
-        n: 23,
-        s: "string data".try_into().unwrap_or_default(),
-        m: map(&[("one", 1), ("two", 2), ("three", 3)]),
-        p: b"abc".as_slice().try_into().unwrap_or_default(),
-        c: Some(inner),
-    }
-}
-
-fn map(entries: &[(&str, i64)]) -> Map {
-    let mut map = Map::new();
-    for (key, n) in entries {
-        let _ = map.insert((*key).try_into().unwrap_or_default(), *n);
-    }
-    map
 }
