@@ -146,7 +146,10 @@ fn metrics_are_shown_in_the_text_form_of_prometheus() {
         "postcard",
     ]);
     let mut unknown = TcpStream::connect(("127.0.0.1", server.port().parse().unwrap())).unwrap();
-    unknown.write_all(b"HELP\n").unwrap();
+    // What arrives together is counted together, each under its own name.
+    unknown
+        .write_all(b"STRING\na\nSTRING\nb\nPOSTCARD\n\x00STRING\nc\nHELP\n")
+        .unwrap();
     unknown.read_to_string(&mut String::new()).unwrap();
 
     let mut page = TcpStream::connect(metrics).unwrap();
@@ -156,11 +159,12 @@ fn metrics_are_shown_in_the_text_form_of_prometheus() {
     page.read_to_string(&mut shown).unwrap();
     for line in [
         "bellwire_connections_total 2",
-        r#"bellwire_requests_total{command="STRING"} 1"#,
-        r#"bellwire_requests_total{command="POSTCARD"} 1"#,
+        r#"bellwire_requests_total{command="STRING"} 4"#,
+        r#"bellwire_requests_total{command="POSTCARD"} 2"#,
+        r#"bellwire_errors_total{code="malformed"} 1"#,
         r#"bellwire_errors_total{code="unknown-command"} 1"#,
         "bellwire_answer_seconds_count 3",
-        "bellwire_sent_bytes_total 65",
+        "bellwire_sent_bytes_total 170",
     ] {
         assert!(shown.contains(line), "{line} is not in:\n{shown}");
     }

@@ -215,11 +215,14 @@ impl<App> Commands<App> {
         routes.find(|route| route.name.as_bytes() == name)
     }
 
-    /// The handler of a command that was found, for one request, which is counted.
+    /// The handler of a command that was found.
     pub(crate) fn handler(&self, route: Route) -> &Run<App> {
-        let entry = &self.entries[route.index];
-        entry.requests.increment(1);
-        &entry.run
+        &self.entries[route.index].run
+    }
+
+    /// Counts requests for the command at this place.
+    pub(crate) fn count(&self, index: usize, requests: u64) {
+        self.entries[index].requests.increment(requests);
     }
 }
 

@@ -6,7 +6,7 @@ use super::stream::Stream;
 use crate::Address;
 use crate::endpoint::{Finish, Later};
 use crate::limits::no_room_for_replies;
-use crate::serving::{Outcome, Serving, guard};
+use crate::serving::{Outcome, Serving, Tally, guard};
 use bellwire::{Buffer, Fault, Limits, Rejection, Service, Session, Step};
 use std::cell::RefCell;
 use std::io;
@@ -281,7 +281,20 @@ impl<'a, App: 'static> Conversation<'a, App> {
         Poll::Ready(Ok(arrived))
     }
 
+    /// Answers all that has arrived, up to where others must do something.
     fn work(&mut self, input: &mut &[u8], out: &mut Buffer<'_>) -> io::Result<Pause> {
+        let mut tally = Tally::default();
+        let pause = self.answer_all(input, out, &mut tally);
+        self.service.settle(&mut tally);
+        pause
+    }
+
+    fn answer_all(
+        &mut self,
+        input: &mut &[u8],
+        out: &mut Buffer<'_>,
+        tally: &mut Tally,
+    ) -> io::Result<Pause> {
         loop {
             let rejection = match self.session.next(&self.service, input, out) {
                 Step::Receive => match self.end {
@@ -300,6 +313,7 @@ impl<'a, App: 'static> Conversation<'a, App> {
                     None
                 }
                 Step::Request { route, payload } => {
+                    self.service.count(route, tally);
                     match self.service.start(route, payload, self.session.reply(out)) {
                         Outcome::Answered(answered) => self.session.answered(answered, out),
                         Outcome::Later(later, _reply) => {
