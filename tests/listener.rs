@@ -1,7 +1,7 @@
 //! Waiting for connections, over TCP and Unix sockets.
 
 use bellwire::blocking::Client;
-use bellwire_std::{Address, Conn, Dialer, Endpoint, Listener, Network, Server, dial};
+use bellwire_std::{Address, Conn, Dialer, Endpoint, Listener, Network, Server, asynch, dial};
 use bellwire_tests::net::SHORT;
 use bellwire_tests::running::{Kind, PATIENCE, STRING, serve};
 use socket2::SockRef;
@@ -257,21 +257,38 @@ fn thanks(conn: Conn) -> String {
 }
 
 #[test]
-fn one_endpoint_is_served_over_tcp_and_a_unix_socket() {
+fn one_endpoint_is_served_over_tcp_and_unix_sockets_by_threads_and_by_tasks() {
     let tcp = serve(Kind::Threads, |_| {});
-    let path = path("serve");
-    let listener = listen(Network::Unix, &path);
-    let unix = Server::over(listener, Arc::clone(&tcp.endpoint));
-    let stopper = unix.stopper();
-    let serving = thread::spawn(move || unix.run(|peer| assert_eq!(*peer, Address::Unix(None))));
+    let (threads, tasks) = (path("threads"), path("tasks"));
+    let nameless = |peer: &Address| assert_eq!(*peer, Address::Unix(None));
+    let server = Server::over(listen(Network::Unix, &threads), Arc::clone(&tcp.endpoint));
+    let stop_threads = server.stopper();
+    let serving = thread::spawn(move || server.run(nameless));
+    let server = asynch::Server::over(listen(Network::Unix, &tasks), Arc::clone(&tcp.endpoint));
+    let stop_tasks = server.stopper();
+    let tasks_serving = thread::spawn(move || server.run_on_threads(2, nameless));
 
     assert_eq!(thanks(dial(tcp.address, PATIENCE).unwrap()), "Thank you.");
-    let conn = Dialer::new().dial(Network::Unix, &path).unwrap();
-    assert_eq!(thanks(conn), "Thank you.");
+    for path in [&threads, &tasks, &tasks, &tasks] {
+        let conn = Dialer::new().dial(Network::Unix, path).unwrap();
+        assert_eq!(thanks(conn), "Thank you.");
+    }
+    // An error line that ends the conversation arrives, and then the end, though more was sent.
+    for path in [&threads, &tasks] {
+        let mut conn = Dialer::new().dial(Network::Unix, path).unwrap();
+        conn.write_all(b"HELP\nSTRING\n").unwrap();
+        let mut said = String::new();
+        conn.read_to_string(&mut said).unwrap();
+        assert_eq!(said, "!unknown-command no command is named \"HELP\"\n");
+    }
 
-    stopper.stop();
+    stop_threads.stop();
+    stop_tasks.stop();
     serving.join().unwrap().unwrap();
-    assert!(!std::fs::exists(&path).unwrap());
+    tasks_serving.join().unwrap().unwrap();
+    for path in [&threads, &tasks] {
+        assert!(!std::fs::exists(path).unwrap());
+    }
     assert!(tcp.is_well());
 }
 

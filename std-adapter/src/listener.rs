@@ -135,20 +135,11 @@ impl Listener {
         Ok(())
     }
 
-    /// The same socket, for tokio to wait on. It stays open until both are closed.
+    /// A second handle to the socket, which does not block.
     #[cfg(feature = "tokio")]
-    pub(crate) fn to_tokio(&self) -> io::Result<tokio::net::TcpListener> {
+    pub(crate) fn socket(&self) -> io::Result<Socket> {
         let socket = self.0.socket().clone();
-        match (socket, self.local_addr()) {
-            (Some(socket), Address::Tcp(_)) => {
-                tokio::net::TcpListener::from_std(socket.try_clone()?.into())
-            }
-            (None, _) => Err(closed()),
-            (_, Address::Unix(_)) => Err(io::Error::new(
-                ErrorKind::InvalidInput,
-                "a server of tasks listens on TCP only",
-            )),
-        }
+        socket.ok_or_else(closed)?.try_clone()
     }
 
     /// The address it listens on, also when it is closed. (Go: `Listener.Addr`.)

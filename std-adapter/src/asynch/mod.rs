@@ -11,6 +11,7 @@
 //! `bellwire_received_bytes_total`, `bellwire_sent_bytes_total` and `bellwire_answer_seconds`; with the
 //! feature `tls` also `bellwire_tls_handshake_failures_total`.
 
+mod accepting;
 mod conversation;
 mod crowd;
 mod in_flight;
@@ -24,15 +25,15 @@ mod task;
 use crate::addresses::Addresses;
 use crate::limits::{Pause, ServerLimits};
 use crate::{Address, Endpoint, Listener, Network};
+use accepting::Accepting;
 use crowd::{Crowd, Member};
 use in_flight::InFlight;
 use metrics::Metrics;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
 use stream::Stream;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::timeout;
@@ -40,7 +41,7 @@ use tokio::time::timeout;
 /// How many connections a server takes unless told otherwise: many, as each is small.
 const CONNECTIONS: usize = 16384;
 
-/// A TCP server that serves each connection as a tokio task, by default up to 16384.
+/// A server that serves each connection as a tokio task, by default up to 16384.
 ///
 /// ```no_run
 /// # let endpoint = std::sync::Arc::new(bellwire_std::Endpoint::<()>::new());
@@ -96,8 +97,8 @@ impl<App: Send + 'static> Server<App> {
         Listener::bind(Network::Tcp, address).map(|listener| Self::over(listener, endpoint))
     }
 
-    /// A server for those who connect to `listener`, which must be one for TCP. Several servers
-    /// may share an endpoint, and, by [`Listener::bind_shared`], several processes a port.
+    /// A server for those who connect to `listener`, as [`crate::Server::over`]. By
+    /// [`Listener::bind_shared`], several processes may share a port.
     pub fn over(listener: Listener, endpoint: Arc<Endpoint<App>>) -> Self {
         Self {
             limits: ServerLimits {
@@ -129,7 +130,7 @@ impl<App: Send + 'static> Server<App> {
     /// up to a second, and tries again.
     ///
     /// # Errors
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a listener that is none for TCP.
+    /// [`NotConnected`](io::ErrorKind::NotConnected) for a listener that is closed already.
     ///
     /// # Cancel safety
     /// Dropping the future stops accepting; the connections there are go on until they end.
@@ -137,7 +138,7 @@ impl<App: Send + 'static> Server<App> {
         self,
         app: impl Fn(&Address) -> App + Send + Sync + 'static,
     ) -> io::Result<()> {
-        let accepting = self.listener.to_tokio()?;
+        let accepting = Accepting::new(&self.listener)?;
         let (shared, listener) = self.share(app);
         accept(&shared, &listener, accepting, Vec::new()).await;
         Ok(())
@@ -163,7 +164,7 @@ impl<App: Send + 'static> Server<App> {
         let others = (1..threads).map(|_| runtime());
         let others = others.collect::<io::Result<Vec<_>>>()?;
         let entered = first.enter();
-        let accepting = self.listener.to_tokio()?;
+        let accepting = Accepting::new(&self.listener)?;
         drop(entered);
         let (shared, listener) = &self.share(app);
         thread::scope(|scope| {
@@ -225,7 +226,7 @@ struct Given {
 async fn accept<App: Send + 'static>(
     shared: &Arc<Shared<App>>,
     listener: &Listener,
-    accepting: TcpListener,
+    accepting: Accepting,
     others: Vec<UnboundedSender<Given>>,
 ) {
     let Shared { crowd, limits, .. } = &**shared;
@@ -239,8 +240,6 @@ async fn accept<App: Send + 'static>(
         match accepted {
             Ok((stream, peer)) => {
                 pause.reset();
-                // An IPv4 peer of a socket for both families is shown as one.
-                let peer = Address::Tcp(SocketAddr::new(peer.ip().to_canonical(), peer.port()));
                 let Some(member) = crowd.join(limits.connections) else {
                     tracing::warn!("{peer}: dropped, far too many connections");
                     continue;

@@ -61,7 +61,9 @@ async fn begin<App>(
     member: &mut Member,
     shared: &Shared<App>,
 ) -> io::Result<()> {
-    stream.socket.set_nodelay(true)?;
+    if peer.tcp().is_some() {
+        stream.socket.set_nodelay(true)?;
+    }
     if shared.proxy_protocol {
         let header = timeout(shared.limits.request, read_header(&mut stream.socket));
         let client = tokio::select! {
