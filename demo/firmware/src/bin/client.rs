@@ -53,14 +53,14 @@ fn main() -> ! {
     match board.exchange(client) {
         Ok(()) => {
             let line = "the host answered as it should";
-            board.console.say(format_args!("{line}"));
+            board.console.say(&|write| write(line));
             debug::exit(debug::EXIT_SUCCESS);
         }
         Err(error) => {
             let mut line = String::<160>::new();
             // The longest has 134 bytes.
             let _ = write!(line, "{error}");
-            board.console.say(format_args!("{line}"));
+            board.console.say(&|write| write(&line));
             debug::exit(debug::EXIT_FAILURE);
         }
     }
@@ -101,7 +101,7 @@ impl Board {
             let socket = self.network.socket(self.socket);
             if let Poll::Ready(reply) = client.poll_reply(command, socket, now) {
                 let reply = reply?;
-                self.console.say(format_args!("{reply}"));
+                self.console.say(&|write| write(reply));
                 return if reply == expected {
                     Ok(())
                 } else {

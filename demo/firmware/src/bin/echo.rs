@@ -32,7 +32,7 @@ fn main() -> ! {
         handle
     });
 
-    console.say(format_args!("up"));
+    console.say(&|write| write("up"));
     loop {
         let now = clock.now();
         console.poll(now);

@@ -45,7 +45,7 @@ fn main() -> ! {
         (handle, Server::new(connection, Patience::default()))
     });
 
-    console.say(format_args!("up"));
+    console.say(&|write| write("up"));
     loop {
         let now = clock.now();
         console.poll(now);
