@@ -87,7 +87,8 @@ pub fn run(profile: &str, program: &str, input: &[u8], replies: &[u8]) -> (usize
     (figure(&figures[..4]), figure(&figures[4..]))
 }
 
-fn path(profile: &str, program: &str) -> PathBuf {
+/// Where a program that was built stands.
+pub fn path(profile: &str, program: &str) -> PathBuf {
     Path::new(ROOT)
         .join("target/bare-metal/thumbv7m-none-eabi")
         .join(profile)

@@ -1,17 +1,19 @@
 //! What the board tells a person, on UART1.
 
 use crate::mission::Observer;
-use crate::shown::{Quoted, Shown, write_decimal};
+use crate::shown::{Quoted, Shown, write_decimal, write_hexadecimal};
 use crate::stack;
 use crate::uart::Uart;
 use bellwire::{ComplexData, Rejection};
-use core::panic::PanicInfo;
 use embedded_io::{Read, ReadReady, Write};
 use smoltcp::time::{Duration, Instant};
 
 /// The lines a second that are shown. A UART cannot keep up with what the network brings, and who
 /// waits for it serves nobody.
 const LINES: u32 = 20;
+
+/// The calls that are shown of a panic, of which the first four or so are the panic's own.
+const CALLS: usize = 12;
 
 /// A line, which hands itself over in pieces.
 type Line<'a> = &'a dyn Fn(&mut dyn FnMut(&str));
@@ -111,17 +113,16 @@ impl Observer for Console {
     }
 }
 
-/// Says where a panic happened, and starts anew.
-pub fn panicked(info: &PanicInfo<'_>) -> ! {
-    let mut uart = Uart::one();
-    if let Some(place) = info.location() {
-        say(&mut uart, &|write| {
-            write("panicked at ");
-            write(place.file());
-            write(":");
-            write_decimal(place.line().into(), write);
-        });
-    }
+/// Says which calls led to a panic, the last one first, and starts anew. `addr2line` knows the
+/// lines of code at the addresses; that the program knew them would take 3.6 KiB of flash.
+pub fn panicked() -> ! {
+    say(&mut Uart::one(), &|write| {
+        write("panicked at");
+        for address in stack::calls().take(CALLS) {
+            write(" 0x");
+            write_hexadecimal(address, write);
+        }
+    });
     cortex_m::peripheral::SCB::sys_reset()
 }
 

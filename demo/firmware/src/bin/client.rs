@@ -30,8 +30,8 @@ const PORT: u16 = match option_env!("BELLWIRE_PORT") {
 const PATIENCE: Duration = Duration::from_secs(10);
 
 #[panic_handler]
-fn panic(info: &PanicInfo<'_>) -> ! {
-    console::panicked(info)
+fn panic(_info: &PanicInfo<'_>) -> ! {
+    console::panicked()
 }
 
 #[entry]

@@ -13,8 +13,8 @@ use smoltcp::socket::tcp::Socket;
 const SOCKETS: usize = 3;
 
 #[panic_handler]
-fn panic(info: &PanicInfo<'_>) -> ! {
-    console::panicked(info)
+fn panic(_info: &PanicInfo<'_>) -> ! {
+    console::panicked()
 }
 
 #[entry]

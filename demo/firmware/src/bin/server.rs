@@ -17,8 +17,8 @@ use firmware::uart::Uart;
 const SOCKETS: usize = 3;
 
 #[panic_handler]
-fn panic(info: &PanicInfo<'_>) -> ! {
-    console::panicked(info)
+fn panic(_info: &PanicInfo<'_>) -> ! {
+    console::panicked()
 }
 
 #[entry]
