@@ -109,3 +109,49 @@ fn write_number(number: u64, base: u64, write: &mut dyn FnMut(&str)) {
 fn write_char(character: char, write: &mut dyn FnMut(&str)) {
     write(character.encode_utf8(&mut [0; 4]));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Quoted, Shown, write_decimal, write_hexadecimal};
+    use bellwire::ComplexData;
+
+    fn written(text: impl Fn(&mut dyn FnMut(&str))) -> String {
+        let mut all = String::new();
+        text(&mut |part| all += part);
+        all
+    }
+
+    #[test]
+    fn numbers_have_the_digits_that_core_gives_them() {
+        for number in [0, 9, 10, -1, 256, -1_000_000, i64::MAX, i64::MIN] {
+            let decimal = written(|write| write_decimal(number, write));
+            assert_eq!(decimal, number.to_string());
+        }
+        for number in [0, 0xf, 0x10, 0xabc_def0, u32::MAX] {
+            let digits = written(|write| write_hexadecimal(number, write));
+            assert_eq!(digits, format!("{number:x}"));
+        }
+    }
+
+    #[test]
+    fn a_terminal_obeys_nothing_of_what_is_quoted() {
+        let quoted = written(|write| Quoted("a \"b\" \\ ü\n\x1b[2J\u{9b}").write_to(write));
+        assert_eq!(quoted, r#""a \"b\" \\ ü\u{a}\u{1b}[2J\u{9b}""#);
+    }
+
+    #[test]
+    fn a_structure_is_one_line() {
+        let mut data = ComplexData {
+            n: -23,
+            s: "text".try_into().unwrap(),
+            p: heapless::Vec::from_iter(*b"ab\x00\xff\n"),
+            ..ComplexData::default()
+        };
+        data.m.insert("one".try_into().unwrap(), 1).unwrap();
+        data.m.insert("two".try_into().unwrap(), -2).unwrap();
+        assert_eq!(
+            Shown::from(&data).to_string(),
+            r#"N=-23 S="text" M={"one": 1, "two": -2} P="ab\x00\xff\n""#
+        );
+    }
+}
