@@ -2,12 +2,14 @@
 
 use bellwire::ComplexData;
 use bellwire_std::{Endpoint, Server};
-use bellwire_tests::board::{Board, PATIENCE, soon};
+use bellwire_tests::board::{BOOT, Board, PATIENCE, soon};
 use bellwire_tests::go::Go;
+use bellwire_tests::image::path;
 use bellwire_tests::mission::{self, Observer, POSTCARD, STRING, TEXT};
 use bellwire_tests::running::{line, rest};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -56,6 +58,28 @@ fn the_boards_client_talks_to_the_host() {
     }
     stopper.stop();
     serving.join().unwrap().unwrap();
+}
+
+#[test]
+fn a_panic_is_told_by_the_calls_that_led_to_it_and_the_board_starts_anew() {
+    // It shows whether there can be a board.
+    if Board::server().is_none() {
+        return;
+    }
+    let mut board = Board::panic();
+    let line = board.line_with("panicked at ", BOOT).unwrap();
+    let calls = line.strip_prefix("panicked at ").unwrap().split(' ');
+    let output = Command::new("addr2line")
+        .args(["-f", "-e"])
+        .arg(path("release", "panic"))
+        .args(calls)
+        .output()
+        .unwrap();
+    let code = String::from_utf8(output.stdout).unwrap();
+    assert!(code.contains("beyond_the_end"), "{code}");
+    assert!(code.contains("src/bin/panic.rs:24"), "{code}");
+    // QEMU ends where a board would start anew.
+    assert!(board.exit(PATIENCE).success());
 }
 
 /// What has arrived at a host's server.

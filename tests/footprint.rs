@@ -6,7 +6,7 @@
 use bellwire::complex_data::Inner;
 use bellwire::{Answer, Caller, Command, ComplexData, Format, Gob, Line, NoReply, Postcard};
 use bellwire_tests::board::{Board, ROOT};
-use bellwire_tests::image::{build, footprint, run};
+use bellwire_tests::image::{build, footprint, library_is_rustups, run};
 use bellwire_tests::mission;
 use std::fmt::Write as _;
 use std::io::{Read, Write};
@@ -170,14 +170,16 @@ fn table(rows: &[Row]) -> String {
     table
 }
 
-/// Fails when a figure exceeds the committed one by more than another compiler may cause.
+/// Fails when a figure exceeds the committed one by more than another compiler may cause. With the
+/// library that rustup brings they are up to a fifth larger.
 fn compare(rows: &[Row], committed: &str) {
+    let part = if library_is_rustups() { 4 } else { 25 };
     for Row { name, figures } in rows {
         let before = committed.lines().find_map(|line| line.strip_prefix(name));
         let before = before.expect(name).split_whitespace();
         for (figure, before) in figures.iter().zip(before) {
             let before: usize = before.parse().unwrap();
-            let allowed = before + before / 25 + 32;
+            let allowed = before + before / part + 32;
             assert!(
                 *figure <= allowed,
                 "{name}: {figure} bytes, {before} before"

@@ -125,6 +125,19 @@ fn a_conversation_that_its_peer_ends_is_not_lost() {
 }
 
 #[test]
+fn a_peer_that_ends_between_two_requests_is_let_go_at_once() {
+    let mut lan = Lan::with_sockets(1);
+    let peer = lan.connect();
+    lan.send(peer, b"STRING\nhi\n");
+    assert_eq!(lan.read(peer, 11), "Thank you.\n");
+    lan.pass(Duration::from_secs(1));
+    lan.socket(peer).close();
+    lan.until(|lan| lan.listening() == 1);
+    assert_eq!(lan.log.ends, [Ok(())]);
+    assert!(lan.now.secs() < 3, "nobody waited");
+}
+
+#[test]
 fn a_time_limit_runs_out_when_the_server_says() {
     let mut lan = Lan::with_sockets(1);
     let peer = lan.connect();
@@ -252,6 +265,21 @@ fn a_peer_that_never_reads_is_reset_and_others_are_served_meanwhile() {
         .send_slice(&b"STRING\nhi\n".repeat(50))
         .unwrap();
     assert_eq!(lan.talk("STRING\nhi\n"), "Thank you.\n");
+}
+
+#[test]
+fn replies_without_room_go_out_once_there_is_some_though_nothing_more_comes_in() {
+    let mut lan = Lan::with_sockets(1);
+    let peer = lan.connect();
+    let requests = b"STRING\nhi\n".repeat(100);
+    let mut sent = 0;
+    for _ in 0..3 {
+        sent += lan.socket(peer).send_slice(&requests[sent..]).unwrap();
+        lan.pass(Duration::from_secs(1));
+    }
+    assert_eq!(lan.log.lines.len(), 100, "all have arrived");
+    assert_eq!(lan.read(peer, 100 * 11), "Thank you.\n".repeat(100));
+    assert!(lan.now.secs() < 5, "nobody waited");
 }
 
 #[test]

@@ -295,6 +295,17 @@ pub struct Rejection {
     pub fatal: bool,
 }
 
+impl Rejection {
+    /// Hands what it displays to `write`, in pieces, for a device that has no room for `core::fmt`.
+    pub fn write_to(&self, write: &mut dyn FnMut(&str)) {
+        if let Some(command) = self.command {
+            write(command);
+            write(": ");
+        }
+        self.fault.sentence().write_to(write);
+    }
+}
+
 /// The error line that a server sent in place of a reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -379,10 +390,9 @@ impl fmt::Display for Fault {
 
 impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(command) = self.command {
-            write!(f, "{command}: ")?;
-        }
-        self.fault.fmt(f)
+        let mut result = Ok(());
+        self.write_to(&mut |part| result = result.and_then(|()| f.write_str(part)));
+        result
     }
 }
 

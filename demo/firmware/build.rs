@@ -1,7 +1,8 @@
-//! Tells the linker what memory the board has.
+//! Tells the linker what memory the board has, and which handlers of interrupts.
 
 fn main() {
     println!("cargo:rerun-if-changed=memory.x");
+    println!("cargo:rerun-if-changed=device.x");
     println!("cargo:rustc-link-search={}", env!("CARGO_MANIFEST_DIR"));
     println!("cargo:rustc-link-arg-bins=-Tlink.x");
 }

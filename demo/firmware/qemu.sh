@@ -5,6 +5,7 @@
 #                                and, if wanted, its UART0 as a byte stream at 127.0.0.1:UART_PORT
 #   qemu.sh --client [PORT]      the client, which dials this machine's 127.0.0.1:PORT
 #   qemu.sh --echo [PORT]        what the server is measured against: it sends back what comes
+#   qemu.sh --panic              what the board says of a panic
 #
 # What the board says on UART1 stands on standard output: `up` once it serves, then what arrives;
 # Enter asks it how much of its stack it has used. Ctrl-C, or the end of the client, ends it all.
@@ -17,7 +18,7 @@ case ${1:-} in
     sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
     exit
     ;;
---client | --echo)
+--client | --echo | --panic)
     program=${1#--}
     shift
     ;;

@@ -9,4 +9,5 @@ pub mod json;
 pub mod loopback;
 pub mod mission;
 pub mod serve;
+pub mod shown;
 pub mod tour;

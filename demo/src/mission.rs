@@ -2,9 +2,8 @@
 //!
 //! It needs no `std`: every transport, and a device, serves exactly this.
 
-use bellwire::complex_data::{Inner, Level, Nested};
+use bellwire::complex_data::Inner;
 use bellwire::{Answered, Command, ComplexData, Gob, Line, NoReply, Postcard, Reply};
-use core::fmt::{self, Write};
 
 /// The port of the tutorial's program.
 pub const PORT: u16 = 61000;
@@ -58,48 +57,11 @@ pub fn postcard(app: &mut impl Observer, data: ComplexData, reply: Reply<'_, Lin
     reply.send("Received.")
 }
 
-/// One level of a structure, as one line for a person.
-#[derive(Debug)]
-pub struct Shown<'a, C: Nested>(pub &'a Level<C>);
-
-impl<C: Nested> fmt::Display for Shown<'_, C> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(level) = self;
-        write!(f, "N={} S={} M={{", level.n, Quoted(&level.s))?;
-        let mut between = "";
-        for (key, n) in &level.m {
-            write!(f, "{between}{}: {n}", Quoted(key))?;
-            between = ", ";
-        }
-        write!(f, "}} P=\"{}\"", level.p.escape_ascii())
-    }
-}
-
 /// The handler of [`GOB`].
 #[allow(clippy::needless_pass_by_value)] // a handler is given what was decoded
 pub fn gob(app: &mut impl Observer, data: ComplexData, reply: Reply<'_, NoReply>) -> Answered {
     app.data(&data);
     reply.none()
-}
-
-/// Text in quotation marks, without control characters that a terminal would obey.
-///
-/// It is `{:?}` without the tables of Unicode, which take 3 KiB of a device's flash.
-#[derive(Debug)]
-pub struct Quoted<'a>(pub &'a str);
-
-impl fmt::Display for Quoted<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("\"")?;
-        for character in self.0.chars() {
-            match character {
-                '"' | '\\' => write!(f, "\\{character}")?,
-                _ if character.is_control() => write!(f, "\\u{{{:x}}}", u32::from(character))?,
-                _ => f.write_char(character)?,
-            }
-        }
-        f.write_str("\"")
-    }
 }
 
 /// The structure that the tutorial's client sends.

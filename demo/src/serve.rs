@@ -1,6 +1,7 @@
 //! `bellwire serve`: the server over TCP.
 
-use crate::mission::{self, GOB, Observer, PORT, POSTCARD, STRING, Shown};
+use crate::mission::{self, GOB, Observer, PORT, POSTCARD, STRING};
+use crate::shown::Shown;
 use bellwire::{ComplexData, RegisterError};
 use bellwire_std::{
     Address, Endpoint, Listener, Network, Server, ServerLimits, asynch, resolve, tls,
@@ -183,9 +184,9 @@ impl Observer for Log {
     }
 
     fn data(&mut self, data: &ComplexData) {
-        tracing::info!("received outer {}", Shown(data));
+        tracing::info!("received outer {}", Shown::from(data));
         if let Some(inner) = &data.c {
-            tracing::info!("received inner {}", Shown(inner));
+            tracing::info!("received inner {}", Shown::from(inner));
         }
     }
 }

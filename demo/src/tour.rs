@@ -1,8 +1,9 @@
 //! `bellwire` alone: both ends in one process, over each transport in turn.
 
 use crate::loopback;
-use crate::mission::{self, GOB, Observer, POSTCARD, STRING, Shown, TEXT};
+use crate::mission::{self, GOB, Observer, POSTCARD, STRING, TEXT};
 use crate::serve::endpoint;
+use crate::shown::Shown;
 use bellwire::ComplexData;
 use bellwire::blocking::Client;
 use bellwire_std::{Server, dial};
@@ -118,8 +119,8 @@ impl Observer for Guide {
 
 /// Both levels of a structure, a line each.
 fn show(what: &str, name: &str, data: &ComplexData) {
-    println!("  {what} {name:<8} {}", Shown(data));
+    println!("  {what} {name:<8} {}", Shown::from(data));
     if let Some(inner) = &data.c {
-        println!("                   inner    {}", Shown(inner));
+        println!("                   inner    {}", Shown::from(inner));
     }
 }

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 pub const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// How long building the firmware and booting it may take.
-const BOOT: Duration = Duration::from_mins(10);
+pub const BOOT: Duration = Duration::from_mins(10);
 /// How long the board may take for what it should do at once, on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 /// How `qemu.sh` exits where QEMU or the compiler's target is not installed.
@@ -48,6 +48,11 @@ impl Board {
     /// Boots the client, which dials this port here. Where a server boots, so does a client.
     pub fn client(port: u16) -> Self {
         Self::boot(&["--client", &port.to_string()], free(), free())
+    }
+
+    /// Boots a program that panics at once.
+    pub fn panic() -> Self {
+        Self::boot(&["--panic"], free(), free())
     }
 
     fn serving(program: &[&str]) -> Option<Self> {
@@ -91,7 +96,8 @@ impl Board {
         self.line_with(text, patience).is_some()
     }
 
-    fn line_with(&mut self, text: &str, patience: Duration) -> Option<String> {
+    /// The line that contains `text`, unless the board ends before it comes.
+    pub fn line_with(&mut self, text: &str, patience: Duration) -> Option<String> {
         let deadline = Instant::now() + patience;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());

@@ -35,6 +35,17 @@ pub fn build(profile: &str) -> bool {
     status.success()
 }
 
+/// Whether the programs have the library that rustup brings, which was compiled for speed, and not one
+/// that was compiled along with them.
+pub fn library_is_rustups() -> bool {
+    let mut rustup = Command::new("rustup");
+    let installed = rustup.args(["target", "list", "--installed"]).output();
+    installed.is_ok_and(|output| {
+        let targets = String::from_utf8_lossy(&output.stdout);
+        targets.lines().any(|target| target == "thumbv7m-none-eabi")
+    })
+}
+
 /// How much a program that was built takes.
 pub fn footprint(profile: &str, program: &str) -> Footprint {
     let output = Command::new("size")
@@ -87,7 +98,8 @@ pub fn run(profile: &str, program: &str, input: &[u8], replies: &[u8]) -> (usize
     (figure(&figures[..4]), figure(&figures[4..]))
 }
 
-fn path(profile: &str, program: &str) -> PathBuf {
+/// Where a program that was built stands.
+pub fn path(profile: &str, program: &str) -> PathBuf {
     Path::new(ROOT)
         .join("target/bare-metal/thumbv7m-none-eabi")
         .join(profile)

@@ -77,24 +77,22 @@ pub struct Server<'b> {
     connection: Connection<'b>,
     patience: Patience,
     stage: Stage,
+    /// When the stage ends at the latest, unless it is `Waiting`.
+    until: Instant,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     /// A peer is to connect.
     Waiting,
-    /// A peer is connecting. It has so long to complete that, or a single packet would keep the
-    /// socket for ever.
-    Connecting { until: Instant },
-    /// Requests are answered. The peer has so long for what it is to do next.
-    Talking { awaited: Awaited, until: Instant },
+    /// A peer is connecting. Without a time limit a single packet would keep the socket for ever.
+    Connecting,
+    /// Requests are answered.
+    Talking(Awaited),
     /// The last bytes go out, and so many have come in since.
-    Closing { drained: usize, until: Instant },
+    Closing { drained: usize },
     /// The conversation is over; the socket's last segment goes out.
-    Leaving {
-        result: Result<(), Lost>,
-        until: Instant,
-    },
+    Leaving(Result<(), Lost>),
 }
 
 /// What a peer is to do next.
@@ -115,6 +113,7 @@ impl<'b> Server<'b> {
             connection,
             patience,
             stage: Stage::Waiting,
+            until: Instant::ZERO,
         }
     }
 
@@ -134,35 +133,34 @@ impl<'b> Server<'b> {
         service: &mut impl Service,
         now: Instant,
     ) -> Poll<Result<(), Lost>> {
-        if matches!(self.stage, Stage::Waiting | Stage::Connecting { .. }) {
-            self.stage = match (self.stage, socket.state()) {
-                (_, State::Closed) => {
+        if matches!(self.stage, Stage::Waiting | Stage::Connecting) {
+            match socket.state() {
+                State::Closed => {
                     self.stage = Stage::Waiting;
                     return Poll::Ready(Ok(()));
                 }
-                (_, State::Listen) => Stage::Waiting,
-                (Stage::Connecting { until }, State::SynReceived) if now >= until => {
-                    socket.abort();
-                    self.leaving(Err(Lost), now)
+                State::Listen => self.stage = Stage::Waiting,
+                State::SynReceived if self.stage == Stage::Waiting => {
+                    self.enter(Stage::Connecting, self.patience.request, now);
                 }
-                (Stage::Connecting { until }, State::SynReceived) => Stage::Connecting { until },
-                (_, State::SynReceived) => Stage::Connecting {
-                    until: after(now, self.patience.request),
-                },
+                State::SynReceived if now < self.until => {}
+                State::SynReceived => self.give_up(socket, now),
                 _ => {
                     self.connection.reset();
-                    self.talking(Awaited::Start, now)
+                    self.await_peer(Awaited::Start, now);
                 }
-            };
+            }
         }
-        if let Stage::Talking { awaited, until } = self.stage {
-            self.stage = self.talk(awaited, until, socket, service, now);
+        if let Stage::Talking(awaited) = self.stage
+            && (self.has_news(socket) || now >= self.until)
+        {
+            self.talk(awaited, socket, service, now);
         }
-        if let Stage::Closing { drained, until } = self.stage {
-            self.stage = self.close(drained, until, socket, now);
+        if let Stage::Closing { drained } = self.stage {
+            self.close(drained, socket, now);
         }
         match self.stage {
-            Stage::Leaving { result, until } if has_left(socket) || now >= until => {
+            Stage::Leaving(result) if has_left(socket) || now >= self.until => {
                 self.stage = Stage::Waiting;
                 Poll::Ready(result)
             }
@@ -172,46 +170,44 @@ impl<'b> Server<'b> {
 
     /// When the next time limit runs out, if one does.
     pub fn poll_at(&self) -> Option<Instant> {
-        match self.stage {
-            Stage::Waiting => None,
-            Stage::Connecting { until }
-            | Stage::Talking { until, .. }
-            | Stage::Closing { until, .. }
-            | Stage::Leaving { until, .. } => Some(until),
-        }
+        (self.stage != Stage::Waiting).then_some(self.until)
+    }
+
+    /// Whether a conversation can go on. Most polls bring nothing.
+    fn has_news(&self, socket: &Socket<'_>) -> bool {
+        socket.can_recv() || !socket.may_recv() || !self.connection.pending().is_empty()
     }
 
     fn talk(
         &mut self,
         awaited_before: Awaited,
-        until: Instant,
         socket: &mut Socket<'_>,
         service: &mut impl Service,
         now: Instant,
-    ) -> Stage {
+    ) {
         if !socket.may_send() {
-            return self.leaving(Err(Lost), now);
+            return self.leave(Err(Lost), now);
         }
+        // Where no replies wait to be sent, all that arrived earlier has been answered.
+        let mut next = match self.connection.pending() {
+            [] => Next::Receive,
+            _ => self.answer(socket, service),
+        };
         let mut advanced = false;
-        loop {
-            let next = self.connection.advance(service);
-            self.flush(socket);
-            if next == Next::Close {
-                return self.closing(now);
-            }
-            if !self.connection.pending().is_empty() {
-                break;
-            }
-            match next {
-                Next::Receive => match receive(socket, self.connection.space()) {
+        while next != Next::Close && self.connection.pending().is_empty() {
+            if next == Next::Receive {
+                match receive(socket, self.connection.space()) {
                     Ok(0) => break,
                     Ok(n) => self.connection.received(n),
                     Err(RecvError::Finished) => self.connection.end(),
-                    Err(RecvError::InvalidState) => return self.leaving(Err(Lost), now),
-                },
-                Next::Send | Next::Close => {}
+                    Err(RecvError::InvalidState) => return self.leave(Err(Lost), now),
+                }
             }
+            next = self.answer(socket, service);
             advanced = true;
+        }
+        if next == Next::Close {
+            return self.begin_close(now);
         }
         let awaited = match self.connection.begun() {
             _ if !self.connection.pending().is_empty() => Awaited::Room,
@@ -221,29 +217,20 @@ impl<'b> Server<'b> {
         // A request keeps its deadline, however its bytes trickle in.
         let goes_on = matches!(awaited, Awaited::Rest(_)) || !advanced;
         if awaited != awaited_before || !goes_on {
-            return self.talking(awaited, now);
+            return self.await_peer(awaited, now);
         }
-        if now < until {
-            return Stage::Talking { awaited, until };
+        if now < self.until {
+            return;
         }
         match awaited {
             Awaited::Start => {}
             Awaited::Rest(_) => self.connection.abort(Fault::TimedOut, service),
-            Awaited::Room => {
-                socket.abort();
-                return self.leaving(Err(Lost), now);
-            }
+            Awaited::Room => return self.give_up(socket, now),
         }
-        self.closing(now)
+        self.begin_close(now);
     }
 
-    fn close(
-        &mut self,
-        drained: usize,
-        until: Instant,
-        socket: &mut Socket<'_>,
-        now: Instant,
-    ) -> Stage {
+    fn close(&mut self, drained: usize, socket: &mut Socket<'_>, now: Instant) {
         self.flush(socket);
         let unsent = !self.connection.pending().is_empty();
         if !unsent {
@@ -251,19 +238,22 @@ impl<'b> Server<'b> {
         }
         let drained = drained.saturating_add(drain(socket));
         match socket.state() {
-            State::Closed if unsent || socket.send_queue() > 0 => self.leaving(Err(Lost), now),
-            State::Closed => self.leaving(Ok(()), now),
+            State::Closed if unsent || socket.send_queue() > 0 => self.leave(Err(Lost), now),
+            State::Closed => self.leave(Ok(()), now),
             // The peer's end is to be acknowledged, which the socket may put off so long.
-            State::TimeWait => Stage::Leaving {
-                result: Ok(()),
-                until: after(now, socket.ack_delay().unwrap_or(Duration::ZERO)),
-            },
-            _ if now >= until || drained > DRAIN => {
-                socket.abort();
-                self.leaving(Err(Lost), now)
+            State::TimeWait => {
+                let delay = socket.ack_delay().unwrap_or(Duration::ZERO);
+                self.enter(Stage::Leaving(Ok(())), delay, now);
             }
-            _ => Stage::Closing { drained, until },
+            _ if now >= self.until || drained > DRAIN => self.give_up(socket, now),
+            _ => self.stage = Stage::Closing { drained },
         }
+    }
+
+    fn answer(&mut self, socket: &mut Socket<'_>, service: &mut impl Service) -> Next {
+        let next = self.connection.advance(service);
+        self.flush(socket);
+        next
     }
 
     fn flush(&mut self, socket: &mut Socket<'_>) {
@@ -271,30 +261,33 @@ impl<'b> Server<'b> {
         self.connection.sent(sent);
     }
 
-    fn talking(&self, awaited: Awaited, now: Instant) -> Stage {
+    fn await_peer(&mut self, awaited: Awaited, now: Instant) {
         let patience = match awaited {
             Awaited::Start => self.patience.idle,
             Awaited::Rest(_) => self.patience.request,
             Awaited::Room => self.patience.reply,
         };
-        Stage::Talking {
-            awaited,
-            until: after(now, patience),
-        }
+        self.enter(Stage::Talking(awaited), patience, now);
     }
 
-    fn closing(&self, now: Instant) -> Stage {
-        Stage::Closing {
-            drained: 0,
-            until: after(now, self.patience.close),
-        }
+    fn begin_close(&mut self, now: Instant) {
+        self.enter(Stage::Closing { drained: 0 }, self.patience.close, now);
     }
 
-    fn leaving(&self, result: Result<(), Lost>, now: Instant) -> Stage {
-        Stage::Leaving {
-            result,
-            until: after(now, self.patience.close),
-        }
+    fn give_up(&mut self, socket: &mut Socket<'_>, now: Instant) {
+        socket.abort();
+        self.leave(Err(Lost), now);
+    }
+
+    fn leave(&mut self, result: Result<(), Lost>, now: Instant) {
+        self.enter(Stage::Leaving(result), self.patience.close, now);
+    }
+
+    /// For ever is as late as can be told.
+    fn enter(&mut self, stage: Stage, patience: Duration, now: Instant) {
+        let patience = i64::try_from(patience.total_micros()).unwrap_or(i64::MAX);
+        self.stage = stage;
+        self.until = Instant::from_micros(now.total_micros().saturating_add(patience));
     }
 }
 
@@ -310,10 +303,4 @@ fn drain(socket: &mut Socket<'_>) -> usize {
 /// Whether a closed socket has nothing left to tell its peer, not even a reset.
 fn has_left(socket: &Socket<'_>) -> bool {
     socket.state() == State::Closed && socket.remote_endpoint().is_none()
-}
-
-/// `duration` later; for ever is as late as can be told.
-fn after(now: Instant, duration: Duration) -> Instant {
-    let micros = i64::try_from(duration.total_micros()).unwrap_or(i64::MAX);
-    Instant::from_micros(now.total_micros().saturating_add(micros))
 }

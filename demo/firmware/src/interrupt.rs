@@ -30,3 +30,11 @@ impl Interrupt {
         register.write(1 << (number % 32));
     }
 }
+
+/// The handlers of the board's 44 interrupts: none. Without this table cortex-m-rt would put one in
+/// flash for the 240 that a processor may have.
+#[allow(unsafe_code)] // SAFETY: the section and the name are those that cortex-m-rt asks for
+#[unsafe(link_section = ".vector_table.interrupts")]
+#[unsafe(no_mangle)]
+#[used]
+static __INTERRUPTS: [usize; 44] = [0; 44];

@@ -20,5 +20,7 @@ pub mod mission;
 pub mod network;
 mod registers;
 pub mod serial;
+#[path = "../../src/shown.rs"]
+pub mod shown;
 pub mod stack;
 pub mod uart;

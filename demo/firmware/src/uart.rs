@@ -144,14 +144,6 @@ impl Write for Uart {
     }
 }
 
-impl fmt::Write for Uart {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.write(text.as_bytes())
-            .map(drop)
-            .map_err(|_| fmt::Error)
-    }
-}
-
 impl fmt::Display for Noise {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("noise on the line")

@@ -3,18 +3,18 @@
 #![no_main]
 
 use bellwire::smoltcp::{Client, Lost};
-use bellwire::{Command, Error, Format, Line};
+use bellwire::{Command, Error, Fault, Format, Line};
+use core::fmt::Write;
 use core::panic::PanicInfo;
 use core::task::Poll;
 use cortex_m_rt::entry;
 use cortex_m_semihosting::debug;
 use firmware::clock::Clock;
 use firmware::console::{self, Console};
-use firmware::ethernet::Ethernet;
 use firmware::mission::{self, POSTCARD, STRING, TEXT};
-use firmware::network::{self, HOST, Memory};
-use smoltcp::iface::{Interface, SocketHandle, SocketSet, SocketStorage};
-use smoltcp::socket::tcp::Socket;
+use firmware::network::{HOST, Memory, Network, Room};
+use heapless::String;
+use smoltcp::iface::SocketHandle;
 use smoltcp::time::Duration;
 
 /// The host's port: the demo's, unless `BELLWIRE_PORT` named another when this was built.
@@ -30,74 +30,60 @@ const PORT: u16 = match option_env!("BELLWIRE_PORT") {
 const PATIENCE: Duration = Duration::from_secs(10);
 
 #[panic_handler]
-fn panic(info: &PanicInfo<'_>) -> ! {
-    console::panicked(info)
+fn panic(_info: &PanicInfo<'_>) -> ! {
+    console::panicked()
 }
 
 #[entry]
 fn main() -> ! {
-    static mut ETHERNET: Ethernet = Ethernet::new();
-    static mut SOCKET_SET: [SocketStorage<'static>; 1] = [SocketStorage::EMPTY; 1];
+    static mut NETWORK: Room<1> = Room::NEW;
     static mut MEMORY: Memory = Memory::NEW;
 
     let mut clock = Clock::start();
-    let mut console = Console::start();
-    ETHERNET.start();
-    let mut interface = network::interface(ETHERNET, clock.now());
-    let mut sockets = SocketSet::new(&mut SOCKET_SET[..]);
-    let socket = network::socket(&mut MEMORY.arriving, &mut MEMORY.leaving);
-    let handle = sockets.add(socket);
-    let board = Board {
-        clock: &mut clock,
-        ethernet: ETHERNET,
-        interface: &mut interface,
-        sockets: &mut sockets,
-        handle,
-    };
+    let console = Console::start();
+    let mut network = Network::start(NETWORK, clock.now());
+    let socket = network.add(&mut MEMORY.arriving, &mut MEMORY.leaving);
     let client = Client::new(&mut MEMORY.rx, &mut MEMORY.tx);
-    match exchange(board, client, &mut console) {
+    let mut board = Board {
+        clock,
+        console,
+        network,
+        socket,
+    };
+    match board.exchange(client) {
         Ok(()) => {
-            console.say(format_args!("the host answered as it should"));
+            let line = "the host answered as it should";
+            board.console.say(&|write| write(line));
             debug::exit(debug::EXIT_SUCCESS);
         }
         Err(error) => {
-            console.say(format_args!("{error}"));
+            let mut line = String::<160>::new();
+            // The longest has 134 bytes.
+            let _ = write!(line, "{error}");
+            board.console.say(&|write| write(&line));
             debug::exit(debug::EXIT_FAILURE);
         }
     }
     loop {
-        clock.sleep_until(None);
+        board.clock.sleep_until(None);
     }
 }
 
-/// What moves the bytes.
-struct Board<'a> {
-    clock: &'a mut Clock,
-    ethernet: &'a mut Ethernet,
-    interface: &'a mut Interface,
-    sockets: &'a mut SocketSet<'static>,
-    handle: SocketHandle,
+struct Board {
+    clock: Clock,
+    console: Console,
+    network: Network,
+    socket: SocketHandle,
 }
 
-fn exchange(
-    mut board: Board<'_>,
-    mut client: Client<'_>,
-    console: &mut Console,
-) -> Result<(), Error<Lost>> {
-    let socket = board.sockets.get_mut::<Socket<'_>>(board.handle);
-    let dialed = socket.connect(board.interface.context(), (HOST, PORT), 49152);
-    dialed.map_err(|_| Error::Transport(Lost))?;
-    board.call(&mut client, STRING, TEXT, "Thank you.", console)?;
-    board.call(
-        &mut client,
-        POSTCARD,
-        &mission::value(),
-        "Received.",
-        console,
-    )
-}
+impl Board {
+    fn exchange(&mut self, mut client: Client<'_>) -> Result<(), Error<Lost>> {
+        let dialed = self.network.connect(self.socket, (HOST, PORT), 49152);
+        dialed.map_err(|_| Error::Transport(Lost))?;
+        self.call(&mut client, STRING, TEXT, "Thank you.")?;
+        self.call(&mut client, POSTCARD, &mission::value(), "Received.")
+    }
 
-impl Board<'_> {
     /// One call, whose reply should be this one.
     fn call<Req: Format>(
         &mut self,
@@ -105,26 +91,25 @@ impl Board<'_> {
         command: Command<Req, Line>,
         value: Req::Sent<'_>,
         expected: &str,
-        console: &mut Console,
     ) -> Result<(), Error<Lost>> {
         let deadline = self.clock.now() + PATIENCE;
-        let socket = self.sockets.get_mut::<Socket<'_>>(self.handle);
+        let socket = self.network.socket(self.socket);
         client.call(command, value, socket, deadline)?;
         loop {
             let now = self.clock.now();
-            self.interface.poll(now, self.ethernet, self.sockets);
-            let socket = self.sockets.get_mut::<Socket<'_>>(self.handle);
+            self.network.poll(now);
+            let socket = self.network.socket(self.socket);
             if let Poll::Ready(reply) = client.poll_reply(command, socket, now) {
                 let reply = reply?;
-                console.say(format_args!("{reply}"));
+                self.console.say(&|write| write(reply));
                 return if reply == expected {
                     Ok(())
                 } else {
-                    Err(bellwire::Fault::UnexpectedReply.into())
+                    Err(Fault::UnexpectedReply.into())
                 };
             }
-            if self.ethernet.is_idle() {
-                let wake = self.interface.poll_at(now, self.sockets);
+            if self.network.is_idle() {
+                let wake = self.network.poll_at(now);
                 self.clock
                     .sleep_until(wake.into_iter().chain([deadline]).min());
             }

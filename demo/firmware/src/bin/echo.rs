@@ -6,47 +6,42 @@ use core::panic::PanicInfo;
 use cortex_m_rt::entry;
 use firmware::clock::Clock;
 use firmware::console::{self, Console};
-use firmware::ethernet::Ethernet;
 use firmware::mission::PORT;
-use firmware::network::{self, Memory};
-use smoltcp::iface::{SocketSet, SocketStorage};
+use firmware::network::{Memory, Network, Room};
 use smoltcp::socket::tcp::Socket;
 
 const SOCKETS: usize = 3;
 
 #[panic_handler]
-fn panic(info: &PanicInfo<'_>) -> ! {
-    console::panicked(info)
+fn panic(_info: &PanicInfo<'_>) -> ! {
+    console::panicked()
 }
 
 #[entry]
 fn main() -> ! {
-    static mut ETHERNET: Ethernet = Ethernet::new();
-    static mut SOCKET_SET: [SocketStorage<'static>; SOCKETS] = [SocketStorage::EMPTY; SOCKETS];
+    static mut NETWORK: Room<SOCKETS> = Room::NEW;
     static mut MEMORY: [Memory; SOCKETS] = [Memory::NEW; SOCKETS];
 
     let mut clock = Clock::start();
     let mut console = Console::start();
-    ETHERNET.start();
-    let mut interface = network::interface(ETHERNET, clock.now());
-    let mut sockets = SocketSet::new(&mut SOCKET_SET[..]);
+    let mut network = Network::start(NETWORK, clock.now());
     let handles = MEMORY.each_mut().map(|memory| {
-        let mut socket = network::socket(&mut memory.arriving, &mut memory.leaving);
+        let handle = network.add(&mut memory.arriving, &mut memory.leaving);
         // It listens before the first poll, which would refuse who is early. The port is not 0.
-        let _ = socket.listen(PORT);
-        sockets.add(socket)
+        let _ = network.socket(handle).listen(PORT);
+        handle
     });
 
-    console.say(format_args!("up"));
+    console.say(&|write| write("up"));
     loop {
         let now = clock.now();
         console.poll(now);
-        interface.poll(now, ETHERNET, &mut sockets);
+        network.poll(now);
         for handle in handles {
-            echo(sockets.get_mut(handle));
+            echo(network.socket(handle));
         }
-        if ETHERNET.is_idle() && console.is_idle() {
-            clock.sleep_until(interface.poll_at(now, &sockets));
+        if network.is_idle() && console.is_idle() {
+            clock.sleep_until(network.poll_at(now));
         }
     }
 }

@@ -8,26 +8,22 @@ use core::panic::PanicInfo;
 use cortex_m_rt::entry;
 use firmware::clock::Clock;
 use firmware::console::{self, Console};
-use firmware::ethernet::Ethernet;
 use firmware::mission::{self, GOB, PORT, POSTCARD, STRING};
-use firmware::network::{self, Memory};
+use firmware::network::{Memory, Network, Room};
 use firmware::serial::Line;
 use firmware::uart::Uart;
-use smoltcp::iface::{SocketSet, SocketStorage};
-use smoltcp::socket::tcp::Socket;
 
 /// Connections at a time.
 const SOCKETS: usize = 3;
 
 #[panic_handler]
-fn panic(info: &PanicInfo<'_>) -> ! {
-    console::panicked(info)
+fn panic(_info: &PanicInfo<'_>) -> ! {
+    console::panicked()
 }
 
 #[entry]
 fn main() -> ! {
-    static mut ETHERNET: Ethernet = Ethernet::new();
-    static mut SOCKET_SET: [SocketStorage<'static>; SOCKETS] = [SocketStorage::EMPTY; SOCKETS];
+    static mut NETWORK: Room<SOCKETS> = Room::NEW;
     static mut MEMORY: [Memory; SOCKETS] = [Memory::NEW; SOCKETS];
     static mut LINE: [[u8; 768]; 2] = [[0; 768]; 2];
 
@@ -40,25 +36,22 @@ fn main() -> ! {
     let [rx, tx] = LINE;
     let mut line = Line::new(Uart::zero(), Connection::new(rx, tx));
 
-    ETHERNET.start();
-    let mut interface = network::interface(ETHERNET, clock.now());
-    let mut sockets = SocketSet::new(&mut SOCKET_SET[..]);
+    let mut network = Network::start(NETWORK, clock.now());
     let mut servers = MEMORY.each_mut().map(|memory| {
-        let mut socket = network::socket(&mut memory.arriving, &mut memory.leaving);
+        let handle = network.add(&mut memory.arriving, &mut memory.leaving);
         // It listens before the first poll, which would refuse who is early. The port is not 0.
-        let _ = socket.listen(PORT);
+        let _ = network.socket(handle).listen(PORT);
         let connection = Connection::new(&mut memory.rx, &mut memory.tx);
-        let server = Server::new(connection, Patience::default());
-        (sockets.add(socket), server)
+        (handle, Server::new(connection, Patience::default()))
     });
 
-    console.say(format_args!("up"));
+    console.say(&|write| write("up"));
     loop {
         let now = clock.now();
         console.poll(now);
-        interface.poll(now, ETHERNET, &mut sockets);
+        network.poll(now);
         for (handle, server) in &mut servers {
-            let socket = sockets.get_mut::<Socket<'_>>(*handle);
+            let socket = network.socket(*handle);
             let mut service = endpoint.with(&mut console);
             if server.poll(socket, &mut service, now).is_ready() {
                 // The socket is free.
@@ -67,11 +60,11 @@ fn main() -> ! {
         }
         line.poll(&mut endpoint.with(&mut console), now);
 
-        if ETHERNET.is_idle() && line.is_idle() && console.is_idle() {
+        if network.is_idle() && line.is_idle() && console.is_idle() {
             let limits = servers.iter().filter_map(|(_, server)| server.poll_at());
             let wake = limits
                 .chain(line.poll_at())
-                .chain(interface.poll_at(now, &sockets))
+                .chain(network.poll_at(now))
                 .min();
             clock.sleep_until(wake);
         }

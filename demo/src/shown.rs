@@ -1,0 +1,157 @@
+//! What arrives, as a line for a person.
+//!
+//! It is written piece by piece, as `core::fmt` takes 3 KiB of a device's flash.
+
+use bellwire::complex_data::{Level, Map, Nested};
+use core::fmt;
+
+/// One level of a structure.
+#[derive(Debug)]
+pub struct Shown<'a> {
+    n: i64,
+    s: &'a str,
+    m: &'a Map,
+    p: &'a [u8],
+}
+
+impl<'a, C: Nested> From<&'a Level<C>> for Shown<'a> {
+    fn from(level: &'a Level<C>) -> Self {
+        Self {
+            n: level.n,
+            s: &level.s,
+            m: &level.m,
+            p: &level.p,
+        }
+    }
+}
+
+impl Shown<'_> {
+    /// Hands the line to `write`.
+    pub fn write_to(&self, write: &mut dyn FnMut(&str)) {
+        write("N=");
+        write_decimal(self.n, write);
+        write(" S=");
+        Quoted(self.s).write_to(write);
+        write(" M={");
+        let mut between = "";
+        for (key, n) in self.m {
+            write(between);
+            Quoted(key).write_to(write);
+            write(": ");
+            write_decimal(*n, write);
+            between = ", ";
+        }
+        write("} P=\"");
+        for byte in self.p.escape_ascii() {
+            write_char(byte.into(), write);
+        }
+        write("\"");
+    }
+}
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut result = Ok(());
+        self.write_to(&mut |part| result = result.and_then(|()| f.write_str(part)));
+        result
+    }
+}
+
+/// Text in quotation marks, without control characters that a terminal would obey.
+#[derive(Debug)]
+pub struct Quoted<'a>(pub &'a str);
+
+impl Quoted<'_> {
+    /// Hands it to `write`.
+    pub fn write_to(&self, write: &mut dyn FnMut(&str)) {
+        write("\"");
+        for character in self.0.chars() {
+            match character {
+                '"' | '\\' => {
+                    write("\\");
+                    write_char(character, write);
+                }
+                _ if character.is_control() => {
+                    write("\\u{");
+                    write_hexadecimal(character.into(), write);
+                    write("}");
+                }
+                _ => write_char(character, write),
+            }
+        }
+        write("\"");
+    }
+}
+
+/// Hands the digits of a number to `write`.
+pub fn write_decimal(number: i64, write: &mut dyn FnMut(&str)) {
+    if number < 0 {
+        write("-");
+    }
+    write_number(number.unsigned_abs(), 10, write);
+}
+
+/// Hands the digits of a number to `write`.
+pub fn write_hexadecimal(number: u32, write: &mut dyn FnMut(&str)) {
+    write_number(number.into(), 16, write);
+}
+
+/// The base is at most 16.
+fn write_number(number: u64, base: u64, write: &mut dyn FnMut(&str)) {
+    if number >= base {
+        write_number(number / base, base, write);
+    }
+    #[allow(clippy::cast_possible_truncation)] // a digit
+    let digit = char::from_digit((number % base) as u32, 16);
+    write_char(digit.unwrap_or('?'), write);
+}
+
+fn write_char(character: char, write: &mut dyn FnMut(&str)) {
+    write(character.encode_utf8(&mut [0; 4]));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Quoted, Shown, write_decimal, write_hexadecimal};
+    use bellwire::ComplexData;
+
+    fn written(text: impl Fn(&mut dyn FnMut(&str))) -> String {
+        let mut all = String::new();
+        text(&mut |part| all += part);
+        all
+    }
+
+    #[test]
+    fn numbers_have_the_digits_that_core_gives_them() {
+        for number in [0, 9, 10, -1, 256, -1_000_000, i64::MAX, i64::MIN] {
+            let decimal = written(|write| write_decimal(number, write));
+            assert_eq!(decimal, number.to_string());
+        }
+        for number in [0, 0xf, 0x10, 0xabc_def0, u32::MAX] {
+            let digits = written(|write| write_hexadecimal(number, write));
+            assert_eq!(digits, format!("{number:x}"));
+        }
+    }
+
+    #[test]
+    fn a_terminal_obeys_nothing_of_what_is_quoted() {
+        let quoted = written(|write| Quoted("a \"b\" \\ ü\n\x1b[2J\u{9b}").write_to(write));
+        assert_eq!(quoted, r#""a \"b\" \\ ü\u{a}\u{1b}[2J\u{9b}""#);
+    }
+
+    #[test]
+    fn a_structure_is_one_line() {
+        let mut data = ComplexData {
+            n: -23,
+            s: "text".try_into().unwrap(),
+            p: heapless::Vec::from_iter(*b"ab\x00\xff\n"),
+            ..ComplexData::default()
+        };
+        data.m.insert("one".try_into().unwrap(), 1).unwrap();
+        data.m.insert("two".try_into().unwrap(), -2).unwrap();
+        assert_eq!(
+            Shown::from(&data).to_string(),
+            r#"N=-23 S="text" M={"one": 1, "two": -2} P="ab\x00\xff\n""#
+        );
+    }
+}
