@@ -211,6 +211,82 @@ fn a_described_struct_is_written_as_go_writes_it() {
     }
 }
 
+/// The first stream of a Go process that sends a zero `Odd`.
+const ODD: &str = "\
+    797f030101036f646401ff8000010a0105456d70747901ff820001044e6f6e6501ff84000104496e747301ff860001\
+    05546578747301ff88000105546872656501ff8a000106506c6163657301ff8c000105506c61636501ff8e00010250\
+    6c01ff90000105416761696e01ff880001044d61707301ff92000000\
+    11ff8103010105656d70747901ff8200000014ff83010101065b305d696e7401ff84000104000016ff85010101065b\
+    325d696e7401ff860001040104000019ff87010101095b325d737472696e6701ff8800010c0104000016ff89010101\
+    065b335d696e7401ff8a000104010600001aff8b03010106706c6163657301ff8c000101010142010400000019ff8d\
+    03010105706c61636501ff8e000101010141010400000016ff8f03010102706c01ff90000101010143010400000022\
+    ff91040101116d61705b737472696e675d5b325d696e7401ff9200010c01ff860000\
+    1eff8001000100010200000102000001030000000100010001000102000000";
+
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Odd {
+    empty: Empty,
+    none: [i64; 0],
+    ints: [i64; 2],
+    texts: [String; 2],
+    three: [i64; 3],
+    places: Places,
+    place: Single,
+    pl: Pl,
+    again: [String; 2],
+    maps: BTreeMap<String, [i64; 2]>,
+}
+
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Empty {}
+
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Places {
+    #[serde(rename = "B")]
+    b: i64,
+}
+
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Single {
+    #[serde(rename = "A")]
+    a: i64,
+}
+
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Pl {
+    #[serde(rename = "C")]
+    c: i64,
+}
+
+impl Described for Odd {
+    const TYPE: Type = Type::Struct(
+        "odd",
+        &[
+            ("Empty", Type::Struct("empty", &[])),
+            ("None", Type::Array(0, &Type::Int)),
+            ("Ints", Type::Array(2, &Type::Int)),
+            ("Texts", Type::Array(2, &Type::String)),
+            ("Three", Type::Array(3, &Type::Int)),
+            ("Places", Type::Struct("places", &[("B", Type::Int)])),
+            ("Place", Type::Struct("place", &[("A", Type::Int)])),
+            ("Pl", Type::Struct("pl", &[("C", Type::Int)])),
+            ("Again", Type::Array(2, &Type::String)),
+            (
+                "Maps",
+                Type::Map(&Type::String, &Type::Array(2, &Type::Int)),
+            ),
+        ],
+    );
+}
+
+/// Nothing, no elements, arrays of one length or of one type, names that begin as others do.
+#[test]
+fn what_is_nearly_the_same_is_told_apart_as_go_does() {
+    assert_eq!(encode::<Gob<Odd>>(&Odd::default()), Ok(bytes(ODD)));
+    assert_eq!(Gob::<Odd>::decode(&bytes(ODD)), Ok(Odd::default()));
+}
+
 #[test]
 fn values_that_are_no_structs() {
     assert_eq!(encode::<Gob<i64>>(&3), Ok(bytes("03040006")));
