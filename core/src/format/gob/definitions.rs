@@ -341,7 +341,7 @@ const fn is_equal(a: &str, b: &str) -> bool {
 /// What the compiler refuses. What it takes is compared with Go's in the tests of all crates.
 #[cfg(test)]
 mod tests {
-    use super::{FIRST_ID, Table, Type, have_same_fields};
+    use super::{FIRST_ID, Table, Type, have_same_fields, is_equal};
 
     const A: (&str, Type) = ("A", Type::Int);
     const B: (&str, Type) = ("B", Type::Int);
@@ -354,6 +354,13 @@ mod tests {
         assert!(!have_same_fields(&[A], &[OTHER_A]));
         assert!(!have_same_fields(&[A], &[A, B]));
         assert!(!have_same_fields(&[A, B], &[A]));
+    }
+
+    #[test]
+    fn a_name_that_begins_as_another_is_another() {
+        assert!(is_equal("name", "name"));
+        assert!(!is_equal("name", "names"));
+        assert!(!is_equal("names", "name"));
     }
 
     #[test]
