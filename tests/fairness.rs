@@ -12,24 +12,20 @@ use std::thread;
 
 const FLOODS: usize = 4;
 
-/// Requests of 256 bytes that are not answered, so that nothing but the server holds them up.
+/// Requests that are not answered, so that nothing but the server holds them up.
 const FLOOD: Command<Line, NoReply> = Command::new("FLOOD");
-const REQUEST: usize = 256;
 
-/// Bytes that a connection may bring before others have their turn, and a read of as many beyond.
-const TURN: usize = 2 * 8192;
-
-/// A connection that has sent all that the system's buffers take.
-fn flood(address: SocketAddr) -> TcpStream {
+/// A connection that has sent all that the system's buffers take, in requests of so many bytes.
+fn flood(address: SocketAddr, size: usize) -> TcpStream {
     let mut stream = TcpStream::connect(address).unwrap();
-    let request = format!("{}\n{}\n", FLOOD.name(), "x".repeat(REQUEST - 7));
-    assert_eq!(request.len(), REQUEST);
+    let request = format!("{}\n{}\n", FLOOD.name(), "x".repeat(size - 7));
+    assert_eq!(request.len(), size);
     let mut sent = 0;
     stream.set_nonblocking(true).unwrap();
     // Whole requests only, however much the system takes at a time.
-    let many = request.repeat(64);
+    let many = request.repeat(16384 / size);
     loop {
-        match stream.write(&many.as_bytes()[sent % REQUEST..]) {
+        match stream.write(&many.as_bytes()[sent % size..]) {
             Ok(n) => sent += n,
             Err(error) if error.kind() == ErrorKind::WouldBlock => break,
             Err(error) => panic!("{error}"),
@@ -42,6 +38,19 @@ fn flood(address: SocketAddr) -> TcpStream {
 /// Cause: a connection whose requests kept coming gave others no turn for as long as it liked.
 #[test]
 fn between_two_requests_of_a_trickle_no_flood_has_more_than_a_turn() {
+    // A turn ends with 8 KiB, and a read of as many beyond.
+    shares(256, 2 * 8192 / 256);
+}
+
+/// Cause: a turn of 8 KiB was eight hundred requests.
+#[test]
+fn nor_has_a_flood_of_short_requests() {
+    shares(8, 2 * 128);
+}
+
+/// Has floods of requests of so many bytes meet a trickle, which waits for at most so many of each
+/// flood.
+fn shares(size: usize, turn: usize) {
     const TRICKLE: Command<Line, Line> = Command::new("TRICKLE");
     const ROUNDS: usize = 10;
     let endpoint = Arc::new(Endpoint::<()>::new());
@@ -55,7 +64,7 @@ fn between_two_requests_of_a_trickle_no_flood_has_more_than_a_turn() {
         reply.none()
     };
     endpoint.handle(FLOOD, handler).unwrap();
-    let floods: Vec<_> = (0..FLOODS).map(|_| flood(address)).collect();
+    let floods: Vec<_> = (0..FLOODS).map(|_| flood(address, size)).collect();
 
     // Two connections, so that each request has to wait for its connection's turn: the handler of one
     // sends the other's next.
@@ -94,12 +103,9 @@ fn between_two_requests_of_a_trickle_no_flood_has_more_than_a_turn() {
     let mut before = 0;
     for count in counts.iter() {
         // Its connection's turn may just have passed when a request arrives, hence two.
-        let most = FLOODS * 2 * TURN / REQUEST;
+        let most = FLOODS * 2 * turn;
         assert!(count - before <= most, "{} > {most}", count - before);
         before = *count;
     }
-    assert!(
-        before > ROUNDS * TURN / REQUEST / 2,
-        "the floods did not flow"
-    );
+    assert!(before > ROUNDS * turn / 2, "the floods did not flow");
 }

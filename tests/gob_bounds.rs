@@ -81,6 +81,7 @@ fn a_message_has_a_length_and_a_largest_one() {
     let frame = |length| RawGob::frame(&uint(length), &mut 0);
     let broken = Frame::Broken(Flaw::BadLength.into());
     assert_eq!(frame(0), broken);
+    assert_eq!(MAX_MESSAGE, 0x3fff_ffff);
     assert_eq!(frame(MAX_MESSAGE + 1), broken);
     assert!(matches!(frame(MAX_MESSAGE), Frame::Open(_)));
     let next = |length| Stream::new(&uint(length)).next::<i64>().unwrap_err().flaw;

@@ -13,13 +13,12 @@ use any::Any;
 use bellwire::format::{Format, Frame};
 use bellwire::gob::Stream;
 use bellwire::{ComplexData, Flaw, Gob, HeapComplexData, Malformed};
+use bellwire_tests::gob_streams::{VECTORS, bytes};
 use complex_data::complex_data_json;
 use kinds::Kinds;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 use std::time::{Duration, Instant};
-
-const VECTORS: &str = include_str!("gob_vectors.tsv");
 
 const ZERO: &str = r#"[{"N":0,"S":"","M":null,"P":null,"C":null}]"#;
 
@@ -196,11 +195,4 @@ fn plain(value: Value) -> Value {
         Value::String(text) if text.is_empty() => Value::Null,
         value => value,
     }
-}
-
-fn bytes(hex: &str) -> Vec<u8> {
-    let digits = hex.as_bytes().chunks(2);
-    digits
-        .map(|pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap())
-        .collect()
 }

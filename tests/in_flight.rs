@@ -86,6 +86,16 @@ fn short_requests_are_served_while_nothing_is_left() {
     assert_eq!(server.answer(long), "Thank you.\n");
 }
 
+/// They are more than a turn, and nothing may be kept for the next.
+#[test]
+fn short_requests_that_arrive_together_are_all_answered_while_nothing_is_left() {
+    let server = serve(0);
+    assert_eq!(
+        server.answer("STRING\nhi\n".repeat(500)),
+        "Thank you.\n".repeat(500)
+    );
+}
+
 #[test]
 fn a_peer_whose_replies_need_more_than_there_is_is_let_go() {
     let server = serve(900);

@@ -21,14 +21,19 @@ const GROWTH: u64 = 4 << 20;
 fn main() -> ExitCode {
     files::raise_limit();
     let mut broken = 0;
-    let binary = env::args().nth(1).expect("the path of the binary bellwire");
+    let mut arguments = env::args().skip(1);
+    let word = arguments.next().expect("a word in the attacks' names");
+    let bellwire: Vec<_> = arguments.collect();
     println!(
         "| attack | steps | p99 when quiet | p99 under attack | ratio | resident before, after | replies lost |"
     );
     println!("|---|---|---|---|---|---|---|");
     for attack in Attack::ALL {
+        if !attack.name().contains(&word) {
+            continue;
+        }
         let serve = ["serve", "--quiet", "--listen", "127.0.0.1:0"];
-        let server = Served::start(Command::new(&binary).args(serve));
+        let server = Served::start(Command::new(&bellwire[0]).args(&bellwire[1..]).args(serve));
         let (mut quiet, mut attacked) = (Vec::new(), Vec::new());
         let (mut before, mut steps) = (0, 0);
         for round in 0..ROUNDS {

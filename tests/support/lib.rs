@@ -11,6 +11,7 @@ pub mod driver;
 pub mod expect;
 pub mod go;
 pub mod gob_exchange;
+pub mod gob_streams;
 pub mod image;
 pub mod lan;
 #[path = "../../demo/src/mission.rs"]

@@ -15,8 +15,11 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 /// How many bytes a connection may bring before others have their turn, and the most that is read at
-/// once: some hundred short requests.
+/// once.
 pub(super) const TURN: usize = 8192;
+
+/// How many requests are handled before others have their turn: so many bytes may be eight hundred.
+const REQUESTS: usize = 128;
 
 thread_local! {
     static SCRATCH: RefCell<Scratch> = const { RefCell::new(Scratch { rx: Vec::new(), tx: Vec::new() }) };
@@ -78,6 +81,8 @@ pub(super) struct Done {
     pub(super) later: Option<Later>,
     /// How many bytes it read.
     pub(super) arrived: usize,
+    /// Whether it has left requests for the next turn.
+    pub(super) left: bool,
     /// When it was done.
     pub(super) at: Instant,
 }
@@ -87,6 +92,7 @@ enum Pause {
     Receive,
     Send,
     Answer(Later, usize),
+    Turn,
     Close,
 }
 
@@ -229,6 +235,7 @@ impl<'a, App: 'static> Conversation<'a, App> {
             self.send(&mut out)?;
             self.more = !matches!(pause, Pause::Receive);
             self.over = matches!(pause, Pause::Close);
+            let left = matches!(pause, Pause::Turn);
             let mut later = None;
             if let Pause::Answer(answer, taken) = pause {
                 later = Some(answer);
@@ -243,7 +250,12 @@ impl<'a, App: 'static> Conversation<'a, App> {
                 metrics.received.increment(arrived as u64);
                 metrics.answering.record(at - begin);
             }
-            Poll::Ready(Ok(Done { later, arrived, at }))
+            Poll::Ready(Ok(Done {
+                later,
+                arrived,
+                left,
+                at,
+            }))
         })
     }
 
@@ -281,21 +293,31 @@ impl<'a, App: 'static> Conversation<'a, App> {
         Poll::Ready(Ok(arrived))
     }
 
-    /// Answers all that has arrived, up to where others must do something.
+    /// Answers what has arrived, until others are due or must do something; more, where there is no
+    /// room to keep what is left by then.
     fn work(&mut self, input: &mut &[u8], out: &mut Buffer<'_>) -> io::Result<Pause> {
         let mut tally = Tally::default();
-        let pause = self.answer_all(input, out, &mut tally);
+        let pause = loop {
+            let pause = self.answer_some(input, out, &mut tally);
+            if !matches!(pause, Ok(Pause::Turn)) || self.share.keep(input.len()) {
+                break pause;
+            }
+        };
         self.service.settle(&mut tally);
         pause
     }
 
-    fn answer_all(
+    fn answer_some(
         &mut self,
         input: &mut &[u8],
         out: &mut Buffer<'_>,
         tally: &mut Tally,
     ) -> io::Result<Pause> {
+        let mut requests = 0;
         loop {
+            if requests == REQUESTS && !input.is_empty() {
+                return Ok(Pause::Turn);
+            }
             let rejection = match self.session.next(&self.service, input, out) {
                 Step::Receive => match self.end {
                     End::Open | End::Stopping => return Ok(Pause::Receive),
@@ -313,6 +335,7 @@ impl<'a, App: 'static> Conversation<'a, App> {
                     None
                 }
                 Step::Request { route, payload } => {
+                    requests += 1;
                     self.service.count(route, tally);
                     match self.service.start(route, payload, self.session.reply(out)) {
                         Outcome::Answered(answered) => self.session.answered(answered, out),

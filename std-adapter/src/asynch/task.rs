@@ -116,7 +116,12 @@ impl<App: Send + 'static> Conversation<'_, App> {
             loop {
                 let wake =
                     |context: &mut Context<'_>| self.wake(stop.as_mut(), timer.as_mut(), context);
-                let Done { later, arrived, at } = match poll_fn(wake).await {
+                let Done {
+                    later,
+                    arrived,
+                    left,
+                    at,
+                } = match poll_fn(wake).await {
                     Event::Turn(done) => done?,
                     Event::Stop => continue,
                     Event::Timer if Instant::now().into_std() < wait.deadline => {
@@ -148,7 +153,7 @@ impl<App: Send + 'static> Conversation<'_, App> {
                     }
                     return Ok(());
                 }
-                if brought >= TURN {
+                if left || brought >= TURN {
                     brought = 0;
                     yield_now().await;
                 }

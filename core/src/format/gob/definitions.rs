@@ -337,3 +337,43 @@ const fn is_equal(a: &str, b: &str) -> bool {
     }
     a.len() == b.len()
 }
+
+/// What the compiler refuses. What it takes is compared with Go's in the tests of all crates.
+#[cfg(test)]
+mod tests {
+    use super::{FIRST_ID, Table, Type, have_same_fields, is_equal};
+
+    const A: (&str, Type) = ("A", Type::Int);
+    const B: (&str, Type) = ("B", Type::Int);
+    const OTHER_A: (&str, Type) = ("A", Type::Bool);
+
+    #[test]
+    fn fields_are_the_same_with_the_same_names_and_types_and_as_many() {
+        assert!(have_same_fields(&[A, B], &[A, B]));
+        assert!(!have_same_fields(&[A], &[B]));
+        assert!(!have_same_fields(&[A], &[OTHER_A]));
+        assert!(!have_same_fields(&[A], &[A, B]));
+        assert!(!have_same_fields(&[A, B], &[A]));
+    }
+
+    #[test]
+    fn a_name_that_begins_as_another_is_another() {
+        assert!(is_equal("name", "name"));
+        assert!(!is_equal("name", "names"));
+        assert!(!is_equal("names", "name"));
+    }
+
+    #[test]
+    #[should_panic(expected = "two structs of one name have different fields")]
+    fn structs_of_one_name_are_one_type() {
+        const ONE: Type = Type::Struct("name", &[A]);
+        const OTHER: Type = Type::Struct("name", &[B]);
+        Table::of(&Type::Struct("both", &[("A", ONE), ("B", OTHER)]), FIRST_ID);
+    }
+
+    #[test]
+    #[should_panic(expected = "no struct of this name is around the type")]
+    fn a_struct_is_around_those_that_name_it() {
+        Table::of(&Type::Slice(&Type::Outer("name")), FIRST_ID);
+    }
+}

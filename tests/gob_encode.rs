@@ -1,0 +1,289 @@
+//! The gobs that go out: as Go writes them, byte for byte, or not at all.
+
+use bellwire::format::{EncodeError, Format};
+use bellwire::gob::{self, Described, Type};
+use bellwire::{ComplexData, Gob, HeapComplexData, Ref};
+use bellwire_tests::gob_streams::{MISSION, Place, bytes, encode, mission, vectors};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+#[test]
+fn complex_data_is_written_as_go_writes_it() {
+    assert_eq!(bytes(MISSION).len(), 186);
+    assert_eq!(encode::<Gob<ComplexData>>(&mission()), Ok(bytes(MISSION)));
+    let heap = <HeapComplexData as From<&ComplexData>>::from(&mission());
+    assert_eq!(encode::<Gob<HeapComplexData>>(&heap), Ok(bytes(MISSION)));
+    assert_eq!(Gob::<ComplexData>::decode(&bytes(MISSION)), Ok(mission()));
+}
+
+#[test]
+fn what_go_wrote_is_written_again() {
+    let mut count = 0;
+    for (name, stream) in vectors() {
+        // An empty map is not told from nil, nor a type's other form from ours.
+        let ours = stream.starts_with(&bytes(MISSION)[..88]);
+        if let Ok(data) = gob::from_slice::<HeapComplexData>(&stream)
+            && ours
+            && data.m.len() < 2
+            && !["empty map", "number in too many bytes", "long length"].contains(&name)
+        {
+            assert_eq!(
+                encode::<Gob<HeapComplexData>>(&data).as_ref(),
+                Ok(&stream),
+                "{name}"
+            );
+            count += 1;
+        }
+    }
+    assert!(count >= 8, "{count}");
+}
+
+/// The first streams of a Go process that sends a `Survey`: a zero one, and a full one.
+const SURVEYS: [&str; 2] = [
+    "ff947f0301010673757276657901ff8000010d0102496401060001044e616d65010c00010656616c75657301ff820001045461677301ff84000105496e6e657201ff86000105536974657301ff880001044772696401ff8c000105496e64657801ff90000103526177010a000104476f6f640102000105506f696e74010e0001044e65787401ff92000105416761696e01ff8200000017ff81020101095b5d666c6f6174363401ff8200010800001eff830401010e6d61705b737472696e675d696e7401ff8400010c0104000024ff85030101047369746501ff860001020104526f6f6d010c0001034b696e01ff880000001aff870201010b5b5d6d61696e2e7369746501ff880001ff86000019ff8b010101085b325d5b5d696e7401ff8c0001ff8a010400000cff89020102ff8a000104000026ff8f040101156d61705b737472696e675d6d61696e2e706c61636501ff9000010c01ff8e00001eff8d030102ff8e0001020104526f6f6d010c0001045365617401040000001cff910201010d5b5d6d61696e2e73757276657901ff920001ff80000007ff800702000000",
+    "ff947f0301010673757276657901ff8000010d0102496401060001044e616d65010c00010656616c75657301ff820001045461677301ff84000105496e6e657201ff86000105536974657301ff880001044772696401ff8c000105496e64657801ff90000103526177010a000104476f6f640102000105506f696e74010e0001044e65787401ff92000105416761696e01ff8200000017ff81020101095b5d666c6f6174363401ff8200010800001eff830401010e6d61705b737472696e675d696e7401ff8400010c0104000024ff85030101047369746501ff860001020104526f6f6d010c0001034b696e01ff880000001aff870201010b5b5d6d61696e2e7369746501ff880001ff86000019ff8b010101085b325d5b5d696e7401ff8c0001ff8a010400000cff89020102ff8a000104000026ff8f040101156d61705b737472696e675d6d61696e2e706c61636501ff9000010c01ff8e00001eff8d030102ff8e0001020104526f6f6d010c0001045365617401040000001cff910201010d5b5d6d61696e2e73757276657901ff920001ff80000049ff80010701016e010200fef83f01010174010101017201020001016b000001010101730001020102000101016902040001010901010100fef03f0101010806020000000101fef0bf00",
+];
+
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Survey {
+    id: u32,
+    name: String,
+    values: Vec<f64>,
+    tags: BTreeMap<String, i16>,
+    inner: Option<Site>,
+    sites: Vec<Site>,
+    grid: [Vec<i64>; 2],
+    index: BTreeMap<String, Place>,
+    raw: Vec<u8>,
+    good: bool,
+    point: (f64, f64),
+    next: Vec<Survey>,
+    again: Vec<f32>,
+}
+
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Site {
+    room: String,
+    kin: Vec<Site>,
+}
+
+impl Described for Survey {
+    const TYPE: Type = Type::Struct(
+        "survey",
+        &[
+            ("Id", Type::Uint),
+            ("Name", Type::String),
+            ("Values", Type::Slice(&Type::Float)),
+            ("Tags", Type::Map(&Type::String, &Type::Int)),
+            ("Inner", Site::TYPE),
+            ("Sites", Type::Slice(&Site::TYPE)),
+            ("Grid", Type::Array(2, &Type::Slice(&Type::Int))),
+            ("Index", Type::Map(&Type::String, &Place::TYPE)),
+            ("Raw", Type::Bytes),
+            ("Good", Type::Bool),
+            ("Point", Type::Complex),
+            ("Next", Type::Slice(&Type::Outer("survey"))),
+            ("Again", Type::Slice(&Type::Float)),
+        ],
+    );
+}
+
+impl Described for Site {
+    const TYPE: Type = Type::Struct(
+        "site",
+        &[
+            ("Room", Type::String),
+            ("Kin", Type::Slice(&Type::Outer("site"))),
+        ],
+    );
+}
+
+fn site(room: &str, kin: Vec<Site>) -> Site {
+    let room = room.into();
+    Site { room, kin }
+}
+
+#[test]
+fn a_described_struct_is_written_as_go_writes_it() {
+    let full = Survey {
+        id: 7,
+        name: "n".into(),
+        values: vec![0.0, 1.5],
+        tags: [("t".into(), -1)].into(),
+        inner: Some(site("r", vec![site("", vec![]), site("k", vec![])])),
+        sites: vec![site("s", vec![])],
+        grid: [vec![1], vec![]],
+        index: [(
+            "i".into(),
+            Place {
+                seat: 2,
+                ..Place::default()
+            },
+        )]
+        .into(),
+        raw: vec![9],
+        good: true,
+        point: (0.0, 1.0),
+        next: vec![Survey {
+            id: 8,
+            ..Survey::default()
+        }],
+        again: vec![-1.0],
+    };
+    for (survey, stream) in [Survey::default(), full].iter().zip(SURVEYS) {
+        assert_eq!(encode::<Gob<Survey>>(survey), Ok(bytes(stream)));
+        assert_eq!(Gob::<Survey>::decode(&bytes(stream)).as_ref(), Ok(survey));
+    }
+}
+
+/// The first stream of a Go process that sends a zero `Odd`.
+const ODD: &str = "\
+    797f030101036f646401ff8000010a0105456d70747901ff820001044e6f6e6501ff84000104496e747301ff860001\
+    05546578747301ff88000105546872656501ff8a000106506c6163657301ff8c000105506c61636501ff8e00010250\
+    6c01ff90000105416761696e01ff880001044d61707301ff92000000\
+    11ff8103010105656d70747901ff8200000014ff83010101065b305d696e7401ff84000104000016ff85010101065b\
+    325d696e7401ff860001040104000019ff87010101095b325d737472696e6701ff8800010c0104000016ff89010101\
+    065b335d696e7401ff8a000104010600001aff8b03010106706c6163657301ff8c000101010142010400000019ff8d\
+    03010105706c61636501ff8e000101010141010400000016ff8f03010102706c01ff90000101010143010400000022\
+    ff91040101116d61705b737472696e675d5b325d696e7401ff9200010c01ff860000\
+    1eff8001000100010200000102000001030000000100010001000102000000";
+
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Odd {
+    empty: Empty,
+    none: [i64; 0],
+    ints: [i64; 2],
+    texts: [String; 2],
+    three: [i64; 3],
+    places: Places,
+    place: Single,
+    pl: Pl,
+    again: [String; 2],
+    maps: BTreeMap<String, [i64; 2]>,
+}
+
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Empty {}
+
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Places {
+    #[serde(rename = "B")]
+    b: i64,
+}
+
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Single {
+    #[serde(rename = "A")]
+    a: i64,
+}
+
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Pl {
+    #[serde(rename = "C")]
+    c: i64,
+}
+
+impl Described for Odd {
+    const TYPE: Type = Type::Struct(
+        "odd",
+        &[
+            ("Empty", Type::Struct("empty", &[])),
+            ("None", Type::Array(0, &Type::Int)),
+            ("Ints", Type::Array(2, &Type::Int)),
+            ("Texts", Type::Array(2, &Type::String)),
+            ("Three", Type::Array(3, &Type::Int)),
+            ("Places", Type::Struct("places", &[("B", Type::Int)])),
+            ("Place", Type::Struct("place", &[("A", Type::Int)])),
+            ("Pl", Type::Struct("pl", &[("C", Type::Int)])),
+            ("Again", Type::Array(2, &Type::String)),
+            (
+                "Maps",
+                Type::Map(&Type::String, &Type::Array(2, &Type::Int)),
+            ),
+        ],
+    );
+}
+
+/// Nothing, no elements, arrays of one length or of one type, names that begin as others do.
+#[test]
+fn what_is_nearly_the_same_is_told_apart_as_go_does() {
+    assert_eq!(encode::<Gob<Odd>>(&Odd::default()), Ok(bytes(ODD)));
+    assert_eq!(Gob::<Odd>::decode(&bytes(ODD)), Ok(Odd::default()));
+}
+
+#[test]
+fn values_that_are_no_structs() {
+    assert_eq!(encode::<Gob<i64>>(&3), Ok(bytes("03040006")));
+    assert_eq!(encode::<Gob<u64>>(&7), Ok(bytes("03060007")));
+    assert_eq!(encode::<Gob<f64>>(&1.5), Ok(bytes("050800fef83f")));
+    assert_eq!(encode::<Gob<f64>>(&0.0), Ok(bytes("03080000")));
+    assert_eq!(encode::<Gob<bool>>(&true), Ok(bytes("03020001")));
+    assert_eq!(
+        encode::<Gob<Ref<str>>>(&"text"),
+        Ok(bytes("070c000474657874"))
+    );
+    assert_eq!(
+        Gob::<Ref<str>>::decode(&bytes("070c000474657874")),
+        Ok("text")
+    );
+    let long = "x".repeat(300);
+    let stream = encode::<Gob<Ref<str>>>(&long.as_str()).unwrap();
+    assert_eq!(stream[..7], bytes("fe01310c00fe01")[..]);
+    assert_eq!(Gob::<Ref<str>>::decode(&stream), Ok(long.as_str()));
+}
+
+#[test]
+fn a_value_of_another_shape_than_described_is_refused() {
+    #[derive(Serialize, Deserialize)]
+    struct Wrong<T> {
+        n: T,
+    }
+    impl<T> Described for Wrong<T> {
+        const TYPE: Type = Type::Struct("wrong", &[("n", Type::Int)]);
+    }
+    #[derive(Serialize, Deserialize)]
+    struct Undescribed {
+        m: i64,
+    }
+    impl Described for Undescribed {
+        const TYPE: Type = Type::Struct("wrong", &[("n", Type::Int)]);
+    }
+    assert!(encode::<Gob<Wrong<i8>>>(&Wrong { n: 1 }).is_ok());
+    assert!(encode::<Gob<Wrong<Option<i8>>>>(&Wrong { n: None }).is_ok());
+    let refused = Err(EncodeError::Unencodable);
+    assert_eq!(encode::<Gob<Wrong<u8>>>(&Wrong { n: 1 }), refused);
+    assert_eq!(
+        encode::<Gob<Wrong<String>>>(&Wrong { n: String::new() }),
+        refused
+    );
+    assert_eq!(encode::<Gob<Wrong<[i8; 1]>>>(&Wrong { n: [1] }), refused);
+    assert_eq!(encode::<Gob<Wrong<()>>>(&Wrong { n: () }), refused);
+    assert_eq!(encode::<Gob<Undescribed>>(&Undescribed { m: 1 }), refused);
+
+    let mut deep = HeapComplexData::default();
+    for _ in 0..100 {
+        deep = HeapComplexData {
+            c: Some(Box::new(deep)),
+            ..HeapComplexData::default()
+        };
+    }
+    assert_eq!(encode::<Gob<HeapComplexData>>(&deep), refused);
+}
+
+#[test]
+fn too_little_space_is_said() {
+    for size in 0..186 {
+        let mut space = vec![0; size];
+        let result = Gob::<ComplexData>::encode(&mission(), &mut space);
+        assert_eq!(result, Err(EncodeError::NoRoom), "{size}");
+    }
+    let long = "x".repeat(200);
+    for size in 0..206 {
+        let mut space = vec![0; size];
+        let result = Gob::<Ref<str>>::encode(&long.as_str(), &mut space);
+        assert_eq!(result, Err(EncodeError::NoRoom), "{size}");
+    }
+}

@@ -1,0 +1,202 @@
+//! Gobs as the payloads of a conversation: where each ends, and types that are described once for many.
+
+use bellwire::format::{EncodeError, Format, Frame};
+use bellwire::gob::{self, Decoder, Encoder};
+use bellwire::{Buffer, Command, ComplexData, Connection, Endpoint, Flaw, Gob, HeapComplexData};
+use bellwire::{Limits, Line, Next, NoReply, RawGob, Service, Session, Step};
+use bellwire_tests::gob_streams::{MISSION, Place, VECTORS, bytes, mission, vectors};
+
+/// A server of STRING and GOB that counts what it gets.
+#[derive(Default)]
+struct App {
+    texts: usize,
+    values: Vec<HeapComplexData>,
+}
+
+const STRING: Command<Line, Line> = Command::new("STRING");
+const GOB: Command<Gob<HeapComplexData>, NoReply> = Command::new("GOB");
+
+fn endpoint() -> Endpoint<App, 2> {
+    let mut endpoint = Endpoint::new();
+    endpoint
+        .handle(STRING, &|app: &mut App, _text, reply| {
+            app.texts += 1;
+            reply.send("Thank you.")
+        })
+        .unwrap();
+    endpoint
+        .handle(GOB, &|app: &mut App, data, reply| {
+            app.values.push(data);
+            reply.none()
+        })
+        .unwrap();
+    endpoint
+}
+
+#[test]
+fn the_end_is_found_however_the_bytes_are_split() {
+    let mut payloads: Vec<_> = vectors().map(|(_, stream)| stream).collect();
+    payloads.push(bytes(MISSION));
+    let mut count = 0;
+    for payload in payloads {
+        let Ok(value) = gob::from_slice::<HeapComplexData>(&payload) else {
+            continue;
+        };
+        let request = [b"GOB\n", &payload[..], b"STRING\nhi\n"].concat();
+        let splits = (0..request.len()).map(|at| vec![at]);
+        for split in splits.chain([(0..request.len()).collect()]) {
+            let (endpoint, mut app) = (endpoint(), App::default());
+            let (mut rx, mut tx) = (vec![0; 4096], [0; 512]);
+            let mut connection = Connection::new(&mut rx, &mut tx);
+            let mut sent = 0;
+            for end in split.into_iter().chain([request.len()]) {
+                let part = &request[sent..end];
+                connection.space()[..part.len()].copy_from_slice(part);
+                connection.received(part.len());
+                sent = end;
+                let next = connection.advance(&mut endpoint.with(&mut app));
+                assert_eq!(next, Next::Receive);
+            }
+            assert_eq!(connection.pending(), b"Thank you.\n");
+            assert_eq!(app.values, std::slice::from_ref(&value));
+            assert_eq!(app.texts, 1);
+        }
+        count += 1;
+    }
+    assert!(count > 20, "{count}");
+}
+
+#[test]
+fn a_refused_value_is_skipped_exactly_where_there_is_a_reply() {
+    const PUT: Command<Gob<ComplexData>, Line> = Command::new("PUT");
+    let mut endpoint = Endpoint::<(), 1>::new();
+    endpoint
+        .handle(PUT, &|(), _data, reply| reply.send("Stored."))
+        .unwrap();
+    // Five bytes of text that are not UTF-8 in S; then a good value.
+    let mut wrong = bytes(MISSION);
+    let at = wrong.windows(4).rposition(|four| four == b"stri").unwrap();
+    wrong[at] = 0xff;
+    let request = [b"PUT\n", &wrong[..], b"PUT\n", &bytes(MISSION)].concat();
+    let (mut rx, mut tx) = ([0; 1024], [0; 1024]);
+    let mut connection = Connection::new(&mut rx, &mut tx);
+    connection.space()[..request.len()].copy_from_slice(&request);
+    connection.received(request.len());
+    connection.advance(&mut endpoint.with(&mut ()));
+    let replies = str::from_utf8(connection.pending()).unwrap();
+    assert_eq!(
+        replies,
+        "!malformed PUT: the text is not UTF-8, in field S\nStored.\n"
+    );
+}
+
+#[test]
+fn a_payload_beyond_the_limit_is_skipped_to_its_end() {
+    let endpoint = endpoint();
+    let mut app = App::default();
+    let mut service = endpoint.with(&mut app);
+    let mut session = Session::new(Limits {
+        payload: 100,
+        ..Limits::for_buffers(100, 512)
+    });
+    let request = [b"GOB\n", &bytes(MISSION)[..]].concat();
+    let mut memory = [0; 512];
+    let mut out = Buffer::new(&mut memory);
+    let mut input = &request[..];
+    let step = session.next(&service, &mut input, &mut out);
+    let Step::Rejected(rejection) = step else {
+        panic!("{step:?}");
+    };
+    service.rejected(&rejection);
+    // The command has no reply, so the error line must be the last.
+    assert!(rejection.fatal);
+    assert!(out.filled().starts_with(b"!too-large GOB: "));
+}
+
+#[test]
+fn one_encoder_and_one_decoder_for_a_conversation() {
+    let (mut memory, mut space) = ([0; 128], [0; 512]);
+    let mut decoder = Decoder::new(&mut memory);
+    let mut encoder = Encoder::<ComplexData>::new();
+    let first = encoder.encode(&mission(), &mut space).unwrap();
+    assert_eq!(space[..first], bytes(MISSION));
+    assert_eq!(decoder.decode(&space[..first]), Ok(mission()));
+    for _ in 0..1000 {
+        let size = encoder.encode(&mission(), &mut space).unwrap();
+        assert_eq!(size, 98);
+        assert_eq!(decoder.decode(&space[..size]), Ok(mission()));
+    }
+    // As Go, it refuses a second fresh Encoder.
+    assert_eq!(
+        decoder.decode::<ComplexData>(&bytes(MISSION)),
+        Err(Flaw::DuplicateType.into())
+    );
+    // Two types for one Decoder.
+    let mut places = Encoder::<Place, 70>::with_ids();
+    let place = Place {
+        room: "r".into(),
+        seat: 1,
+    };
+    let size = places.encode(&place, &mut space).unwrap();
+    assert_eq!(decoder.decode(&space[..size]), Ok(place));
+}
+
+#[test]
+fn raw_payloads_pass_a_session_to_a_decoder() {
+    const PUT: Command<RawGob, Line> = Command::new("PUT");
+    struct Context<'m> {
+        decoder: Decoder<'m>,
+        values: u32,
+    }
+    let (mut memory, mut space) = ([0; 128], [0; 512]);
+    let mut endpoint = Endpoint::<Context<'_>, 1>::new();
+    endpoint
+        .handle(
+            PUT,
+            &|context, payload, reply| match context.decoder.decode::<ComplexData>(payload) {
+                Ok(data) if data == mission() => {
+                    context.values += 1;
+                    reply.send("Stored.")
+                }
+                _ => reply.refuse("that is not the mission's"),
+            },
+        )
+        .unwrap();
+    let mut context = Context {
+        decoder: Decoder::new(&mut memory),
+        values: 0,
+    };
+    let mut encoder = Encoder::<ComplexData>::new();
+    let mut request = Vec::new();
+    for _ in 0..3 {
+        let size = encoder.encode(&mission(), &mut space).unwrap();
+        let mut payload = [0; 512];
+        let written = RawGob::encode(&space[..size], &mut payload).unwrap();
+        request.extend(b"PUT\n");
+        request.extend(&payload[..written]);
+    }
+    let (mut rx, mut tx) = ([0; 512], [0; 512]);
+    let mut connection = Connection::new(&mut rx, &mut tx);
+    for byte in request {
+        connection.space()[0] = byte;
+        connection.received(1);
+        connection.advance(&mut endpoint.with(&mut context));
+    }
+    assert_eq!(connection.pending(), b"Stored.\nStored.\nStored.\n");
+    assert_eq!(context.values, 3);
+    assert_eq!(
+        RawGob::encode(&bytes(MISSION)[..180], &mut space),
+        Err(EncodeError::Unencodable)
+    );
+}
+
+#[test]
+fn raw_payloads_hold_no_interfaces() {
+    for line in VECTORS.lines() {
+        let parts: Vec<_> = line.split('\t').collect();
+        if matches!(parts[0], "any []interface {}" | "more fields") {
+            let frame = RawGob::frame(&bytes(parts[4]), &mut 0);
+            assert_eq!(frame, Frame::Broken(Flaw::Unsupported.into()));
+        }
+    }
+}

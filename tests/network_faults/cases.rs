@@ -1,0 +1,61 @@
+//! What networks do to packets.
+
+/// What a network does, and how much of the traffic it lets through all the same.
+#[derive(Clone, Copy)]
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    /// Percent of the packets that are lost, in each direction.
+    pub(crate) loss: u8,
+    /// Percent of the packets in which one bit is turned, in each direction.
+    pub(crate) damage: u8,
+    /// Percent of the packets that arrive twice.
+    pub(crate) doubled: u8,
+    /// Up to so many milliseconds more than others a packet is under way.
+    pub(crate) jitter: u64,
+    /// So many seconds without any packet, a third of the way.
+    pub(crate) silence: u64,
+    /// Bytes of each socket's buffers, and so of the windows.
+    pub(crate) window: usize,
+    /// Bytes of the longest packet.
+    pub(crate) mtu: usize,
+    /// So many percent of the calls must be answered.
+    pub(crate) answered: usize,
+}
+
+pub(crate) const WELL: Case = Case {
+    name: "nothing",
+    loss: 0,
+    damage: 0,
+    doubled: 0,
+    jitter: 0,
+    silence: 0,
+    window: 1024,
+    mtu: 1500,
+    answered: 100,
+};
+
+#[rustfmt::skip]
+pub(crate) const CASES: &[Case] = &[
+    WELL,
+    Case { name: "loss 1 %", loss: 1, ..WELL },
+    Case { name: "loss 5 %", loss: 5, ..WELL },
+    Case { name: "loss 20 %", loss: 20, answered: 95, ..WELL },
+    Case { name: "loss 40 %", loss: 40, answered: 50, ..WELL },
+    Case { name: "loss 70 %", loss: 70, answered: 10, ..WELL },
+    Case { name: "damage 5 %", damage: 5, ..WELL },
+    Case { name: "damage 30 %", damage: 30, answered: 80, ..WELL },
+    Case { name: "reordering", jitter: 50, ..WELL },
+    Case { name: "reordering across seconds", jitter: 2500, ..WELL },
+    Case { name: "doubles 50 %", doubled: 50, ..WELL },
+    Case { name: "doubles 100 %, reordered", doubled: 100, jitter: 200, ..WELL },
+    Case { name: "windows of 64", window: 64, ..WELL },
+    Case { name: "windows of 100, loss 5 %", window: 100, loss: 5, ..WELL },
+    Case { name: "windows of 200, reordering", window: 200, jitter: 50, ..WELL },
+    Case { name: "packets of 68", mtu: 68, ..WELL },
+    Case { name: "packets of 68, reordering", mtu: 68, jitter: 50, ..WELL },
+    Case { name: "packets of 68, loss 20 %", mtu: 68, loss: 20, answered: 80, ..WELL },
+    Case { name: "silence for 5 s", silence: 5, ..WELL },
+    Case { name: "silence for 3 min", silence: 180, answered: 70, ..WELL },
+    Case { name: "all at once", loss: 5, damage: 5, doubled: 20, jitter: 100, window: 100, mtu: 100, answered: 95, ..WELL },
+    Case { name: "all at once, and worse", loss: 20, damage: 10, doubled: 20, jitter: 300, silence: 90, window: 64, mtu: 68, answered: 50 },
+];

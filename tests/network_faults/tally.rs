@@ -1,0 +1,58 @@
+//! What came of the calls, counted and shown.
+
+use bellwire::smoltcp::Lost;
+use bellwire::{Code, Error, Fault};
+
+/// What came of all the runs of a case.
+#[derive(Default)]
+pub(crate) struct Tally {
+    pub(crate) done: usize,
+    pub(crate) timed_out: usize,
+    /// Calls that could not begin because a reply to an earlier one was under way.
+    pub(crate) waiting: usize,
+    /// Calls of which the server said that they came too slowly.
+    pub(crate) refused: usize,
+    pub(crate) lost: usize,
+    pub(crate) connections: usize,
+    pub(crate) packets: usize,
+    pub(crate) overtaken: usize,
+    pub(crate) seconds: u64,
+    /// The most seconds until a call was answered after the end of all faults.
+    pub(crate) recovery: u64,
+}
+
+impl Tally {
+    pub(crate) fn count(&mut self, result: &Result<(), Error<Lost>>) {
+        let count = match result {
+            Ok(()) => &mut self.done,
+            Err(Error::Fault(Fault::TimedOut)) => &mut self.timed_out,
+            Err(Error::Fault(Fault::ReplyPending)) => &mut self.waiting,
+            Err(Error::Refused(refusal)) if refusal.code == Code::TimedOut => &mut self.refused,
+            Err(Error::Closed | Error::Transport(Lost)) => &mut self.lost,
+            Err(error) => panic!("no network makes this error: {error}"),
+        };
+        *count += 1;
+    }
+
+    pub(crate) fn row(&self, name: &str) -> [String; 11] {
+        [
+            name.to_owned(),
+            self.done.to_string(),
+            self.timed_out.to_string(),
+            self.waiting.to_string(),
+            self.refused.to_string(),
+            self.lost.to_string(),
+            self.connections.to_string(),
+            self.packets.to_string(),
+            self.overtaken.to_string(),
+            self.seconds.to_string(),
+            self.recovery.to_string(),
+        ]
+    }
+}
+
+pub(crate) fn print_row(cells: [String; 11]) {
+    let [name, rest @ ..] = cells;
+    let rest = rest.map(|cell| format!("{cell:>11}"));
+    println!("{name:<26}{}", rest.concat());
+}
