@@ -13,11 +13,18 @@ use serde::{Deserialize, Deserializer};
 const FIELDS: &[&str] = &["N", "S", "M", "P", "C"];
 
 impl<'de, C: Nested> Deserialize<'de> for Level<C> {
-    #[inline(never)]
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut level = Self::default();
         fill(&mut level, deserializer)?;
         Ok(level)
+    }
+
+    fn deserialize_in_place<D: Deserializer<'de>>(
+        deserializer: D,
+        place: &mut Self,
+    ) -> Result<(), D::Error> {
+        *place = Self::default();
+        fill(place, deserializer)
     }
 }
 
@@ -44,6 +51,11 @@ impl<'de, C: Nested> Visitor<'de> for Fields<'_, C> {
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("struct complexData")
+    }
+
+    /// Nothing makes an empty level.
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        Ok(())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<(), A::Error> {

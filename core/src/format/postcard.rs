@@ -1,10 +1,9 @@
 //! Length-prefixed postcard.
 
 use super::postcard_reader::Reader;
-use super::{EncodeError, End, Format, Frame, Payload};
+use super::{EncodeError, End, Format, Frame, Payload, whole};
 use crate::error::{Flaw, Malformed};
 use core::marker::PhantomData;
-use serde::Deserialize;
 
 /// A value of any serde type in [postcard](https://postcard.jamesmunns.com)'s encoding, after its
 /// length in bytes as a LEB128 number.
@@ -43,15 +42,7 @@ impl<T: Payload> Format for Postcard<T> {
             return Err(Flaw::BadLength.into());
         };
         let mut reader = Reader::new(payload.get(size..).unwrap_or(&[]));
-        // A large value is not moved out of one result into another.
-        let flaw = match T::Value::deserialize(&mut reader) {
-            Ok(value) => match reader.finish() {
-                Ok(()) => return Ok(take(value)),
-                Err(flaw) => flaw,
-            },
-            Err(flaw) => flaw,
-        };
-        Err(Malformed {
+        whole::read(&mut reader, take).map_err(|flaw| Malformed {
             flaw,
             field: reader.field,
         })

@@ -7,6 +7,7 @@
 //! says even where the elements take no bytes.
 
 use super::MAX_DEPTH;
+use super::whole::Whole;
 use crate::error::Flaw;
 use serde::Deserialize;
 use serde::de::value::U32Deserializer;
@@ -28,14 +29,6 @@ impl<'de> Reader<'de> {
             rest: payload,
             depth: 0,
             field: None,
-        }
-    }
-
-    /// Refuses what is left over.
-    pub(super) fn finish(&self) -> Result<(), Flaw> {
-        match self.rest {
-            [] => Ok(()),
-            _ => Err(Flaw::LeftOver),
         }
     }
 
@@ -87,6 +80,19 @@ impl<'de> Reader<'de> {
                 fields,
             })
         })
+    }
+}
+
+impl<'de> Whole<'de> for Reader<'de> {
+    fn value(&mut self) -> impl Deserializer<'de, Error = Flaw> {
+        self
+    }
+
+    fn finish(&self) -> Result<(), Flaw> {
+        match self.rest {
+            [] => Ok(()),
+            _ => Err(Flaw::LeftOver),
+        }
     }
 }
 
