@@ -34,7 +34,7 @@ pub(super) fn take_size(input: &mut &[u8]) -> Result<usize, Flaw> {
 
 /// The signed number that an unsigned one stands for: the sign is the lowest bit, behind the number
 /// or its complement.
-pub(super) fn signed(number: u64) -> i64 {
+pub(in crate::format) fn signed(number: u64) -> i64 {
     let magnitude = (number >> 1).cast_signed();
     if number & 1 == 0 {
         magnitude
