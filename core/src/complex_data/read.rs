@@ -23,7 +23,12 @@ impl<'de, C: Nested> Deserialize<'de> for Level<C> {
         deserializer: D,
         place: &mut Self,
     ) -> Result<(), D::Error> {
-        *place = Self::default();
+        let Self { n, s, m, p, c } = place;
+        *n = 0;
+        s.clear();
+        m.clear();
+        p.clear();
+        *c = None;
         fill(place, deserializer)
     }
 }
