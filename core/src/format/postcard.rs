@@ -1,6 +1,6 @@
 //! Length-prefixed postcard.
 
-use super::postcard_reader::{Reader, leb128};
+use super::postcard_reader::{Reader, take_leb128};
 use super::{EncodeError, End, Format, Frame, Payload, whole};
 use crate::error::{Flaw, Malformed};
 use core::marker::PhantomData;
@@ -23,10 +23,12 @@ impl<T: Payload> Format for Postcard<T> {
     type Sent<'a> = &'a T::Value<'a>;
 
     fn frame(input: &[u8], _progress: &mut usize) -> Frame {
-        match leb128(input, 64) {
-            Ok((length, size)) => {
+        let mut rest = input;
+        match take_leb128(&mut rest, 64) {
+            Ok(length) => {
                 let length = usize::try_from(length).unwrap_or(usize::MAX);
-                Frame::Ends(length.saturating_add(size))
+                let prefix = input.len().saturating_sub(rest.len());
+                Frame::Ends(length.saturating_add(prefix))
             }
             Err(Flaw::Truncated) => Frame::Open(End::Unknown),
             Err(_) => Frame::Broken(Flaw::BadLength.into()),
@@ -41,8 +43,9 @@ impl<T: Payload> Format for Postcard<T> {
         payload: &'a [u8],
         take: impl FnOnce(T::Value<'a>) -> R,
     ) -> Result<R, Malformed> {
-        let (_, size) = leb128(payload, 64).map_err(|_| Flaw::BadLength)?;
-        let mut reader = Reader::new(payload.get(size..).unwrap_or(&[]));
+        let mut body = payload;
+        take_leb128(&mut body, 64).map_err(|_| Flaw::BadLength)?;
+        let mut reader = Reader::new(body);
         whole::read(&mut reader, take).map_err(|flaw| Malformed {
             flaw,
             field: reader.field,

@@ -32,19 +32,12 @@ impl<'de> Reader<'de> {
         }
     }
 
-    /// A number of so many bits.
-    fn number(&mut self, bits: u32) -> Result<u64, Flaw> {
-        let (number, size) = leb128(self.rest, bits)?;
-        self.split(size)?;
-        Ok(number)
-    }
-
     fn unsigned<T: TryFrom<u64>>(&mut self, bits: u32) -> Result<T, Flaw> {
-        T::try_from(self.number(bits)?).map_err(|_| Flaw::BadValue)
+        T::try_from(take_leb128(&mut self.rest, bits)?).map_err(|_| Flaw::BadValue)
     }
 
     fn signed<T: TryFrom<i64>>(&mut self, bits: u32) -> Result<T, Flaw> {
-        T::try_from(signed(self.number(bits)?)).map_err(|_| Flaw::BadValue)
+        T::try_from(signed(take_leb128(&mut self.rest, bits)?)).map_err(|_| Flaw::BadValue)
     }
 
     /// A number of another kind, as the postcard crate reads it.
@@ -67,7 +60,7 @@ impl<'de> Reader<'de> {
 
     /// A length, or the largest number where it does not fit.
     fn length(&mut self) -> Result<usize, Flaw> {
-        match self.number(64) {
+        match take_leb128(&mut self.rest, 64) {
             Ok(length) => Ok(usize::try_from(length).unwrap_or(usize::MAX)),
             Err(Flaw::BadValue) => Err(Flaw::BadLength),
             Err(flaw) => Err(flaw),
@@ -142,19 +135,20 @@ fn flaw(error: &postcard::Error) -> Flaw {
     }
 }
 
-/// Reads a LEB128 number of so many bits, and says how many bytes it takes.
-#[inline(never)]
-pub(super) fn leb128(input: &[u8], bits: u32) -> Result<(u64, usize), Flaw> {
+/// Takes a LEB128 number of so many bits.
+#[inline(never)] // for the sake of small machines, as it has several callers
+pub(super) fn take_leb128(input: &mut &[u8], bits: u32) -> Result<u64, Flaw> {
     let mut number = 0;
     let mut left = bits;
-    for (byte, size) in input.iter().zip(1..) {
+    while let [byte, rest @ ..] = *input {
+        *input = rest;
         let part = byte & 0x7f;
         number |= u64::from(part).wrapping_shl(bits.wrapping_sub(left));
         let beyond = part.checked_shr(left).unwrap_or(0);
         left = left.saturating_sub(7);
         match *byte == part {
             _ if beyond != 0 => return Err(Flaw::BadValue),
-            true => return Ok((number, size)),
+            true => return Ok(number),
             false if left == 0 => return Err(Flaw::BadValue),
             false => {}
         }
