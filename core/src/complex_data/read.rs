@@ -153,7 +153,7 @@ fn plain_field<'de, D: Deserializer<'de>>(
 ) -> Result<(), D::Error> {
     match index {
         0 => *n = Deserialize::deserialize(deserializer)?,
-        1 => *s = Deserialize::deserialize(deserializer)?,
+        1 => deserializer.deserialize_str(Text(s))?,
         2 => deserializer.deserialize_map(Entries(m))?,
         3 => deserializer.deserialize_bytes(Bytes(p))?,
         _ => drop(IgnoredAny::deserialize(deserializer)?),
@@ -180,6 +180,22 @@ impl<'de> Visitor<'de> for Entries<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// Text.
+struct Text<'a>(&'a mut String<S_CAPACITY>);
+
+impl Visitor<'_> for Text<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("text within its capacity")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
+        let full = |_| E::invalid_length(text.len(), &"text within its capacity");
+        self.0.push_str(text).map_err(full)
     }
 }
 
