@@ -2,7 +2,9 @@
 
 /// The index of the first line feed, looked for behind the `scanned` bytes that are known to hold
 /// none. What has been looked at is added to `scanned`, so no byte is looked at twice.
-#[inline(never)] // for the sake of small machines, as it has several callers
+///
+/// It is part of its callers where that is fast, and there once where that is small.
+#[cfg_attr(not(target_pointer_width = "64"), inline(never))]
 pub(crate) fn find_end(input: &[u8], scanned: &mut usize) -> Option<usize> {
     let fresh = input.get(*scanned..).unwrap_or(&[]);
     let offset = if cfg!(target_pointer_width = "64") {
