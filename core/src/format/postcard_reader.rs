@@ -81,9 +81,10 @@ impl<'de> Reader<'de> {
     /// The element count of a sequence or map. Each element takes a byte at least.
     fn count(&mut self) -> Result<usize, Flaw> {
         let count = self.length()?;
-        match count <= self.rest.len() {
-            true => Ok(count),
-            false => Err(Flaw::BadLength),
+        if count <= self.rest.len() {
+            Ok(count)
+        } else {
+            Err(Flaw::BadLength)
         }
     }
 
