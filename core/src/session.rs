@@ -140,8 +140,8 @@ impl Session {
             if !out.is_empty() && out.room() < self.limits.reply.max(error_line::LONGEST) {
                 return Step::Send;
             }
-            let route = match (self.phase, self.route) {
-                (Phase::Request, Some(route)) => route,
+            let route = match (self.phase, &self.route) {
+                (Phase::Request, Some(route)) => *route,
                 (Phase::Request, None) => {
                     let limit = self.limits.name;
                     let within = arrived.get(..limit).unwrap_or(arrived);
