@@ -292,6 +292,26 @@ fn random_bytes_are_taken_or_refused_as_by_postcard() {
     assert!(taken > 1000, "only {taken} were good");
 }
 
+#[test]
+fn numbers_of_each_width_end_where_postcards_do() {
+    let mut taken = 0;
+    for size in 1..=12 {
+        for filler in [0x80, 0x81, 0xff] {
+            for last in [0, 1, 2, 3, 4, 7, 8, 15, 16, 0x7f, 0x80, 0xff] {
+                let mut body = vec![filler; size];
+                body[size - 1] = last;
+                taken +=
+                    u32::from(same_verdict::<u16>(&body)) + u32::from(same_verdict::<i16>(&body));
+                taken +=
+                    u32::from(same_verdict::<u32>(&body)) + u32::from(same_verdict::<i32>(&body));
+                taken +=
+                    u32::from(same_verdict::<u64>(&body)) + u32::from(same_verdict::<i64>(&body));
+            }
+        }
+    }
+    assert!(taken > 100, "only {taken} were good");
+}
+
 /// Whether both take it; if so, as the same value.
 #[track_caller]
 fn same_verdict<T>(body: &[u8]) -> bool

@@ -5,6 +5,7 @@ use bellwire::format::{EncodeError, Format, MAX_DEPTH};
 use bellwire::{ComplexData, Flaw, Gob, HeapComplexData, Malformed, Postcard};
 use bellwire_tests::server::{framed, join, show};
 use core::fmt::Debug;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 /// Encodes a value as a payload, its length included.
@@ -143,6 +144,15 @@ fn entries_may_arrive_in_any_order() {
     let sorted = decode::<ComplexData>(b"\0\0\x02\x01a\x02\x01b\x04\0\0");
     assert!(sorted.is_ok());
     assert_eq!(decode(b"\0\0\x02\x01b\x04\x01a\x02\0\0"), sorted);
+}
+
+#[test]
+fn a_value_that_is_read_over_another_leaves_nothing_of_it() {
+    let body = encode(&ComplexData::default());
+    let mut reader = postcard::Deserializer::from_bytes(&body[1..]);
+    let mut place = full();
+    ComplexData::deserialize_in_place(&mut reader, &mut place).expect("an empty level");
+    assert_eq!(place, ComplexData::default());
 }
 
 #[test]

@@ -38,6 +38,7 @@ impl<'b> Buffer<'b> {
     }
 
     /// The bytes that wait, oldest first.
+    #[inline(never)] // for the sake of small machines, as it has many callers
     pub fn filled(&self) -> &[u8] {
         self.memory.get(self.start..self.end).unwrap_or(&[])
     }

@@ -60,6 +60,8 @@ impl Limits {
 pub struct Session {
     limits: Limits,
     phase: Phase,
+    /// The command of the present request, once its line has arrived.
+    route: Option<Route>,
     /// Bytes of the input that the present phase has looked at.
     progress: usize,
     /// How many requests were finished, in 32 bits that wrap.
@@ -68,18 +70,21 @@ pub struct Session {
 
 #[derive(Debug, Clone, Copy)]
 enum Phase {
-    /// A command line comes.
-    Name,
-    /// The payload of this command comes.
-    Payload(Route),
+    /// A command line comes, or the payload of the command that it named.
+    Request,
     /// A request was handed out and is not answered yet.
-    Answering(Route),
-    /// So many bytes of a refused payload come.
-    SkipBytes(usize),
-    /// The rest of a refused line comes; so many bytes of it may.
-    SkipLine(usize),
+    Answering,
+    /// The rest of a refused payload comes, up to this end; so many bytes of it are left, or may be.
+    Skip(Rest, usize),
     /// No request is read any more.
     Ended,
+}
+
+/// Where a refused payload ends.
+#[derive(Debug, Clone, Copy)]
+enum Rest {
+    Bytes,
+    Line,
 }
 
 /// What [`Session::next`] asks for.
@@ -108,7 +113,8 @@ impl Session {
     pub const fn new(limits: Limits) -> Self {
         Self {
             limits,
-            phase: Phase::Name,
+            phase: Phase::Request,
+            route: None,
             progress: 0,
             number: 0,
         }
@@ -117,8 +123,8 @@ impl Session {
     /// The number of the request that has arrived in part, given what is left of the input, or
     /// `None` between requests. A time limit for a request runs as long as this stays the same.
     pub fn begun(&self, input: &[u8]) -> Option<u32> {
-        let between = input.is_empty() && matches!(self.phase, Phase::Name);
-        (!between).then_some(self.number)
+        let between = matches!(self.phase, Phase::Request) && self.route.is_none();
+        (!between || !input.is_empty()).then_some(self.number)
     }
 
     /// Works on the front of `input`, up to the first step that others must take. Writes
@@ -134,8 +140,9 @@ impl Session {
             if !out.is_empty() && out.room() < self.limits.reply.max(error_line::LONGEST) {
                 return Step::Send;
             }
-            let route = match self.phase {
-                Phase::Name => {
+            let route = match (self.phase, &self.route) {
+                (Phase::Request, Some(route)) => *route,
+                (Phase::Request, None) => {
                     let limit = self.limits.name;
                     let within = arrived.get(..limit).unwrap_or(arrived);
                     let Some(end) = line::find_end(within, &mut self.progress) else {
@@ -143,48 +150,40 @@ impl Session {
                             return Step::Receive;
                         }
                         let fault = Fault::NameTooLong { limit };
-                        return Step::Rejected(self.reject(None, fault, Phase::Ended, out));
+                        return Step::Rejected(self.reject(fault, Phase::Ended, out));
                     };
                     let name = line::trim(take(input, end.saturating_add(1)));
                     let Some(route) = service.find(name) else {
                         let fault = unknown(name);
-                        return Step::Rejected(self.reject(None, fault, Phase::Ended, out));
+                        return Step::Rejected(self.reject(fault, Phase::Ended, out));
                     };
+                    self.route = Some(route);
                     self.progress = 0;
                     route
                 }
-                Phase::Payload(route) => route,
-                Phase::Answering(route) => {
+                (Phase::Answering, _) => {
                     let fault = Fault::Unanswered;
-                    return Step::Rejected(self.reject(Some(route), fault, Phase::Name, out));
+                    return Step::Rejected(self.reject(fault, Phase::Request, out));
                 }
-                Phase::SkipBytes(left) => {
-                    let skipped = take(input, left);
-                    let left = left.saturating_sub(skipped.len());
-                    if left > 0 {
-                        self.phase = Phase::SkipBytes(left);
-                        return Step::Receive;
-                    }
-                    self.enter(Phase::Name);
-                    continue;
-                }
-                Phase::SkipLine(left) => {
-                    let end = line::find_end(arrived, &mut 0);
-                    let skipped = take(
-                        input,
-                        end.map_or(arrived.len(), |end| end.saturating_add(1)),
-                    );
+                (Phase::Skip(rest, left), _) => {
+                    let end = match rest {
+                        Rest::Bytes => (left <= arrived.len()).then_some(left),
+                        Rest::Line => {
+                            line::find_end(arrived, &mut 0).map(|end| end.saturating_add(1))
+                        }
+                    };
+                    let skipped = take(input, end.unwrap_or(arrived.len()));
                     match (end, left.checked_sub(skipped.len())) {
-                        (Some(_), Some(_)) => self.enter(Phase::Name),
+                        (Some(_), Some(_)) => self.enter(Phase::Request),
                         (None, Some(left)) => {
-                            self.phase = Phase::SkipLine(left);
+                            self.phase = Phase::Skip(rest, left);
                             return Step::Receive;
                         }
                         (_, None) => self.enter(Phase::Ended),
                     }
                     continue;
                 }
-                Phase::Ended => {
+                (Phase::Ended, _) => {
                     *input = &[];
                     return Step::Close;
                 }
@@ -205,38 +204,26 @@ impl Session {
         let within = arrived.get(..limit).unwrap_or(arrived);
         match (route.frame)(within, &mut self.progress) {
             Frame::Ends(size) if size <= within.len() => {
-                self.enter(Phase::Answering(route));
+                self.phase = Phase::Answering;
                 let payload = take(input, size);
                 Step::Request { route, payload }
             }
-            Frame::Ends(size) if size <= limit => {
-                self.phase = Phase::Payload(route);
-                Step::Receive
-            }
-            Frame::Open(_) if arrived.len() < limit => {
-                self.phase = Phase::Payload(route);
-                Step::Receive
-            }
-            refused => Step::Rejected(self.refuse(route, refused, input, out)),
+            Frame::Ends(size) if size <= limit => Step::Receive,
+            Frame::Open(_) if arrived.len() < limit => Step::Receive,
+            refused => Step::Rejected(self.refuse(refused, input, out)),
         }
     }
 
     /// Refuses a payload, and skips it where its end is known or can be found.
     #[cold]
-    fn refuse(
-        &mut self,
-        route: Route,
-        frame: Frame,
-        input: &mut &[u8],
-        out: &mut Buffer<'_>,
-    ) -> Rejection {
+    fn refuse(&mut self, frame: Frame, input: &mut &[u8], out: &mut Buffer<'_>) -> Rejection {
         let limit = self.limits.payload;
         let mut fault = Fault::PayloadTooLong { limit };
         let then = match frame {
-            Frame::Ends(size) if size <= self.limits.skip => Phase::SkipBytes(size),
+            Frame::Ends(size) if size <= self.limits.skip => Phase::Skip(Rest::Bytes, size),
             Frame::Open(End::LineFeed) => {
                 take(input, limit);
-                Phase::SkipLine(self.limits.skip)
+                Phase::Skip(Rest::Line, self.limits.skip)
             }
             Frame::Ends(_) | Frame::Open(End::Unknown) => Phase::Ended,
             Frame::Broken(malformed) => {
@@ -244,7 +231,7 @@ impl Session {
                 Phase::Ended
             }
         };
-        self.reject(Some(route), fault, then, out)
+        self.reject(fault, then, out)
     }
 
     /// The place where the reply to a request is to be written: the room for one in `out`.
@@ -258,21 +245,21 @@ impl Session {
     /// at the start of the space of `out`, or a fault, of which the peer is told with an error
     /// line and which is returned.
     pub fn answered(&mut self, answered: Answered, out: &mut Buffer<'_>) -> Option<Rejection> {
-        let Phase::Answering(route) = self.phase else {
+        let Phase::Answering = self.phase else {
             return None;
         };
         match answered.into_result() {
             Ok(size) => {
                 out.fill(size);
-                self.enter(Phase::Name);
+                self.enter(Phase::Request);
                 None
             }
             Err(fault) => {
                 let then = match fault {
                     Fault::Crashed => Phase::Ended,
-                    _ => Phase::Name,
+                    _ => Phase::Request,
                 };
-                Some(self.reject(Some(route), fault, then, out))
+                Some(self.reject(fault, then, out))
             }
         }
     }
@@ -292,40 +279,33 @@ impl Session {
     /// driver has no more patience. Nothing more is told to a peer whose last error line
     /// ended the conversation or announced that a payload is skipped.
     pub fn abort(&mut self, fault: Fault, out: &mut Buffer<'_>) -> Option<Rejection> {
-        let route = match self.phase {
-            Phase::Name => None,
-            Phase::Payload(route) | Phase::Answering(route) => Some(route),
-            Phase::SkipBytes(_) | Phase::SkipLine(_) | Phase::Ended => {
-                self.enter(Phase::Ended);
-                return None;
-            }
-        };
-        Some(self.reject(route, fault, Phase::Ended, out))
+        if let Phase::Skip(..) | Phase::Ended = self.phase {
+            self.enter(Phase::Ended);
+            return None;
+        }
+        Some(self.reject(fault, Phase::Ended, out))
     }
 
     /// Begins another conversation with the same limits.
     pub fn reset(&mut self) {
-        self.enter(Phase::Name);
+        self.enter(Phase::Request);
     }
 
+    /// Leaves the request.
     fn enter(&mut self, phase: Phase) {
-        if matches!(phase, Phase::Name) {
+        if matches!(phase, Phase::Request) {
             self.number = self.number.wrapping_add(1);
         }
         self.phase = phase;
+        self.route = None;
         self.progress = 0;
     }
 
     /// Writes the error line for `fault`, and goes on with `then`, unless the command is one
     /// without reply, whose error line must be the last.
     #[cold]
-    fn reject(
-        &mut self,
-        route: Option<Route>,
-        fault: Fault,
-        then: Phase,
-        out: &mut Buffer<'_>,
-    ) -> Rejection {
+    fn reject(&mut self, fault: Fault, then: Phase, out: &mut Buffer<'_>) -> Rejection {
+        let route = self.route;
         let silent = route.is_some_and(|route| !route.answered);
         self.enter(if silent { Phase::Ended } else { then });
         let rejection = Rejection {

@@ -13,11 +13,23 @@ use serde::{Deserialize, Deserializer};
 const FIELDS: &[&str] = &["N", "S", "M", "P", "C"];
 
 impl<'de, C: Nested> Deserialize<'de> for Level<C> {
-    #[inline(never)]
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut level = Self::default();
         fill(&mut level, deserializer)?;
         Ok(level)
+    }
+
+    fn deserialize_in_place<D: Deserializer<'de>>(
+        deserializer: D,
+        place: &mut Self,
+    ) -> Result<(), D::Error> {
+        let Self { n, s, m, p, c } = place;
+        *n = 0;
+        s.clear();
+        m.clear();
+        p.clear();
+        *c = None;
+        fill(place, deserializer)
     }
 }
 
@@ -44,6 +56,11 @@ impl<'de, C: Nested> Visitor<'de> for Fields<'_, C> {
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("struct complexData")
+    }
+
+    /// Nothing makes an empty level.
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        Ok(())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<(), A::Error> {
@@ -136,7 +153,7 @@ fn plain_field<'de, D: Deserializer<'de>>(
 ) -> Result<(), D::Error> {
     match index {
         0 => *n = Deserialize::deserialize(deserializer)?,
-        1 => *s = Deserialize::deserialize(deserializer)?,
+        1 => deserializer.deserialize_str(Text(s))?,
         2 => deserializer.deserialize_map(Entries(m))?,
         3 => deserializer.deserialize_bytes(Bytes(p))?,
         _ => drop(IgnoredAny::deserialize(deserializer)?),
@@ -163,6 +180,22 @@ impl<'de> Visitor<'de> for Entries<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// Text.
+struct Text<'a>(&'a mut String<S_CAPACITY>);
+
+impl Visitor<'_> for Text<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("text within its capacity")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
+        let full = |_| E::invalid_length(text.len(), &"text within its capacity");
+        self.0.push_str(text).map_err(full)
     }
 }
 

@@ -6,6 +6,7 @@ pub mod gob;
 mod line;
 mod postcard;
 mod postcard_reader;
+mod whole;
 
 pub use gob::{Gob, RawGob};
 pub use line::Line;

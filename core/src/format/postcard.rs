@@ -1,10 +1,9 @@
 //! Length-prefixed postcard.
 
-use super::postcard_reader::Reader;
-use super::{EncodeError, End, Format, Frame, Payload};
+use super::postcard_reader::{Reader, take_leb128};
+use super::{EncodeError, End, Format, Frame, Payload, whole};
 use crate::error::{Flaw, Malformed};
 use core::marker::PhantomData;
-use serde::Deserialize;
 
 /// A value of any serde type in [postcard](https://postcard.jamesmunns.com)'s encoding, after its
 /// length in bytes as a LEB128 number.
@@ -24,10 +23,15 @@ impl<T: Payload> Format for Postcard<T> {
     type Sent<'a> = &'a T::Value<'a>;
 
     fn frame(input: &[u8], _progress: &mut usize) -> Frame {
-        match read_length(input) {
-            Length::Read { value, size } => Frame::Ends(value.saturating_add(size)),
-            Length::Partial => Frame::Open(End::Unknown),
-            Length::Bad => Frame::Broken(Flaw::BadLength.into()),
+        let mut rest = input;
+        match take_leb128(&mut rest, 64) {
+            Ok(length) => {
+                let length = usize::try_from(length).unwrap_or(usize::MAX);
+                let prefix = input.len().saturating_sub(rest.len());
+                Frame::Ends(length.saturating_add(prefix))
+            }
+            Err(Flaw::Truncated) => Frame::Open(End::Unknown),
+            Err(_) => Frame::Broken(Flaw::BadLength.into()),
         }
     }
 
@@ -39,19 +43,10 @@ impl<T: Payload> Format for Postcard<T> {
         payload: &'a [u8],
         take: impl FnOnce(T::Value<'a>) -> R,
     ) -> Result<R, Malformed> {
-        let Length::Read { size, .. } = read_length(payload) else {
-            return Err(Flaw::BadLength.into());
-        };
-        let mut reader = Reader::new(payload.get(size..).unwrap_or(&[]));
-        // A large value is not moved out of one result into another.
-        let flaw = match T::Value::deserialize(&mut reader) {
-            Ok(value) => match reader.finish() {
-                Ok(()) => return Ok(take(value)),
-                Err(flaw) => flaw,
-            },
-            Err(flaw) => flaw,
-        };
-        Err(Malformed {
+        let mut body = payload;
+        take_leb128(&mut body, 64).map_err(|_| Flaw::BadLength)?;
+        let mut reader = Reader::new(body);
+        whole::read(&mut reader, take).map_err(|flaw| Malformed {
             flaw,
             field: reader.field,
         })
@@ -76,39 +71,6 @@ impl<T: Payload> Format for Postcard<T> {
             *slot = *byte;
         }
         Ok(prefix_size.saturating_add(size))
-    }
-}
-
-enum Length {
-    /// The number, or the largest there is where it does not fit, and the bytes it takes.
-    Read {
-        value: usize,
-        size: usize,
-    },
-    Partial,
-    Bad,
-}
-
-/// Reads a LEB128 number of at most 64 bits.
-fn read_length(input: &[u8]) -> Length {
-    let mut value = 0u64;
-    let mut shift = 0u32;
-    for (byte, size) in input.iter().zip(1..=10) {
-        let bits = u64::from(byte & 0x7f);
-        if size == 10 && bits > 1 {
-            break;
-        }
-        value |= bits.wrapping_shl(shift);
-        shift = shift.wrapping_add(7);
-        if byte & 0x80 == 0 {
-            let value = usize::try_from(value).unwrap_or(usize::MAX);
-            return Length::Read { value, size };
-        }
-    }
-    if input.len() < 10 {
-        Length::Partial
-    } else {
-        Length::Bad
     }
 }
 

@@ -1,12 +1,13 @@
 //! A serde deserializer for postcard's encoding that says what is wrong, and bounds what a peer
 //! can make it do.
 //!
-//! Numbers, text and bytes are read by the postcard crate. The structure around them is read
-//! here, because postcard's own deserializer folds every refusal of a type (over capacity, a
+//! It is not the postcard crate's, because that folds every refusal of a type (over capacity, a
 //! duplicate key) into one error, recurses as deep as the bytes say, and loops as often as a count
 //! says even where the elements take no bytes.
 
 use super::MAX_DEPTH;
+use super::gob::signed;
+use super::whole::Whole;
 use crate::error::Flaw;
 use serde::Deserialize;
 use serde::de::value::U32Deserializer;
@@ -31,36 +32,59 @@ impl<'de> Reader<'de> {
         }
     }
 
-    /// Refuses what is left over.
-    pub(super) fn finish(&self) -> Result<(), Flaw> {
-        match self.rest {
-            [] => Ok(()),
-            _ => Err(Flaw::LeftOver),
-        }
+    fn unsigned<T: TryFrom<u64>>(&mut self, bits: u32) -> Result<T, Flaw> {
+        T::try_from(take_leb128(&mut self.rest, bits)?).map_err(|_| Flaw::BadValue)
     }
 
-    /// One number, text or byte string, as postcard reads it.
-    #[inline(never)] // for the sake of small machines, as it has many callers
-    fn take<T: Deserialize<'de>>(&mut self) -> Result<T, Flaw> {
+    fn signed<T: TryFrom<i64>>(&mut self, bits: u32) -> Result<T, Flaw> {
+        T::try_from(signed(take_leb128(&mut self.rest, bits)?)).map_err(|_| Flaw::BadValue)
+    }
+
+    /// A number of another kind, as the postcard crate reads it.
+    fn other<T: Deserialize<'de>>(&mut self) -> Result<T, Flaw> {
         let (value, rest) = postcard::take_from_bytes(self.rest).map_err(|error| flaw(&error))?;
         self.rest = rest;
         Ok(value)
     }
 
-    /// The same for what is or begins with a length, where a bad value can only be the length.
-    fn take_measured<T: Deserialize<'de>>(&mut self) -> Result<T, Flaw> {
-        self.take().map_err(|flaw| match flaw {
-            Flaw::BadValue => Flaw::BadLength,
-            _ => flaw,
-        })
+    fn byte(&mut self) -> Result<u8, Flaw> {
+        let byte = self.split(1)?;
+        Ok(byte.first().copied().unwrap_or(0))
+    }
+
+    fn split(&mut self, size: usize) -> Result<&'de [u8], Flaw> {
+        let (head, rest) = self.rest.split_at_checked(size).ok_or(Flaw::Truncated)?;
+        self.rest = rest;
+        Ok(head)
+    }
+
+    /// A length, or the largest number where it does not fit.
+    fn length(&mut self) -> Result<usize, Flaw> {
+        match take_leb128(&mut self.rest, 64) {
+            Ok(length) => Ok(usize::try_from(length).unwrap_or(usize::MAX)),
+            Err(Flaw::BadValue) => Err(Flaw::BadLength),
+            Err(flaw) => Err(flaw),
+        }
+    }
+
+    #[inline(never)] // for the sake of small machines, as it has several callers
+    fn bytes(&mut self) -> Result<&'de [u8], Flaw> {
+        let length = self.length()?;
+        self.split(length)
+    }
+
+    #[inline(never)]
+    fn text(&mut self) -> Result<&'de str, Flaw> {
+        core::str::from_utf8(self.bytes()?).map_err(|_| Flaw::BadUtf8)
     }
 
     /// The element count of a sequence or map. Each element takes a byte at least.
-    fn take_count(&mut self) -> Result<usize, Flaw> {
-        let count: u64 = self.take_measured()?;
-        match usize::try_from(count) {
-            Ok(count) if count <= self.rest.len() => Ok(count),
-            _ => Err(Flaw::BadLength),
+    fn count(&mut self) -> Result<usize, Flaw> {
+        let count = self.length()?;
+        if count <= self.rest.len() {
+            Ok(count)
+        } else {
+            Err(Flaw::BadLength)
         }
     }
 
@@ -90,6 +114,19 @@ impl<'de> Reader<'de> {
     }
 }
 
+impl<'de> Whole<'de> for Reader<'de> {
+    fn value(&mut self) -> impl Deserializer<'de, Error = Flaw> {
+        self
+    }
+
+    fn finish(&self) -> Result<(), Flaw> {
+        match self.rest {
+            [] => Ok(()),
+            _ => Err(Flaw::LeftOver),
+        }
+    }
+}
+
 fn flaw(error: &postcard::Error) -> Flaw {
     use postcard::Error as E;
     match error {
@@ -97,6 +134,27 @@ fn flaw(error: &postcard::Error) -> Flaw {
         E::DeserializeBadUtf8 => Flaw::BadUtf8,
         _ => Flaw::BadValue,
     }
+}
+
+/// Takes a LEB128 number of so many bits.
+#[inline(never)] // for the sake of small machines, as it has several callers
+pub(super) fn take_leb128(input: &mut &[u8], bits: u32) -> Result<u64, Flaw> {
+    let mut number = 0;
+    let mut left = bits;
+    while let [byte, rest @ ..] = *input {
+        *input = rest;
+        let part = byte & 0x7f;
+        number |= u64::from(part).wrapping_shl(bits.wrapping_sub(left));
+        let beyond = part.checked_shr(left).unwrap_or(0);
+        left = left.saturating_sub(7);
+        match *byte == part {
+            _ if beyond != 0 => return Err(Flaw::BadValue),
+            true => return Ok(number),
+            false if left == 0 => return Err(Flaw::BadValue),
+            false => {}
+        }
+    }
+    Err(Flaw::Truncated)
 }
 
 struct Elements<'r, 'de> {
@@ -161,7 +219,7 @@ impl<'de> EnumAccess<'de> for Variant<'_, 'de> {
     type Variant = Self;
 
     fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), Flaw> {
-        let index = U32Deserializer::<Flaw>::new(self.0.take()?);
+        let index = U32Deserializer::<Flaw>::new(self.0.unsigned(32)?);
         Ok((seed.deserialize(index)?, self))
     }
 }
@@ -198,60 +256,60 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     }
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
-        visitor.visit_bool(self.take()?)
+        visitor.visit_bool(self.other()?)
     }
 
     fn deserialize_i8<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
-        visitor.visit_i8(self.take()?)
+        visitor.visit_i8(self.other()?)
     }
 
     fn deserialize_i16<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
-        visitor.visit_i16(self.take()?)
+        visitor.visit_i16(self.signed(16)?)
     }
 
     fn deserialize_i32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
-        visitor.visit_i32(self.take()?)
+        visitor.visit_i32(self.signed(32)?)
     }
 
     fn deserialize_i64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
-        visitor.visit_i64(self.take()?)
+        visitor.visit_i64(self.signed(64)?)
     }
 
     fn deserialize_i128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
-        visitor.visit_i128(self.take()?)
+        visitor.visit_i128(self.other()?)
     }
 
     fn deserialize_u8<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
-        visitor.visit_u8(self.take()?)
+        visitor.visit_u8(self.byte()?)
     }
 
     fn deserialize_u16<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
-        visitor.visit_u16(self.take()?)
+        visitor.visit_u16(self.unsigned(16)?)
     }
 
     fn deserialize_u32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
-        visitor.visit_u32(self.take()?)
+        visitor.visit_u32(self.unsigned(32)?)
     }
 
     fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
-        visitor.visit_u64(self.take()?)
+        visitor.visit_u64(self.unsigned(64)?)
     }
 
     fn deserialize_u128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
-        visitor.visit_u128(self.take()?)
+        visitor.visit_u128(self.other()?)
     }
 
     fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
-        visitor.visit_f32(self.take()?)
+        visitor.visit_f32(self.other()?)
     }
 
     fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
-        visitor.visit_f64(self.take()?)
+        visitor.visit_f64(self.other()?)
     }
 
     fn deserialize_char<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
         // Postcard itself takes the first of several characters, and drops the others.
-        let text: &str = self.take_measured()?;
+        let text = self.text()?;
         let mut characters = text.chars();
         match (characters.next(), characters.next()) {
             (Some(character), None) => visitor.visit_char(character),
@@ -260,7 +318,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     }
 
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
-        visitor.visit_borrowed_str(self.take_measured()?)
+        visitor.visit_borrowed_str(self.text()?)
     }
 
     fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
@@ -268,7 +326,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     }
 
     fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
-        visitor.visit_borrowed_bytes(self.take_measured()?)
+        visitor.visit_borrowed_bytes(self.bytes()?)
     }
 
     fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
@@ -276,7 +334,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
-        match self.take::<u8>()? {
+        match self.byte()? {
             0 => visitor.visit_none(),
             1 => self.nested(|reader| visitor.visit_some(reader)),
             _ => Err(Flaw::BadValue),
@@ -304,7 +362,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
-        let count = self.take_count()?;
+        let count = self.count()?;
         self.elements(count, &[], visitor)
     }
 
@@ -322,7 +380,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
-        let left = self.take_count()?;
+        let left = self.count()?;
         self.nested(|reader| {
             visitor.visit_map(Elements {
                 reader,

@@ -211,46 +211,31 @@ impl<'t, 'de> Reader<'t, 'de> {
     }
 
     fn skip_parts(&mut self, shape: Shape) -> Result<(), Flaw> {
-        match shape {
-            Shape::Opaque => {
-                take_counted(&mut self.message)?;
-            }
-            Shape::Array { element, length } => {
-                let count = self.take_length(length)?;
-                self.skip_elements(count, element)?;
-            }
-            Shape::Slice { element } => {
-                let count = self.take_count(1)?;
-                self.skip_elements(count, element)?;
-            }
-            Shape::Map { key, element } => {
-                for _ in 0..self.take_count(2)? {
-                    self.skip(key)?;
-                    self.skip(element)?;
-                }
-            }
-            Shape::Struct { at, fields } => {
-                let mut fields = self.fields(at, fields);
-                loop {
-                    let gap = take_size(&mut self.message)?;
-                    if gap == 0 {
-                        break;
-                    }
-                    for _ in 1..gap {
-                        fields.next()?.ok_or(Flaw::BadValue)?;
-                    }
-                    let (_, ty) = fields.next()?.ok_or(Flaw::BadValue)?;
-                    self.skip(ty)?;
-                }
-            }
+        let (count, key, element) = match shape {
+            Shape::Opaque => return take_counted(&mut self.message).map(drop),
+            Shape::Array { element, length } => (self.take_length(length)?, TypeId::NONE, element),
+            Shape::Slice { element } => (self.take_count(1)?, TypeId::NONE, element),
+            Shape::Map { key, element } => (self.take_count(2)?, key, element),
+            Shape::Struct { at, fields } => return self.skip_fields(self.fields(at, fields)),
+        };
+        for _ in 0..count {
+            self.skip(key)?;
+            self.skip(element)?;
         }
         Ok(())
     }
 
-    fn skip_elements(&mut self, count: usize, element: TypeId) -> Result<(), Flaw> {
-        for _ in 0..count {
-            self.skip(element)?;
+    fn skip_fields(&mut self, mut fields: Fields<'t>) -> Result<(), Flaw> {
+        loop {
+            let gap = take_size(&mut self.message)?;
+            if gap == 0 {
+                return Ok(());
+            }
+            for _ in 1..gap {
+                fields.next()?.ok_or(Flaw::BadValue)?;
+            }
+            let (_, ty) = fields.next()?.ok_or(Flaw::BadValue)?;
+            self.skip(ty)?;
         }
-        Ok(())
     }
 }

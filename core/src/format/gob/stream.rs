@@ -9,8 +9,9 @@ use super::wire::take_message;
 use super::writer;
 use crate::error::{Flaw, Malformed};
 use crate::format::EncodeError;
+use crate::format::whole::{self, Whole};
 use core::marker::PhantomData;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Decodes a payload of one value with its definitions, into any serde type. Values that do
 /// not come alone are decoded by [`Stream`] or [`Decoder`].
@@ -187,23 +188,32 @@ fn read<'t, 'de, T: Deserialize<'de>, R>(
     take: impl FnOnce(T) -> R,
 ) -> Result<R, Malformed> {
     let ty = reader.start()?;
-    let value = Value {
-        reader: &mut *reader,
-        ty,
-        sent: true,
-    };
-    // A large value is not moved out of one result into another.
-    let flaw = match T::deserialize(value) {
-        Ok(value) => match finish(reader) {
-            Ok(()) => return Ok(take(value)),
-            Err(flaw) => flaw,
-        },
-        Err(flaw) => flaw,
-    };
-    Err(Malformed {
+    let mut only = Only { reader, ty, finish };
+    whole::read(&mut only, take).map_err(|flaw| Malformed {
         flaw,
-        field: reader.field,
+        field: only.reader.field,
     })
+}
+
+/// A value that stands alone: for all that is left, or in its message.
+struct Only<'r, 't, 'de> {
+    reader: &'r mut Reader<'t, 'de>,
+    ty: TypeId,
+    finish: fn(&Reader<'t, 'de>) -> Result<(), Flaw>,
+}
+
+impl<'de> Whole<'de> for Only<'_, '_, 'de> {
+    fn value(&mut self) -> impl Deserializer<'de, Error = Flaw> {
+        Value {
+            reader: &mut *self.reader,
+            ty: self.ty,
+            sent: true,
+        }
+    }
+
+    fn finish(&self) -> Result<(), Flaw> {
+        (self.finish)(self.reader)
+    }
 }
 
 /// One end of a conversation that encodes for one Go Decoder: the definitions go out with

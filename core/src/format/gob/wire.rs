@@ -5,7 +5,10 @@ use crate::error::Flaw;
 
 /// Takes an unsigned number: one byte below 128, or the negated count of the big-endian bytes that
 /// follow. Leading zero bytes are allowed, as Go allows them.
-#[inline]
+///
+/// It is part of its many callers where that is fast, and there once where that is small.
+#[cfg_attr(target_pointer_width = "64", inline)]
+#[cfg_attr(not(target_pointer_width = "64"), inline(never))]
 pub(super) fn take_uint(input: &mut &[u8]) -> Result<u64, Flaw> {
     let (&first, rest) = input.split_first().ok_or(Flaw::Truncated)?;
     *input = rest;
@@ -34,7 +37,7 @@ pub(super) fn take_size(input: &mut &[u8]) -> Result<usize, Flaw> {
 
 /// The signed number that an unsigned one stands for: the sign is the lowest bit, behind the number
 /// or its complement.
-pub(super) fn signed(number: u64) -> i64 {
+pub(in crate::format) fn signed(number: u64) -> i64 {
     let magnitude = (number >> 1).cast_signed();
     if number & 1 == 0 {
         magnitude

@@ -1,0 +1,61 @@
+//! The reading of a whole value, which is moved as rarely as can be.
+//!
+//! A value of a kilobyte that is returned in a result, opened there and handed on lies on the stack
+//! two or three times. On a small machine that is most of the stack that a request takes.
+
+use crate::error::Flaw;
+use serde::de::{Deserialize, Deserializer, Visitor};
+use serde::forward_to_deserialize_any;
+
+/// What holds one value and nothing else.
+pub(super) trait Whole<'de> {
+    /// The value.
+    fn value(&mut self) -> impl Deserializer<'de, Error = Flaw>;
+
+    /// Refuses what is left over behind the value.
+    fn finish(&self) -> Result<(), Flaw>;
+}
+
+/// Reads a value and gives it to `take`, which is not called unless all of it is good.
+///
+/// A type that can be made of nothing, such as [`Level`](crate::complex_data::Level), is made so
+/// and then filled in its place.
+pub(super) fn read<'de, T: Deserialize<'de>, R>(
+    whole: &mut impl Whole<'de>,
+    take: impl FnOnce(T) -> R,
+) -> Result<R, Flaw> {
+    match T::deserialize(Nothing) {
+        Ok(mut value) => {
+            T::deserialize_in_place(whole.value(), &mut value)?;
+            whole.finish()?;
+            Ok(take(value))
+        }
+        Err(_) => match T::deserialize(whole.value()) {
+            Ok(value) => {
+                whole.finish()?;
+                Ok(take(value))
+            }
+            Err(flaw) => Err(flaw),
+        },
+    }
+}
+
+/// What a type can be made of that has an empty value.
+struct Nothing;
+
+impl<'de> Deserializer<'de> for Nothing {
+    type Error = Flaw;
+
+    fn is_human_readable(&self) -> bool {
+        false
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
+        visitor.visit_unit()
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option
+        unit unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+    }
+}
