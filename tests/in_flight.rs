@@ -96,6 +96,27 @@ fn short_requests_that_arrive_together_are_all_answered_while_nothing_is_left() 
     );
 }
 
+/// What was kept of the first request took room that what is left of the others does not need.
+#[test]
+fn so_are_those_that_arrive_with_the_rest_of_one() {
+    for (requests, part) in [(100, "STRI"), (150, ""), (300, "")] {
+        let server = serve(0);
+        let mut stream = server.connect();
+        stream.write_all(b"STR").unwrap();
+        // It has been read once another connection is answered.
+        assert!(server.is_well());
+        let burst = format!("ING\nhi\n{}{part}", "STRING\nhi\n".repeat(requests));
+        stream.write_all(burst.as_bytes()).unwrap();
+        for _ in 0..=requests {
+            assert_eq!(line(&mut stream), "Thank you.\n");
+        }
+        if !part.is_empty() {
+            stream.write_all(b"NG\nhi\n").unwrap();
+            assert_eq!(line(&mut stream), "Thank you.\n");
+        }
+    }
+}
+
 #[test]
 fn a_peer_whose_replies_need_more_than_there_is_is_let_go() {
     let server = serve(900);

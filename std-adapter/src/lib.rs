@@ -9,7 +9,7 @@
 //! | `endpoint` | [`Endpoint`], a registry that grows, even while servers use it |
 //! | [`asynch`] | with the feature `tokio`: a server for many connections on few threads |
 //! | `server` | [`Server`], a thread for each connection, within [`ServerLimits`]; [`Stopper`] |
-//! | [`tls`] | with the feature `tls`: TLS on top of connections, and for the server of tasks |
+//! | [`tls`] | with the feature `tls`: TLS on top of connections, and for both servers |
 //!
 //! A server:
 //!

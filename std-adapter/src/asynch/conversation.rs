@@ -197,13 +197,14 @@ impl<'a, App: 'static> Conversation<'a, App> {
         Ok(())
     }
 
-    /// Reads once, answers all that has arrived, and writes once. It is pending as long as there is
+    /// Reads once, answers what has arrived, up to [`REQUESTS`], and writes once. It is pending as long as there is
     /// nothing to do.
     pub(super) fn turn(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Done>> {
         let Shared {
             limits, metrics, ..
         } = self.shared;
         SCRATCH.with_borrow_mut(|Scratch { rx, tx }| {
+            let goes_on = self.more;
             rx.resize(limits.receive_buffer, 0);
             tx.resize(limits.transmit_buffer, 0);
             let arrived = ready!(self.read(context, rx))?;
@@ -228,6 +229,10 @@ impl<'a, App: 'static> Conversation<'a, App> {
                 let used = unread.len() - input.len();
                 if used < unread.len() {
                     unread.drain(..used);
+                    if used > 0 {
+                        // What counts is the room that it takes, of which the rest needs little.
+                        unread.shrink_to_fit();
+                    }
                     self.keep(|kept| kept.unread = unread);
                 }
                 pause
@@ -246,7 +251,7 @@ impl<'a, App: 'static> Conversation<'a, App> {
                 self.give_up()?;
             }
             let at = Instant::now();
-            if arrived > 0 {
+            if arrived > 0 || goes_on {
                 metrics.received.increment(arrived as u64);
                 metrics.answering.record(at - begin);
             }
@@ -299,7 +304,9 @@ impl<'a, App: 'static> Conversation<'a, App> {
         let mut tally = Tally::default();
         let pause = loop {
             let pause = self.answer_some(input, out, &mut tally);
-            if !matches!(pause, Ok(Pause::Turn)) || self.share.keep(input.len()) {
+            if !matches!(pause, Ok(Pause::Turn))
+                || self.share.keep(input.len() + self.stream.held())
+            {
                 break pause;
             }
         };

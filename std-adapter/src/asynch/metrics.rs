@@ -7,7 +7,8 @@ use metrics::{Counter, Histogram, Unit, counter, describe_counter, describe_hist
 pub(super) struct Metrics {
     pub(super) received: Counter,
     pub(super) sent: Counter,
-    /// From the moment bytes were read to the moment their replies were handed to the system.
+    /// From the moment bytes were read, or the next of their requests had their turn, to the moment the
+    /// replies were handed to the system.
     pub(super) answering: Histogram,
     #[cfg(feature = "tls")]
     pub(super) handshake_failures: Counter,
@@ -31,7 +32,7 @@ impl Metrics {
         describe_histogram!(
             "bellwire_answer_seconds",
             Unit::Seconds,
-            "Time from reading requests that arrived together to sending their replies."
+            "Time from reading requests that arrived together, or going on with them, to sending their replies."
         );
         Self {
             received: counter!("bellwire_received_bytes_total"),

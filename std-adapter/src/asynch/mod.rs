@@ -1,9 +1,10 @@
 //! A server for many connections on few threads, on tokio. Needs the feature `tokio`.
 //!
 //! It keeps system calls few and idle connections small: at each wake-up it reads once, into a
-//! buffer that all connections of a thread share, answers all the requests that arrived
-//! together, and writes once. A connection keeps bytes of its own only while a request has arrived
-//! in part, or a reply has not been taken.
+//! buffer that all connections of a thread share, answers the requests that arrived together, up to
+//! 128 of them before others have their turn, and writes once. A connection keeps bytes of its own
+//! only while a request has arrived in part or waits for the next turn, or a reply has not been
+//! taken.
 //!
 //! It reports to the recorder that the process has installed for the [`metrics`](::metrics) crate,
 //! if any, before it made the endpoint: `bellwire_connections`, `bellwire_connections_total`,
