@@ -7,6 +7,7 @@ mod line;
 mod postcard;
 mod postcard_reader;
 mod whole;
+mod zigzag;
 
 pub use gob::{Gob, RawGob};
 pub use line::Line;

@@ -6,8 +6,8 @@
 //! says even where the elements take no bytes.
 
 use super::MAX_DEPTH;
-use super::gob::signed;
 use super::whole::Whole;
+use super::zigzag::signed;
 use crate::error::Flaw;
 use serde::Deserialize;
 use serde::de::value::U32Deserializer;

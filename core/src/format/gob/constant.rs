@@ -2,7 +2,7 @@
 //!
 //! No program runs this, so it may index and panic.
 
-use super::wire::unsigned;
+use crate::format::zigzag::unsigned;
 
 /// Bytes, as many as have been written.
 pub(super) struct Bytes<const N: usize> {

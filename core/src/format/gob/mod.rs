@@ -75,8 +75,6 @@ mod writer;
 pub use description::{Described, Type};
 pub use stream::{Decoder, Encoder, Stream, from_slice};
 
-pub(super) use wire::signed;
-
 use super::{EncodeError, Format, Frame, Payload};
 use crate::error::Malformed;
 use core::marker::PhantomData;

@@ -3,8 +3,9 @@
 use super::access::{Elements, Structure};
 use super::reader::Reader;
 use super::types::{Fields, Shape, TypeId};
-use super::wire::{float, signed, take_bytes, take_counted, take_uint};
+use super::wire::{float, take_bytes, take_counted, take_uint};
 use crate::error::Flaw;
+use crate::format::zigzag::signed;
 
 /// A value of a type, which stands next in the message or, where it was zero, was not sent.
 ///

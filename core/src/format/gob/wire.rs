@@ -35,22 +35,6 @@ pub(super) fn take_size(input: &mut &[u8]) -> Result<usize, Flaw> {
     usize::try_from(take_uint(input)?).map_err(|_| Flaw::BadLength)
 }
 
-/// The signed number that an unsigned one stands for: the sign is the lowest bit, behind the number
-/// or its complement.
-pub(in crate::format) fn signed(number: u64) -> i64 {
-    let magnitude = (number >> 1).cast_signed();
-    if number & 1 == 0 {
-        magnitude
-    } else {
-        !magnitude
-    }
-}
-
-/// The unsigned number that stands for a signed one.
-pub(super) const fn unsigned(number: i64) -> u64 {
-    (number << 1 ^ number >> 63).cast_unsigned()
-}
-
 /// The float whose bits, in reverse order of bytes, are this number.
 pub(super) fn float(number: u64) -> f64 {
     f64::from_bits(number.swap_bytes())

@@ -4,8 +4,8 @@ use super::Type;
 use super::compound::{Complex, Compound, Elements, Structure};
 use super::definitions::FIRST_ID;
 use super::output::Output;
-use super::wire::unsigned;
 use crate::format::EncodeError;
+use crate::format::zigzag::unsigned;
 use core::fmt::{self, Display, Write};
 use serde::ser::{Impossible, Serialize, Serializer};
 
