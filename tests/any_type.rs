@@ -312,6 +312,28 @@ fn numbers_of_each_width_end_where_postcards_do() {
     assert!(taken > 100, "only {taken} were good");
 }
 
+/// A type of the caller's that is converted from another, and not from anything else.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Option<u32>", into = "Option<u32>")]
+struct Given(u32);
+
+impl From<Option<u32>> for Given {
+    fn from(number: Option<u32>) -> Self {
+        Self(number.expect("the peer gave a number"))
+    }
+}
+
+impl From<Given> for Option<u32> {
+    fn from(given: Given) -> Self {
+        Some(given.0)
+    }
+}
+
+#[test]
+fn a_conversion_of_the_callers_is_run_on_what_came_and_on_nothing_else() {
+    assert_eq!(decode(postcard_bytes(&Some(5u32))), Ok(Given(5)));
+}
+
 /// Whether both take it; if so, as the same value.
 #[track_caller]
 fn same_verdict<T>(body: &[u8]) -> bool

@@ -74,7 +74,7 @@ enum Phase {
     Request,
     /// A request was handed out and is not answered yet.
     Answering,
-    /// The rest of a refused payload comes, up to this end; so many bytes of it are left, or may be.
+    /// The rest of a refused payload comes: so many bytes, or so many at most up to its line feed.
     Skip(Rest, usize),
     /// No request is read any more.
     Ended,

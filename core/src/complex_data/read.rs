@@ -6,7 +6,7 @@
 use super::{Level, Map, Nested, P_CAPACITY, S_CAPACITY};
 use core::fmt;
 use heapless::{String, Vec};
-use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
 /// The fields, as they are named and ordered on the wire.
@@ -58,7 +58,7 @@ impl<'de, C: Nested> Visitor<'de> for Fields<'_, C> {
         f.write_str("struct complexData")
     }
 
-    /// Nothing makes an empty level.
+    /// An empty level, which is then filled; see `format::whole`.
     fn visit_unit<E: Error>(self) -> Result<(), E> {
         Ok(())
     }
@@ -196,6 +196,11 @@ impl Visitor<'_> for Text<'_> {
     fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
         let full = |_| E::invalid_length(text.len(), &"text within its capacity");
         self.0.push_str(text).map_err(full)
+    }
+
+    fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<(), E> {
+        let wrong = |_| E::invalid_value(Unexpected::Bytes(bytes), &"text in UTF-8");
+        self.visit_str(str::from_utf8(bytes).map_err(wrong)?)
     }
 }
 

@@ -18,8 +18,9 @@ pub(super) trait Whole<'de> {
 
 /// Reads a value and gives it to `take`, which is not called unless all of it is good.
 ///
-/// A type that can be made of nothing, such as [`Level`](crate::complex_data::Level), is made so
-/// and then filled in its place.
+/// A structure that can be made of nothing, such as [`Level`](crate::complex_data::Level), is made so
+/// and then filled in its place. No other type is asked: what a caller's conversion does with
+/// nothing is the caller's matter.
 pub(super) fn read<'de, T: Deserialize<'de>, R>(
     whole: &mut impl Whole<'de>,
     take: impl FnOnce(T) -> R,
@@ -30,6 +31,7 @@ pub(super) fn read<'de, T: Deserialize<'de>, R>(
             whole.finish()?;
             Ok(take(value))
         }
+        // A large value is not moved out of one result into another.
         Err(_) => match T::deserialize(whole.value()) {
             Ok(value) => {
                 whole.finish()?;
@@ -40,7 +42,7 @@ pub(super) fn read<'de, T: Deserialize<'de>, R>(
     }
 }
 
-/// What a type can be made of that has an empty value.
+/// What a structure can be made of that has an empty value.
 struct Nothing;
 
 impl<'de> Deserializer<'de> for Nothing {
@@ -50,12 +52,21 @@ impl<'de> Deserializer<'de> for Nothing {
         false
     }
 
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
+    fn deserialize_any<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value, Flaw> {
+        Err(Flaw::WrongType)
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Flaw> {
         visitor.visit_unit()
     }
 
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option
-        unit unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+        unit unit_struct newtype_struct seq tuple tuple_struct map enum identifier ignored_any
     }
 }
