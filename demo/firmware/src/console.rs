@@ -116,13 +116,15 @@ impl Observer for Console {
 /// Says which calls led to a panic, the last one first, and starts anew. `addr2line` knows the
 /// lines of code at the addresses; that the program knew them would take 3.6 KiB of flash.
 pub fn panicked() -> ! {
-    say(&mut Uart::one(), &|write| {
+    let mut uart = Uart::one();
+    say(&mut uart, &|write| {
         write("panicked at");
         for address in stack::calls().take(CALLS) {
             write(" 0x");
             write_hexadecimal(address, write);
         }
     });
+    let _ = uart.flush();
     cortex_m::peripheral::SCB::sys_reset()
 }
 

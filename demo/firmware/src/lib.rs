@@ -2,12 +2,13 @@
 //! Ethernet, as real silicon and as QEMU emulates it.
 //!
 //! ```text
-//! server, client, echo    the programs, in src/bin
-//! mission                 commands, values and handlers: the host demo's own file
+//! server, client          the programs, in src/bin; to measure and to test: echo, panic
+//! mission  shown          commands, values and handlers, and how they are shown: the host demo's own
 //! serial   network        the two transports: UART0, and TCP by smoltcp
 //! console                 what the board tells a person, on UART1
 //! uart  ethernet  clock   the drivers
 //! registers  interrupt    the machine
+//! stack                   how much of it was used, and which calls lie on it
 //! ```
 #![no_std]
 

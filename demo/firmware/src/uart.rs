@@ -40,7 +40,7 @@ impl Uart {
         Self::start(0x4000_C000, Interrupt(5))
     }
 
-    /// UART1, on the pins D2 and D3. To be called once.
+    /// UART1, on the pins D2 and D3. To be called once, and again by a panic.
     pub fn one() -> Self {
         open(Gates::Group1, 1 << 1);
         open(Gates::Group2, 1 << 3);
