@@ -5,7 +5,6 @@ use crate::{Address, Endpoint};
 use bellwire::{Answered, Fault, Rejection, Reply, Route, Service};
 use metrics::counter;
 use std::future::poll_fn;
-use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::Poll;
@@ -16,14 +15,6 @@ pub(crate) struct Serving<'a, App> {
     commands: Arc<Commands<App>>,
     app: App,
     pub(crate) peer: &'a Address,
-}
-
-/// Requests for one command in a row, which are counted at once: a counter that all threads share is
-/// dear.
-#[derive(Default)]
-pub(crate) struct Tally {
-    index: usize,
-    requests: u64,
 }
 
 /// What became of a request.
@@ -49,21 +40,9 @@ impl<'a, App: 'static> Serving<'a, App> {
         }
     }
 
-    /// Counts a request. What `tally` holds in the end is for [`settle`](Self::settle).
-    pub(crate) fn count(&self, route: Route, tally: &mut Tally) {
-        if tally.index != route.index {
-            self.settle(tally);
-            tally.index = route.index;
-        }
-        tally.requests += 1;
-    }
-
-    /// Hands over what was counted.
-    pub(crate) fn settle(&self, tally: &mut Tally) {
-        if tally.requests > 0 {
-            let requests = mem::take(&mut tally.requests);
-            self.commands.count(tally.index, requests);
-        }
+    /// Counts requests for the command at this place.
+    pub(crate) fn count(&self, index: usize, requests: u64) {
+        self.commands.count(index, requests);
     }
 
     /// Runs the handler of a request, up to where it awaits something.
@@ -90,7 +69,7 @@ impl<App: 'static> Service for Serving<'_, App> {
     }
 
     fn call(&mut self, route: Route, payload: &[u8], reply: Reply<'_>) -> Answered {
-        self.commands.count(route.index, 1);
+        self.count(route.index, 1);
         match self.start(route, payload, reply) {
             Outcome::Answered(answered) => answered,
             Outcome::Later(later, reply) => {

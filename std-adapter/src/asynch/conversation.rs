@@ -3,10 +3,11 @@
 use super::Shared;
 use super::in_flight::Share;
 use super::stream::Stream;
+use super::tally::Tally;
 use crate::Address;
 use crate::endpoint::{Finish, Later};
 use crate::limits::no_room_for_replies;
-use crate::serving::{Outcome, Serving, Tally, guard};
+use crate::serving::{Outcome, Serving, guard};
 use bellwire::{Buffer, Fault, Limits, Rejection, Service, Session, Step};
 use std::cell::RefCell;
 use std::io;
@@ -310,7 +311,7 @@ impl<'a, App: 'static> Conversation<'a, App> {
                 break pause;
             }
         };
-        self.service.settle(&mut tally);
+        tally.settle(&self.service);
         pause
     }
 
@@ -343,7 +344,7 @@ impl<'a, App: 'static> Conversation<'a, App> {
                 }
                 Step::Request { route, payload } => {
                     requests += 1;
-                    self.service.count(route, tally);
+                    tally.add(route, &self.service);
                     match self.service.start(route, payload, self.session.reply(out)) {
                         Outcome::Answered(answered) => self.session.answered(answered, out),
                         Outcome::Later(later, _reply) => {

@@ -21,6 +21,7 @@ mod proxy;
 #[cfg(feature = "tls")]
 mod secure;
 mod stream;
+mod tally;
 mod task;
 
 use crate::addresses::Addresses;

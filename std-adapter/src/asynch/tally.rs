@@ -1,0 +1,30 @@
+//! Counting requests together, as a counter that all threads share is dear.
+
+use crate::serving::Serving;
+use bellwire::Route;
+use std::mem;
+
+/// Requests for one command in a row.
+#[derive(Default)]
+pub(super) struct Tally {
+    index: usize,
+    requests: u64,
+}
+
+impl Tally {
+    /// Counts a request. What was counted in the end is for [`settle`](Self::settle).
+    pub(super) fn add<App: 'static>(&mut self, route: Route, service: &Serving<'_, App>) {
+        if self.index != route.index {
+            self.settle(service);
+            self.index = route.index;
+        }
+        self.requests += 1;
+    }
+
+    /// Hands over what was counted.
+    pub(super) fn settle<App: 'static>(&mut self, service: &Serving<'_, App>) {
+        if self.requests > 0 {
+            service.count(self.index, mem::take(&mut self.requests));
+        }
+    }
+}
