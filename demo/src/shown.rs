@@ -91,7 +91,7 @@ pub fn write_decimal(number: i64, write: &mut dyn FnMut(&str)) {
     write_number(number.unsigned_abs(), 10, write);
 }
 
-/// Hands the digits of a number to `write`.
+/// Hands the hexadecimal digits of a number to `write`.
 pub fn write_hexadecimal(number: u32, write: &mut dyn FnMut(&str)) {
     write_number(number.into(), 16, write);
 }
