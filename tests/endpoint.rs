@@ -227,7 +227,7 @@ impl<F: FnMut(&str) -> String> Service for Own<F> {
         (name == b"GREET").then(|| GREET.route(0))
     }
 
-    fn call(&mut self, _route: Route, payload: &[u8], reply: Reply<'_>) -> Answered {
+    fn call(&mut self, _index: usize, payload: &[u8], reply: Reply<'_>) -> Answered {
         Command::<Line, Line>::answer(payload, reply, |name, reply| {
             reply.send(&(self.greet)(name))
         })

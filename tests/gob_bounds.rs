@@ -79,7 +79,7 @@ fn a_number_of_more_than_eight_bytes_is_none() {
 #[test]
 fn a_message_has_a_length_and_a_largest_one() {
     let frame = |length| RawGob::frame(&uint(length), &mut 0);
-    let broken = Frame::Broken(Flaw::BadLength.into());
+    let broken = Frame::Broken(Flaw::BadLength);
     assert_eq!(frame(0), broken);
     assert_eq!(MAX_MESSAGE, 0x3fff_ffff);
     assert_eq!(frame(MAX_MESSAGE + 1), broken);
@@ -159,7 +159,7 @@ fn an_interface_whose_type_is_unknown_breaks_a_payload_that_is_whole() {
     let stream = |ty| [slice_of(INTERFACE), value(&[&inside(ty)])].concat();
     let frame = |stream: &[u8]| Gob::<Numbers>::frame(stream, &mut 0);
     assert_eq!(frame(&stream(INT)), Frame::Ends(stream(INT).len()));
-    let broken = Frame::Broken(Flaw::UnknownType.into());
+    let broken = Frame::Broken(Flaw::UnknownType);
     assert_eq!(frame(&stream(70)), broken);
 }
 
@@ -171,7 +171,7 @@ fn a_raw_payload_has_no_interface_in_a_struct() {
         RawGob::frame(&stream, &mut 0)
     };
     assert!(matches!(frame(INT), Frame::Ends(_)));
-    assert_eq!(frame(INTERFACE), Frame::Broken(Flaw::Unsupported.into()));
+    assert_eq!(frame(INTERFACE), Frame::Broken(Flaw::Unsupported));
 }
 
 /// A value that is a slice, and no struct.

@@ -29,6 +29,41 @@ fn a_request_is_a_name_and_a_payload() {
 }
 
 #[test]
+fn a_name_that_is_like_the_one_before_is_not_taken_for_it() {
+    answers("PING\nPING\r\nPING\n PING\nPING\n", "pong\n".repeat(5));
+    answers("PING\nECHO\nPING\nPING\n", "pong\nPING\npong\n");
+    for other in ["PIN", "PINGS", "PING PING", ""] {
+        let sent = Setup::default()
+            .hears_all([format!("PING\n{other}\n").as_bytes()])
+            .sent;
+        let code = if other.is_empty() {
+            "malformed"
+        } else {
+            "unknown-command"
+        };
+        assert!(
+            sent.starts_with(format!("pong\n!{code} ").as_bytes()),
+            "{}",
+            show(&sent)
+        );
+    }
+}
+
+#[test]
+fn the_commands_of_one_conversation_are_not_those_of_the_next() {
+    let served = endpoint();
+    let none = Endpoint::<App, 1>::new();
+    let (mut rx, mut tx) = ([0; 256], [0; 512]);
+    let mut connection = Connection::new(&mut rx, &mut tx);
+    hear(&mut connection, b"PING\n");
+    connection.advance(&mut served.with(&mut App::default()));
+    connection.reset();
+    hear(&mut connection, b"PING\n");
+    connection.advance(&mut none.with(&mut App::default()));
+    assert!(connection.pending().starts_with(b"!unknown-command "));
+}
+
+#[test]
 fn spaces_and_carriage_returns_round_a_name_do_not_count() {
     answers("ECHO\r\nhi\n", "hi\n");
     answers("  ECHO \r\nhi\n", "hi\n");
@@ -180,19 +215,16 @@ fn a_request_may_be_answered_later() {
     let mut out = Buffer::new(&mut memory);
     let mut session = Session::new(Limits::for_buffers(256, 512));
     let mut input: &[u8] = b"ECHO\nhi\nPING\n";
-    let Step::Request { route, payload } = session.next(&service, &mut input, &mut out) else {
+    let Step::Request { index, payload } = session.next(&mut service, &mut input, &mut out) else {
         panic!("it is whole");
     };
-    assert_eq!(
-        (route.name, payload, input),
-        ("ECHO", &b"hi\n"[..], &b"PING\n"[..])
-    );
+    assert_eq!((payload, input), (&b"hi\n"[..], &b"PING\n"[..]));
     assert!(
         out.is_empty() && session.begun(&[]).is_some(),
         "it is still to be answered"
     );
-    let answered = service.call(route, payload, session.reply(&mut out));
-    assert_eq!(session.answered(answered, &mut out), None);
+    let answered = service.call(index, payload, session.reply(&mut out));
+    session.answered(answered, &mut service, &mut out);
     assert_eq!(out.filled(), b"hi\n");
 }
 
@@ -203,16 +235,14 @@ fn a_request_that_is_not_answered_before_the_next_is_answered_with_an_error() {
     let mut memory = [0; 512];
     let mut out = Buffer::new(&mut memory);
     let mut session = Session::new(Limits::for_buffers(256, 512));
-    let mut input: &[u8] = b"ECHO\nhi\nPING\n";
-    let Step::Request { route, payload } = session.next(&service, &mut input, &mut out) else {
+    let mut input: &[u8] = b"ECHO\nhi\n";
+    let Step::Request { index, payload } = session.next(&mut service, &mut input, &mut out) else {
         panic!("it is whole");
     };
-    let Step::Rejected(rejection) = session.next(&service, &mut input, &mut out) else {
-        panic!("it was not answered");
-    };
-    assert_eq!(rejection.fault, Fault::Unanswered);
-    let late = service.call(route, payload, session.reply(&mut out));
-    assert_eq!(session.answered(late, &mut out), None);
+    let step = session.next(&mut service, &mut input, &mut out);
+    assert!(matches!(step, Step::Receive), "{step:?}");
+    let late = service.call(index, payload, session.reply(&mut out));
+    session.answered(late, &mut service, &mut out);
     assert_eq!(
         show(out.filled()),
         "!failed ECHO: the handler gave no reply\\n"

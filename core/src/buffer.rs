@@ -1,5 +1,7 @@
 //! A lent stretch of memory with a front that is read and a back that is filled.
 
+use core::cell::Cell;
+
 /// Bytes on their way in or out, held in memory that the caller lends.
 ///
 /// The filled part lies in one piece: [`filled`](Self::filled) is what waits to be
@@ -18,7 +20,9 @@
 #[derive(Debug)]
 pub struct Buffer<'b> {
     memory: &'b mut [u8],
+    /// The first byte that waits; at most `end`.
     start: usize,
+    /// Behind the last byte that waits; at most the size of the memory.
     end: usize,
 }
 
@@ -50,9 +54,12 @@ impl<'b> Buffer<'b> {
 
     /// The bytes that still fit.
     pub fn room(&self) -> usize {
-        self.memory
-            .len()
-            .saturating_sub(self.end.saturating_sub(self.start))
+        self.memory.len().wrapping_sub(self.waiting())
+    }
+
+    /// How many bytes wait.
+    fn waiting(&self) -> usize {
+        self.end.wrapping_sub(self.start)
     }
 
     /// All the room there is, in one piece. What is written here counts after
@@ -64,33 +71,27 @@ impl<'b> Buffer<'b> {
         self.memory.get_mut(self.end..).unwrap_or(&mut [])
     }
 
-    /// Fills the gap in front with what waits behind it, which leaves a gap of the same size behind
-    /// that, and so on. Moving overlapping bytes at once would bring 0.7 KB of code along.
+    /// Moves what waits to the front, byte by byte from its start, so that none is written over that
+    /// is still to be moved. Moving overlapping bytes at once would bring 0.7 KB of code along.
     fn move_to_front(&mut self) {
-        let gap = self.start;
-        let mut rest = self.memory.get_mut(..self.end).unwrap_or(&mut []);
-        while let Some((front, back)) = rest.split_at_mut_checked(gap) {
-            for (to, from) in front.iter_mut().zip(back.iter()) {
-                *to = *from;
-            }
-            rest = back;
+        let memory = Cell::from_mut(&mut *self.memory).as_slice_of_cells();
+        let waiting = memory.get(self.start..self.end).unwrap_or(&[]);
+        for (to, from) in memory.iter().zip(waiting) {
+            to.set(from.get());
         }
-        self.end = self.end.saturating_sub(gap);
+        self.end = waiting.len();
         self.start = 0;
     }
 
     /// Counts the first `n` bytes of [`space`](Self::space) as filled; at most all of it.
     pub fn fill(&mut self, n: usize) {
-        self.end = self.end.saturating_add(n).min(self.memory.len());
+        let free = self.memory.len().wrapping_sub(self.end);
+        self.end = self.end.wrapping_add(n.min(free));
     }
 
     /// Drops the first `n` bytes of [`filled`](Self::filled); at most all of them.
     pub fn consume(&mut self, n: usize) {
-        self.start = self.start.saturating_add(n).min(self.end);
-        if self.start == self.end {
-            self.start = 0;
-            self.end = 0;
-        }
+        self.start = self.start.wrapping_add(n.min(self.waiting()));
     }
 
     /// Drops all that waits.

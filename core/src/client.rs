@@ -183,10 +183,7 @@ impl<'b> Caller<'b> {
                     };
                 }
                 Stage::ErrorLine => match line::find_end(arrived, &mut self.progress) {
-                    Some(end) => {
-                        let end = end.saturating_add(1);
-                        self.stage = Stage::Refused { end };
-                    }
+                    Some(end) => self.stage = Stage::Refused { end },
                     None => return self.more(),
                 },
                 Stage::Payload { start } => {
@@ -194,8 +191,8 @@ impl<'b> Caller<'b> {
                     let end = match (expected.frame)(payload, &mut self.progress) {
                         Frame::Ends(size) => size.saturating_add(start),
                         Frame::Open(_) => return self.more(),
-                        Frame::Broken(malformed) => {
-                            return self.give_up(Fault::Malformed(malformed));
+                        Frame::Broken(flaw) => {
+                            return self.give_up(Fault::Malformed(flaw.into()));
                         }
                     };
                     if end <= arrived.len() {

@@ -68,6 +68,12 @@ pub struct Route {
     pub name: &'static str,
     /// The command's place in the registry that found it.
     pub index: usize,
+    pub(crate) kind: &'static Kind,
+}
+
+/// What commands of the same formats have in common.
+#[derive(Debug)]
+pub(crate) struct Kind {
     pub(crate) frame: FindEnd,
     pub(crate) answered: bool,
 }
@@ -104,13 +110,17 @@ impl<Req, Rsp> Command<Req, Rsp> {
 }
 
 impl<Req: Format, Rsp: Answer> Command<Req, Rsp> {
+    const KIND: &'static Kind = &Kind {
+        frame: Req::frame,
+        answered: Rsp::EXPECTED.is_some(),
+    };
+
     /// The command as entry `index` of a registry. See [`Service`](crate::Service).
     pub fn route(&self, index: usize) -> Route {
         Route {
             name: self.name,
             index,
-            frame: Req::frame,
-            answered: Rsp::EXPECTED.is_some(),
+            kind: Self::KIND,
         }
     }
 

@@ -119,29 +119,24 @@ impl<'b> Connection<'b> {
 
     /// Ends the conversation with an error line; see [`Session::abort`].
     pub fn abort(&mut self, fault: Fault, service: &mut impl Service) {
-        if let Some(rejection) = self.session.abort(fault, &mut self.tx) {
-            service.rejected(&rejection);
-        }
+        self.session.abort(fault, service, &mut self.tx);
     }
 
     /// Answers all the requests that have arrived whole, as far as the replies fit.
     pub fn advance(&mut self, service: &mut impl Service) -> Next {
+        let Self { session, tx, .. } = self;
         let mut input = self.rx.filled();
         let arrived = input.len();
         let next = loop {
-            let rejection = match self.session.next(service, &mut input, &mut self.tx) {
-                Step::Receive if self.ended => self.session.end(input, &mut self.tx),
+            match session.next(service, &mut input, tx) {
+                Step::Receive if self.ended => session.end(input, service, tx),
                 Step::Receive => break Next::Receive,
                 Step::Send => break Next::Send,
                 Step::Close => break Next::Close,
-                Step::Request { route, payload } => {
-                    let answered = service.call(route, payload, self.session.reply(&mut self.tx));
-                    self.session.answered(answered, &mut self.tx)
+                Step::Request { index, payload } => {
+                    let answered = service.call(index, payload, session.reply(tx));
+                    session.answered(answered, service, tx);
                 }
-                Step::Rejected(rejection) => Some(rejection),
-            };
-            if let Some(rejection) = rejection {
-                service.rejected(&rejection);
             }
         };
         let left = input.len();

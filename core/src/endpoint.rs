@@ -13,11 +13,13 @@ use core::fmt;
 /// whose handlers capture) implements this trait with [`Command::route`] and
 /// [`Command::answer`].
 pub trait Service {
-    /// The command of this name.
+    /// The command of this name. One that was found stays the same until the conversation is over: it
+    /// need not be looked up for each request.
     fn find(&self, name: &[u8]) -> Option<Route>;
 
-    /// Answers a whole request for a command that [`find`](Self::find) found.
-    fn call(&mut self, route: Route, payload: &[u8], reply: Reply<'_>) -> Answered;
+    /// Answers a whole request for the command that [`find`](Self::find) found at `index`, which is
+    /// its [`Route::index`].
+    fn call(&mut self, index: usize, payload: &[u8], reply: Reply<'_>) -> Answered;
 
     /// Hears of each request that was answered with an error line. This is the place to log.
     fn rejected(&mut self, rejection: &Rejection) {
@@ -159,8 +161,8 @@ impl<App, const N: usize> Service for Bound<'_, App, N> {
         self.endpoint.entries.get(index).map(|entry| entry.route)
     }
 
-    fn call(&mut self, route: Route, payload: &[u8], reply: Reply<'_>) -> Answered {
-        match self.endpoint.entries.get(route.index) {
+    fn call(&mut self, index: usize, payload: &[u8], reply: Reply<'_>) -> Answered {
+        match self.endpoint.entries.get(index) {
             Some(entry) => (entry.run)(entry.handler, self.app, payload, reply),
             None => reply.fail(Fault::Unanswered),
         }

@@ -1,7 +1,8 @@
 //! Lines: where one ends, and what of it counts.
 
-/// The index of the first line feed, looked for behind the `scanned` bytes that are known to hold
-/// none. What has been looked at is added to `scanned`, so no byte is looked at twice.
+/// How many bytes the first line takes, its line feed included. It is looked for behind the
+/// `scanned` bytes that are known to hold none. What has been looked at is added to `scanned`, so no
+/// byte is looked at twice.
 ///
 /// It is part of its callers where that is fast, and there once where that is small.
 #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
@@ -13,12 +14,13 @@ pub(crate) fn find_end(input: &[u8], scanned: &mut usize) -> Option<usize> {
         // A smaller machine has more use for the 100 bytes that the search by words takes.
         fresh.iter().position(|byte| *byte == b'\n')
     };
-    let end = offset.map(|offset| scanned.saturating_add(offset));
-    *scanned = end.unwrap_or(input.len());
-    end
+    // Nothing here goes beyond the input.
+    *scanned = scanned.wrapping_add(offset.unwrap_or(fresh.len()));
+    offset.map(|_| scanned.wrapping_add(1))
 }
 
-/// The index of the first line feed, looked for in a machine word at a time.
+/// The index of the first line feed, looked for in a machine word at a time. No sum here goes beyond
+/// the bytes.
 fn line_feed(bytes: &[u8]) -> Option<usize> {
     const ONES: usize = usize::from_ne_bytes([0x01; size_of::<usize>()]);
     const HIGH: usize = usize::from_ne_bytes([0x80; size_of::<usize>()]);
@@ -31,12 +33,12 @@ fn line_feed(bytes: &[u8]) -> Option<usize> {
         let zeros = usize::from_le_bytes(*word) ^ LINE_FEEDS;
         let found = zeros.wrapping_sub(ONES) & !zeros & HIGH;
         if found != 0 {
-            return Some(passed.saturating_add(found.trailing_zeros() as usize / 8));
+            return Some(passed.wrapping_add(found.trailing_zeros() as usize / 8));
         }
-        passed = passed.saturating_add(size_of::<usize>());
+        passed = passed.wrapping_add(size_of::<usize>());
     }
     let offset = rest.iter().position(|byte| *byte == b'\n')?;
-    Some(passed.saturating_add(offset))
+    Some(passed.wrapping_add(offset))
 }
 
 /// `line` without the spaces and carriage returns around it.
@@ -52,8 +54,9 @@ pub(crate) fn trim(mut line: &[u8]) -> &[u8] {
 
 /// `line` without its line feed and the carriage return before it.
 pub(crate) fn strip_end(line: &[u8]) -> &[u8] {
-    let line = line.strip_suffix(b"\n").unwrap_or(line);
-    line.strip_suffix(b"\r").unwrap_or(line)
+    match line {
+        [text @ .., b'\r', b'\n'] | [text @ .., b'\n'] | text => text,
+    }
 }
 
 #[cfg(test)]

@@ -56,35 +56,37 @@ impl Limits {
 ///    [`answered`](Self::answered) before the next call of `next`.
 /// 3. On [`Step::Receive`], keep what is left of `input`, and come back with more behind it. Where
 ///    no more will come, call [`end`](Self::end).
+///
+/// What is refused on the way, [`Service::rejected`] hears of.
 #[derive(Debug)]
 pub struct Session {
     limits: Limits,
     phase: Phase,
-    /// The command of the present request, once its line has arrived.
+    /// The command of the present request, once its line has arrived, and then of the last one.
     route: Option<Route>,
-    /// Bytes of the input that the present phase has looked at.
-    progress: usize,
+    /// What the present phase counts: the bytes of a frame that were looked at, or those of a
+    /// refused payload that may still be skipped.
+    count: usize,
     /// How many requests were finished, in 32 bits that wrap.
     number: u32,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// A command line comes, or the payload of the command that it named.
-    Request,
+    /// A command line comes.
+    Name,
+    /// The payload comes of the command that was named.
+    Payload,
     /// A request was handed out and is not answered yet.
     Answering,
-    /// The rest of a refused payload comes: so many bytes, or so many at most up to its line feed.
-    Skip(Rest, usize),
+    /// The rest of a refused payload comes, of a known length.
+    SkipBytes,
+    /// The rest of a refused payload comes, up to a line feed.
+    SkipLine,
     /// No request is read any more.
     Ended,
-}
-
-/// Where a refused payload ends.
-#[derive(Debug, Clone, Copy)]
-enum Rest {
-    Bytes,
-    Line,
+    /// No request is read any more, and the peer was told why.
+    Refused,
 }
 
 /// What [`Session::next`] asks for.
@@ -96,13 +98,11 @@ pub enum Step<'a> {
     Send,
     /// Answer this request.
     Request {
-        /// The command.
-        route: Route,
+        /// The [`Route::index`] of the command.
+        index: usize,
         /// Its whole payload.
         payload: &'a [u8],
     },
-    /// A request was answered with an error line. The conversation goes on, unless it says so.
-    Rejected(Rejection),
     /// The conversation is over. Send what the transmit buffer holds, and close so that it arrives:
     /// shut down sending, read and drop what still comes, within bounds, then close.
     Close,
@@ -113,9 +113,9 @@ impl Session {
     pub const fn new(limits: Limits) -> Self {
         Self {
             limits,
-            phase: Phase::Request,
+            phase: Phase::Name,
             route: None,
-            progress: 0,
+            count: 0,
             number: 0,
         }
     }
@@ -123,118 +123,186 @@ impl Session {
     /// The number of the request that has arrived in part, given what is left of the input, or
     /// `None` between requests. A time limit for a request runs as long as this stays the same.
     pub fn begun(&self, input: &[u8]) -> Option<u32> {
-        let between = matches!(self.phase, Phase::Request) && self.route.is_none();
-        (!between || !input.is_empty()).then_some(self.number)
+        (self.phase != Phase::Name || !input.is_empty()).then_some(self.number)
+    }
+
+    /// Whether an error line has ended the conversation, so that the peer may not expect its end.
+    pub fn is_refused(&self) -> bool {
+        self.phase == Phase::Refused
     }
 
     /// Works on the front of `input`, up to the first step that others must take. Writes
     /// nothing but error lines to `out`.
+    #[expect(
+        clippy::inline_always,
+        reason = "a call costs a server a tenth of a short request"
+    )]
+    #[inline(always)]
     pub fn next<'a>(
         &mut self,
-        service: &impl Service,
+        service: &mut impl Service,
         input: &mut &'a [u8],
         out: &mut Buffer<'_>,
     ) -> Step<'a> {
         loop {
-            let arrived = *input;
             if !out.is_empty() && out.room() < self.limits.reply.max(error_line::LONGEST) {
                 return Step::Send;
             }
-            let route = match (self.phase, &self.route) {
-                (Phase::Request, Some(route)) => *route,
-                (Phase::Request, None) => {
-                    let limit = self.limits.name;
-                    let within = arrived.get(..limit).unwrap_or(arrived);
-                    let Some(end) = line::find_end(within, &mut self.progress) else {
-                        if arrived.len() < limit {
-                            return Step::Receive;
-                        }
-                        let fault = Fault::NameTooLong { limit };
-                        return Step::Rejected(self.reject(fault, Phase::Ended, out));
-                    };
-                    let name = line::trim(take(input, end.saturating_add(1)));
-                    let Some(route) = service.find(name) else {
-                        let fault = unknown(name);
-                        return Step::Rejected(self.reject(fault, Phase::Ended, out));
-                    };
-                    self.route = Some(route);
-                    self.progress = 0;
-                    route
-                }
-                (Phase::Answering, _) => {
-                    let fault = Fault::Unanswered;
-                    return Step::Rejected(self.reject(fault, Phase::Request, out));
-                }
-                (Phase::Skip(rest, left), _) => {
-                    let end = match rest {
-                        Rest::Bytes => (left <= arrived.len()).then_some(left),
-                        Rest::Line => {
-                            line::find_end(arrived, &mut 0).map(|end| end.saturating_add(1))
-                        }
-                    };
-                    let skipped = take(input, end.unwrap_or(arrived.len()));
-                    match (end, left.checked_sub(skipped.len())) {
-                        (Some(_), Some(_)) => self.enter(Phase::Request),
-                        (None, Some(left)) => {
-                            self.phase = Phase::Skip(rest, left);
-                            return Step::Receive;
-                        }
-                        (_, None) => self.enter(Phase::Ended),
+            if self.phase == Phase::Name && !self.name(service, input, out) {
+                return Step::Receive;
+            }
+            match self.phase {
+                Phase::Payload => {
+                    if let Some(step) = self.payload(service, input, out) {
+                        return step;
                     }
-                    continue;
                 }
-                (Phase::Ended, _) => {
+                Phase::Answering => {
+                    self.reject(Fault::Unanswered, Phase::Name, service, out);
+                }
+                Phase::SkipBytes | Phase::SkipLine => {
+                    if !self.skip(input) {
+                        return Step::Receive;
+                    }
+                }
+                Phase::Ended | Phase::Refused => {
                     *input = &[];
                     return Step::Close;
                 }
-            };
-            return self.payload(route, input, out);
+                Phase::Name => {}
+            }
         }
     }
 
-    /// Works on a payload, of which the input may hold anything from nothing to more than all.
+    /// Takes the command line off the input, and says whether it was there, good or bad.
+    #[inline]
+    fn name(
+        &mut self,
+        service: &mut impl Service,
+        input: &mut &[u8],
+        out: &mut Buffer<'_>,
+    ) -> bool {
+        if let Some(route) = &self.route
+            && self.count == 0
+            && let Some(rest) = input.strip_prefix(route.name.as_bytes())
+            && let [b'\n', rest @ ..] = rest
+        {
+            // The command of the last request, once more.
+            *input = rest;
+            self.phase = Phase::Payload;
+            return true;
+        }
+        self.new_name(service, input, out)
+    }
+
+    /// The same where the last request tells nothing.
+    #[inline(never)]
+    fn new_name(
+        &mut self,
+        service: &mut impl Service,
+        input: &mut &[u8],
+        out: &mut Buffer<'_>,
+    ) -> bool {
+        self.route = None;
+        let limit = self.limits.name;
+        let Some(size) = line::find_end(front(input, limit), &mut self.count) else {
+            if input.len() < limit {
+                return false;
+            }
+            self.reject(Fault::NameTooLong { limit }, Phase::Refused, service, out);
+            return true;
+        };
+        let name = line::trim(take(input, size));
+        self.count = 0;
+        self.phase = Phase::Payload;
+        self.route = service.find(name);
+        if self.route.is_none() {
+            self.reject(unknown(name), Phase::Refused, service, out);
+        }
+        true
+    }
+
+    /// Works on a payload, of which the input may hold anything from nothing to more than all. There is
+    /// no step for others to take where it was refused.
+    #[inline]
     fn payload<'a>(
         &mut self,
-        route: Route,
+        service: &mut impl Service,
         input: &mut &'a [u8],
         out: &mut Buffer<'_>,
-    ) -> Step<'a> {
-        let arrived = *input;
+    ) -> Option<Step<'a>> {
+        let Some(route) = &self.route else {
+            // Not reached: a payload comes behind the name of a command.
+            return Some(Step::Close);
+        };
+        let index = route.index;
         let limit = self.limits.payload;
-        let within = arrived.get(..limit).unwrap_or(arrived);
-        match (route.frame)(within, &mut self.progress) {
-            Frame::Ends(size) if size <= within.len() => {
+        let arrived = input.len();
+        match (route.kind.frame)(front(input, limit), &mut self.count) {
+            Frame::Ends(size) if size <= limit && size <= arrived => {
                 self.phase = Phase::Answering;
                 let payload = take(input, size);
-                Step::Request { route, payload }
+                Some(Step::Request { index, payload })
             }
-            Frame::Ends(size) if size <= limit => Step::Receive,
-            Frame::Open(_) if arrived.len() < limit => Step::Receive,
-            refused => Step::Rejected(self.refuse(refused, input, out)),
+            Frame::Ends(size) if size <= limit => Some(Step::Receive),
+            Frame::Open(_) if arrived < limit => Some(Step::Receive),
+            refused => {
+                self.refuse(refused, input, service, out);
+                None
+            }
         }
+    }
+
+    /// Skips what has arrived of a refused payload, and says whether that was all of it.
+    #[cold]
+    #[inline(never)]
+    fn skip(&mut self, input: &mut &[u8]) -> bool {
+        let within = front(input, self.count);
+        let line_end = match self.phase {
+            Phase::SkipLine => line::find_end(within, &mut 0),
+            _ => None,
+        };
+        let skipped = take(input, line_end.unwrap_or(within.len()));
+        self.count = self.count.saturating_sub(skipped.len());
+        let ended = line_end.is_some() || self.count == 0;
+        if ended {
+            // A line that goes on beyond the limit ends the conversation.
+            let found = line_end.is_some() || self.phase == Phase::SkipBytes;
+            self.enter(if found { Phase::Name } else { Phase::Ended });
+        }
+        ended
     }
 
     /// Refuses a payload, and skips it where its end is known or can be found.
     #[cold]
-    fn refuse(&mut self, frame: Frame, input: &mut &[u8], out: &mut Buffer<'_>) -> Rejection {
+    #[inline(never)]
+    fn refuse(
+        &mut self,
+        frame: Frame,
+        input: &mut &[u8],
+        service: &mut impl Service,
+        out: &mut Buffer<'_>,
+    ) {
         let limit = self.limits.payload;
         let mut fault = Fault::PayloadTooLong { limit };
-        let then = match frame {
-            Frame::Ends(size) if size <= self.limits.skip => Phase::Skip(Rest::Bytes, size),
+        let (then, count) = match frame {
+            Frame::Ends(size) if size <= self.limits.skip => (Phase::SkipBytes, size),
             Frame::Open(End::LineFeed) => {
                 take(input, limit);
-                Phase::Skip(Rest::Line, self.limits.skip)
+                (Phase::SkipLine, self.limits.skip)
             }
-            Frame::Ends(_) | Frame::Open(End::Unknown) => Phase::Ended,
-            Frame::Broken(malformed) => {
-                fault = Fault::Malformed(malformed);
-                Phase::Ended
+            Frame::Ends(_) | Frame::Open(End::Unknown) => (Phase::Refused, 0),
+            Frame::Broken(flaw) => {
+                fault = Fault::Malformed(flaw.into());
+                (Phase::Refused, 0)
             }
         };
-        self.reject(fault, then, out)
+        self.reject(fault, then, service, out);
+        self.count = count;
     }
 
     /// The place where the reply to a request is to be written: the room for one in `out`.
+    #[inline]
     pub fn reply<'a>(&self, out: &'a mut Buffer<'_>) -> Reply<'a> {
         let space = out.space();
         let size = self.limits.reply.min(space.len());
@@ -243,23 +311,28 @@ impl Session {
 
     /// Takes what became of the request that [`next`](Self::next) handed out: its reply, written
     /// at the start of the space of `out`, or a fault, of which the peer is told with an error
-    /// line and which is returned.
-    pub fn answered(&mut self, answered: Answered, out: &mut Buffer<'_>) -> Option<Rejection> {
-        let Phase::Answering = self.phase else {
-            return None;
-        };
+    /// line.
+    #[inline]
+    pub fn answered(
+        &mut self,
+        answered: Answered,
+        service: &mut impl Service,
+        out: &mut Buffer<'_>,
+    ) {
+        if self.phase != Phase::Answering {
+            return;
+        }
         match answered.into_result() {
             Ok(size) => {
                 out.fill(size);
-                self.enter(Phase::Request);
-                None
+                self.enter(Phase::Name);
             }
             Err(fault) => {
                 let then = match fault {
-                    Fault::Crashed => Phase::Ended,
-                    _ => Phase::Request,
+                    Fault::Crashed => Phase::Refused,
+                    _ => Phase::Name,
                 };
-                Some(self.reject(fault, then, out))
+                self.reject(fault, then, service, out);
             }
         }
     }
@@ -267,55 +340,71 @@ impl Session {
     /// Takes the end of the stream, after [`next`](Self::next) asked for more than the `input` that
     /// is left. A request that it cuts off is answered with an error line, as the peer may
     /// have ended only its own sending.
-    pub fn end(&mut self, input: &[u8], out: &mut Buffer<'_>) -> Option<Rejection> {
-        if self.begun(input).is_none() {
-            self.enter(Phase::Ended);
-            return None;
+    pub fn end(&mut self, input: &[u8], service: &mut impl Service, out: &mut Buffer<'_>) {
+        match self.begun(input) {
+            None => self.enter(Phase::Ended),
+            Some(_) => self.abort(Fault::Truncated, service, out),
         }
-        self.abort(Fault::Truncated, out)
     }
 
     /// Ends the conversation with an error line for `fault`, such as [`Fault::TimedOut`] when the
     /// driver has no more patience. Nothing more is told to a peer whose last error line
     /// ended the conversation or announced that a payload is skipped.
-    pub fn abort(&mut self, fault: Fault, out: &mut Buffer<'_>) -> Option<Rejection> {
-        if let Phase::Skip(..) | Phase::Ended = self.phase {
-            self.enter(Phase::Ended);
-            return None;
+    pub fn abort(&mut self, fault: Fault, service: &mut impl Service, out: &mut Buffer<'_>) {
+        match self.phase {
+            Phase::Name | Phase::Payload | Phase::Answering => {
+                self.reject(fault, Phase::Refused, service, out);
+            }
+            Phase::SkipBytes | Phase::SkipLine => self.enter(Phase::Ended),
+            Phase::Ended | Phase::Refused => {}
         }
-        Some(self.reject(fault, Phase::Ended, out))
     }
 
     /// Begins another conversation with the same limits.
     pub fn reset(&mut self) {
-        self.enter(Phase::Request);
+        self.enter(Phase::Name);
+        self.route = None;
     }
 
     /// Leaves the request.
     fn enter(&mut self, phase: Phase) {
-        if matches!(phase, Phase::Request) {
+        if phase == Phase::Name {
             self.number = self.number.wrapping_add(1);
         }
         self.phase = phase;
-        self.route = None;
-        self.progress = 0;
+        self.count = 0;
     }
 
     /// Writes the error line for `fault`, and goes on with `then`, unless the command is one
     /// without reply, whose error line must be the last.
     #[cold]
-    fn reject(&mut self, fault: Fault, then: Phase, out: &mut Buffer<'_>) -> Rejection {
-        let route = self.route;
-        let silent = route.is_some_and(|route| !route.answered);
-        self.enter(if silent { Phase::Ended } else { then });
+    #[inline(never)]
+    fn reject(
+        &mut self,
+        fault: Fault,
+        then: Phase,
+        service: &mut impl Service,
+        out: &mut Buffer<'_>,
+    ) {
+        let route = match self.phase {
+            Phase::Name => None,
+            _ => self.route,
+        };
+        let silent = route.is_some_and(|route| !route.kind.answered);
+        self.enter(if silent { Phase::Refused } else { then });
         let rejection = Rejection {
             command: route.map(|route| route.name),
             fault,
-            fatal: matches!(self.phase, Phase::Ended),
+            fatal: self.is_refused(),
         };
         error_line::write(&rejection, out);
-        rejection
+        service.rejected(&rejection);
     }
+}
+
+/// The first `size` bytes, or all there are.
+fn front(input: &[u8], size: usize) -> &[u8] {
+    input.get(..size).unwrap_or(input)
 }
 
 /// Takes the first `size` bytes, or all there are, off the front of `input`.

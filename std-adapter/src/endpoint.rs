@@ -37,14 +37,13 @@ pub struct Endpoint<App> {
 /// The commands of an endpoint at one time.
 pub(crate) struct Commands<App> {
     version: u64,
-    /// The indices of the entries whose names are 0, 1, 2... bytes long. Few are of one length, so
-    /// finding a name takes one comparison of bytes or two, where a map would hash it.
-    by_length: Vec<Vec<usize>>,
+    /// Those whose names are 0, 1, 2... bytes long. Few are of one length, so finding a name takes one
+    /// comparison of bytes or two, where a map would hash it.
+    by_length: Vec<Vec<Route>>,
     entries: Vec<Entry<App>>,
 }
 
 struct Entry<App> {
-    route: Route,
     run: Run<App>,
     requests: Counter,
 }
@@ -181,9 +180,8 @@ impl<App: 'static> Endpoint<App> {
         let index = more.entries.len();
         let lengths = more.by_length.len().max(name.len() + 1);
         more.by_length.resize_with(lengths, Vec::new);
-        more.by_length[name.len()].push(index);
+        more.by_length[name.len()].push(command.route(index));
         more.entries.push(Entry {
-            route: command.route(index),
             run,
             requests: counter!("bellwire_requests_total", "command" => name),
         });
@@ -207,17 +205,13 @@ impl<App: 'static> Endpoint<App> {
 
 impl<App> Commands<App> {
     pub(crate) fn find(&self, name: &[u8]) -> Option<Route> {
-        let mut routes = self
-            .by_length
-            .get(name.len())?
-            .iter()
-            .map(|index| self.entries[*index].route);
-        routes.find(|route| route.name.as_bytes() == name)
+        let mut routes = self.by_length.get(name.len())?.iter();
+        routes.find(|route| route.name.as_bytes() == name).copied()
     }
 
-    /// The handler of a command that was found.
-    pub(crate) fn handler(&self, route: Route) -> &Run<App> {
-        &self.entries[route.index].run
+    /// The handler of the command that was found at this place.
+    pub(crate) fn handler(&self, index: usize) -> &Run<App> {
+        &self.entries[index].run
     }
 
     /// Counts requests for the command at this place.
@@ -239,7 +233,6 @@ impl<App> Clone for Commands<App> {
 impl<App> Clone for Entry<App> {
     fn clone(&self) -> Self {
         Self {
-            route: self.route,
             run: self.run.clone(),
             requests: self.requests.clone(),
         }
@@ -263,8 +256,11 @@ impl<App: 'static> Default for Endpoint<App> {
 
 impl<App: 'static> fmt::Debug for Endpoint<App> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let commands = self.commands();
+        let mut routes: Vec<_> = commands.by_length.iter().flatten().collect();
+        routes.sort_by_key(|route| route.index);
         f.debug_set()
-            .entries(self.commands().entries.iter().map(|entry| entry.route.name))
+            .entries(routes.iter().map(|route| route.name))
             .finish()
     }
 }

@@ -45,20 +45,18 @@ impl<'a, App: 'static> Serving<'a, App> {
         self.commands.count(index, requests);
     }
 
-    /// Runs the handler of a request, up to where it awaits something.
+    /// Runs the handler of a request, up to where it awaits something. A panic of the handler is the
+    /// caller's to catch.
     pub(crate) fn start<'r>(
         &mut self,
-        route: Route,
+        index: usize,
         payload: &[u8],
         reply: Reply<'r>,
     ) -> Outcome<'r> {
         let Self { commands, app, .. } = self;
-        match commands.handler(route) {
-            Run::Now(run) => Outcome::Answered(guard(|| run(app, payload, reply))),
-            Run::Later(run) => match catch_unwind(AssertUnwindSafe(|| run(app, payload))) {
-                Ok(later) => Outcome::Later(guard_future(later), reply),
-                Err(_) => Outcome::Answered(crashed()),
-            },
+        match commands.handler(index) {
+            Run::Now(run) => Outcome::Answered(run(app, payload, reply)),
+            Run::Later(run) => Outcome::Later(guard_future(run(app, payload)), reply),
         }
     }
 }
@@ -68,15 +66,12 @@ impl<App: 'static> Service for Serving<'_, App> {
         self.commands.find(name)
     }
 
-    fn call(&mut self, route: Route, payload: &[u8], reply: Reply<'_>) -> Answered {
-        self.count(route.index, 1);
-        match self.start(route, payload, reply) {
+    fn call(&mut self, index: usize, payload: &[u8], reply: Reply<'_>) -> Answered {
+        self.count(index, 1);
+        guard(|| match self.start(index, payload, reply) {
             Outcome::Answered(answered) => answered,
-            Outcome::Later(later, reply) => {
-                let finish = pollster::block_on(later);
-                guard(|| finish(reply))
-            }
-        }
+            Outcome::Later(later, reply) => pollster::block_on(later)(reply),
+        })
     }
 
     fn rejected(&mut self, rejection: &Rejection) {

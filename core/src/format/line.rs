@@ -18,7 +18,7 @@ impl Format for Line {
 
     fn frame(input: &[u8], progress: &mut usize) -> Frame {
         match line::find_end(input, progress) {
-            Some(end) => Frame::Ends(end.saturating_add(1)),
+            Some(size) => Frame::Ends(size),
             None => Frame::Open(End::LineFeed),
         }
     }

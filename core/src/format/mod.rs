@@ -83,7 +83,7 @@ pub enum Frame {
     /// is refused and its end found as said here.
     Open(End),
     /// No end can be found.
-    Broken(Malformed),
+    Broken(Flaw),
 }
 
 /// How to find the end of a payload that is too long to keep.

@@ -31,7 +31,7 @@ impl<T: Payload> Format for Postcard<T> {
                 Frame::Ends(length.saturating_add(prefix))
             }
             Err(Flaw::Truncated) => Frame::Open(End::Unknown),
-            Err(_) => Frame::Broken(Flaw::BadLength.into()),
+            Err(_) => Frame::Broken(Flaw::BadLength),
         }
     }
 

@@ -96,7 +96,7 @@ fn next_postcard(rest: &mut &[u8]) -> Result<Option<GoData>, Malformed> {
         return Ok(None);
     }
     let end = match Postcard::<HeapComplexData>::frame(rest, &mut 0) {
-        Frame::Broken(malformed) => return Err(malformed),
+        Frame::Broken(flaw) => return Err(flaw.into()),
         Frame::Ends(end) if end <= rest.len() => end,
         Frame::Ends(_) | Frame::Open(_) => return Err(Flaw::Truncated.into()),
     };

@@ -8,10 +8,11 @@ use crate::Address;
 use crate::endpoint::{Finish, Later};
 use crate::limits::no_room_for_replies;
 use crate::serving::{Outcome, Serving, guard};
-use bellwire::{Buffer, Fault, Limits, Rejection, Service, Session, Step};
+use bellwire::{Buffer, Fault, Limits, Session, Step};
 use std::cell::RefCell;
 use std::io;
 use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
@@ -47,8 +48,6 @@ pub(super) struct Conversation<'a, App> {
     more: bool,
     /// Whether all is done but for the sending of replies.
     over: bool,
-    /// Whether the peer was told why the conversation ends.
-    refused: bool,
     end: End,
 }
 
@@ -116,7 +115,6 @@ impl<'a, App: 'static> Conversation<'a, App> {
             share: shared.in_flight.share(),
             more: false,
             over: false,
-            refused: false,
             end: End::Open,
         };
         if busy {
@@ -146,9 +144,9 @@ impl<'a, App: 'static> Conversation<'a, App> {
         }
     }
 
-    /// Whether the peer was told why the conversation ends, so that it may not expect the end.
+    /// See [`Session::is_refused`].
     pub(super) fn is_refused(&self) -> bool {
-        self.refused
+        self.session.is_refused()
     }
 
     /// Whether it is over, but for the sending of replies.
@@ -304,11 +302,12 @@ impl<'a, App: 'static> Conversation<'a, App> {
     fn work(&mut self, input: &mut &[u8], out: &mut Buffer<'_>) -> io::Result<Pause> {
         let mut tally = Tally::default();
         let pause = loop {
-            let pause = self.answer_some(input, out, &mut tally);
-            if !matches!(pause, Ok(Pause::Turn))
-                || self.share.keep(input.len() + self.stream.held())
-            {
-                break pause;
+            // One net for all requests of a turn, as it costs more than what most handlers do.
+            let answer = AssertUnwindSafe(|| self.answer_some(input, out, &mut tally));
+            match catch_unwind(answer) {
+                Ok(Ok(Pause::Turn)) if !self.share.keep(input.len() + self.stream.held()) => {}
+                Ok(pause) => break pause,
+                Err(_) => self.session.abort(Fault::Crashed, &mut self.service, out),
             }
         };
         tally.settle(&self.service);
@@ -326,13 +325,16 @@ impl<'a, App: 'static> Conversation<'a, App> {
             if requests == REQUESTS && !input.is_empty() {
                 return Ok(Pause::Turn);
             }
-            let rejection = match self.session.next(&self.service, input, out) {
+            let Self {
+                session, service, ..
+            } = self;
+            match session.next(service, input, out) {
                 Step::Receive => match self.end {
                     End::Open | End::Stopping => return Ok(Pause::Receive),
-                    End::Stopped if self.session.begun(input).is_some() => {
-                        self.session.abort(Fault::Busy, out)
+                    End::Stopped if session.begun(input).is_some() => {
+                        session.abort(Fault::Busy, service, out);
                     }
-                    End::Stopped | End::Reached => self.session.end(input, out),
+                    End::Stopped | End::Reached => session.end(input, service, out),
                 },
                 Step::Close => return Ok(Pause::Close),
                 Step::Send => {
@@ -340,21 +342,18 @@ impl<'a, App: 'static> Conversation<'a, App> {
                     if !self.unsent().is_empty() {
                         return Ok(Pause::Send);
                     }
-                    None
                 }
-                Step::Request { route, payload } => {
+                Step::Request { index, payload } => {
                     requests += 1;
-                    tally.add(route, &self.service);
-                    match self.service.start(route, payload, self.session.reply(out)) {
-                        Outcome::Answered(answered) => self.session.answered(answered, out),
+                    tally.add(index, service);
+                    match service.start(index, payload, session.reply(out)) {
+                        Outcome::Answered(answered) => session.answered(answered, service, out),
                         Outcome::Later(later, _reply) => {
                             return Ok(Pause::Answer(later, payload.len()));
                         }
                     }
                 }
-                Step::Rejected(rejection) => Some(rejection),
-            };
-            self.tell(rejection);
+            }
         }
     }
 
@@ -365,8 +364,7 @@ impl<'a, App: 'static> Conversation<'a, App> {
             let mut out = Buffer::new(tx);
             let reply = self.session.reply(&mut out);
             let answered = guard(|| finish(reply));
-            let rejection = self.session.answered(answered, &mut out);
-            self.tell(rejection);
+            self.session.answered(answered, &mut self.service, &mut out);
             self.keep(|kept| {
                 kept.taken = 0;
                 kept.unsent.extend_from_slice(out.filled());
@@ -378,8 +376,7 @@ impl<'a, App: 'static> Conversation<'a, App> {
     pub(super) fn abort(&mut self, fault: Fault) {
         let mut memory = [0; 256];
         let mut out = Buffer::new(&mut memory);
-        let rejection = self.session.abort(fault, &mut out);
-        self.tell(rejection);
+        self.session.abort(fault, &mut self.service, &mut out);
         self.keep(|kept| {
             kept.taken = 0;
             kept.unsent.extend_from_slice(out.filled());
@@ -404,12 +401,5 @@ impl<'a, App: 'static> Conversation<'a, App> {
             out.clear();
         }
         Ok(())
-    }
-
-    fn tell(&mut self, rejection: Option<Rejection>) {
-        if let Some(rejection) = rejection {
-            self.refused |= rejection.fatal;
-            self.service.rejected(&rejection);
-        }
     }
 }

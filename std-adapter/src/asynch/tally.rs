@@ -1,7 +1,6 @@
 //! Counting requests together, as a counter that all threads share is dear.
 
 use crate::serving::Serving;
-use bellwire::Route;
 use std::mem;
 
 /// Requests for one command in a row.
@@ -12,11 +11,11 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// Counts a request. What was counted in the end is for [`settle`](Self::settle).
-    pub(super) fn add<App: 'static>(&mut self, route: Route, service: &Serving<'_, App>) {
-        if self.index != route.index {
+    /// Counts a request for the command at this place. What was counted in the end is for [`settle`](Self::settle).
+    pub(super) fn add<App: 'static>(&mut self, index: usize, service: &Serving<'_, App>) {
+        if self.index != index {
             self.settle(service);
-            self.index = route.index;
+            self.index = index;
         }
         self.requests += 1;
     }

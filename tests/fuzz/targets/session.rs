@@ -58,37 +58,31 @@ fn converse(setup: &Setup, input: &[u8], mut cuts: Cuts<'_>, mut sends: Cuts<'_>
         assert!(steps <= 8 + 2 * (arrived + outcome.sent.len() + out.filled().len()));
         let mut service = endpoint.with(&mut app);
         let mut window = &input[start..arrived];
-        let step = session.next(&service, &mut window, &mut out);
+        let step = session.next(&mut service, &mut window, &mut out);
         let before = core::mem::replace(&mut start, arrived - window.len());
-        let rejection = match step {
+        match step {
             Step::Receive if arrived < input.len() => {
                 assert!(
                     window.len() < limits.name.max(limits.payload),
                     "it keeps too much"
                 );
                 arrived += cuts.next(input.len() - arrived);
-                None
             }
             Step::Receive => {
                 assert!(!ended, "it waits behind the end");
                 ended = true;
-                session.end(window, &mut out)
+                session.end(window, &mut service, &mut out);
             }
             Step::Send => {
                 assert!(!out.is_empty(), "it waits for nothing");
                 send(&mut out, &mut sends, &mut outcome);
-                None
             }
-            Step::Request { route, payload } => {
+            Step::Request { index, payload } => {
                 assert!(start > before, "a request of no bytes");
-                let answered = service.call(route, payload, session.reply(&mut out));
-                session.answered(answered, &mut out)
+                let answered = service.call(index, payload, session.reply(&mut out));
+                session.answered(answered, &mut service, &mut out);
             }
-            Step::Rejected(rejection) => Some(rejection),
             Step::Close => break,
-        };
-        if let Some(rejection) = rejection {
-            service.rejected(&rejection);
         }
     }
     while !out.is_empty() {

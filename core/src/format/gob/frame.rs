@@ -25,12 +25,12 @@ pub(super) fn find_end(input: &[u8], progress: &mut usize, interfaces: Interface
     let frame = place.advance(input, interfaces);
     match place.pack() {
         Some(packed) => *progress = packed,
-        None => return Frame::Broken(Flaw::BadLength.into()),
+        None => return Frame::Broken(Flaw::BadLength),
     }
     match frame {
         Ok(Some(end)) => Frame::Ends(usize::try_from(end).unwrap_or(usize::MAX)),
         Ok(None) => Frame::Open(End::Unknown),
-        Err(flaw) => Frame::Broken(flaw.into()),
+        Err(flaw) => Frame::Broken(flaw),
     }
 }
 
