@@ -67,7 +67,7 @@ pub async fn answer<S: Write>(
 ) -> Result<bool, Error<S::Error>> {
     loop {
         let next = connection.advance(service);
-        while !connection.pending().is_empty() {
+        while connection.is_pending() {
             let n = write(stream, connection.pending()).await?;
             connection.sent(n);
         }

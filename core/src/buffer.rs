@@ -92,6 +92,9 @@ impl<'b> Buffer<'b> {
     /// Drops the first `n` bytes of [`filled`](Self::filled); at most all of them.
     pub fn consume(&mut self, n: usize) {
         self.start = self.start.wrapping_add(n.min(self.waiting()));
+        if self.is_empty() {
+            self.clear();
+        }
     }
 
     /// Drops all that waits.

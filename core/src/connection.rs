@@ -101,6 +101,11 @@ impl<'b> Connection<'b> {
         self.tx.filled()
     }
 
+    /// Whether something waits to be sent.
+    pub(crate) fn is_pending(&self) -> bool {
+        !self.tx.is_empty()
+    }
+
     /// Counts the first `n` bytes of [`pending`](Self::pending) as sent.
     pub fn sent(&mut self, n: usize) {
         self.tx.consume(n);

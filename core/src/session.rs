@@ -182,6 +182,9 @@ impl Session {
         input: &mut &[u8],
         out: &mut Buffer<'_>,
     ) -> bool {
+        if input.is_empty() {
+            return false;
+        }
         if let Some(route) = &self.route
             && self.count == 0
             && let Some(rest) = input.strip_prefix(route.name.as_bytes())

@@ -175,7 +175,7 @@ impl<'b> Server<'b> {
 
     /// Whether a conversation can go on. Most polls bring nothing.
     fn has_news(&self, socket: &Socket<'_>) -> bool {
-        socket.can_recv() || !socket.may_recv() || !self.connection.pending().is_empty()
+        socket.can_recv() || !socket.may_recv() || self.connection.is_pending()
     }
 
     fn talk(
@@ -189,12 +189,12 @@ impl<'b> Server<'b> {
             return self.leave(Err(Lost), now);
         }
         // Where no replies wait to be sent, all that arrived earlier has been answered.
-        let mut next = match self.connection.pending() {
-            [] => Next::Receive,
-            _ => self.answer(socket, service),
+        let mut next = match self.connection.is_pending() {
+            false => Next::Receive,
+            true => self.answer(socket, service),
         };
         let mut advanced = false;
-        while next != Next::Close && self.connection.pending().is_empty() {
+        while next != Next::Close && !self.connection.is_pending() {
             if next == Next::Receive {
                 match receive(socket, self.connection.space()) {
                     Ok(0) => break,
@@ -210,7 +210,7 @@ impl<'b> Server<'b> {
             return self.begin_close(now);
         }
         let awaited = match self.connection.begun() {
-            _ if !self.connection.pending().is_empty() => Awaited::Room,
+            _ if self.connection.is_pending() => Awaited::Room,
             Some(number) => Awaited::Rest(number),
             None => Awaited::Start,
         };
@@ -232,7 +232,7 @@ impl<'b> Server<'b> {
 
     fn close(&mut self, drained: usize, socket: &mut Socket<'_>, now: Instant) {
         self.flush(socket);
-        let unsent = !self.connection.pending().is_empty();
+        let unsent = self.connection.is_pending();
         if !unsent {
             socket.close();
         }
