@@ -99,7 +99,7 @@ impl<App, const N: usize> Endpoint<App, N> {
         Rsp: Answer,
         H: for<'a> Fn(&mut App, Req::Value<'a>, Reply<'a, Rsp>) -> Answered + Send + Sync,
     {
-        if self.position(command.name().as_bytes()).is_some() {
+        if self.find(command.name().as_bytes()).is_some() {
             return Err(RegisterError::Duplicate);
         }
         let entry = Entry {
@@ -124,9 +124,9 @@ impl<App, const N: usize> Endpoint<App, N> {
         }
     }
 
-    fn position(&self, name: &[u8]) -> Option<usize> {
-        let mut entries = self.entries.iter();
-        entries.position(|entry| entry.route.name.as_bytes() == name)
+    fn find(&self, name: &[u8]) -> Option<&Route> {
+        let mut routes = self.entries.iter().map(|entry| &entry.route);
+        routes.find(|route| route.name.as_bytes() == name)
     }
 }
 
@@ -157,8 +157,7 @@ struct Bound<'a, App, const N: usize> {
 
 impl<App, const N: usize> Service for Bound<'_, App, N> {
     fn find(&self, name: &[u8]) -> Option<Route> {
-        let index = self.endpoint.position(name)?;
-        self.endpoint.entries.get(index).map(|entry| entry.route)
+        self.endpoint.find(name).copied()
     }
 
     fn call(&mut self, index: usize, payload: &[u8], reply: Reply<'_>) -> Answered {

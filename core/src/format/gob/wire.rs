@@ -31,6 +31,7 @@ fn take_long_uint(input: &mut &[u8], size: usize) -> Result<u64, Flaw> {
 }
 
 /// Takes a number of bytes, elements or fields. No more can be here than `usize` counts.
+#[cfg_attr(not(target_pointer_width = "64"), inline(never))]
 pub(super) fn take_size(input: &mut &[u8]) -> Result<usize, Flaw> {
     usize::try_from(take_uint(input)?).map_err(|_| Flaw::BadLength)
 }
