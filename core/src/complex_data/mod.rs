@@ -8,10 +8,8 @@ mod write;
 #[cfg(feature = "alloc")]
 pub use heap::HeapComplexData;
 
-use crate::format::TOO_DEEP;
 use crate::gob::{Described, Type};
-use serde::Deserializer;
-use serde::de::Error;
+use read::Place;
 
 /// The most bytes of `S`.
 pub const S_CAPACITY: usize = 64;
@@ -81,12 +79,9 @@ pub type Map = heapless::LinearMap<heapless::String<KEY_CAPACITY>, i64, M_CAPACI
 /// What may be a level inside another: a [`Level`], or [`Deepest`], which ends the nesting. It is
 /// not for other types.
 pub trait Nested: serde::Serialize + Sized {
-    /// Reads this level, and those inside it, into its place in the level around.
+    /// Puts an empty level into its place in the level around, unless the nesting has ended.
     #[doc(hidden)]
-    fn read<'de, D: Deserializer<'de>>(
-        place: &mut Option<Self>,
-        deserializer: D,
-    ) -> Result<(), D::Error>;
+    fn put(place: &mut Option<Self>) -> Option<&mut dyn Place>;
 
     /// This level and those inside it, on the heap.
     #[cfg(feature = "alloc")]
@@ -121,11 +116,8 @@ const GO_TYPE: Type = Type::Struct(
 pub enum Deepest {}
 
 impl<C: Nested> Nested for Level<C> {
-    fn read<'de, D: Deserializer<'de>>(
-        place: &mut Option<Self>,
-        deserializer: D,
-    ) -> Result<(), D::Error> {
-        read::inside(place, deserializer)
+    fn put(place: &mut Option<Self>) -> Option<&mut dyn Place> {
+        Some(place.insert(Self::default()))
     }
 
     #[cfg(feature = "alloc")]
@@ -140,11 +132,8 @@ impl<C: Nested> Nested for Level<C> {
 }
 
 impl Nested for Deepest {
-    fn read<'de, D: Deserializer<'de>>(
-        _place: &mut Option<Self>,
-        _deserializer: D,
-    ) -> Result<(), D::Error> {
-        Err(D::Error::invalid_value(TOO_DEEP, &"no further level"))
+    fn put(_place: &mut Option<Self>) -> Option<&mut dyn Place> {
+        None
     }
 
     #[cfg(feature = "alloc")]

@@ -4,6 +4,7 @@
 //! around it. On a small machine these copies are most of the stack that a request takes.
 
 use super::{Level, Map, Nested, P_CAPACITY, S_CAPACITY};
+use crate::format::TOO_DEEP;
 use core::fmt;
 use heapless::{String, Vec};
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor};
@@ -33,25 +34,46 @@ impl<'de, C: Nested> Deserialize<'de> for Level<C> {
     }
 }
 
-/// Reads the level inside another in its place there.
-pub(super) fn inside<'de, C: Nested, D: Deserializer<'de>>(
-    place: &mut Option<Level<C>>,
-    deserializer: D,
-) -> Result<(), D::Error> {
-    fill(place.insert(Level::default()), deserializer)
+/// A level in its place, whatever may be inside it, so that the code that fills levels is there once.
+pub trait Place {
+    /// The fields that are the same in all levels.
+    fn plain(&mut self) -> Plain<'_>;
+
+    /// The level inside, put there empty, unless the nesting has ended.
+    fn inside(&mut self) -> Option<&mut dyn Place>;
 }
 
-fn fill<'de, C: Nested, D: Deserializer<'de>>(
-    level: &mut Level<C>,
+/// The fields `N`, `S`, `M` and `P`.
+#[derive(Debug)]
+pub struct Plain<'a> {
+    n: &'a mut i64,
+    s: &'a mut String<S_CAPACITY>,
+    m: &'a mut Map,
+    p: &'a mut Vec<u8, P_CAPACITY>,
+}
+
+impl<C: Nested> Place for Level<C> {
+    fn plain(&mut self) -> Plain<'_> {
+        let Self { n, s, m, p, .. } = self;
+        Plain { n, s, m, p }
+    }
+
+    fn inside(&mut self) -> Option<&mut dyn Place> {
+        C::put(&mut self.c)
+    }
+}
+
+fn fill<'de, D: Deserializer<'de>>(
+    level: &mut dyn Place,
     deserializer: D,
 ) -> Result<(), D::Error> {
     deserializer.deserialize_struct("complexData", FIELDS, Fields(level))
 }
 
 /// All the fields of a level.
-struct Fields<'a, C: Nested>(&'a mut Level<C>);
+struct Fields<'a>(&'a mut dyn Place);
 
-impl<'de, C: Nested> Visitor<'de> for Fields<'_, C> {
+impl<'de> Visitor<'de> for Fields<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -127,38 +149,26 @@ impl Visitor<'_> for Name {
 }
 
 /// One field of a level, by its place among [`FIELDS`].
-struct Field<'a, C: Nested>(&'a mut Level<C>, usize);
+struct Field<'a>(&'a mut dyn Place, usize);
 
-impl<'de, C: Nested> DeserializeSeed<'de> for Field<'_, C> {
+impl<'de> DeserializeSeed<'de> for Field<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        let Self(Level { n, s, m, p, c }, index) = self;
-        match index {
-            4 => deserializer.deserialize_option(Inside(c)),
-            _ => plain_field(index, n, s, m, p, deserializer),
+        let Self(level, index) = self;
+        if index == 4 {
+            return deserializer.deserialize_option(Inside(level));
         }
+        let Plain { n, s, m, p } = level.plain();
+        match index {
+            0 => *n = Deserialize::deserialize(deserializer)?,
+            1 => deserializer.deserialize_str(Text(s))?,
+            2 => deserializer.deserialize_map(Entries(m))?,
+            3 => deserializer.deserialize_bytes(Bytes(p))?,
+            _ => drop(IgnoredAny::deserialize(deserializer)?),
+        }
+        Ok(())
     }
-}
-
-/// A field that is the same in all levels, so that its code is there once.
-#[inline(never)]
-fn plain_field<'de, D: Deserializer<'de>>(
-    index: usize,
-    n: &mut i64,
-    s: &mut String<S_CAPACITY>,
-    m: &mut Map,
-    p: &mut Vec<u8, P_CAPACITY>,
-    deserializer: D,
-) -> Result<(), D::Error> {
-    match index {
-        0 => *n = Deserialize::deserialize(deserializer)?,
-        1 => deserializer.deserialize_str(Text(s))?,
-        2 => deserializer.deserialize_map(Entries(m))?,
-        3 => deserializer.deserialize_bytes(Bytes(p))?,
-        _ => drop(IgnoredAny::deserialize(deserializer)?),
-    }
-    Ok(())
 }
 
 /// The entries of a map, which is refused when a key comes twice.
@@ -229,10 +239,10 @@ impl<'de> Visitor<'de> for Bytes<'_> {
     }
 }
 
-/// The level inside, if there is one.
-struct Inside<'a, C: Nested>(&'a mut Option<C>);
+/// The level inside another, if there is one.
+struct Inside<'a>(&'a mut dyn Place);
 
-impl<'de, C: Nested> Visitor<'de> for Inside<'_, C> {
+impl<'de> Visitor<'de> for Inside<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -248,6 +258,9 @@ impl<'de, C: Nested> Visitor<'de> for Inside<'_, C> {
     }
 
     fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        C::read(self.0, deserializer)
+        match self.0.inside() {
+            Some(level) => fill(level, deserializer),
+            None => Err(D::Error::invalid_value(TOO_DEEP, &"no further level")),
+        }
     }
 }
