@@ -182,9 +182,6 @@ fn a_listener_hears_of_each_rejection_once() {
     assert_eq!((replying, silent), (Ok(()), Ok(())));
     endpoint.on_rejection(|_, _| panic!("it was replaced"));
     endpoint.on_rejection(|heard, rejection| heard.push(rejection.clone()));
-    let reason = |text: &str| Fault::Refused {
-        reason: text.try_into().expect("short enough"),
-    };
     let bad_utf8 = Fault::Malformed(Malformed {
         flaw: Flaw::BadUtf8,
         field: None,
@@ -194,17 +191,18 @@ fn a_listener_hears_of_each_rejection_once() {
         &mut endpoint.with(&mut heard),
         b"ONE\nhi\nONE\n\xff\nSILENT\nhi\nONE\n\n",
     );
-    let rejection = |command, fault, fatal| Rejection {
+    let rejection = |command, fault, detail: &str, fatal| Rejection {
         command: Some(command),
         fault,
+        detail: detail.try_into().expect("short enough"),
         fatal,
     };
     assert_eq!(
         heard,
         [
-            rejection("ONE", reason("no"), false),
-            rejection("ONE", bad_utf8, false),
-            rejection("SILENT", reason("never"), true),
+            rejection("ONE", Fault::Refused, "no", false),
+            rejection("ONE", bad_utf8, "", false),
+            rejection("SILENT", Fault::Refused, "never", true),
         ]
     );
     let mut heard = Vec::new();
@@ -212,6 +210,7 @@ fn a_listener_hears_of_each_rejection_once() {
     assert_eq!(heard.len(), 1);
     assert_eq!((heard[0].command, heard[0].fatal), (None, true));
     assert_eq!(heard[0].fault.party(), Party::Peer);
+    assert_eq!(heard[0].detail, "NOBODY");
     assert_eq!(heard[0].to_string(), "no command is named \"NOBODY\"");
 }
 

@@ -1,7 +1,9 @@
 //! What an error is called on the wire, who can mend it, and how it reads.
 
 use bellwire::format::EncodeError;
-use bellwire::{Code, Error, Fault, Flaw, Malformed, Party, Refusal, RegisterError, Rejection};
+use bellwire::{
+    Code, Error, Fault, Flaw, Malformed, Party, Refusal, RegisterError, Rejection, Text,
+};
 use core::fmt::Display;
 use std::io;
 
@@ -21,8 +23,6 @@ fn reads(error: impl Display, sentence: &str) {
 
 #[test]
 fn each_fault_has_a_code_and_somebody_who_can_mend_it() {
-    let name = "NOPE".try_into().expect("short enough");
-    let reason = "no".try_into().expect("short enough");
     for (fault, code, party) in [
         (Fault::EmptyName, Code::Malformed, Party::Peer),
         (
@@ -30,11 +30,7 @@ fn each_fault_has_a_code_and_somebody_who_can_mend_it() {
             Code::TooLarge,
             Party::Peer,
         ),
-        (
-            Fault::UnknownCommand { name },
-            Code::UnknownCommand,
-            Party::Peer,
-        ),
+        (Fault::UnknownCommand, Code::UnknownCommand, Party::Peer),
         (
             Fault::PayloadTooLong { limit: 9 },
             Code::TooLarge,
@@ -42,7 +38,7 @@ fn each_fault_has_a_code_and_somebody_who_can_mend_it() {
         ),
         (Fault::Truncated, Code::Malformed, Party::Transport),
         (Fault::TimedOut, Code::TimedOut, Party::Transport),
-        (Fault::Refused { reason }, Code::Refused, Party::Peer),
+        (Fault::Refused, Code::Refused, Party::Peer),
         (
             Fault::MessageTooLong { limit: 9 },
             Code::Failed,
@@ -71,7 +67,7 @@ fn each_fault_has_a_code_and_somebody_who_can_mend_it() {
     ] {
         assert_eq!(fault.code(), code, "{fault:?}");
         assert_eq!(fault.party(), party, "{fault:?}");
-        let error = Error::<io::Error>::from(fault.clone());
+        let error = Error::<io::Error>::from(fault);
         assert_eq!(error.party(), party, "{fault:?}");
         reads(error, &fault.to_string());
     }
@@ -126,15 +122,28 @@ fn a_flaw_reads_with_the_field_in_which_it_was_found() {
 
 #[test]
 fn a_rejection_reads_with_the_command_where_it_is_known() {
-    let rejection = |command| Rejection {
+    let rejection = |command, fault, detail| Rejection {
         command,
-        fault: Fault::TimedOut,
+        fault,
+        detail: Text::try_from(detail).expect("short enough"),
         fatal: true,
     };
-    reads(rejection(None), "the request was not complete in time");
+    let late = Fault::TimedOut;
     reads(
-        rejection(Some("ECHO")),
+        rejection(None, late, ""),
+        "the request was not complete in time",
+    );
+    reads(
+        rejection(Some("ECHO"), late, ""),
         "ECHO: the request was not complete in time",
+    );
+    reads(
+        rejection(Some("ECHO"), Fault::Refused, "too loud"),
+        "ECHO: too loud",
+    );
+    reads(
+        rejection(None, Fault::UnknownCommand, "ECKO"),
+        "no command is named \"ECKO\"",
     );
 }
 

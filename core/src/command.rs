@@ -1,6 +1,6 @@
 //! Commands: a name, and the formats of its two payloads.
 
-use crate::error::{Fault, Text};
+use crate::error::Fault;
 use crate::format::{EncodeError, Format, Frame};
 use crate::{Answered, Buffer, Reply};
 use core::fmt;
@@ -133,7 +133,7 @@ impl<Req: Format, Rsp: Answer> Command<Req, Rsp> {
     ) -> Answered {
         match Req::decode_with(payload, |value| handler(value, reply.typed())) {
             Ok(answered) => answered,
-            Err(malformed) => Answered::fault(Fault::Malformed(malformed)),
+            Err(malformed) => Answered::failed(Fault::Malformed(malformed)),
         }
     }
 
@@ -164,19 +164,6 @@ pub(crate) fn encode_fault(error: EncodeError, limit: usize) -> Fault {
         EncodeError::NoRoom => Fault::MessageTooLong { limit },
         EncodeError::Unencodable => Fault::Unencodable,
     }
-}
-
-#[cold]
-pub(crate) fn unknown(sent: &[u8]) -> Fault {
-    if sent.is_empty() {
-        return Fault::EmptyName;
-    }
-    let mut name = Text::new();
-    for byte in sent.iter().take(name.capacity()) {
-        let visible = byte.is_ascii_graphic() || *byte == b' ';
-        let _ = name.push(if visible { char::from(*byte) } else { '?' });
-    }
-    Fault::UnknownCommand { name }
 }
 
 impl<Req, Rsp> Clone for Command<Req, Rsp> {

@@ -4,7 +4,7 @@ use crate::sentence::Sentence;
 use core::convert::Infallible;
 use core::fmt;
 
-/// A short text that travels inside an error: a handler's reason, an unknown name.
+/// A short text that travels with a [`Rejection`]: a handler's reason, an unknown name.
 /// What does not fit is cut.
 pub type Text = heapless::String<64, u8>;
 
@@ -118,7 +118,7 @@ impl From<Flaw> for Malformed {
 }
 
 /// Why one request, or one reply, came to nothing.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Fault {
@@ -129,11 +129,8 @@ pub enum Fault {
         /// [`Limits::name`](crate::Limits::name), bytes.
         limit: usize,
     },
-    /// No command has this name.
-    UnknownCommand {
-        /// The name as sent; a byte that is not printable ASCII shows as `?`.
-        name: Text,
-    },
+    /// No command has the name that was sent.
+    UnknownCommand,
     /// The payload goes beyond the receiver's limit.
     PayloadTooLong {
         /// [`Limits::payload`](crate::Limits::payload), bytes.
@@ -146,10 +143,7 @@ pub enum Fault {
     /// The request was not complete in time.
     TimedOut,
     /// The handler refused.
-    Refused {
-        /// The handler's words.
-        reason: Text,
-    },
+    Refused,
     /// A request or reply is longer than its sender, or the reply's receiver, can hold.
     MessageTooLong {
         /// The bytes that it may take.
@@ -175,7 +169,7 @@ impl Fault {
     /// The kind of error that an error line announces for this fault.
     pub fn code(&self) -> Code {
         match self {
-            Fault::UnknownCommand { .. } => Code::UnknownCommand,
+            Fault::UnknownCommand => Code::UnknownCommand,
             Fault::NameTooLong { .. } | Fault::PayloadTooLong { .. } => Code::TooLarge,
             Fault::Malformed(Malformed { flaw, .. }) => match flaw {
                 Flaw::OverCapacity | Flaw::TooDeep | Flaw::TooManyTypes => Code::TooLarge,
@@ -184,7 +178,7 @@ impl Fault {
             },
             Fault::EmptyName | Fault::Truncated | Fault::UnexpectedReply => Code::Malformed,
             Fault::TimedOut => Code::TimedOut,
-            Fault::Refused { .. } => Code::Refused,
+            Fault::Refused => Code::Refused,
             Fault::MessageTooLong { .. }
             | Fault::Unencodable
             | Fault::Unanswered
@@ -198,7 +192,7 @@ impl Fault {
     pub fn party(&self) -> Party {
         match self {
             Fault::Truncated | Fault::TimedOut => Party::Transport,
-            Fault::Refused { .. } | Fault::NameTooLong { .. } => Party::Peer,
+            Fault::Refused | Fault::NameTooLong { .. } => Party::Peer,
             _ => match self.code() {
                 Code::UnknownCommand | Code::Malformed => Party::Peer,
                 _ => Party::Local,
@@ -215,17 +209,14 @@ impl Fault {
                 *limit,
                 " bytes of a command line",
             ),
-            Fault::UnknownCommand { name } => Sentence {
-                parts: ["no command is named \"", name, "\""],
-                number: None,
-            },
+            Fault::UnknownCommand => Sentence::plain("no command has this name"),
             Fault::PayloadTooLong { limit } => {
                 Sentence::numbered("the payload exceeds ", *limit, " bytes")
             }
             Fault::Malformed(malformed) => malformed.sentence(),
             Fault::Truncated => Sentence::plain("the stream ended in the middle of a request"),
             Fault::TimedOut => Sentence::plain("the request was not complete in time"),
-            Fault::Refused { reason } => Sentence::plain(reason),
+            Fault::Refused => Sentence::plain("the handler refused"),
             Fault::MessageTooLong { limit } => {
                 Sentence::numbered("the message exceeds ", *limit, " bytes")
             }
@@ -288,6 +279,9 @@ pub struct Rejection {
     pub command: Option<&'static str>,
     /// What was wrong.
     pub fault: Fault,
+    /// With [`Fault::UnknownCommand`] the name as sent, in which a byte that is not printable ASCII
+    /// shows as `?`; with [`Fault::Refused`] the handler's words; else empty.
+    pub detail: Text,
     /// Whether the conversation ends with it, because the end of the request is unknown
     /// or because the command has no reply that the error could stand for. Where it does not, it
     /// may still end later without a further word: when a line that is skipped goes on beyond
@@ -302,7 +296,18 @@ impl Rejection {
             write(command);
             write(": ");
         }
-        self.fault.sentence().write_to(write);
+        self.sentence().write_to(write);
+    }
+
+    pub(crate) fn sentence(&self) -> Sentence<'_> {
+        match &self.fault {
+            Fault::UnknownCommand => Sentence {
+                parts: ["no command is named \"", &self.detail, "\""],
+                number: None,
+            },
+            Fault::Refused => Sentence::plain(&self.detail),
+            fault => fault.sentence(),
+        }
     }
 }
 

@@ -2,7 +2,6 @@
 
 use crate::Buffer;
 use crate::error::{Fault, Rejection};
-use crate::sentence::Sentence;
 
 /// The most bytes of an error line.
 pub(crate) const LONGEST: usize = 160;
@@ -24,13 +23,14 @@ pub(crate) fn write(rejection: &Rejection, out: &mut Buffer<'_>) {
         line.add(" ");
         line.add(command);
     }
-    if let Some(sentence) = sentence(&rejection.fault) {
+    // Without the feature `sentences` only a handler's own words stand behind the code and the name.
+    if cfg!(feature = "sentences") || matches!(rejection.fault, Fault::Refused) {
         line.add(if rejection.command.is_some() {
             ": "
         } else {
             " "
         });
-        sentence.write_to(&mut |part| line.add(part));
+        rejection.sentence().write_to(&mut |part| line.add(part));
     }
     let size = line.size;
     if size == 0 {
@@ -39,15 +39,6 @@ pub(crate) fn write(rejection: &Rejection, out: &mut Buffer<'_>) {
     if let Some(slot) = space.get_mut(size) {
         *slot = b'\n';
         out.fill(size.saturating_add(1));
-    }
-}
-
-/// What stands behind the code and the name: without the feature `sentences` only a handler's own
-/// words.
-fn sentence(fault: &Fault) -> Option<Sentence<'_>> {
-    match fault {
-        Fault::Refused { reason } => Some(Sentence::plain(reason)),
-        _ => cfg!(feature = "sentences").then(|| fault.sentence()),
     }
 }
 
@@ -80,12 +71,13 @@ mod tests {
     use crate::error::{Fault, Rejection};
 
     #[track_caller]
-    fn reads(command: Option<&'static str>, fault: Fault, with: &str, without: &str) {
+    fn reads(command: Option<&'static str>, fault: Fault, detail: &str, with: &str, without: &str) {
         let mut memory = [0; LONGEST];
         let mut out = Buffer::new(&mut memory);
         let rejection = Rejection {
             command,
             fault,
+            detail: detail.try_into().expect("short enough"),
             fatal: false,
         };
         write(&rejection, &mut out);
@@ -96,20 +88,21 @@ mod tests {
 
     #[test]
     fn sentences_are_a_feature_but_a_handlers_reason_is_always_sent() {
-        let reason = "no".try_into().expect("short enough");
         let refused = "!refused STRING: no\n";
-        reads(Some("STRING"), Fault::Refused { reason }, refused, refused);
+        reads(Some("STRING"), Fault::Refused, "no", refused, refused);
         reads(
             Some("STRING"),
             Fault::Unanswered,
+            "",
             "!failed STRING: the handler gave no reply\n",
             "!failed STRING\n",
         );
         reads(
             None,
-            Fault::EmptyName,
-            "!malformed the command name is empty\n",
-            "!malformed\n",
+            Fault::UnknownCommand,
+            "STRONG",
+            "!unknown-command no command is named \"STRONG\"\n",
+            "!unknown-command\n",
         );
     }
 }

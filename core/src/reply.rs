@@ -3,7 +3,6 @@
 use crate::command::{NoReply, encode_fault, put};
 use crate::error::Fault;
 use crate::format::{EncodeError, Format};
-use crate::sentence::cut;
 use core::marker::PhantomData;
 
 /// The right to answer one request, once, in the format `Rsp`.
@@ -13,6 +12,8 @@ use core::marker::PhantomData;
 #[derive(Debug)]
 pub struct Reply<'a, Rsp = Untyped> {
     space: &'a mut [u8],
+    /// The most bytes of a reply; those of a reason may be more.
+    limit: usize,
     format: PhantomData<fn() -> Rsp>,
 }
 
@@ -23,14 +24,21 @@ pub enum Untyped {}
 /// What a handler returns: that it answered, or why it could not.
 #[derive(Debug)]
 #[must_use = "a handler returns it"]
-pub struct Answered(Result<usize, Fault>);
+pub struct Answered {
+    /// The bytes at the start of the space that are the reply, or the reason of a refusal.
+    size: usize,
+    fault: Option<Fault>,
+}
+
+/// The most bytes of a reason.
+const REASON: usize = 64;
 
 impl<'a> Reply<'a> {
-    /// A reply that is written at the start of `space`, which must be what the session gives for it:
-    /// see [`Session::reply`](crate::Session::reply).
-    pub fn new(space: &'a mut [u8]) -> Self {
+    /// A reply of at most `limit` bytes at the start of `space`.
+    pub(crate) fn new(space: &'a mut [u8], limit: usize) -> Self {
         Self {
             space,
+            limit,
             format: PhantomData,
         }
     }
@@ -39,6 +47,7 @@ impl<'a> Reply<'a> {
     pub fn typed<Rsp>(self) -> Reply<'a, Rsp> {
         Reply {
             space: self.space,
+            limit: self.limit,
             format: PhantomData,
         }
     }
@@ -48,15 +57,16 @@ impl<Rsp: Format> Reply<'_, Rsp> {
     /// Answers with `value`. A value that cannot be encoded, or takes more than
     /// [`Limits::reply`](crate::Limits::reply) bytes, reaches the peer as an error line.
     pub fn send(self, value: Rsp::Sent<'_>) -> Answered {
-        let limit = self.space.len();
-        let size = put(self.space, Rsp::INTRODUCTION)
+        let Self { space, limit, .. } = self;
+        let space = space.get_mut(..limit).unwrap_or(&mut []);
+        let size = put(space, Rsp::INTRODUCTION)
             .ok_or(EncodeError::NoRoom)
             .and_then(|space| Rsp::encode(value, space))
             .map(|size| size.saturating_add(Rsp::INTRODUCTION.len()));
         match size {
-            Ok(_) if self.space.first() == Some(&b'!') => Answered(Err(Fault::Unencodable)),
-            Ok(size) => Answered(Ok(size)),
-            Err(error) => Answered(Err(encode_fault(error, limit))),
+            Ok(_) if space.first() == Some(&b'!') => Answered::failed(Fault::Unencodable),
+            Ok(size) => Answered { size, fault: None },
+            Err(error) => Answered::failed(encode_fault(error, limit)),
         }
     }
 }
@@ -64,7 +74,10 @@ impl<Rsp: Format> Reply<'_, Rsp> {
 impl Reply<'_, NoReply> {
     /// Ends the handling of a command that has no reply.
     pub fn none(self) -> Answered {
-        Answered(Ok(0))
+        Answered {
+            size: 0,
+            fault: None,
+        }
     }
 }
 
@@ -74,25 +87,34 @@ impl<Rsp> Reply<'_, Rsp> {
     ///
     /// Where the command has no reply, the conversation ends with it; see [`NoReply`].
     pub fn refuse(self, reason: &str) -> Answered {
-        self.fail(Fault::Refused {
-            reason: cut(reason),
-        })
+        let size = reason.floor_char_boundary(self.space.len().min(REASON));
+        for (slot, byte) in self.space.iter_mut().zip(reason.bytes().take(size)) {
+            *slot = byte;
+        }
+        Answered {
+            size,
+            fault: Some(Fault::Refused),
+        }
     }
 
     /// Fails the request with any fault, as a registry of its own does with a payload that
     /// cannot be decoded.
     pub fn fail(self, fault: Fault) -> Answered {
-        Answered::fault(fault)
+        Answered::failed(fault)
     }
 }
 
 impl Answered {
-    pub(crate) fn fault(fault: Fault) -> Self {
-        Self(Err(fault))
+    /// That a request came to nothing, for a registry of its own whose handler never returned.
+    pub fn failed(fault: Fault) -> Self {
+        Self {
+            size: 0,
+            fault: Some(fault),
+        }
     }
 
-    /// The bytes written, or what went wrong.
-    pub(crate) fn into_result(self) -> Result<usize, Fault> {
-        self.0
+    /// The bytes written, and what went wrong, if anything: then they are its reason.
+    pub(crate) fn into_parts(self) -> (usize, Option<Fault>) {
+        (self.size, self.fault)
     }
 }

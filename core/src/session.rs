@@ -1,8 +1,8 @@
 //! The server's side of one conversation, without the bytes' transport.
 
 use crate::Buffer;
-use crate::command::{Route, unknown};
-use crate::error::{Fault, Rejection};
+use crate::command::Route;
+use crate::error::{Fault, Rejection, Text};
 use crate::error_line;
 use crate::format::{End, Frame};
 use crate::line;
@@ -182,7 +182,7 @@ impl Session {
         input: &mut &[u8],
         out: &mut Buffer<'_>,
     ) -> bool {
-        if input.is_empty() {
+        if input.is_empty() && self.limits.name > 0 {
             return false;
         }
         if let Some(route) = &self.route
@@ -220,7 +220,11 @@ impl Session {
         self.phase = Phase::Payload;
         self.route = service.find(name);
         if self.route.is_none() {
-            self.reject(unknown(name), Phase::Refused, service, out);
+            let fault = match name {
+                [] => Fault::EmptyName,
+                _ => Fault::UnknownCommand,
+            };
+            self.reject_with(visible(name), fault, Phase::Refused, service, out);
         }
         true
     }
@@ -308,8 +312,8 @@ impl Session {
     #[inline]
     pub fn reply<'a>(&self, out: &'a mut Buffer<'_>) -> Reply<'a> {
         let space = out.space();
-        let size = self.limits.reply.min(space.len());
-        Reply::new(space.get_mut(..size).unwrap_or(&mut []))
+        let limit = self.limits.reply.min(space.len());
+        Reply::new(space, limit)
     }
 
     /// Takes what became of the request that [`next`](Self::next) handed out: its reply, written
@@ -325,19 +329,19 @@ impl Session {
         if self.phase != Phase::Answering {
             return;
         }
-        match answered.into_result() {
-            Ok(size) => {
-                out.fill(size);
-                self.enter(Phase::Name);
-            }
-            Err(fault) => {
-                let then = match fault {
-                    Fault::Crashed => Phase::Refused,
-                    _ => Phase::Name,
-                };
-                self.reject(fault, then, service, out);
-            }
-        }
+        let (size, fault) = answered.into_parts();
+        let Some(fault) = fault else {
+            out.fill(size);
+            return self.enter(Phase::Name);
+        };
+        let then = match fault {
+            Fault::Crashed => Phase::Refused,
+            _ => Phase::Name,
+        };
+        let reason = front(out.space(), size);
+        let reason = core::str::from_utf8(reason).unwrap_or("");
+        let detail = Text::try_from(reason).unwrap_or_default();
+        self.reject_with(detail, fault, then, service, out);
     }
 
     /// Takes the end of the stream, after [`next`](Self::next) asked for more than the `input` that
@@ -378,12 +382,24 @@ impl Session {
         self.count = 0;
     }
 
+    /// Refuses what needs no detail.
+    fn reject(
+        &mut self,
+        fault: Fault,
+        then: Phase,
+        service: &mut impl Service,
+        out: &mut Buffer<'_>,
+    ) {
+        self.reject_with(Text::new(), fault, then, service, out);
+    }
+
     /// Writes the error line for `fault`, and goes on with `then`, unless the command is one
     /// without reply, whose error line must be the last.
     #[cold]
     #[inline(never)]
-    fn reject(
+    fn reject_with(
         &mut self,
+        detail: Text,
         fault: Fault,
         then: Phase,
         service: &mut impl Service,
@@ -398,11 +414,23 @@ impl Session {
         let rejection = Rejection {
             command: route.map(|route| route.name),
             fault,
+            detail,
             fatal: self.is_refused(),
         };
         error_line::write(&rejection, out);
         service.rejected(&rejection);
     }
+}
+
+/// A name as people are shown it.
+#[cold]
+fn visible(name: &[u8]) -> Text {
+    let mut shown = Text::new();
+    for byte in name.iter().take(shown.capacity()) {
+        let visible = byte.is_ascii_graphic() || *byte == b' ';
+        let _ = shown.push(if visible { char::from(*byte) } else { '?' });
+    }
+    shown
 }
 
 /// The first `size` bytes, or all there are.

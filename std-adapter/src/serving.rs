@@ -99,5 +99,5 @@ fn guard_future(mut later: Later) -> Later {
 }
 
 fn crashed() -> Answered {
-    Reply::new(&mut []).fail(Fault::Crashed)
+    Answered::failed(Fault::Crashed)
 }

@@ -93,8 +93,7 @@ pub(crate) struct Network {
 impl Network {
     pub(crate) fn new(case: &Case, seed: u64) -> Self {
         let mut endpoint = Endpoint::new();
-        endpoint
-            .on_rejection(|log: &mut Log, rejection| log.rejected.push(rejection.fault.clone()));
+        endpoint.on_rejection(|log: &mut Log, rejection| log.rejected.push(rejection.fault));
         let echo = endpoint.handle(ECHO, &|log, text, reply| {
             log.ran.push(text.to_owned());
             reply.send(text)

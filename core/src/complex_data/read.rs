@@ -63,10 +63,7 @@ impl<C: Nested> Place for Level<C> {
     }
 }
 
-fn fill<'de, D: Deserializer<'de>>(
-    level: &mut dyn Place,
-    deserializer: D,
-) -> Result<(), D::Error> {
+fn fill<'de, D: Deserializer<'de>>(level: &mut dyn Place, deserializer: D) -> Result<(), D::Error> {
     deserializer.deserialize_struct("complexData", FIELDS, Fields(level))
 }
 

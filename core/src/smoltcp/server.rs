@@ -189,9 +189,10 @@ impl<'b> Server<'b> {
             return self.leave(Err(Lost), now);
         }
         // Where no replies wait to be sent, all that arrived earlier has been answered.
-        let mut next = match self.connection.is_pending() {
-            false => Next::Receive,
-            true => self.answer(socket, service),
+        let mut next = if self.connection.is_pending() {
+            self.answer(socket, service)
+        } else {
+            Next::Receive
         };
         let mut advanced = false;
         while next != Next::Close && !self.connection.is_pending() {
