@@ -11,9 +11,8 @@ use core::marker::PhantomData;
 /// handler that compiles has answered.
 #[derive(Debug)]
 pub struct Reply<'a, Rsp = Untyped> {
+    // No more than two words, or the compiler passes it, and a large value beside it, through memory.
     space: &'a mut [u8],
-    /// The most bytes of a reply; those of a reason may be more.
-    limit: usize,
     format: PhantomData<fn() -> Rsp>,
 }
 
@@ -34,11 +33,10 @@ pub struct Answered {
 const REASON: usize = 64;
 
 impl<'a> Reply<'a> {
-    /// A reply of at most `limit` bytes at the start of `space`.
-    pub(crate) fn new(space: &'a mut [u8], limit: usize) -> Self {
+    /// A reply that fits into `space`.
+    pub(crate) fn new(space: &'a mut [u8]) -> Self {
         Self {
             space,
-            limit,
             format: PhantomData,
         }
     }
@@ -47,7 +45,6 @@ impl<'a> Reply<'a> {
     pub fn typed<Rsp>(self) -> Reply<'a, Rsp> {
         Reply {
             space: self.space,
-            limit: self.limit,
             format: PhantomData,
         }
     }
@@ -57,14 +54,13 @@ impl<Rsp: Format> Reply<'_, Rsp> {
     /// Answers with `value`. A value that cannot be encoded, or takes more than
     /// [`Limits::reply`](crate::Limits::reply) bytes, reaches the peer as an error line.
     pub fn send(self, value: Rsp::Sent<'_>) -> Answered {
-        let Self { space, limit, .. } = self;
-        let space = space.get_mut(..limit).unwrap_or(&mut []);
-        let size = put(space, Rsp::INTRODUCTION)
+        let limit = self.space.len();
+        let size = put(self.space, Rsp::INTRODUCTION)
             .ok_or(EncodeError::NoRoom)
             .and_then(|space| Rsp::encode(value, space))
             .map(|size| size.saturating_add(Rsp::INTRODUCTION.len()));
         match size {
-            Ok(_) if space.first() == Some(&b'!') => Answered::failed(Fault::Unencodable),
+            Ok(_) if self.space.first() == Some(&b'!') => Answered::failed(Fault::Unencodable),
             Ok(size) => Answered { size, fault: None },
             Err(error) => Answered::failed(encode_fault(error, limit)),
         }
@@ -83,7 +79,7 @@ impl Reply<'_, NoReply> {
 
 impl<Rsp> Reply<'_, Rsp> {
     /// Refuses the request: the peer gets the error line `!refused NAME: reason`. Of the reason
-    /// the first 64 bytes count; a line feed in it becomes a space.
+    /// the first 64 bytes count, or as many as a reply may have; a line feed in it becomes a space.
     ///
     /// Where the command has no reply, the conversation ends with it; see [`NoReply`].
     pub fn refuse(self, reason: &str) -> Answered {

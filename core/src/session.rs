@@ -312,8 +312,8 @@ impl Session {
     #[inline]
     pub fn reply<'a>(&self, out: &'a mut Buffer<'_>) -> Reply<'a> {
         let space = out.space();
-        let limit = self.limits.reply.min(space.len());
-        Reply::new(space, limit)
+        let size = self.limits.reply.min(space.len());
+        Reply::new(space.get_mut(..size).unwrap_or(&mut []))
     }
 
     /// Takes what became of the request that [`next`](Self::next) handed out: its reply, written
