@@ -249,6 +249,58 @@ fn a_request_that_is_not_answered_before_the_next_is_answered_with_an_error() {
     );
 }
 
+/// An answer that comes too late is taken for that of the request handed out last.
+#[test]
+fn a_request_that_was_not_answered_is_passed_over_for_the_next() {
+    let (endpoint, mut app) = (endpoint(), App::default());
+    let mut service = endpoint.with(&mut app);
+    let mut memory = [0; 512];
+    let mut out = Buffer::new(&mut memory);
+    let mut session = Session::new(Limits::for_buffers(256, 512));
+    let mut input: &[u8] = b"ECHO\none\nECHO\ntwo\n";
+    session.next(&mut service, &mut input, &mut out);
+    let Step::Request { index, payload } = session.next(&mut service, &mut input, &mut out) else {
+        panic!("it is whole");
+    };
+    assert_eq!(payload, b"two\n");
+    let answered = service.call(index, payload, session.reply(&mut out));
+    session.answered(answered, &mut service, &mut out);
+    assert_eq!(
+        show(out.filled()),
+        "!failed ECHO: the handler gave no reply\\ntwo\\n"
+    );
+}
+
+#[test]
+fn a_reason_may_be_longer_than_a_reply() {
+    let reason = "r".repeat(64);
+    for reply in [0, 1, 63, 64] {
+        let setup = Setup {
+            limits: Some(Limits {
+                reply,
+                ..Limits::for_buffers(256, 512)
+            }),
+            ..Setup::default()
+        };
+        let sent = setup
+            .hears([format!("REFUSE\n{reason}more\n").as_bytes()])
+            .sent;
+        assert_eq!(show(&sent), format!("!refused REFUSE: {reason}\\n"));
+    }
+}
+
+#[test]
+fn a_fault_without_words_of_its_own_is_told_in_a_sentence() {
+    let (mut rx, mut tx) = ([0; 256], [0; 512]);
+    let mut connection = Connection::new(&mut rx, &mut tx);
+    let endpoint = endpoint();
+    connection.abort(Fault::Refused, &mut endpoint.with(&mut App::default()));
+    assert_eq!(
+        show(connection.pending()),
+        "!refused the handler refused\\n"
+    );
+}
+
 #[test]
 fn a_handler_that_crashed_ends_the_conversation() {
     let mut endpoint = Endpoint::<(), 2>::new();

@@ -85,6 +85,32 @@ fn a_future_that_panics_ends_its_connection_and_no_other() {
     assert!(server.is_well());
 }
 
+#[test]
+fn so_does_a_handler_that_panics_before_its_future_or_behind_it() {
+    const BEFORE: Command<Line, Line> = Command::new("BEFORE");
+    const BEHIND: Command<Line, Line> = Command::new("BEHIND");
+    let server = serve_tasks(|_| {});
+    let before = |(): &mut (), _text: &str| {
+        assert!(PATIENCE.is_zero(), "as the test wants it");
+        std::future::ready(|reply: Reply<'_, Line>| reply.send("not reached"))
+    };
+    let behind = |(): &mut (), _text: &str| {
+        std::future::ready(|reply: Reply<'_, Line>| {
+            assert!(PATIENCE.is_zero(), "as the test wants it");
+            reply.send("not reached")
+        })
+    };
+    server.endpoint.handle_async(BEFORE, before).unwrap();
+    server.endpoint.handle_async(BEHIND, behind).unwrap();
+    for name in ["BEFORE", "BEHIND"] {
+        assert_eq!(
+            server.answer(format!("STRING\na\n{name}\nb\nSTRING\nc\n")),
+            format!("Thank you.\n!failed {name}: the handler crashed\n")
+        );
+    }
+    assert!(server.is_well());
+}
+
 /// Cause: when it was told to stop, it read only what the runtime had heard of, and so closed on requests
 /// that had arrived.
 #[test]

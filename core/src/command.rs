@@ -146,7 +146,10 @@ impl<Req: Format, Rsp: Answer> Command<Req, Rsp> {
             .and_then(|space| put(space, b"\n"))
             .ok_or(EncodeError::NoRoom)
             .and_then(|space| Req::encode(value, space))
-            .map_err(|error| encode_fault(error, limit))?;
+            .map_err(|error| match error {
+                EncodeError::NoRoom => Fault::MessageTooLong { limit },
+                EncodeError::Unencodable => Fault::Unencodable,
+            })?;
         out.fill(name.len().saturating_add(1).saturating_add(size));
         Ok(())
     }
@@ -157,13 +160,6 @@ pub(crate) fn put<'s>(space: &'s mut [u8], bytes: &[u8]) -> Option<&'s mut [u8]>
     let (head, tail) = space.split_at_mut_checked(bytes.len())?;
     head.copy_from_slice(bytes);
     Some(tail)
-}
-
-pub(crate) fn encode_fault(error: EncodeError, limit: usize) -> Fault {
-    match error {
-        EncodeError::NoRoom => Fault::MessageTooLong { limit },
-        EncodeError::Unencodable => Fault::Unencodable,
-    }
 }
 
 impl<Req, Rsp> Clone for Command<Req, Rsp> {

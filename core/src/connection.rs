@@ -127,7 +127,8 @@ impl<'b> Connection<'b> {
         self.session.abort(fault, service, &mut self.tx);
     }
 
-    /// Answers all the requests that have arrived whole, as far as the replies fit.
+    /// Answers all the requests that have arrived whole, as far as the replies fit. The service must be
+    /// the same until [`reset`](Self::reset).
     pub fn advance(&mut self, service: &mut impl Service) -> Next {
         let Self { session, tx, .. } = self;
         let mut input = self.rx.filled();

@@ -13,8 +13,9 @@ use core::fmt;
 /// whose handlers capture) implements this trait with [`Command::route`] and
 /// [`Command::answer`].
 pub trait Service {
-    /// The command of this name. One that was found stays the same until the conversation is over: it
-    /// need not be looked up for each request.
+    /// The command of this name, which is the route's. What was found must stay so until the
+    /// conversation is over, as a session looks a name up only when it differs from the last one: a
+    /// service that allows more to some peers than to others has their handlers refuse.
     fn find(&self, name: &[u8]) -> Option<Route>;
 
     /// Answers a whole request for the command that [`find`](Self::find) found at `index`, which is

@@ -280,7 +280,7 @@ pub struct Rejection {
     /// What was wrong.
     pub fault: Fault,
     /// With [`Fault::UnknownCommand`] the name as sent, in which a byte that is not printable ASCII
-    /// shows as `?`; with [`Fault::Refused`] the handler's words; else empty.
+    /// shows as `?`; with [`Fault::Refused`] the handler's words, if it had any; else empty.
     pub detail: Text,
     /// Whether the conversation ends with it, because the end of the request is unknown
     /// or because the command has no reply that the error could stand for. Where it does not, it
@@ -301,11 +301,11 @@ impl Rejection {
 
     pub(crate) fn sentence(&self) -> Sentence<'_> {
         match &self.fault {
-            Fault::UnknownCommand => Sentence {
+            Fault::UnknownCommand if !self.detail.is_empty() => Sentence {
                 parts: ["no command is named \"", &self.detail, "\""],
                 number: None,
             },
-            Fault::Refused => Sentence::plain(&self.detail),
+            Fault::Refused if !self.detail.is_empty() => Sentence::plain(&self.detail),
             fault => fault.sentence(),
         }
     }

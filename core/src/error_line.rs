@@ -23,14 +23,18 @@ pub(crate) fn write(rejection: &Rejection, out: &mut Buffer<'_>) {
         line.add(" ");
         line.add(command);
     }
-    // Without the feature `sentences` only a handler's own words stand behind the code and the name.
-    if cfg!(feature = "sentences") || matches!(rejection.fault, Fault::Refused) {
-        line.add(if rejection.command.is_some() {
-            ": "
-        } else {
-            " "
-        });
+    let between = if rejection.command.is_some() {
+        ": "
+    } else {
+        " "
+    };
+    if cfg!(feature = "sentences") {
+        line.add(between);
         rejection.sentence().write_to(&mut |part| line.add(part));
+    } else if matches!(rejection.fault, Fault::Refused) && !rejection.detail.is_empty() {
+        // A handler's own words are always sent.
+        line.add(between);
+        line.add(&rejection.detail);
     }
     let size = line.size;
     if size == 0 {

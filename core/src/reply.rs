@@ -1,7 +1,7 @@
 //! The reply to one request, as its handler sees it.
 
-use crate::command::{NoReply, encode_fault, put};
-use crate::error::Fault;
+use crate::command::{NoReply, put};
+use crate::error::{Fault, Text};
 use crate::format::{EncodeError, Format};
 use core::marker::PhantomData;
 
@@ -29,12 +29,13 @@ pub struct Answered {
     fault: Option<Fault>,
 }
 
-/// The most bytes of a reason.
-const REASON: usize = 64;
+/// In place of the size of a reply that did not fit: beyond any limit.
+const TOO_LONG: usize = usize::MAX;
 
 impl<'a> Reply<'a> {
-    /// A reply that fits into `space`.
-    pub(crate) fn new(space: &'a mut [u8]) -> Self {
+    /// A reply that is written at the start of `space`, which must be what the session gives for it:
+    /// see [`Session::reply`](crate::Session::reply).
+    pub fn new(space: &'a mut [u8]) -> Self {
         Self {
             space,
             format: PhantomData,
@@ -54,7 +55,6 @@ impl<Rsp: Format> Reply<'_, Rsp> {
     /// Answers with `value`. A value that cannot be encoded, or takes more than
     /// [`Limits::reply`](crate::Limits::reply) bytes, reaches the peer as an error line.
     pub fn send(self, value: Rsp::Sent<'_>) -> Answered {
-        let limit = self.space.len();
         let size = put(self.space, Rsp::INTRODUCTION)
             .ok_or(EncodeError::NoRoom)
             .and_then(|space| Rsp::encode(value, space))
@@ -62,7 +62,11 @@ impl<Rsp: Format> Reply<'_, Rsp> {
         match size {
             Ok(_) if self.space.first() == Some(&b'!') => Answered::failed(Fault::Unencodable),
             Ok(size) => Answered { size, fault: None },
-            Err(error) => Answered::failed(encode_fault(error, limit)),
+            Err(EncodeError::NoRoom) => Answered {
+                size: TOO_LONG,
+                fault: None,
+            },
+            Err(EncodeError::Unencodable) => Answered::failed(Fault::Unencodable),
         }
     }
 }
@@ -79,11 +83,12 @@ impl Reply<'_, NoReply> {
 
 impl<Rsp> Reply<'_, Rsp> {
     /// Refuses the request: the peer gets the error line `!refused NAME: reason`. Of the reason
-    /// the first 64 bytes count, or as many as a reply may have; a line feed in it becomes a space.
+    /// the first 64 bytes count; a line feed in it becomes a space.
     ///
     /// Where the command has no reply, the conversation ends with it; see [`NoReply`].
     pub fn refuse(self, reason: &str) -> Answered {
-        let size = reason.floor_char_boundary(self.space.len().min(REASON));
+        let most = self.space.len().min(Text::new().capacity());
+        let size = reason.floor_char_boundary(most);
         for (slot, byte) in self.space.iter_mut().zip(reason.bytes().take(size)) {
             *slot = byte;
         }
@@ -101,8 +106,7 @@ impl<Rsp> Reply<'_, Rsp> {
 }
 
 impl Answered {
-    /// That a request came to nothing, for a registry of its own whose handler never returned.
-    pub fn failed(fault: Fault) -> Self {
+    pub(crate) fn failed(fault: Fault) -> Self {
         Self {
             size: 0,
             fault: Some(fault),

@@ -47,11 +47,8 @@ impl fmt::Display for Sentence<'_> {
 
 /// `text` as far as it fits, cut between characters.
 pub(crate) fn cut<const N: usize>(text: &str) -> heapless::String<N, u8> {
-    let most = text.len().min(N);
-    let fitting = (0..=most).rev().find_map(|end| text.get(..end));
-    let mut short = heapless::String::new();
-    let _ = short.push_str(fitting.unwrap_or(""));
-    short
+    let fitting = text.get(..text.floor_char_boundary(N));
+    fitting.unwrap_or("").try_into().unwrap_or_default()
 }
 
 /// Decimal digits without `core::fmt`, which brings panic paths along. Limits beyond 32 bits show

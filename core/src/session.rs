@@ -53,7 +53,9 @@ impl Limits {
 /// 1. Show [`next`](Self::next) all that has arrived and is not used up. It takes whole
 ///    requests off the front of `input`.
 /// 2. On [`Step::Request`], have it answered, and give what came of it to
-///    [`answered`](Self::answered) before the next call of `next`.
+///    [`answered`](Self::answered) before the next call of `next`, which otherwise answers it with
+///    an error line and goes on to the next request. An answer that came behind that would be the
+///    next one's.
 /// 3. On [`Step::Receive`], keep what is left of `input`, and come back with more behind it. Where
 ///    no more will come, call [`end`](Self::end).
 ///
@@ -64,9 +66,11 @@ pub struct Session {
     phase: Phase,
     /// The command of the present request, once its line has arrived, and then of the last one.
     route: Option<Route>,
-    /// What the present phase counts: the bytes of a frame that were looked at, or those of a
-    /// refused payload that may still be skipped.
-    count: usize,
+    /// How far the present line or payload was looked at; a format's own, as in
+    /// [`Format::frame`](crate::Format::frame).
+    progress: usize,
+    /// Bytes of a refused payload that are, or may be, still to come.
+    left: usize,
     /// How many requests were finished, in 32 bits that wrap.
     number: u32,
 }
@@ -115,7 +119,8 @@ impl Session {
             limits,
             phase: Phase::Name,
             route: None,
-            count: 0,
+            progress: 0,
+            left: 0,
             number: 0,
         }
     }
@@ -132,7 +137,10 @@ impl Session {
     }
 
     /// Works on the front of `input`, up to the first step that others must take. Writes
-    /// nothing but error lines to `out`.
+    /// nothing but error lines to `out`, of which it tells the service.
+    ///
+    /// The service must be the same until [`reset`](Self::reset): a name that was found once is not
+    /// looked up again as long as requests repeat it.
     #[expect(
         clippy::inline_always,
         reason = "a call of its own takes a twentieth of a short request"
@@ -187,7 +195,6 @@ impl Session {
             return false;
         }
         if let Some(route) = &self.route
-            && self.count == 0
             && let Some(rest) = input.strip_prefix(route.name.as_bytes())
             && let [b'\n', rest @ ..] = rest
         {
@@ -209,7 +216,7 @@ impl Session {
     ) -> bool {
         self.route = None;
         let limit = self.limits.name;
-        let Some(size) = line::find_end(front(input, limit), &mut self.count) else {
+        let Some(size) = line::find_end(front(input, limit), &mut self.progress) else {
             if input.len() < limit {
                 return false;
             }
@@ -217,7 +224,7 @@ impl Session {
             return true;
         };
         let name = line::trim(take(input, size));
-        self.count = 0;
+        self.progress = 0;
         self.phase = Phase::Payload;
         self.route = service.find(name);
         if self.route.is_none() {
@@ -246,7 +253,7 @@ impl Session {
         let index = route.index;
         let limit = self.limits.payload;
         let arrived = input.len();
-        match (route.kind.frame)(front(input, limit), &mut self.count) {
+        match (route.kind.frame)(front(input, limit), &mut self.progress) {
             Frame::Ends(size) if size <= limit && size <= arrived => {
                 self.phase = Phase::Answering;
                 let payload = take(input, size);
@@ -265,14 +272,14 @@ impl Session {
     #[cold]
     #[inline(never)]
     fn skip(&mut self, input: &mut &[u8]) -> bool {
-        let within = front(input, self.count);
+        let within = front(input, self.left);
         let line_end = match self.phase {
             Phase::SkipLine => line::find_end(within, &mut 0),
             _ => None,
         };
         let skipped = take(input, line_end.unwrap_or(within.len()));
-        self.count = self.count.saturating_sub(skipped.len());
-        let ended = line_end.is_some() || self.count == 0;
+        self.left = self.left.saturating_sub(skipped.len());
+        let ended = line_end.is_some() || self.left == 0;
         if ended {
             // A line that goes on beyond the limit ends the conversation.
             let found = line_end.is_some() || self.phase == Phase::SkipBytes;
@@ -293,28 +300,29 @@ impl Session {
     ) {
         let limit = self.limits.payload;
         let mut fault = Fault::PayloadTooLong { limit };
-        let (then, count) = match frame {
-            Frame::Ends(size) if size <= self.limits.skip => (Phase::SkipBytes, size),
+        let then = match frame {
+            Frame::Ends(size) if size <= self.limits.skip => {
+                self.left = size;
+                Phase::SkipBytes
+            }
             Frame::Open(End::LineFeed) => {
                 take(input, limit);
-                (Phase::SkipLine, self.limits.skip)
+                self.left = self.limits.skip;
+                Phase::SkipLine
             }
-            Frame::Ends(_) | Frame::Open(End::Unknown) => (Phase::Refused, 0),
+            Frame::Ends(_) | Frame::Open(End::Unknown) => Phase::Refused,
             Frame::Broken(flaw) => {
                 fault = Fault::Malformed(flaw.into());
-                (Phase::Refused, 0)
+                Phase::Refused
             }
         };
         self.reject(fault, then, service, out);
-        self.count = count;
     }
 
-    /// The place where the reply to a request is to be written: the room for one in `out`.
+    /// The place where the reply to a request is to be written: the room in `out`.
     #[inline]
     pub fn reply<'a>(&self, out: &'a mut Buffer<'_>) -> Reply<'a> {
-        let space = out.space();
-        let size = self.limits.reply.min(space.len());
-        Reply::new(space.get_mut(..size).unwrap_or(&mut []))
+        Reply::new(out.space())
     }
 
     /// Takes what became of the request that [`next`](Self::next) handed out: its reply, written
@@ -331,10 +339,30 @@ impl Session {
             return;
         }
         let (size, fault) = answered.into_parts();
-        let Some(fault) = fault else {
-            out.fill(size);
-            return self.enter(Phase::Name);
-        };
+        let limit = self.limits.reply;
+        match fault {
+            None if size <= limit => {
+                out.fill(size);
+                self.enter(Phase::Name);
+            }
+            None => {
+                self.reject(Fault::MessageTooLong { limit }, Phase::Name, service, out);
+            }
+            Some(fault) => self.fail(fault, size, service, out),
+        }
+    }
+
+    /// Refuses a request for a handler, whose reason, if it gave one, are so many bytes at the start of
+    /// the space of `out`.
+    #[cold]
+    #[inline(never)]
+    fn fail(
+        &mut self,
+        fault: Fault,
+        size: usize,
+        service: &mut impl Service,
+        out: &mut Buffer<'_>,
+    ) {
         let then = match fault {
             Fault::Crashed => Phase::Refused,
             _ => Phase::Name,
@@ -380,10 +408,12 @@ impl Session {
             self.number = self.number.wrapping_add(1);
         }
         self.phase = phase;
-        self.count = 0;
+        self.progress = 0;
     }
 
     /// Refuses what needs no detail.
+    #[cold]
+    #[inline(never)]
     fn reject(
         &mut self,
         fault: Fault,

@@ -99,5 +99,5 @@ fn guard_future(mut later: Later) -> Later {
 }
 
 fn crashed() -> Answered {
-    Answered::failed(Fault::Crashed)
+    Reply::new(&mut []).fail(Fault::Crashed)
 }

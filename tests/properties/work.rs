@@ -5,8 +5,8 @@ use crate::each;
 use bellwire::format::{EncodeError, Format, Frame};
 use bellwire::gob::from_slice;
 use bellwire::{
-    Answered, Buffer, Command, Limits, Line, Malformed, NoReply, Postcard, Reply, Route, Service,
-    Session, Step,
+    Answered, Buffer, Command, Connection, Limits, Line, Malformed, NoReply, Postcard, Reply,
+    Route, Service, Session, Step,
 };
 use bellwire_tests::server::framed;
 use proptest::collection::vec;
@@ -141,6 +141,19 @@ fn a_session_keeps_no_more_than_its_limits_and_works_no_more_than_bytes_come() {
         assert!(asked <= lines + steps);
         assert!(looked <= arrived, "looked at {looked} bytes of {arrived}");
     });
+}
+
+#[test]
+fn a_command_that_is_repeated_is_looked_up_once() {
+    let mut service = Counted::default();
+    let (mut rx, mut tx) = ([0; 64], [0; 512]);
+    let mut connection = Connection::new(&mut rx, &mut tx);
+    for _ in 0..3 {
+        connection.space()[..12].copy_from_slice(b"SAY\na\nSAY\nb\n");
+        connection.received(12);
+        connection.advance(&mut service);
+    }
+    assert_eq!((service.found.get(), service.called), (1, 6));
 }
 
 /// An element that counts when it is decoded.

@@ -307,7 +307,11 @@ impl<'a, App: 'static> Conversation<'a, App> {
             match catch_unwind(answer) {
                 Ok(Ok(Pause::Turn)) if !self.share.keep(input.len() + self.stream.held()) => {}
                 Ok(pause) => break pause,
-                Err(_) => self.session.abort(Fault::Crashed, &mut self.service, out),
+                Err(_) => {
+                    self.session.abort(Fault::Crashed, &mut self.service, out);
+                    *input = &[];
+                    break Ok(Pause::Close);
+                }
             }
         };
         tally.settle(&self.service);
@@ -389,8 +393,8 @@ impl<'a, App: 'static> Conversation<'a, App> {
         while self.unsent().is_empty() && !out.is_empty() {
             match self.stream.try_write(out.filled()) {
                 Ok(n) => {
-                    self.shared.metrics.sent.increment(n as u64);
                     out.consume(n);
+                    self.shared.metrics.sent.increment(n as u64);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) => return Err(error),

@@ -11,7 +11,8 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// Counts a request for the command at this place. What was counted in the end is for [`settle`](Self::settle).
+    /// Counts a request for the command at this place. What was counted in the end is for
+    /// [`settle`](Self::settle).
     pub(super) fn add<App: 'static>(&mut self, index: usize, service: &Serving<'_, App>) {
         if self.index != index {
             self.settle(service);
