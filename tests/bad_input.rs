@@ -172,7 +172,7 @@ fn a_structure_that_is_wrong_is_refused_by_its_field() {
 #[test]
 fn a_handler_that_fails_is_an_error_and_it_goes_on() {
     answers("REFUSE\nnot now\n", "!refused REFUSE: not now\n");
-    answers("REFUSE\n\n", "!refused REFUSE: \n");
+    answers("REFUSE\n\n", "!refused REFUSE: the handler refused\n");
     let cannot = "the value cannot be written in the command's format";
     answers("ECHO\n!hi\n", format!("!failed ECHO: {cannot}\n"));
     answers("ECHO\nhi\r\r\n", format!("!failed ECHO: {cannot}\n"));
