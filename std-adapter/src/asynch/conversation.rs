@@ -33,6 +33,13 @@ struct Scratch {
     tx: Vec<u8>,
 }
 
+/// Has a buffer be of this size. A fresh one takes memory only as far as it is used.
+fn size(buffer: &mut Vec<u8>, bytes: usize) {
+    if buffer.len() != bytes {
+        *buffer = vec![0; bytes];
+    }
+}
+
 /// A conversation, and the few bytes that it keeps from one wake-up to the next. Each byte here is
 /// one for each idle connection.
 pub(super) struct Conversation<'a, App> {
@@ -204,8 +211,8 @@ impl<'a, App: 'static> Conversation<'a, App> {
         } = self.shared;
         SCRATCH.with_borrow_mut(|Scratch { rx, tx }| {
             let goes_on = self.more;
-            rx.resize(limits.receive_buffer, 0);
-            tx.resize(limits.transmit_buffer, 0);
+            size(rx, limits.receive_buffer);
+            size(tx, limits.transmit_buffer);
             let arrived = ready!(self.read(context, rx))?;
             let begin = Instant::now();
             let mut fresh = &rx[..arrived];
@@ -364,7 +371,7 @@ impl<'a, App: 'static> Conversation<'a, App> {
     /// Takes the answer that the conversation waits for.
     pub(super) fn answer(&mut self, finish: Finish) {
         SCRATCH.with_borrow_mut(|Scratch { tx, .. }| {
-            tx.resize(self.shared.limits.transmit_buffer, 0);
+            size(tx, self.shared.limits.transmit_buffer);
             let mut out = Buffer::new(tx);
             let reply = self.session.reply(&mut out);
             let answered = guard(|| finish(reply));
