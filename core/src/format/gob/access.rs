@@ -185,7 +185,7 @@ impl<'r, 't, 'de> Structure<'r, 't, 'de> {
                 }
                 continue;
             };
-            match wanted.iter().position(|wanted| wanted.as_bytes() == name) {
+            match self.place_of(name, wanted) {
                 Some(index) => {
                     self.must_match = false;
                     return self.known(wanted, index, ty, sent).map(Some);
@@ -207,6 +207,15 @@ impl<'r, 't, 'de> Structure<'r, 't, 'de> {
         match missing {
             Some(index) => self.known(wanted, index, TypeId::NONE, false).map(Some),
             None => Ok(None),
+        }
+    }
+
+    /// Where a field of the sender's type stands among the receiver's: mostly behind the last one.
+    fn place_of(&self, name: &[u8], wanted: &'static [&'static str]) -> Option<usize> {
+        let next = (u64::BITS - self.come.leading_zeros()) as usize;
+        match wanted.get(next) {
+            Some(wanted) if wanted.as_bytes() == name => Some(next),
+            _ => wanted.iter().position(|wanted| wanted.as_bytes() == name),
         }
     }
 
