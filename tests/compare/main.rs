@@ -29,11 +29,12 @@ struct Arguments {
     /// What to write below the table: date and machine.
     #[arg(long)]
     note: String,
-    /// How often to measure each row; the median counts.
-    #[arg(long, default_value_t = 5)]
+    /// How often to measure each row; the median counts. With one connection a server shares a core with
+    /// its client in one round and not in the next, so a few rounds are not enough.
+    #[arg(long, default_value_t = 11)]
     rounds: usize,
     /// How many seconds to load a server at a time.
-    #[arg(long, default_value_t = 2.0)]
+    #[arg(long, default_value_t = 1.0)]
     seconds: f64,
     /// How many idle connections to measure the memory of.
     #[arg(long, default_value_t = 10_000)]
