@@ -70,7 +70,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         eprintln!("round {round} of {}", arguments.rounds);
         for (row, (connections, pipeline)) in LOADS.into_iter().enumerate() {
             let knows = |server: &&Server| row != GOB || server.kind.knows_gob();
-            for server in servers.iter().filter(knows) {
+            // Each round begins with another one, so that none always follows the same.
+            let in_turn = servers.iter().cycle().skip(round).take(servers.len());
+            for server in in_turn.filter(knows) {
                 let load = [
                     format!("--connections={connections}"),
                     format!("--pipeline={pipeline}"),
