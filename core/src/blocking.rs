@@ -57,6 +57,7 @@ pub fn serve<S: Read + Write>(
 
 /// Answers all that has arrived and sends the replies; what [`serve`] does between two reads.
 /// Returns whether the conversation goes on: then receive more.
+/// The service must be the same until the connection is reset.
 ///
 /// It is for a server that reads by its own rules, say with time limits that depend on
 /// [`Connection::begun`].
