@@ -3,7 +3,7 @@
 #![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // bytes are made by hand
 
 use bellwire::format::{EncodeError, Format, Frame};
-use bellwire::gob::{self, Described, MAX_FIELDS, MAX_MESSAGE, Stream, Type};
+use bellwire::gob::{self, Described, MAX_FIELDS, MAX_MESSAGE, MAX_TYPES, Stream, Type};
 use bellwire::{Flaw, Gob, RawGob};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize, Serializer};
@@ -107,6 +107,21 @@ fn a_stream_has_so_many_fields_and_no_more() {
     assert_eq!(flaw::<i64>(&with(&two)), None);
     let three = [&two[..], &[struct_of(66, &names[..1], INT)]].concat();
     assert_eq!(flaw::<i64>(&with(&three)), too_many);
+}
+
+#[test]
+fn a_payload_defines_so_many_types_and_no_more() {
+    let number = message(&[&id(INT), &[0, 6]]);
+    let with = |count: usize| {
+        let types = (64..).take(count).map(|ty| struct_of(ty, &["f"], INT));
+        [types.collect::<Vec<_>>().concat(), number.clone()].concat()
+    };
+    let too_many = Some(Flaw::TooManyTypes);
+    assert_eq!(flaw::<i64>(&with(MAX_TYPES)), None);
+    assert_eq!(flaw::<i64>(&with(MAX_TYPES + 1)), too_many);
+    let two = |count| Gob::<i64, 2>::decode(&with(count)).map_err(|malformed| malformed.flaw);
+    assert_eq!(two(2), Ok(3));
+    assert_eq!(two(3), Err(Flaw::TooManyTypes));
 }
 
 #[test]

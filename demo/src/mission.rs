@@ -14,8 +14,9 @@ pub const STRING: Command<Line, Line> = Command::new("STRING");
 /// A structure in postcard's encoding, of which the server says that it has it.
 pub const POSTCARD: Command<Postcard<ComplexData>, Line> = Command::new("POSTCARD");
 
-/// The same structure in Go's gob encoding, which is not answered, as in the tutorial.
-pub const GOB: Command<Gob<ComplexData>, NoReply> = Command::new("GOB");
+/// The same structure in Go's gob encoding, which is not answered, as in the tutorial. Go defines two types
+/// for it; there is room for eight.
+pub const GOB: Command<Gob<ComplexData, 8>, NoReply> = Command::new("GOB");
 
 /// The text that the client sends with [`STRING`].
 pub const TEXT: &str = "Additional data.";

@@ -19,6 +19,9 @@ impl<T: Described + ?Sized, const FIRST: u32> Definitions<T, FIRST> {
     const ALL: Table = Table::of(&T::TYPE, FIRST);
     const SIZE: usize = Self::ALL.written.size;
 
+    /// How many types are defined.
+    pub(super) const COUNT: usize = Self::ALL.count;
+
     /// The id of the type itself.
     pub(super) const ID: i64 = Self::ALL.id(&T::TYPE);
 

@@ -1,7 +1,7 @@
 //! Where a value ends, found while its bytes arrive.
 
 use super::reader::Reader;
-use super::types::{Definition, Head, TypeId, Types};
+use super::types::{Defined, Definition, Head, TypeId};
 use super::wire::take_uint;
 use super::{MAX_MESSAGE, MAX_TYPES};
 use crate::error::Flaw;
@@ -117,7 +117,7 @@ impl Place {
 
 /// Whether these messages hold a whole value.
 fn is_whole(payload: &[u8]) -> Result<bool, Flaw> {
-    let mut types = Types::new();
+    let mut types = heapless::Vec::<Defined, MAX_TYPES>::new();
     let mut reader = Reader::of_stream(&mut types, payload, payload);
     reader.goes_on = true;
     let value = reader.start().and_then(|ty| reader.skip(ty));

@@ -52,7 +52,7 @@
 //! | values nested without end | stack overflow | [`Flaw::TooDeep`](crate::Flaw::TooDeep) beyond [`MAX_DEPTH`](super::MAX_DEPTH) | no peer chooses how deep this end recurses |
 //!
 //! # Bounds
-//! A stream defines at most [`MAX_TYPES`] types with [`MAX_FIELDS`] fields in all, a message takes at
+//! A stream defines at most [`MAX_TYPES`] types, or as many as [`Gob`] is told, with [`MAX_FIELDS`] fields in all, a message takes at
 //! most [`MAX_MESSAGE`] bytes, and a type to decode to has at most 64 fields. No count is
 //! believed that exceeds the bytes there are. `#[serde(alias)]` and `#[serde(flatten)]` do not go
 //! with fields that may be absent, as serde does not show them as what they are.
@@ -93,6 +93,11 @@ pub const MAX_MESSAGE: u64 = (1 << 30) - 1;
 /// A value of any [`Described`] serde type as a fresh Go Encoder sends it: the definitions of its
 /// types, then the value.
 ///
+/// `TYPES` is how many types a payload may define, those that only the sender has among them; one with
+/// more is refused with [`Flaw::TooManyTypes`](crate::Flaw::TooManyTypes). Each takes 16 bytes of the stack
+/// while a value is decoded, so a small machine names what it needs: `Gob<ComplexData, 8>`. Less than `T`
+/// needs itself does not compile.
+///
 /// Where the payload ends is known from the messages' lengths, so a value that is refused is
 /// skipped exactly. Only a value with interfaces in it must be read to find its end.
 ///
@@ -101,10 +106,26 @@ pub const MAX_MESSAGE: u64 = (1 << 30) - 1;
 ///
 /// const GOB: Command<Gob<ComplexData>, NoReply> = Command::new("GOB");
 /// ```
+///
+/// A ComplexData has two types, its struct and its map:
+///
+/// ```compile_fail
+/// use bellwire::format::Format;
+/// use bellwire::{ComplexData, gob::Gob};
+///
+/// let _ = Gob::<ComplexData, 1>::decode(&[]);
+/// ```
 #[derive(Debug)]
-pub struct Gob<T>(PhantomData<fn() -> T>);
+pub struct Gob<T, const TYPES: usize = MAX_TYPES>(PhantomData<fn() -> T>);
 
-impl<T: Payload + Described> Format for Gob<T> {
+impl<T: Payload + Described, const TYPES: usize> Gob<T, TYPES> {
+    const HAS_ROOM: () = assert!(
+        Definitions::<T, FIRST_ID>::COUNT <= TYPES,
+        "the payload's type consists of more types than there is room for"
+    );
+}
+
+impl<T: Payload + Described, const TYPES: usize> Format for Gob<T, TYPES> {
     type Value<'a> = T::Value<'a>;
     type Sent<'a> = &'a T::Value<'a>;
 
@@ -113,14 +134,15 @@ impl<T: Payload + Described> Format for Gob<T> {
     }
 
     fn decode(payload: &[u8]) -> Result<T::Value<'_>, Malformed> {
-        from_slice(payload)
+        Self::decode_with(payload, |value| value)
     }
 
     fn decode_with<'a, R>(
         payload: &'a [u8],
         take: impl FnOnce(T::Value<'a>) -> R,
     ) -> Result<R, Malformed> {
-        stream::from_slice_with(payload, take)
+        let () = Self::HAS_ROOM;
+        stream::from_slice_with::<_, _, TYPES>(payload, take)
     }
 
     fn encode(value: &T::Value<'_>, space: &mut [u8]) -> Result<usize, EncodeError> {

@@ -1,14 +1,15 @@
 //! Walks over the messages of a stream: what type comes, what a value takes, where it ends.
 
-use super::types::{Fields, Head, Shape, TypeId, Types};
+use super::types::{Defined, Fields, Head, Shape, TypeId, Types};
 use super::wire::{take_bytes, take_counted, take_message, take_size, take_uint};
 use crate::error::Flaw;
 use crate::format::MAX_DEPTH;
+use heapless::VecView;
 
 /// Reads one value, message by message.
 #[allow(clippy::struct_excessive_bools)] // they are independent
 pub(super) struct Reader<'t, 'de> {
-    pub(super) types: &'t mut Types,
+    pub(super) types: Types<'t>,
     /// What the places kept in `types` refer to.
     definitions: &'t [u8],
     /// Whether the definitions stand where the value does, so that an interface value may add some.
@@ -30,7 +31,11 @@ pub(super) struct Reader<'t, 'de> {
 
 impl<'t, 'de: 't> Reader<'t, 'de> {
     /// Reads from `rest`, the end of `stream`, in which all the definitions stand.
-    pub(super) fn of_stream(types: &'t mut Types, stream: &'de [u8], rest: &'de [u8]) -> Self {
+    pub(super) fn of_stream(
+        types: &'t mut VecView<Defined>,
+        stream: &'de [u8],
+        rest: &'de [u8],
+    ) -> Self {
         Self {
             inline: true,
             ..Self::of_payload(types, stream, rest)
@@ -39,12 +44,12 @@ impl<'t, 'de: 't> Reader<'t, 'de> {
 
     /// Reads from `payload`, with all the definitions kept elsewhere.
     pub(super) fn of_payload(
-        types: &'t mut Types,
+        types: &'t mut VecView<Defined>,
         definitions: &'t [u8],
         payload: &'de [u8],
     ) -> Self {
         Self {
-            types,
+            types: Types(types),
             definitions,
             inline: false,
             message: &[],
@@ -173,12 +178,13 @@ impl<'t, 'de> Reader<'t, 'de> {
         if self.depth >= MAX_DEPTH {
             return Err(Flaw::TooDeep);
         }
-        self.depth = self.depth.saturating_add(1);
+        self.depth = self.depth.wrapping_add(1); // below the limit
         Ok(())
     }
 
+    /// Leaves what [`deepen`](Self::deepen) has entered.
     pub(super) fn surface(&mut self) {
-        self.depth = self.depth.saturating_sub(1);
+        self.depth = self.depth.wrapping_sub(1);
     }
 
     /// Passes over a value.

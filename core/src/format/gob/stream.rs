@@ -1,12 +1,12 @@
 //! Values of one Go Encoder, which defines each type once, and values for one Go Decoder.
 
-use super::Described;
 use super::definitions::{Definitions, FIRST_ID};
 use super::reader::Reader;
-use super::types::{Head, TypeId, Types};
+use super::types::{Defined, Head, TypeId, Types};
 use super::value::Value;
 use super::wire::take_message;
 use super::writer;
+use super::{Described, MAX_TYPES};
 use crate::error::{Flaw, Malformed};
 use crate::format::EncodeError;
 use crate::format::whole::{self, Whole};
@@ -28,22 +28,22 @@ use serde::{Deserialize, Deserializer, Serialize};
 /// # Ok::<(), bellwire::Malformed>(())
 /// ```
 pub fn from_slice<'a, T: Deserialize<'a>>(payload: &'a [u8]) -> Result<T, Malformed> {
-    from_slice_with(payload, |value| value)
+    from_slice_with::<T, T, MAX_TYPES>(payload, |value| value)
 }
 
-/// The same for `take`, which gets the value where it was made.
-pub(super) fn from_slice_with<'a, T: Deserialize<'a>, R>(
+/// The same for `take`, which gets the value where it was made, with room for so many types.
+pub(super) fn from_slice_with<'a, T: Deserialize<'a>, R, const TYPES: usize>(
     payload: &'a [u8],
     take: impl FnOnce(T) -> R,
 ) -> Result<R, Malformed> {
-    let mut types = Types::new();
+    let mut types = heapless::Vec::<Defined, TYPES>::new();
     let mut reader = Reader::of_stream(&mut types, payload, payload);
     read(&mut reader, Reader::finish_last, take)
 }
 
 /// The values that one Encoder wrote, one behind the other, where all of them are in memory.
 ///
-/// The types of the values may differ. At most [`MAX_TYPES`](super::MAX_TYPES) are defined in a
+/// The types of the values may differ. At most [`MAX_TYPES`] are defined in a
 /// stream.
 ///
 /// ```
@@ -60,7 +60,7 @@ pub(super) fn from_slice_with<'a, T: Deserialize<'a>, R>(
 pub struct Stream<'a> {
     bytes: &'a [u8],
     rest: &'a [u8],
-    types: Types,
+    types: heapless::Vec<Defined, MAX_TYPES>,
 }
 
 impl<'a> Stream<'a> {
@@ -69,7 +69,7 @@ impl<'a> Stream<'a> {
         Self {
             bytes,
             rest: bytes,
-            types: Types::new(),
+            types: heapless::Vec::new(),
         }
     }
 
@@ -128,7 +128,7 @@ impl<'a> Stream<'a> {
 pub struct Decoder<'m> {
     memory: &'m mut [u8],
     used: usize,
-    types: Types,
+    types: heapless::Vec<Defined, MAX_TYPES>,
 }
 
 impl<'m> Decoder<'m> {
@@ -137,7 +137,7 @@ impl<'m> Decoder<'m> {
         Self {
             memory,
             used: 0,
-            types: Types::new(),
+            types: heapless::Vec::new(),
         }
     }
 
@@ -164,7 +164,8 @@ impl<'m> Decoder<'m> {
     }
 
     fn remember(&mut self, id: TypeId, definition: &[u8]) -> Result<(), Flaw> {
-        self.types.check_new(id)?;
+        let mut types = Types(&mut self.types);
+        types.check_new(id)?;
         let end = self.used.saturating_add(definition.len());
         let space = self.memory.get_mut(self.used..end);
         let space = space.ok_or(Flaw::TooManyTypes)?;
@@ -172,7 +173,7 @@ impl<'m> Decoder<'m> {
             *slot = *byte;
         }
         let source = self.memory.get(..end).unwrap_or(&[]);
-        let is_whole = self.types.define(id, source, self.used)?.is_empty();
+        let is_whole = types.define(id, source, self.used)?.is_empty();
         self.used = end;
         if !is_whole {
             return Err(Flaw::LeftOver);

@@ -1,7 +1,7 @@
 //! The types that a stream has defined, by their ids.
 
+use super::MAX_FIELDS;
 use super::wire::{take_bytes, take_counted, take_size, take_uint};
-use super::{MAX_FIELDS, MAX_TYPES};
 use crate::error::Flaw;
 
 /// The number by which a stream names a type.
@@ -73,6 +73,16 @@ pub(super) enum Shape {
     Opaque,
 }
 
+impl Shape {
+    /// How many fields a struct has.
+    fn fields(self) -> u32 {
+        match self {
+            Self::Struct { fields, .. } => fields,
+            _ => 0,
+        }
+    }
+}
+
 /// One definition, read.
 pub(super) struct Definition {
     pub(super) shape: Shape,
@@ -80,21 +90,13 @@ pub(super) struct Definition {
     pub(super) interface: bool,
 }
 
-/// The types defined so far. It holds no names: those are read where the definitions are.
-#[derive(Debug)]
-pub(super) struct Types {
-    table: heapless::Vec<(TypeId, Shape), MAX_TYPES>,
-    fields: u32,
-}
+/// A type that was defined. Its name is not here: names are read where the definitions are.
+pub(super) type Defined = (TypeId, Shape);
 
-impl Types {
-    pub(super) const fn new() -> Self {
-        Self {
-            table: heapless::Vec::new(),
-            fields: 0,
-        }
-    }
+/// The types defined so far, in memory of any capacity.
+pub(super) struct Types<'m>(pub(super) &'m mut heapless::VecView<Defined>);
 
+impl Types<'_> {
     /// Takes the definition at place `at` of `source`, and returns what follows it.
     pub(super) fn define<'a>(
         &mut self,
@@ -105,14 +107,15 @@ impl Types {
         self.check_new(id)?;
         let mut input = source.get(at..).ok_or(Flaw::Truncated)?;
         let definition = Definition::take(&mut input, source.len())?;
-        let mut fields = self.fields;
-        if let Shape::Struct { fields: more, .. } = definition.shape {
-            fields = fields.saturating_add(more);
-        }
-        if fields > MAX_FIELDS || self.table.push((id, definition.shape)).is_err() {
+        let fields = self
+            .0
+            .iter()
+            .fold(definition.shape.fields(), |sum, (_, shape)| {
+                sum.saturating_add(shape.fields())
+            });
+        if fields > MAX_FIELDS || self.0.push((id, definition.shape)).is_err() {
             return Err(Flaw::TooManyTypes);
         }
-        self.fields = fields;
         Ok(input)
     }
 
@@ -125,8 +128,11 @@ impl Types {
     }
 
     /// The shape of a defined type.
+    ///
+    /// It is part of its callers where that is fast, and there once where that is small.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(super) fn shape(&self, id: TypeId) -> Result<Shape, Flaw> {
-        let mut defined = self.table.iter();
+        let mut defined = self.0.iter();
         let entry = defined.find(|(defined, _)| *defined == id);
         entry.map(|(_, shape)| *shape).ok_or(Flaw::UnknownType)
     }

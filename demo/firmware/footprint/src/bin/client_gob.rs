@@ -9,7 +9,7 @@ use firmware::uart::Uart;
 use footprint::{RX, TX, value};
 
 const STRING: Command<Line, Line> = Command::new("STRING");
-const GOB: Command<Gob<ComplexData>, NoReply> = Command::new("GOB");
+const GOB: Command<Gob<ComplexData, 8>, NoReply> = Command::new("GOB");
 
 #[entry]
 fn main() -> ! {

@@ -8,7 +8,7 @@ use firmware::uart::Uart;
 use footprint::{RX, TX};
 
 const STRING: Command<Line, Line> = Command::new("STRING");
-const GOB: Command<Gob<ComplexData>, NoReply> = Command::new("GOB");
+const GOB: Command<Gob<ComplexData, 8>, NoReply> = Command::new("GOB");
 
 struct App {
     last: Option<ComplexData>,
