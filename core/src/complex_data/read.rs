@@ -13,6 +13,9 @@ use serde::{Deserialize, Deserializer};
 /// The fields, as they are named and ordered on the wire.
 const FIELDS: &[&str] = &["N", "S", "M", "P", "C"];
 
+/// The place of `C` among them, the last.
+const C: usize = 4;
+
 impl<'de, C: Nested> Deserialize<'de> for Level<C> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut level = Self::default();
@@ -104,11 +107,8 @@ impl<'de> Visitor<'de> for Fields<'_> {
             access.next_value_seed(Field(&mut *self.0, index))?;
         }
         // `C` may be left out.
-        match FIELDS
-            .iter()
-            .zip(come)
-            .find(|(name, come)| !come && **name != "C")
-        {
+        let mut needed = FIELDS.iter().zip(come).take(C);
+        match needed.find(|(_, come)| !come) {
             Some((name, _)) => Err(A::Error::missing_field(name)),
             None => Ok(()),
         }
@@ -153,7 +153,7 @@ impl<'de> DeserializeSeed<'de> for Field<'_> {
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         let Self(level, index) = self;
-        if index == 4 {
+        if index == C {
             return deserializer.deserialize_option(Inside(level));
         }
         let Plain { n, s, m, p } = level.plain();
@@ -179,11 +179,15 @@ impl<'de> Visitor<'de> for Entries<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<(), A::Error> {
-        while let Some((key, value)) = access.next_entry()? {
-            match self.0.insert(key, value) {
+        while let Some(key) = access.next_key()? {
+            match self.0.insert(key, 0) {
                 Ok(None) => {}
                 Ok(Some(_)) => return Err(A::Error::duplicate_field("key")),
                 Err(_) => return Err(A::Error::invalid_length(self.0.len() + 1, &self)),
+            }
+            // What was put last.
+            if let Some((_, value)) = self.0.iter_mut().last() {
+                *value = access.next_value()?;
             }
         }
         Ok(())

@@ -203,11 +203,11 @@ impl<'r, 't, 'de> Structure<'r, 't, 'de> {
         let Some(wanted) = self.wanted else {
             return Ok(None);
         };
-        let missing = (0..wanted.len()).find(|index| self.come & bit(*index) == 0);
-        match missing {
-            Some(index) => self.known(wanted, index, TypeId::NONE, false).map(Some),
-            None => Ok(None),
+        let missing = self.come.trailing_ones() as usize;
+        if missing >= wanted.len() {
+            return Ok(None);
         }
+        self.known(wanted, missing, TypeId::NONE, false).map(Some)
     }
 
     /// Where a field of the sender's type stands among the receiver's: mostly behind the last one.
