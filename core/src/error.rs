@@ -290,6 +290,16 @@ pub struct Rejection {
 }
 
 impl Rejection {
+    /// Of a fault without detail, outside of a command, that does not end the conversation.
+    pub(crate) fn of(fault: Fault) -> Self {
+        Self {
+            command: None,
+            fault,
+            detail: Text::new(),
+            fatal: false,
+        }
+    }
+
     /// Hands what it displays to `write`, in pieces, for a device that has no room for `core::fmt`.
     pub fn write_to(&self, write: &mut dyn FnMut(&str)) {
         if let Some(command) = self.command {

@@ -232,7 +232,9 @@ impl Session {
                 [] => Fault::EmptyName,
                 _ => Fault::UnknownCommand,
             };
-            self.reject_with(visible(name), fault, Phase::Refused, service, out);
+            let mut rejection = Rejection::of(fault);
+            show(name, &mut rejection.detail);
+            self.reject_with(&mut rejection, Phase::Refused, service, out);
         }
         true
     }
@@ -367,10 +369,12 @@ impl Session {
             Fault::Crashed => Phase::Refused,
             _ => Phase::Name,
         };
-        let reason = front(out.space(), size);
-        let reason = core::str::from_utf8(reason).unwrap_or("");
-        let detail = Text::try_from(reason).unwrap_or_default();
-        self.reject_with(detail, fault, then, service, out);
+        let mut rejection = Rejection::of(fault);
+        if let Ok(reason) = core::str::from_utf8(front(out.space(), size)) {
+            // It was cut to what fits.
+            let _ = rejection.detail.push_str(reason);
+        }
+        self.reject_with(&mut rejection, then, service, out);
     }
 
     /// Takes the end of the stream, after [`next`](Self::next) asked for more than the `input` that
@@ -421,17 +425,16 @@ impl Session {
         service: &mut impl Service,
         out: &mut Buffer<'_>,
     ) {
-        self.reject_with(Text::new(), fault, then, service, out);
+        self.reject_with(&mut Rejection::of(fault), then, service, out);
     }
 
-    /// Writes the error line for `fault`, and goes on with `then`, unless the command is one
-    /// without reply, whose error line must be the last.
+    /// Completes the rejection, writes its error line, and goes on with `then`, unless the command is
+    /// one without reply, whose error line must be the last.
     #[cold]
     #[inline(never)]
     fn reject_with(
         &mut self,
-        detail: Text,
-        fault: Fault,
+        rejection: &mut Rejection,
         then: Phase,
         service: &mut impl Service,
         out: &mut Buffer<'_>,
@@ -442,26 +445,19 @@ impl Session {
         };
         let silent = route.is_some_and(|route| !route.kind.answered);
         self.enter(if silent { Phase::Refused } else { then });
-        let rejection = Rejection {
-            command: route.map(|route| route.name),
-            fault,
-            detail,
-            fatal: self.is_refused(),
-        };
-        error_line::write(&rejection, out);
-        service.rejected(&rejection);
+        rejection.command = route.map(|route| route.name);
+        rejection.fatal = self.is_refused();
+        error_line::write(rejection, out);
+        service.rejected(rejection);
     }
 }
 
-/// A name as people are shown it.
-#[cold]
-fn visible(name: &[u8]) -> Text {
-    let mut shown = Text::new();
-    for byte in name.iter().take(shown.capacity()) {
+/// Writes a name as people are shown it.
+fn show(name: &[u8], text: &mut Text) {
+    for byte in name.iter().take(text.capacity()) {
         let visible = byte.is_ascii_graphic() || *byte == b' ';
-        let _ = shown.push(if visible { char::from(*byte) } else { '?' });
+        let _ = text.push(if visible { char::from(*byte) } else { '?' });
     }
-    shown
 }
 
 /// The first `size` bytes, or all there are.
