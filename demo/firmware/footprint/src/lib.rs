@@ -18,11 +18,12 @@ pub const RX: usize = 768;
 /// The transmit buffer of each.
 pub const TX: usize = 768;
 
-/// Tells, in four bytes each, how much stack was used, less what the application `kept` there, and
-/// how many bytes of `state` the core had besides its buffers.
+/// Tells, in four bytes each, how much stack was used, and how many bytes of `state` the core had besides
+/// its buffers. Both that and what the application `kept` lay on the stack, but count as RAM and not at all.
 pub fn report(uart: &mut Uart, state: usize, kept: usize) -> ! {
     let (stack, _) = firmware::stack::used();
-    for figure in [stack.saturating_sub(kept), state] {
+    let stack = stack.saturating_sub(state).saturating_sub(kept);
+    for figure in [stack, state] {
         // A UART takes everything.
         let _ = uart.write(&figure.to_le_bytes());
     }
