@@ -91,6 +91,24 @@ fn after_such_an_error_what_still_comes_is_dropped_until_the_peer_closes_too() {
 }
 
 #[test]
+fn a_socket_is_free_once_its_peer_has_closed_too() {
+    // For ten milliseconds more it was not, and clients in quick succession were refused.
+    let mut lan = Lan::with_sockets(1);
+    let peer = lan.connect();
+    lan.send(peer, b"NOPE\n");
+    assert!(lan.read_to_end(peer).starts_with("!unknown-command"));
+    lan.socket(peer).close();
+    let closed = lan.now;
+    lan.until(|lan| lan.listening() == 1);
+    assert!((lan.now - closed).total_millis() < 1);
+    lan.until(|lan| lan.socket(peer).state() == State::Closed);
+    assert!(
+        (lan.now - closed).total_millis() < 100,
+        "it is acknowledged"
+    );
+}
+
+#[test]
 fn what_is_dropped_after_the_end_is_borne_with_up_to_a_bound() {
     for (more, end) in [(0, Ok(())), (1, Err(Lost))] {
         let mut lan = Lan::with_sockets(1);

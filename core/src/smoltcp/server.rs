@@ -89,8 +89,8 @@ enum Stage {
     Connecting,
     /// Requests are answered.
     Talking(Awaited),
-    /// The last bytes go out, and so many have come in since.
-    Closing { drained: usize },
+    /// The last bytes go out, and so many have come in since, the last of them when they were heard.
+    Closing { drained: usize, heard: Instant },
     /// The conversation is over; the socket's last segment goes out.
     Leaving(Result<(), Lost>),
 }
@@ -156,8 +156,8 @@ impl<'b> Server<'b> {
         {
             self.talk(awaited, socket, service, now);
         }
-        if let Stage::Closing { drained } = self.stage {
-            self.close(drained, socket, now);
+        if let Stage::Closing { drained, heard } = self.stage {
+            self.close(drained, heard, socket, now);
         }
         match self.stage {
             Stage::Leaving(result) if has_left(socket) || now >= self.until => {
@@ -231,23 +231,26 @@ impl<'b> Server<'b> {
         self.begin_close(now);
     }
 
-    fn close(&mut self, drained: usize, socket: &mut Socket<'_>, now: Instant) {
+    fn close(&mut self, drained: usize, heard: Instant, socket: &mut Socket<'_>, now: Instant) {
         self.flush(socket);
         let unsent = self.connection.is_pending();
         if !unsent {
             socket.close();
         }
-        let drained = drained.saturating_add(drain(socket));
+        let more = drain(socket);
+        let drained = drained.saturating_add(more);
+        let heard = if more > 0 { now } else { heard };
         match socket.state() {
             State::Closed if unsent || socket.send_queue() > 0 => self.leave(Err(Lost), now),
             State::Closed => self.leave(Ok(()), now),
-            // The peer's end is to be acknowledged, which the socket may put off so long.
+            // The peer's end is to be acknowledged, which the socket may put off so long where bytes
+            // came before it.
             State::TimeWait => {
                 let delay = socket.ack_delay().unwrap_or(Duration::ZERO);
-                self.enter(Stage::Leaving(Ok(())), delay, now);
+                self.enter(Stage::Leaving(Ok(())), delay, heard);
             }
             _ if now >= self.until || drained > DRAIN => self.give_up(socket, now),
-            _ => self.stage = Stage::Closing { drained },
+            _ => self.stage = Stage::Closing { drained, heard },
         }
     }
 
@@ -272,7 +275,11 @@ impl<'b> Server<'b> {
     }
 
     fn begin_close(&mut self, now: Instant) {
-        self.enter(Stage::Closing { drained: 0 }, self.patience.close, now);
+        let closing = Stage::Closing {
+            drained: 0,
+            heard: Instant::ZERO,
+        };
+        self.enter(closing, self.patience.close, now);
     }
 
     fn give_up(&mut self, socket: &mut Socket<'_>, now: Instant) {
