@@ -200,6 +200,7 @@ fn each_other_flaw_is_told_apart_and_placed() {
     both_refuse([0xff; 20], Flaw::BadValue, "N");
     both_refuse(b"\0\0\0\0\x02", Flaw::BadValue, "C");
     both_refuse(b"\0\0\x02\x01a\x02\x01a\x02\0\0", Flaw::DuplicateKey, "M");
+    both_refuse(b"\0\0\x02\x01a\x02\x01a", Flaw::DuplicateKey, "M");
     both_refuse(b"\0\0\x02\0\x02\0\x04\0\0", Flaw::DuplicateKey, "M");
 }
 

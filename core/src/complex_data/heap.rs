@@ -7,7 +7,7 @@ use crate::Flaw;
 use crate::format::MAX_DEPTH;
 use crate::gob::{Described, Type};
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
+use alloc::collections::btree_map::{BTreeMap, Entry};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -117,10 +117,11 @@ fn entries<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String
 
         fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
             let mut map = BTreeMap::new();
-            while let Some((key, value)) = access.next_entry()? {
-                if map.insert(key, value).is_some() {
+            while let Some(key) = access.next_key()? {
+                let Entry::Vacant(place) = map.entry(key) else {
                     return Err(A::Error::duplicate_field("key"));
-                }
+                };
+                place.insert(access.next_value()?);
             }
             Ok(map)
         }

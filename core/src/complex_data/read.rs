@@ -14,7 +14,7 @@ use serde::{Deserialize, Deserializer};
 const FIELDS: &[&str] = &["N", "S", "M", "P", "C"];
 
 /// The place of `C` among them, the last.
-const C: usize = 4;
+const INSIDE: usize = 4;
 
 impl<'de, C: Nested> Deserialize<'de> for Level<C> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -107,7 +107,7 @@ impl<'de> Visitor<'de> for Fields<'_> {
             access.next_value_seed(Field(&mut *self.0, index))?;
         }
         // `C` may be left out.
-        let mut needed = FIELDS.iter().zip(come).take(C);
+        let mut needed = FIELDS.iter().zip(come).take(INSIDE);
         match needed.find(|(_, come)| !come) {
             Some((name, _)) => Err(A::Error::missing_field(name)),
             None => Ok(()),
@@ -153,7 +153,7 @@ impl<'de> DeserializeSeed<'de> for Field<'_> {
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         let Self(level, index) = self;
-        if index == C {
+        if index == INSIDE {
             return deserializer.deserialize_option(Inside(level));
         }
         let Plain { n, s, m, p } = level.plain();
@@ -185,9 +185,10 @@ impl<'de> Visitor<'de> for Entries<'_> {
                 Ok(Some(_)) => return Err(A::Error::duplicate_field("key")),
                 Err(_) => return Err(A::Error::invalid_length(self.0.len() + 1, &self)),
             }
-            // What was put last.
-            if let Some((_, value)) = self.0.iter_mut().last() {
-                *value = access.next_value()?;
+            // A new key is put behind the others.
+            match self.0.iter_mut().last() {
+                Some((_, value)) => *value = access.next_value()?,
+                None => return Err(A::Error::missing_field("key")),
             }
         }
         Ok(())
