@@ -4,6 +4,7 @@
 //! have grown for a good reason, run it with `BELLWIRE_FIGURES=write` and commit the table.
 
 use bellwire::complex_data::Inner;
+use bellwire::format::MAX_DEPTH;
 use bellwire::{Answer, Caller, Command, ComplexData, Format, Gob, Line, NoReply, Postcard};
 use bellwire_tests::board::{Board, ROOT};
 use bellwire_tests::image::{build, footprint, library_is_rustups, run};
@@ -98,6 +99,11 @@ fn core_alone(profile: &str, level: &str) -> Vec<Row> {
             [&string, &request(GOB, &mission::value()), &b"HELP\n"[..]].concat(),
             format!("{thanks}{unknown}").into_bytes(),
         ),
+        (
+            "server_gob nested",
+            [&string, &nested(), &b"HELP\n"[..]].concat(),
+            format!("{thanks}{unknown}").into_bytes(),
+        ),
         ("client_string", thanks.into(), string.clone()),
         (
             "client_postcard",
@@ -111,11 +117,12 @@ fn core_alone(profile: &str, level: &str) -> Vec<Row> {
         ),
     ];
     let empty = footprint(profile, "empty");
-    let measure = |(program, input, replies): (&str, Vec<u8>, Vec<u8>)| {
+    let measure = |(name, input, replies): (&str, Vec<u8>, Vec<u8>)| {
+        let program = name.split(' ').next().unwrap();
         let size = footprint(profile, program);
         let (stack, state) = run(profile, program, &input, &replies);
         Row {
-            name: format!("{program} {level}"),
+            name: format!("{name} {level}"),
             figures: vec![
                 size.flash - empty.flash,
                 size.ram - empty.ram + state,
@@ -137,6 +144,27 @@ fn request<Req: Format, Rsp: Answer>(command: Command<Req, Rsp>, value: Req::Sen
     let mut caller = Caller::new(&mut rx, &mut tx);
     caller.request(command, value).unwrap();
     caller.pending().to_vec()
+}
+
+/// A GOB request that takes the most stack: what is not wanted in it is nested as deep as is allowed, and
+/// defines a type in there.
+fn nested() -> Vec<u8> {
+    const C: &[u8] = b"\x01\x01C\x01\xff\x80\0";
+    const I: &[u8] = b"\x01\x01I\x01\x10\0";
+    const Z: &[u8] = b"\x01\x01Z\x01\xff\x80\0";
+    let definition = [b"\x7f\x03\x01\x02\xff\x80\0\x01\x03", C, I, Z, b"\0\0"].concat();
+    // Of the struct, the option and the struct in it, so many in that, and one in the interface.
+    let levels = usize::from(MAX_DEPTH) - 4;
+    let interface = b"\x02\x01U\xff\x81\x03\x01\x02\xff\x82\0\0\0\x03\xff\x82\x01\0";
+    let value = [
+        b"\xff\x80\x01",
+        &vec![3; levels][..],
+        interface,
+        &vec![0; levels + 2],
+    ]
+    .concat();
+    let message = |body: Vec<u8>| [&[u8::try_from(body.len()).unwrap()], &body[..]].concat();
+    [&b"GOB\n"[..], &message(definition), &message(value)].concat()
 }
 
 /// The server's firmware, whose stack is painted while it meets all kinds of input.

@@ -1,7 +1,7 @@
 //! Where a value ends, found while its bytes arrive.
 
 use super::reader::Reader;
-use super::types::{Defined, Definition, Head, TypeId};
+use super::types::{Definition, Head, Table, TypeId, Types};
 use super::wire::take_uint;
 use super::{MAX_MESSAGE, MAX_TYPES};
 use crate::error::Flaw;
@@ -117,8 +117,8 @@ impl Place {
 
 /// Whether these messages hold a whole value.
 fn is_whole(payload: &[u8]) -> Result<bool, Flaw> {
-    let mut types = heapless::Vec::<Defined, MAX_TYPES>::new();
-    let mut reader = Reader::of_stream(&mut types, payload, payload);
+    let mut table = Table::<MAX_TYPES>::new();
+    let mut reader = Reader::of_stream(Types(&mut table), payload, payload);
     reader.goes_on = true;
     let value = reader.start().and_then(|ty| reader.skip(ty));
     match value {

@@ -52,10 +52,11 @@
 //! | values nested without end | stack overflow | [`Flaw::TooDeep`](crate::Flaw::TooDeep) beyond [`MAX_DEPTH`](super::MAX_DEPTH) | no peer chooses how deep this end recurses |
 //!
 //! # Bounds
-//! A stream defines at most [`MAX_TYPES`] types, or as many as [`Gob`] is told, with [`MAX_FIELDS`] fields in all, a message takes at
-//! most [`MAX_MESSAGE`] bytes, and a type to decode to has at most 64 fields. No count is
-//! believed that exceeds the bytes there are. `#[serde(alias)]` and `#[serde(flatten)]` do not go
-//! with fields that may be absent, as serde does not show them as what they are.
+//! A stream defines at most [`MAX_TYPES`] types, fewer where [`Gob`] is told so, with [`MAX_FIELDS`] fields
+//! in all, a message takes at most [`MAX_MESSAGE`] bytes, and a type to decode to has at most 64 fields.
+//! No count is believed that exceeds the bytes there are, and what nobody wants is passed over without
+//! recursion. `#[serde(alias)]` and `#[serde(flatten)]` do not go with fields that may be absent, as serde
+//! does not show them as what they are.
 
 mod access;
 mod compound;
@@ -66,6 +67,7 @@ mod deserializer;
 mod frame;
 mod output;
 mod reader;
+mod skip;
 mod stream;
 mod types;
 mod value;
@@ -96,7 +98,7 @@ pub const MAX_MESSAGE: u64 = (1 << 30) - 1;
 /// `TYPES` is how many types a payload may define, those that only the sender has among them; one with
 /// more is refused with [`Flaw::TooManyTypes`](crate::Flaw::TooManyTypes). Each takes 16 bytes of the stack
 /// while a value is decoded, so a small machine names what it needs: `Gob<ComplexData, 8>`. Less than `T`
-/// needs itself does not compile.
+/// needs itself, or more than [`MAX_TYPES`], does not compile.
 ///
 /// Where the payload ends is known from the messages' lengths, so a value that is refused is
 /// skipped exactly. Only a value with interfaces in it must be read to find its end.
@@ -109,19 +111,31 @@ pub const MAX_MESSAGE: u64 = (1 << 30) - 1;
 ///
 /// A ComplexData has two types, its struct and its map:
 ///
-/// ```compile_fail
+/// ```
 /// use bellwire::format::Format;
 /// use bellwire::{ComplexData, gob::Gob};
 ///
-/// let _ = Gob::<ComplexData, 1>::decode(&[]);
+/// let mut space = [0; 256];
+/// let size = Gob::<ComplexData, 2>::encode(&ComplexData::default(), &mut space)?;
+/// let data = Gob::<ComplexData, 2>::decode(&space[..size])?;
+/// assert_eq!(data, ComplexData::default());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// ```compile_fail,E0080
+/// use bellwire::format::Format;
+/// use bellwire::{ComplexData, gob::Gob};
+///
+/// let _ = Gob::<ComplexData, 1>::encode(&ComplexData::default(), &mut [0; 256]);
 /// ```
 #[derive(Debug)]
 pub struct Gob<T, const TYPES: usize = MAX_TYPES>(PhantomData<fn() -> T>);
 
 impl<T: Payload + Described, const TYPES: usize> Gob<T, TYPES> {
+    /// Checked where a payload is encoded or decoded.
     const HAS_ROOM: () = assert!(
-        Definitions::<T, FIRST_ID>::COUNT <= TYPES,
-        "the payload's type consists of more types than there is room for"
+        Definitions::<T, FIRST_ID>::COUNT <= TYPES && TYPES <= MAX_TYPES,
+        "TYPES must be enough for the payload's own types, and no more than MAX_TYPES"
     );
 }
 
@@ -146,6 +160,7 @@ impl<T: Payload + Described, const TYPES: usize> Format for Gob<T, TYPES> {
     }
 
     fn encode(value: &T::Value<'_>, space: &mut [u8]) -> Result<usize, EncodeError> {
+        let () = Self::HAS_ROOM;
         let definitions = Definitions::<T, FIRST_ID>::BYTES;
         let id = Definitions::<T, FIRST_ID>::ID;
         writer::write(value, definitions, id, &T::TYPE, space)

@@ -89,12 +89,13 @@ impl<'s> Output<'s> {
         if self.depth >= MAX_DEPTH {
             return Err(EncodeError::Unencodable);
         }
-        self.depth = self.depth.saturating_add(1);
+        self.depth = self.depth.wrapping_add(1); // below the limit
         Ok(())
     }
 
+    /// Leaves what [`deepen`](Self::deepen) has entered.
     pub(super) fn surface(&mut self) {
-        self.depth = self.depth.saturating_sub(1);
+        self.depth = self.depth.wrapping_sub(1);
     }
 }
 

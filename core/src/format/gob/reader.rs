@@ -1,10 +1,9 @@
 //! Walks over the messages of a stream: what type comes, what a value takes, where it ends.
 
-use super::types::{Defined, Fields, Head, Shape, TypeId, Types};
+use super::types::{Fields, Head, Shape, TypeId, Types};
 use super::wire::{take_bytes, take_counted, take_message, take_size, take_uint};
 use crate::error::Flaw;
 use crate::format::MAX_DEPTH;
-use heapless::VecView;
 
 /// Reads one value, message by message.
 #[allow(clippy::struct_excessive_bools)] // they are independent
@@ -31,11 +30,7 @@ pub(super) struct Reader<'t, 'de> {
 
 impl<'t, 'de: 't> Reader<'t, 'de> {
     /// Reads from `rest`, the end of `stream`, in which all the definitions stand.
-    pub(super) fn of_stream(
-        types: &'t mut VecView<Defined>,
-        stream: &'de [u8],
-        rest: &'de [u8],
-    ) -> Self {
+    pub(super) fn of_stream(types: Types<'t>, stream: &'de [u8], rest: &'de [u8]) -> Self {
         Self {
             inline: true,
             ..Self::of_payload(types, stream, rest)
@@ -43,13 +38,9 @@ impl<'t, 'de: 't> Reader<'t, 'de> {
     }
 
     /// Reads from `payload`, with all the definitions kept elsewhere.
-    pub(super) fn of_payload(
-        types: &'t mut VecView<Defined>,
-        definitions: &'t [u8],
-        payload: &'de [u8],
-    ) -> Self {
+    pub(super) fn of_payload(types: Types<'t>, definitions: &'t [u8], payload: &'de [u8]) -> Self {
         Self {
-            types: Types(types),
+            types,
             definitions,
             inline: false,
             message: &[],
@@ -185,63 +176,5 @@ impl<'t, 'de> Reader<'t, 'de> {
     /// Leaves what [`deepen`](Self::deepen) has entered.
     pub(super) fn surface(&mut self) {
         self.depth = self.depth.wrapping_sub(1);
-    }
-
-    /// Passes over a value.
-    pub(super) fn skip(&mut self, mut ty: TypeId) -> Result<(), Flaw> {
-        while ty == TypeId::INTERFACE {
-            ty = self.open_interface()?;
-        }
-        match ty {
-            TypeId::NONE => {}
-            TypeId::BOOL | TypeId::INT | TypeId::UINT | TypeId::FLOAT => {
-                take_uint(&mut self.message)?;
-            }
-            TypeId::COMPLEX => {
-                take_uint(&mut self.message)?;
-                take_uint(&mut self.message)?;
-            }
-            TypeId::BYTES | TypeId::STRING => {
-                take_counted(&mut self.message)?;
-            }
-            TypeId::BYTE => {
-                take_bytes(&mut self.message, 1)?;
-            }
-            _ => {
-                self.deepen()?;
-                self.skip_parts(self.types.shape(ty)?)?;
-                self.surface();
-            }
-        }
-        Ok(())
-    }
-
-    fn skip_parts(&mut self, shape: Shape) -> Result<(), Flaw> {
-        let (count, key, element) = match shape {
-            Shape::Opaque => return take_counted(&mut self.message).map(drop),
-            Shape::Array { element, length } => (self.take_length(length)?, TypeId::NONE, element),
-            Shape::Slice { element } => (self.take_count(1)?, TypeId::NONE, element),
-            Shape::Map { key, element } => (self.take_count(2)?, key, element),
-            Shape::Struct { at, fields } => return self.skip_fields(self.fields(at, fields)),
-        };
-        for _ in 0..count {
-            self.skip(key)?;
-            self.skip(element)?;
-        }
-        Ok(())
-    }
-
-    fn skip_fields(&mut self, mut fields: Fields<'t>) -> Result<(), Flaw> {
-        loop {
-            let gap = take_size(&mut self.message)?;
-            if gap == 0 {
-                return Ok(());
-            }
-            for _ in 1..gap {
-                fields.next()?.ok_or(Flaw::BadValue)?;
-            }
-            let (_, ty) = fields.next()?.ok_or(Flaw::BadValue)?;
-            self.skip(ty)?;
-        }
     }
 }

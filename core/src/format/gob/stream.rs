@@ -2,7 +2,7 @@
 
 use super::definitions::{Definitions, FIRST_ID};
 use super::reader::Reader;
-use super::types::{Defined, Head, TypeId, Types};
+use super::types::{Head, Table, TypeId, Types};
 use super::value::Value;
 use super::wire::take_message;
 use super::writer;
@@ -36,15 +36,14 @@ pub(super) fn from_slice_with<'a, T: Deserialize<'a>, R, const TYPES: usize>(
     payload: &'a [u8],
     take: impl FnOnce(T) -> R,
 ) -> Result<R, Malformed> {
-    let mut types = heapless::Vec::<Defined, TYPES>::new();
-    let mut reader = Reader::of_stream(&mut types, payload, payload);
+    let mut table = Table::<TYPES>::new();
+    let mut reader = Reader::of_stream(Types(&mut table), payload, payload);
     read(&mut reader, Reader::finish_last, take)
 }
 
 /// The values that one Encoder wrote, one behind the other, where all of them are in memory.
 ///
-/// The types of the values may differ. At most [`MAX_TYPES`] are defined in a
-/// stream.
+/// The types of the values may differ. At most [`MAX_TYPES`] are defined in a stream.
 ///
 /// ```
 /// // Two strings and an integer.
@@ -60,7 +59,7 @@ pub(super) fn from_slice_with<'a, T: Deserialize<'a>, R, const TYPES: usize>(
 pub struct Stream<'a> {
     bytes: &'a [u8],
     rest: &'a [u8],
-    types: heapless::Vec<Defined, MAX_TYPES>,
+    table: Table,
 }
 
 impl<'a> Stream<'a> {
@@ -69,7 +68,7 @@ impl<'a> Stream<'a> {
         Self {
             bytes,
             rest: bytes,
-            types: heapless::Vec::new(),
+            table: Table::new(),
         }
     }
 
@@ -83,7 +82,7 @@ impl<'a> Stream<'a> {
             return Ok(None);
         }
         let rest = core::mem::take(&mut self.rest);
-        let mut reader = Reader::of_stream(&mut self.types, self.bytes, rest);
+        let mut reader = Reader::of_stream(Types(&mut self.table), self.bytes, rest);
         let value = read(&mut reader, Reader::finish, |value| value)?;
         self.rest = reader.following;
         Ok(Some(value))
@@ -128,7 +127,7 @@ impl<'a> Stream<'a> {
 pub struct Decoder<'m> {
     memory: &'m mut [u8],
     used: usize,
-    types: heapless::Vec<Defined, MAX_TYPES>,
+    table: Table,
 }
 
 impl<'m> Decoder<'m> {
@@ -137,7 +136,7 @@ impl<'m> Decoder<'m> {
         Self {
             memory,
             used: 0,
-            types: heapless::Vec::new(),
+            table: Table::new(),
         }
     }
 
@@ -159,12 +158,12 @@ impl<'m> Decoder<'m> {
             rest = following;
         }
         let definitions = self.memory.get(..self.used).unwrap_or(&[]);
-        let mut reader = Reader::of_payload(&mut self.types, definitions, rest);
+        let mut reader = Reader::of_payload(Types(&mut self.table), definitions, rest);
         read(&mut reader, Reader::finish_last, |value| value)
     }
 
     fn remember(&mut self, id: TypeId, definition: &[u8]) -> Result<(), Flaw> {
-        let mut types = Types(&mut self.types);
+        let mut types = Types(&mut self.table);
         types.check_new(id)?;
         let end = self.used.saturating_add(definition.len());
         let space = self.memory.get_mut(self.used..end);

@@ -1,8 +1,9 @@
 //! The types that a stream has defined, by their ids.
 
-use super::MAX_FIELDS;
 use super::wire::{take_bytes, take_counted, take_size, take_uint};
+use super::{MAX_FIELDS, MAX_TYPES};
 use crate::error::Flaw;
+use heapless::{Vec, VecView};
 
 /// The number by which a stream names a type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,11 +91,11 @@ pub(super) struct Definition {
     pub(super) interface: bool,
 }
 
-/// A type that was defined. Its name is not here: names are read where the definitions are.
-pub(super) type Defined = (TypeId, Shape);
+/// Room for so many types. Their names are not here: those are read where the definitions are.
+pub(super) type Table<const TYPES: usize = MAX_TYPES> = Vec<(TypeId, Shape), TYPES>;
 
-/// The types defined so far, in memory of any capacity.
-pub(super) struct Types<'m>(pub(super) &'m mut heapless::VecView<Defined>);
+/// The types defined so far, in a [`Table`] of any size.
+pub(super) struct Types<'m>(pub(super) &'m mut VecView<(TypeId, Shape)>);
 
 impl Types<'_> {
     /// Takes the definition at place `at` of `source`, and returns what follows it.
@@ -129,7 +130,7 @@ impl Types<'_> {
 
     /// The shape of a defined type.
     ///
-    /// It is part of its callers where that is fast, and there once where that is small.
+    /// On small machines it is there once, as it has several callers.
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(super) fn shape(&self, id: TypeId) -> Result<Shape, Flaw> {
         let mut defined = self.0.iter();

@@ -19,7 +19,8 @@ pub const RX: usize = 768;
 pub const TX: usize = 768;
 
 /// Tells, in four bytes each, how much stack was used, and how many bytes of `state` the core had besides
-/// its buffers. Both that and what the application `kept` lay on the stack, but count as RAM and not at all.
+/// its buffers. That and what the application `kept` lay on the stack, and are taken off: the one counts
+/// as RAM, the other is not the core's.
 pub fn report(uart: &mut Uart, state: usize, kept: usize) -> ! {
     let (stack, _) = firmware::stack::used();
     let stack = stack.saturating_sub(state).saturating_sub(kept);

@@ -1,0 +1,111 @@
+//! The passing over of values that nobody wants, however deep they are nested.
+
+use super::reader::Reader;
+use super::types::{Fields, Shape, TypeId};
+use super::wire::{take_bytes, take_counted, take_size, take_uint};
+use crate::error::Flaw;
+use crate::format::MAX_DEPTH;
+use heapless::Vec;
+
+/// What is still to come of a value around the present one.
+enum Around<'t> {
+    /// So many parts, which are of these types in turn, the last one of the second.
+    Parts(usize, [TypeId; 2]),
+    /// What was sent of these fields.
+    Fields(Fields<'t>),
+}
+
+impl<'t> Reader<'t, '_> {
+    /// Passes over a value.
+    pub(super) fn skip(&mut self, ty: TypeId) -> Result<(), Flaw> {
+        // Not by recursion, whose frames a peer could make take kilobytes of a small machine's stack.
+        let mut around = Vec::<_, { MAX_DEPTH as usize }>::new();
+        let mut ty = ty;
+        loop {
+            if let Some(inside) = self.skip_plain(ty)? {
+                self.deepen()?;
+                around.push(inside).map_err(|_| Flaw::TooDeep)?;
+            }
+            ty = loop {
+                let Some(innermost) = around.last_mut() else {
+                    return Ok(());
+                };
+                if let Some(ty) = innermost.next(&mut self.message)? {
+                    break ty;
+                }
+                around.pop();
+                self.surface();
+            };
+        }
+    }
+
+    /// Passes over a value that holds no others, or goes into one that does.
+    fn skip_plain(&mut self, mut ty: TypeId) -> Result<Option<Around<'t>>, Flaw> {
+        while ty == TypeId::INTERFACE {
+            ty = self.open_interface()?;
+        }
+        match ty {
+            TypeId::NONE => {}
+            TypeId::BOOL | TypeId::INT | TypeId::UINT | TypeId::FLOAT => {
+                take_uint(&mut self.message)?;
+            }
+            TypeId::COMPLEX => {
+                take_uint(&mut self.message)?;
+                take_uint(&mut self.message)?;
+            }
+            TypeId::BYTES | TypeId::STRING => {
+                take_counted(&mut self.message)?;
+            }
+            TypeId::BYTE => {
+                take_bytes(&mut self.message, 1)?;
+            }
+            _ => return self.open(self.types.shape(ty)?),
+        }
+        Ok(None)
+    }
+
+    fn open(&mut self, shape: Shape) -> Result<Option<Around<'t>>, Flaw> {
+        Ok(Some(match shape {
+            Shape::Opaque => {
+                take_counted(&mut self.message)?;
+                return Ok(None);
+            }
+            Shape::Array { element, length } => {
+                Around::Parts(self.take_length(length)?, [element; 2])
+            }
+            Shape::Slice { element } => Around::Parts(self.take_count(1)?, [element; 2]),
+            Shape::Map { key, element } => {
+                // Each takes two bytes, so their number is no more than the bytes'.
+                Around::Parts(self.take_count(2)?.saturating_mul(2), [key, element])
+            }
+            Shape::Struct { at, fields } => Around::Fields(self.fields(at, fields)),
+        }))
+    }
+}
+
+impl Around<'_> {
+    /// The type of the next value inside.
+    fn next(&mut self, message: &mut &[u8]) -> Result<Option<TypeId>, Flaw> {
+        match self {
+            Self::Parts(left, [first, second]) => {
+                let ty = if *left % 2 == 0 { *first } else { *second };
+                let Some(rest) = left.checked_sub(1) else {
+                    return Ok(None);
+                };
+                *left = rest;
+                Ok(Some(ty))
+            }
+            Self::Fields(fields) => {
+                let gap = take_size(message)?;
+                let Some(passed) = gap.checked_sub(1) else {
+                    return Ok(None);
+                };
+                for _ in 0..passed {
+                    fields.next()?.ok_or(Flaw::BadValue)?;
+                }
+                let (_, ty) = fields.next()?.ok_or(Flaw::BadValue)?;
+                Ok(Some(ty))
+            }
+        }
+    }
+}
