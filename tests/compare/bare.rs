@@ -26,7 +26,11 @@ fn main() -> io::Result<()> {
     let mut events = Events::with_capacity(1024);
     let (mut buffer, replies) = (vec![0; 65536], REPLY.repeat(65536));
     loop {
-        poll.poll(&mut events, None)?;
+        match poll.poll(&mut events, None) {
+            // A signal came, as of a process that is stopped and goes on.
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            polled => polled?,
+        }
         for event in &events {
             if event.token() == LISTENER {
                 while let Ok((mut stream, _)) = listener.accept() {
