@@ -101,7 +101,8 @@ pub const MAX_MESSAGE: u64 = (1 << 30) - 1;
 /// needs itself, or more than [`MAX_TYPES`], does not compile.
 ///
 /// Where the payload ends is known from the messages' lengths, so a value that is refused is
-/// skipped exactly. Only a value with interfaces in it must be read to find its end.
+/// skipped exactly. Only a value with interfaces in it must be read to find its end, for which there is
+/// room for [`MAX_TYPES`] whatever `TYPES` is.
 ///
 /// ```
 /// use bellwire::{Command, ComplexData, NoReply, gob::Gob};

@@ -59,12 +59,12 @@ impl<'t> Reader<'t, '_> {
             TypeId::BYTE => {
                 take_bytes(&mut self.message, 1)?;
             }
-            _ => return self.open(self.types.shape(ty)?),
+            _ => return self.go_into(self.types.shape(ty)?),
         }
         Ok(None)
     }
 
-    fn open(&mut self, shape: Shape) -> Result<Option<Around<'t>>, Flaw> {
+    fn go_into(&mut self, shape: Shape) -> Result<Option<Around<'t>>, Flaw> {
         Ok(Some(match shape {
             Shape::Opaque => {
                 take_counted(&mut self.message)?;

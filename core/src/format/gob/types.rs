@@ -108,12 +108,8 @@ impl Types<'_> {
         self.check_new(id)?;
         let mut input = source.get(at..).ok_or(Flaw::Truncated)?;
         let definition = Definition::take(&mut input, source.len())?;
-        let fields = self
-            .0
-            .iter()
-            .fold(definition.shape.fields(), |sum, (_, shape)| {
-                sum.saturating_add(shape.fields())
-            });
+        let others = self.0.iter().map(|(_, shape)| shape.fields());
+        let fields = others.fold(definition.shape.fields(), u32::saturating_add);
         if fields > MAX_FIELDS || self.0.push((id, definition.shape)).is_err() {
             return Err(Flaw::TooManyTypes);
         }
