@@ -7,7 +7,7 @@ use super::{Level, Map, Nested, P_CAPACITY, S_CAPACITY};
 use crate::format::TOO_DEEP;
 use core::fmt;
 use heapless::{String, Vec};
-use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor};
+use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 /// The fields, as they are named and ordered on the wire.
@@ -208,11 +208,6 @@ impl Visitor<'_> for Text<'_> {
     fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
         let full = |_| E::invalid_length(text.len(), &"text within its capacity");
         self.0.push_str(text).map_err(full)
-    }
-
-    fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<(), E> {
-        let wrong = |_| E::invalid_value(Unexpected::Bytes(bytes), &"text in UTF-8");
-        self.visit_str(str::from_utf8(bytes).map_err(wrong)?)
     }
 }
 
