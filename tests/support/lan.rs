@@ -260,6 +260,12 @@ impl Lan {
         });
     }
 
+    /// Lets time pass until the servers' next limit runs out, and polls everything once.
+    pub fn poll_when_due(&mut self) {
+        self.now = self.due().expect("a time limit");
+        self.tick();
+    }
+
     /// Polls everything until `done`.
     pub fn until(&mut self, mut done: impl FnMut(&mut Self) -> bool) {
         for _ in 0..POLLS {
