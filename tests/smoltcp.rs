@@ -109,6 +109,20 @@ fn a_socket_is_free_once_its_peer_has_closed_too() {
 }
 
 #[test]
+fn the_peers_end_is_acknowledged_even_where_the_device_is_busy_when_it_comes() {
+    let mut lan = Lan::with_sockets(1);
+    let peer = lan.connect();
+    lan.send(peer, b"NOPE\n");
+    assert!(lan.read_to_end(peer).starts_with("!unknown-command"));
+    lan.socket(peer).close();
+    let closed = lan.now;
+    lan.poll_while_busy(0); // The peer's end is on its way.
+    lan.poll_while_busy(1); // It is there, and its acknowledgement must wait.
+    lan.until(|lan| lan.socket(peer).state() == State::Closed);
+    assert!((lan.now - closed).total_millis() < 100);
+}
+
+#[test]
 fn what_is_dropped_after_the_end_is_borne_with_up_to_a_bound() {
     for (more, end) in [(0, Ok(())), (1, Err(Lost))] {
         let mut lan = Lan::with_sockets(1);

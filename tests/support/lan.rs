@@ -3,7 +3,7 @@
 use bellwire::smoltcp::{Lost, Patience, Server};
 use bellwire::{Command, Connection, Endpoint, Line, NoReply, Postcard};
 use smoltcp::iface::{Config, Interface, PollResult, SocketHandle, SocketSet};
-use smoltcp::phy::{ChecksumCapabilities, Device, Loopback, Medium, TxToken};
+use smoltcp::phy::{ChecksumCapabilities, Device, DeviceCapabilities, Loopback, Medium, TxToken};
 use smoltcp::socket::tcp::{RecvError, Socket, SocketBuffer, State};
 use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::{HardwareAddress, IpAddress, IpCidr, IpProtocol, Ipv4Address};
@@ -31,7 +31,7 @@ const POLLS: usize = 2_000_000;
 #[allow(missing_debug_implementations)] // smoltcp's interface has none
 pub struct Lan {
     interface: Interface,
-    device: Loopback,
+    device: Cable,
     sockets: SocketSet<'static>,
     servers: Vec<(SocketHandle, Server<'static>)>,
     endpoint: Endpoint<Log, 4>,
@@ -42,6 +42,34 @@ pub struct Lan {
     pub now: Instant,
     /// What the server was told and did.
     pub log: Log,
+}
+
+/// A loopback that may be busy.
+struct Cable {
+    loopback: Loopback,
+    /// The packets that it does not take now.
+    refusals: usize,
+}
+
+impl Device for Cable {
+    type RxToken<'a> = <Loopback as Device>::RxToken<'a>;
+    type TxToken<'a> = <Loopback as Device>::TxToken<'a>;
+
+    fn capabilities(&self) -> DeviceCapabilities {
+        self.loopback.capabilities()
+    }
+
+    fn receive(&mut self, now: Instant) -> Option<(Self::RxToken<'_>, Self::TxToken<'_>)> {
+        self.loopback.receive(now)
+    }
+
+    fn transmit(&mut self, now: Instant) -> Option<Self::TxToken<'_>> {
+        if let Some(left) = self.refusals.checked_sub(1) {
+            self.refusals = left;
+            return None;
+        }
+        self.loopback.transmit(now)
+    }
 }
 
 /// What the server was told and did.
@@ -75,7 +103,10 @@ impl Lan {
         });
         thank.and(double).and(note).expect("there is room for all");
 
-        let mut device = Loopback::new(Medium::Ip);
+        let mut device = Cable {
+            loopback: Loopback::new(Medium::Ip),
+            refusals: 0,
+        };
         let now = Instant::ZERO;
         let mut interface = Interface::new(Config::new(HardwareAddress::Ip), &mut device, now);
         interface.update_ip_addrs(|all| all.push(IpCidr::new(ADDRESS, 8)).expect("the first fits"));
@@ -275,6 +306,13 @@ impl Lan {
             self.tick();
         }
         panic!("it came to no end; the log is {:?}", self.log);
+    }
+
+    /// Polls everything once, while so many packets find the device busy.
+    pub fn poll_while_busy(&mut self, refusals: usize) {
+        self.device.refusals = refusals;
+        self.tick();
+        self.device.refusals = 0;
     }
 
     /// Polls everything once. The clock goes on a little, and by more where nothing happens.

@@ -89,7 +89,8 @@ enum Stage {
     Connecting,
     /// Requests are answered.
     Talking(Awaited),
-    /// The last bytes go out, and so many have come in since, the last of them when they were heard.
+    /// The last bytes go out. So many have come in since, and the last of them were `heard` then, or at
+    /// `Instant::ZERO` where none have come.
     Closing { drained: usize, heard: Instant },
     /// The conversation is over; the socket's last segment goes out.
     Leaving(Result<(), Lost>),
@@ -244,10 +245,12 @@ impl<'b> Server<'b> {
             State::Closed if unsent || socket.send_queue() > 0 => self.leave(Err(Lost), now),
             State::Closed => self.leave(Ok(()), now),
             // The peer's end is to be acknowledged, which the socket may put off so long where bytes
-            // came before it.
+            // came before it, and the device may have had no room for yet.
             State::TimeWait => {
                 let delay = socket.ack_delay().unwrap_or(Duration::ZERO);
                 self.enter(Stage::Leaving(Ok(())), delay, heard);
+                let later = Instant::from_micros(now.total_micros().saturating_add(1));
+                self.until = self.until.max(later);
             }
             _ if now >= self.until || drained > DRAIN => self.give_up(socket, now),
             _ => self.stage = Stage::Closing { drained, heard },
