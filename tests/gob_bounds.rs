@@ -2,7 +2,7 @@
 
 #![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // bytes are made by hand
 
-use bellwire::format::{EncodeError, Format, Frame};
+use bellwire::format::{EncodeError, Format, Frame, MAX_DEPTH};
 use bellwire::gob::{self, Described, MAX_FIELDS, MAX_MESSAGE, MAX_TYPES, Stream, Type};
 use bellwire::{Flaw, Gob, RawGob};
 use serde::de::IgnoredAny;
@@ -122,6 +122,47 @@ fn a_payload_defines_so_many_types_and_no_more() {
     let two = |count| Gob::<i64, 2>::decode(&with(count)).map_err(|malformed| malformed.flaw);
     assert_eq!(two(2), Ok(3));
     assert_eq!(two(3), Err(Flaw::TooManyTypes));
+}
+
+#[test]
+fn what_is_passed_over_nests_as_deep_as_what_is_read_and_no_deeper() {
+    #[derive(Deserialize)]
+    struct Wanted {
+        #[serde(rename = "N")]
+        _n: i64,
+    }
+    // A struct in itself, in the field A, or with a number in the field N.
+    let fields = [
+        &[1],
+        &[1, b'A', 1][..],
+        &id(64),
+        &[0],
+        &[1, 1, b'N', 1],
+        &id(INT),
+        &[0],
+    ]
+    .concat();
+    let own = message(&[&id(-64), &[3, 2, 2], &fields, &[0, 0]]);
+    let nested = |levels: usize| {
+        let value = message(&[&id(64), &vec![1; levels - 1], &[2, 6], &vec![0; levels]]);
+        [&own[..], &value].concat()
+    };
+    let most = usize::from(MAX_DEPTH);
+    let too_deep = Some(Flaw::TooDeep);
+    assert_eq!(flaw::<IgnoredAny>(&nested(most)), None);
+    assert_eq!(flaw::<IgnoredAny>(&nested(most + 1)), too_deep);
+    // In a value that is wanted itself, too.
+    let inside = |levels: usize| {
+        let value = message(&[
+            &id(64),
+            &vec![1; levels - 1],
+            &vec![0; levels - 1],
+            &[1, 6, 0],
+        ]);
+        [&own[..], &value].concat()
+    };
+    assert_eq!(flaw::<Wanted>(&inside(most)), None);
+    assert_eq!(flaw::<Wanted>(&inside(most + 1)), too_deep);
 }
 
 #[test]

@@ -188,7 +188,7 @@ impl<'de> Visitor<'de> for Entries<'_> {
             // A new key is put behind the others.
             match self.0.iter_mut().last() {
                 Some((_, value)) => *value = access.next_value()?,
-                None => return Err(A::Error::missing_field("key")),
+                None => return Err(A::Error::invalid_length(0, &self)),
             }
         }
         Ok(())

@@ -21,7 +21,7 @@ use serde::de::{DeserializeOwned, Error, Expected, Unexpected};
 use serde::{Deserialize, Serialize};
 
 /// The deepest nesting of containers (structs, options, sequences, maps, variants) that a payload
-/// is decoded to, so that no peer chooses how deep this end recurses.
+/// may have, so that no peer chooses how deep this end recurses or how much it keeps in mind.
 pub const MAX_DEPTH: u8 = 32;
 
 /// How the payloads of a command look on the wire.

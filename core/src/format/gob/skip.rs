@@ -22,8 +22,7 @@ impl<'t> Reader<'t, '_> {
         let mut around = Vec::<_, { MAX_DEPTH as usize }>::new();
         let mut ty = ty;
         loop {
-            if let Some(inside) = self.skip_plain(ty)? {
-                self.deepen()?;
+            if let Some(inside) = self.begin(ty)? {
                 around.push(inside).map_err(|_| Flaw::TooDeep)?;
             }
             ty = loop {
@@ -40,7 +39,7 @@ impl<'t> Reader<'t, '_> {
     }
 
     /// Passes over a value that holds no others, or goes into one that does.
-    fn skip_plain(&mut self, mut ty: TypeId) -> Result<Option<Around<'t>>, Flaw> {
+    fn begin(&mut self, mut ty: TypeId) -> Result<Option<Around<'t>>, Flaw> {
         while ty == TypeId::INTERFACE {
             ty = self.open_interface()?;
         }
@@ -59,16 +58,17 @@ impl<'t> Reader<'t, '_> {
             TypeId::BYTE => {
                 take_bytes(&mut self.message, 1)?;
             }
-            _ => return self.go_into(self.types.shape(ty)?),
+            _ => return self.go_into(self.types.shape(ty)?).map(Some),
         }
         Ok(None)
     }
 
-    fn go_into(&mut self, shape: Shape) -> Result<Option<Around<'t>>, Flaw> {
-        Ok(Some(match shape {
+    fn go_into(&mut self, shape: Shape) -> Result<Around<'t>, Flaw> {
+        self.deepen()?;
+        Ok(match shape {
             Shape::Opaque => {
                 take_counted(&mut self.message)?;
-                return Ok(None);
+                Around::Parts(0, [TypeId::NONE; 2])
             }
             Shape::Array { element, length } => {
                 Around::Parts(self.take_length(length)?, [element; 2])
@@ -79,7 +79,7 @@ impl<'t> Reader<'t, '_> {
                 Around::Parts(self.take_count(2)?.saturating_mul(2), [key, element])
             }
             Shape::Struct { at, fields } => Around::Fields(self.fields(at, fields)),
-        }))
+        })
     }
 }
 
