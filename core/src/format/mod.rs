@@ -14,6 +14,7 @@ pub use line::Line;
 pub use postcard::Postcard;
 
 use crate::error::{Flaw, Malformed};
+use core::cell::Cell;
 use core::fmt;
 use core::fmt::Display;
 use core::marker::PhantomData;
@@ -103,6 +104,22 @@ pub enum EncodeError {
     /// The format cannot carry it, such as a line that holds a line feed, or a value that nests
     /// deeper than [`MAX_DEPTH`].
     Unencodable,
+}
+
+/// Moves the first `length` bytes of `space` back by `shift`, for a length that turned out longer than the
+/// room that was kept for it.
+///
+/// Byte by byte, from the last one on. What Rust's library has for this can panic, and in a program that
+/// uses it twice the compiler does not see that it never does.
+fn make_room(space: &mut [u8], length: usize, shift: usize) -> Result<(), EncodeError> {
+    let space = space.get_mut(..length.saturating_add(shift));
+    let cells = Cell::from_mut(space.ok_or(EncodeError::NoRoom)?).as_slice_of_cells();
+    let to = cells.get(shift..).unwrap_or(&[]);
+    let from = cells.get(..length).unwrap_or(&[]);
+    for (to, from) in to.iter().zip(from).rev() {
+        to.set(from.get());
+    }
+    Ok(())
 }
 
 impl Display for EncodeError {

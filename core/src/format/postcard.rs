@@ -1,7 +1,7 @@
 //! Length-prefixed postcard.
 
 use super::postcard_reader::{Reader, take_leb128};
-use super::{EncodeError, End, Format, Frame, Payload, whole};
+use super::{EncodeError, End, Format, Frame, Payload, make_room, whole};
 use crate::error::{Flaw, Malformed};
 use core::marker::PhantomData;
 
@@ -63,9 +63,7 @@ impl<T: Payload> Format for Postcard<T> {
         let (prefix, prefix_size) = length_prefix(size);
         let shift = prefix_size.saturating_sub(1);
         if shift > 0 {
-            // `copy_within` would leave a panic path where the compiler does not see through it.
-            let shifted = body.get_mut(..size.saturating_add(shift));
-            shifted.ok_or(EncodeError::NoRoom)?.rotate_right(shift);
+            make_room(body, size, shift)?;
         }
         for (slot, byte) in space.iter_mut().zip(prefix.iter().take(prefix_size)) {
             *slot = *byte;

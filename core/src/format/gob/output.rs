@@ -1,7 +1,7 @@
 //! The memory that a value is written to.
 
 use super::Type;
-use crate::format::{EncodeError, MAX_DEPTH};
+use crate::format::{EncodeError, MAX_DEPTH, make_room};
 use core::fmt::{self, Write};
 
 /// Memory that fills up.
@@ -70,11 +70,7 @@ impl<'s> Output<'s> {
         let shift = prefix.len().saturating_sub(1);
         if shift > 0 {
             let rest = self.space.get_mut(body..).unwrap_or(&mut []);
-            // The comparisons also show the compiler that the copy cannot fail.
-            if length > rest.len() || shift > rest.len() - length {
-                return Err(EncodeError::NoRoom);
-            }
-            rest.copy_within(..length, shift);
+            make_room(rest, length, shift)?;
         }
         let head = self.space.get_mut(start..).unwrap_or(&mut []);
         for (slot, byte) in head.iter_mut().zip(prefix) {

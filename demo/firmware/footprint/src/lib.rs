@@ -2,7 +2,8 @@
 //!
 //! Each program in `src/bin` is the smallest of its kind: one conversation over a UART, with the
 //! core's blocking driver (`server_async`: the async one) and nothing else. What it takes beyond `empty` is the core.
-//! `cargo test -p bellwire-tests --test footprint -- --nocapture` measures them.
+//! `cargo test -p bellwire-tests --test footprint -- --nocapture` measures them, but for `every_format`, which
+//! is there to be linked.
 //!
 //! None of them links if it can panic.
 #![no_std]
