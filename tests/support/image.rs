@@ -51,7 +51,7 @@ pub fn footprint(profile: &str, program: &str) -> Footprint {
     let output = Command::new("size")
         .arg(path(profile, program))
         .output()
-        .unwrap();
+        .expect("`size`, of the package binutils");
     let table = String::from_utf8(output.stdout).unwrap();
     let figures = table.lines().nth(1).unwrap().split_whitespace();
     let figures: Vec<usize> = figures.take(3).map(|n| n.parse().unwrap()).collect();

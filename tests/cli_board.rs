@@ -1,0 +1,69 @@
+//! The board as a person meets it: by `bellwire connect` and by netcat.
+
+#[path = "cli/process.rs"]
+#[allow(dead_code)] // no server is started
+mod process;
+
+use bellwire_tests::board::{Board, PATIENCE};
+use bellwire_tests::not_tested;
+use process::{run, text};
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::SocketAddr;
+use std::process::{Command, Stdio};
+use std::sync::mpsc::channel;
+use std::thread;
+
+#[test]
+fn bellwire_connect_talks_to_the_board() {
+    let Some(mut board) = Board::server() else {
+        return;
+    };
+    let address = board.address.to_string();
+    for format in ["gob", "postcard"] {
+        let output = run(&["connect", &address, "--format", format]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        assert!(board.says("received STRING \"Additional data.\"", PATIENCE));
+        assert!(board.says("received inner N=256 S=\"Recursive structs?", PATIENCE));
+    }
+}
+
+#[test]
+fn netcat_talks_to_the_board_over_tcp_and_to_its_uart() {
+    let Some(board) = Board::server() else {
+        return;
+    };
+    for address in [board.address, board.uart] {
+        let Ok(answer) = netcat(address, "STRING\nhi\nHELP\n", 2) else {
+            return not_tested("netcat and the board", "nc is not installed");
+        };
+        let unknown = "!unknown-command no command is named \"HELP\"";
+        assert_eq!(answer, ["Thank you.", unknown]);
+    }
+}
+
+/// The first lines that netcat shows, to which these are typed.
+fn netcat(address: SocketAddr, typed: &str, count: usize) -> io::Result<Vec<String>> {
+    let mut nc = Command::new("nc")
+        .args([address.ip().to_string(), address.port().to_string()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let mut stdin = nc.stdin.take().unwrap();
+    stdin.write_all(typed.as_bytes()).unwrap();
+    let stdout = BufReader::new(nc.stdout.take().unwrap());
+    let (show, shown) = channel();
+    thread::spawn(move || {
+        stdout
+            .lines()
+            .take(count)
+            .try_for_each(|line| show.send(line))
+    });
+    let lines = (0..count).map(|_| shown.recv_timeout(PATIENCE));
+    let lines: Vec<_> = lines.collect();
+    nc.kill().unwrap();
+    nc.wait().unwrap();
+    Ok(lines
+        .into_iter()
+        .map(|line| line.unwrap().unwrap())
+        .collect())
+}
