@@ -1,5 +1,6 @@
 //! Bellwire's demo on the lm3s6965evb, a Cortex-M3 with 256 KiB of flash, 64 KiB of RAM and
-//! Ethernet, as real silicon and as QEMU emulates it.
+//! Ethernet, as QEMU emulates it. It was not run on silicon, where the clock is to be set up first, and where
+//! the console, which waits for each byte, may cost UART0 some of its own.
 //!
 //! ```text
 //! server, client          the programs, in src/bin; to measure and to test: echo, panic
