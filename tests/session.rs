@@ -64,6 +64,18 @@ fn the_commands_of_one_conversation_are_not_those_of_the_next() {
 }
 
 #[test]
+fn what_ends_a_conversation_between_requests_names_no_command() {
+    let served = endpoint();
+    let (mut rx, mut tx) = ([0; 256], [0; 512]);
+    let mut connection = Connection::new(&mut rx, &mut tx);
+    hear(&mut connection, b"PING\n");
+    connection.advance(&mut served.with(&mut App::default()));
+    connection.abort(Fault::Busy, &mut served.with(&mut App::default()));
+    let expected = "pong\n!busy the server takes no requests now\n";
+    assert_eq!(show(connection.pending()), show(expected.as_bytes()));
+}
+
+#[test]
 fn spaces_and_carriage_returns_round_a_name_do_not_count() {
     answers("ECHO\r\nhi\n", "hi\n");
     answers("  ECHO \r\nhi\n", "hi\n");
