@@ -106,20 +106,29 @@ pub enum EncodeError {
     Unencodable,
 }
 
-/// Moves the first `length` bytes of `space` back by `shift`, for a length that turned out longer than the
-/// room that was kept for it.
-///
-/// Byte by byte, from the last one on. What Rust's library has for this can panic, and in a program that
-/// uses it twice the compiler does not see that it never does.
+/// Moves the first `length` bytes of `space` towards its end by `shift`, where a length prefix takes more
+/// bytes than were kept for it.
 fn make_room(space: &mut [u8], length: usize, shift: usize) -> Result<(), EncodeError> {
     let space = space.get_mut(..length.saturating_add(shift));
-    let cells = Cell::from_mut(space.ok_or(EncodeError::NoRoom)?).as_slice_of_cells();
+    let space = space.ok_or(EncodeError::NoRoom)?;
+    if cfg!(target_pointer_width = "64") {
+        space.copy_within(..length, shift);
+    } else {
+        // This can panic, for all that the compiler sees in a program that does it at two places.
+        move_back(space, shift);
+    }
+    Ok(())
+}
+
+/// Moves bytes towards the end by `shift`, one by one from the last on, so that none is written over that is
+/// still to be moved. See also [`Buffer::space`](crate::Buffer::space), which moves bytes to the front.
+fn move_back(space: &mut [u8], shift: usize) {
+    let cells = Cell::from_mut(space).as_slice_of_cells();
     let to = cells.get(shift..).unwrap_or(&[]);
-    let from = cells.get(..length).unwrap_or(&[]);
+    let from = cells.get(..to.len()).unwrap_or(&[]);
     for (to, from) in to.iter().zip(from).rev() {
         to.set(from.get());
     }
-    Ok(())
 }
 
 impl Display for EncodeError {
@@ -233,3 +242,24 @@ impl Error for Flaw {
 
 /// What a type whose nesting ends says of a value that nests on.
 pub(crate) const TOO_DEEP: Unexpected<'static> = Unexpected::Other("deeper nesting");
+
+#[cfg(test)]
+mod tests {
+    use super::{EncodeError, make_room, move_back};
+
+    #[test]
+    fn what_moves_back_is_whole_and_has_room() {
+        for size in 0..20 {
+            for shift in 0..=size {
+                let bytes: [u8; 20] = *b"abcdefghijklmnopqrst";
+                let (mut one, mut other) = (bytes, bytes);
+                move_back(&mut one[..size], shift);
+                assert_eq!(one[shift..size], bytes[..size - shift]);
+                assert_eq!(make_room(&mut other[..size], size - shift, shift), Ok(()));
+                assert_eq!(one, other);
+                let more = make_room(&mut other[..size], size - shift + 1, shift);
+                assert_eq!(more, Err(EncodeError::NoRoom));
+            }
+        }
+    }
+}
