@@ -7,7 +7,7 @@ mod process;
 use bellwire_tests::board::{Board, PATIENCE};
 use bellwire_tests::not_tested;
 use process::{run, text};
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Write};
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::channel;
@@ -19,9 +19,13 @@ fn bellwire_connect_talks_to_the_board() {
         return;
     };
     let address = board.address.to_string();
-    for format in ["gob", "postcard"] {
+    for (format, replies) in [
+        ("gob", "Thank you.\n"),
+        ("postcard", "Thank you.\nReceived.\n"),
+    ] {
         let output = run(&["connect", &address, "--format", format]);
         assert!(output.status.success(), "{}", text(&output.stderr));
+        assert_eq!(text(&output.stdout), replies);
         assert!(board.says("received STRING \"Additional data.\"", PATIENCE));
         assert!(board.says("received inner N=256 S=\"Recursive structs?", PATIENCE));
     }
@@ -33,8 +37,11 @@ fn netcat_talks_to_the_board_over_tcp_and_to_its_uart() {
         return;
     };
     for address in [board.address, board.uart] {
-        let Ok(answer) = netcat(address, "STRING\nhi\nHELP\n", 2) else {
-            return not_tested("netcat and the board", "nc is not installed");
+        let answer = match netcat(address, "STRING\nhi\nHELP\n", 2) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return not_tested("netcat and the board", "nc is not installed");
+            }
+            answer => answer.unwrap(),
         };
         let unknown = "!unknown-command no command is named \"HELP\"";
         assert_eq!(answer, ["Thank you.", unknown]);

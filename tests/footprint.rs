@@ -53,8 +53,10 @@ fn nothing_has_grown() {
     } else {
         compare(&rows, &std::fs::read_to_string(&path).unwrap());
     }
-    if !library_is_rustups() {
-        keeps_within_the_aims(&rows);
+    if library_is_rustups() {
+        println!("the ceilings are those of a library compiled for size");
+    } else {
+        stays_below_the_ceilings(&rows);
     }
     share_of_the_echo(&server, &echo);
 }
@@ -171,7 +173,10 @@ fn nested() -> Vec<u8> {
         &vec![0; levels + 2],
     ]
     .concat();
-    let message = |body: Vec<u8>| [&[u8::try_from(body.len()).unwrap()], &body[..]].concat();
+    let message = |body: Vec<u8>| {
+        let length = u8::try_from(body.len()).ok().filter(|length| *length < 128);
+        [&[length.expect("one byte")], &body[..]].concat()
+    };
     [&b"GOB\n"[..], &message(definition), &message(value)].concat()
 }
 
@@ -188,9 +193,10 @@ fn whole_firmware(board: &mut Board) -> Row {
     let mut uart = board.serial();
     uart.write_all(&request(POSTCARD, &mission::value()))
         .unwrap();
-    uart.read_exact(&mut [0; 10]).unwrap();
     uart.write_all(&hidden).unwrap();
-    uart.read_exact(&mut [0; 11]).unwrap();
+    let mut answer = [0; 21];
+    uart.read_exact(&mut answer).unwrap();
+    assert_eq!(answer.as_slice(), b"Received.\nThank you.\n");
     let size = footprint("release", "server");
     Row {
         name: "firmware s".into(),
@@ -229,16 +235,17 @@ fn compare(rows: &[Row], committed: &str) {
 }
 
 /// What the board may cost at most, however slowly it grew.
-fn keeps_within_the_aims(rows: &[Row]) {
-    let aims = [
-        ("server_gob s", [12 << 10, 256, 2 << 10]),
+fn stays_below_the_ceilings(rows: &[Row]) {
+    let ceilings = [
         ("server_postcard s", [8 << 10, 256, 2 << 10]),
+        ("server_gob s", [12 << 10, 256, 2 << 10]),
+        ("server_gob nested s", [12 << 10, 256, 3 << 10]),
         ("firmware s", [40 << 10, 16 << 10, 6 << 10]),
     ];
-    for (name, aims) in aims {
+    for (name, ceilings) in ceilings {
         let row = rows.iter().find(|row| row.name == name).expect(name);
-        for (figure, aim) in row.figures.iter().zip(aims) {
-            assert!(*figure < aim, "{name}: {figure} bytes, {aim} wanted");
+        for (figure, ceiling) in row.figures.iter().zip(ceilings) {
+            assert!(*figure < ceiling, "{name}: {figure} of {ceiling} bytes");
         }
     }
 }

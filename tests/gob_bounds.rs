@@ -131,26 +131,32 @@ fn what_is_passed_over_nests_as_deep_as_what_is_read_and_no_deeper() {
         #[serde(rename = "N")]
         _n: i64,
     }
-    // A struct in itself, in the field A, or with a number in the field N.
-    let fields = [
-        &[1],
-        &[1, b'A', 1][..],
-        &id(64),
-        &[0],
-        &[1, 1, b'N', 1],
-        &id(INT),
-        &[0],
+    // A struct with itself in the field A, a number in N, an opaque value in O, or numbers in L.
+    let field = |name, ty| [&[1, 1, name, 1][..], &id(ty), &[0]].concat();
+    let fields = [(b'A', 64), (b'N', INT), (b'O', 65), (b'L', 66)];
+    let fields = fields.map(|(name, ty)| field(name, ty)).concat();
+    let own = [
+        message(&[&id(-64), &[3, 2, 4], &fields, &[0, 0]]),
+        message(&[&id(-65), &[5, 0, 0]]),
+        message(&[&id(-66), &[2, 2], &id(INT), &[0, 0]]),
     ]
     .concat();
-    let own = message(&[&id(-64), &[3, 2, 2], &fields, &[0, 0]]);
-    let nested = |levels: usize| {
-        let value = message(&[&id(64), &vec![1; levels - 1], &[2, 6], &vec![0; levels]]);
+    let nested_with = |levels: usize, innermost: &[u8]| {
+        let value = message(&[&id(64), &vec![1; levels - 1], innermost, &vec![0; levels]]);
         [&own[..], &value].concat()
     };
+    let nested = |levels| nested_with(levels, &[2, 6]);
     let most = usize::from(MAX_DEPTH);
     let too_deep = Some(Flaw::TooDeep);
     assert_eq!(flaw::<IgnoredAny>(&nested(most)), None);
     assert_eq!(flaw::<IgnoredAny>(&nested(most + 1)), too_deep);
+    // An opaque value is a level. Of one too deep nothing is looked at, such as a count that cannot be.
+    let (opaque, numbers) = ([3, 1, 0xff], [4, 100]);
+    assert_eq!(flaw::<IgnoredAny>(&nested_with(most - 1, &opaque)), None);
+    assert_eq!(flaw::<IgnoredAny>(&nested_with(most, &opaque)), too_deep);
+    let bad = Some(Flaw::BadLength);
+    assert_eq!(flaw::<IgnoredAny>(&nested_with(most - 1, &numbers)), bad);
+    assert_eq!(flaw::<IgnoredAny>(&nested_with(most, &numbers)), too_deep);
     // In a value that is wanted itself, too.
     let inside = |levels: usize| {
         let value = message(&[

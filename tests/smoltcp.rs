@@ -114,6 +114,7 @@ fn the_peers_end_is_acknowledged_even_where_the_device_is_busy_when_it_comes() {
     let peer = lan.connect();
     lan.send(peer, b"NOPE\n");
     assert!(lan.read_to_end(peer).starts_with("!unknown-command"));
+    lan.pass(Duration::from_secs(1));
     lan.socket(peer).close();
     let closed = lan.now;
     lan.poll_while_busy(0); // The peer's end is on its way.

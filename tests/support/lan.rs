@@ -31,7 +31,7 @@ const POLLS: usize = 2_000_000;
 #[allow(missing_debug_implementations)] // smoltcp's interface has none
 pub struct Lan {
     interface: Interface,
-    device: Cable,
+    device: Busy,
     sockets: SocketSet<'static>,
     servers: Vec<(SocketHandle, Server<'static>)>,
     endpoint: Endpoint<Log, 4>,
@@ -45,13 +45,13 @@ pub struct Lan {
 }
 
 /// A loopback that may be busy.
-struct Cable {
+struct Busy {
     loopback: Loopback,
     /// The packets that it does not take now.
     refusals: usize,
 }
 
-impl Device for Cable {
+impl Device for Busy {
     type RxToken<'a> = <Loopback as Device>::RxToken<'a>;
     type TxToken<'a> = <Loopback as Device>::TxToken<'a>;
 
@@ -103,7 +103,7 @@ impl Lan {
         });
         thank.and(double).and(note).expect("there is room for all");
 
-        let mut device = Cable {
+        let mut device = Busy {
             loopback: Loopback::new(Medium::Ip),
             refusals: 0,
         };
@@ -312,7 +312,7 @@ impl Lan {
     pub fn poll_while_busy(&mut self, refusals: usize) {
         self.device.refusals = refusals;
         self.tick();
-        self.device.refusals = 0;
+        assert_eq!(self.device.refusals, 0, "so many packets there were");
     }
 
     /// Polls everything once. The clock goes on a little, and by more where nothing happens.

@@ -244,8 +244,8 @@ impl<'b> Server<'b> {
         match socket.state() {
             State::Closed if unsent || socket.send_queue() > 0 => self.leave(Err(Lost), now),
             State::Closed => self.leave(Ok(()), now),
-            // The peer's end is to be acknowledged, which the socket may put off so long where bytes
-            // came before it, and the device may have had no room for yet.
+            // The peer's end may still have to be acknowledged: until the delay is over, where bytes came
+            // before it, or in the next poll, where the device was busy in this one.
             State::TimeWait => {
                 let delay = socket.ack_delay().unwrap_or(Duration::ZERO);
                 self.enter(Stage::Leaving(Ok(())), delay, heard);

@@ -4,12 +4,15 @@
 
 use bellwire::blocking::{self, Client};
 use bellwire::gob::{Decoder, Encoder, Stream};
-use bellwire::{Command, ComplexData, Connection, Endpoint, Gob, NoReply, Postcard, RawGob, Ref};
+use bellwire::{Command, ComplexData, Connection, Endpoint, Line, NoReply, Postcard, Ref};
+use bellwire::{Gob, RawGob};
 use cortex_m_rt::entry;
 use firmware::uart::Uart;
 use footprint::{RX, TX, value};
 
 const NOTHING: Command<(), NoReply> = Command::new("NOTHING");
+const EMPTY: Command<(), ()> = Command::new("EMPTY");
+const LINE: Command<Line, Line> = Command::new("LINE");
 const TEXT: Command<Postcard<Ref<str>>, Postcard<Ref<str>>> = Command::new("TEXT");
 const POSTCARD: Command<Postcard<ComplexData>, Postcard<ComplexData>> = Command::new("POSTCARD");
 const GOB: Command<Gob<ComplexData>, Gob<ComplexData>> = Command::new("GOB");
@@ -31,9 +34,11 @@ fn main() -> ! {
         decoder: Decoder::new(memory),
         encoder: Encoder::new(),
     };
-    let mut endpoint = Endpoint::<App, 5>::new();
+    let mut endpoint = Endpoint::<App, 7>::new();
     // There is room for them.
     let _ = endpoint.handle(NOTHING, &|_app, (), reply| reply.none());
+    let _ = endpoint.handle(EMPTY, &|_app, (), reply| reply.send(()));
+    let _ = endpoint.handle(LINE, &|_app, text, reply| reply.send(text));
     let _ = endpoint.handle(TEXT, &|_app, text, reply| reply.send(&text));
     let _ = endpoint.handle(POSTCARD, &|_app, data, reply| reply.send(&data));
     let _ = endpoint.handle(GOB, &|_app, data, reply| reply.send(&data));
@@ -54,6 +59,8 @@ fn main() -> ! {
 
     let mut client = Client::new(&mut uart, rx, tx);
     let _ = client.send(NOTHING, ());
+    let _ = client.call(EMPTY, ());
+    let _ = client.call(LINE, "text");
     let _ = client.call(TEXT, &"text");
     let _ = client.call(POSTCARD, &value());
     let _ = client.call(GOB, &value());
