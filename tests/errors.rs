@@ -64,6 +64,11 @@ fn each_fault_has_a_code_and_somebody_who_can_mend_it() {
         (malformed(Flaw::UnknownType), Code::Malformed, Party::Peer),
         (malformed(Flaw::DuplicateType), Code::Malformed, Party::Peer),
         (malformed(Flaw::TooManyTypes), Code::TooLarge, Party::Local),
+        (
+            malformed(Flaw::TooManyMessages),
+            Code::TooLarge,
+            Party::Local,
+        ),
     ] {
         assert_eq!(fault.code(), code, "{fault:?}");
         assert_eq!(fault.party(), party, "{fault:?}");

@@ -99,6 +99,8 @@ pub enum Flaw {
     DuplicateType,
     /// More types, or fields, than there is room for.
     TooManyTypes,
+    /// A value is spread over more messages, or longer ones, than may be read to find its end.
+    TooManyMessages,
 }
 
 /// A payload that cannot be decoded: what is wrong, and in which field of a struct.
@@ -172,7 +174,9 @@ impl Fault {
             Fault::UnknownCommand => Code::UnknownCommand,
             Fault::NameTooLong { .. } | Fault::PayloadTooLong { .. } => Code::TooLarge,
             Fault::Malformed(Malformed { flaw, .. }) => match flaw {
-                Flaw::OverCapacity | Flaw::TooDeep | Flaw::TooManyTypes => Code::TooLarge,
+                Flaw::OverCapacity | Flaw::TooDeep | Flaw::TooManyTypes | Flaw::TooManyMessages => {
+                    Code::TooLarge
+                }
                 Flaw::Unsupported => Code::Failed,
                 _ => Code::Malformed,
             },
@@ -266,6 +270,7 @@ impl Flaw {
             Flaw::UnknownType => "a type was not defined",
             Flaw::DuplicateType => "a type is defined twice",
             Flaw::TooManyTypes => "more types are defined than there is room for",
+            Flaw::TooManyMessages => "the value is spread over too many messages",
         }
     }
 }

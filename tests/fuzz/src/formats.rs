@@ -2,22 +2,37 @@
 
 use bellwire::format::{EncodeError, Format, Frame};
 
+/// The most steps of reading gob for each byte, as in the core's own tests.
+const MOST_STEPS: usize = 80;
+
+/// Runs `read` on `input`, which must take a bounded number of steps for each byte.
+pub fn bounded<'a, R>(input: &'a [u8], read: impl FnOnce(&'a [u8]) -> R) -> R {
+    let _ = bellwire::gob::take_steps();
+    let result = read(input);
+    let steps = bellwire::gob::take_steps();
+    let most = MOST_STEPS * (input.len() + 1);
+    assert!(steps <= most, "{steps} steps for {} bytes", input.len());
+    result
+}
+
 /// The end that a format finds does not depend on how its bytes arrive. Returned is the whole payload at
 /// the start of `input`, if it is there.
 pub fn payload<F: Format>(input: &[u8]) -> Option<&[u8]> {
-    let whole = F::frame(input, &mut 0);
+    let whole = bounded(input, |input| F::frame(input, &mut 0));
     let mut progress = 0;
     let mut found = None;
-    for size in 0..=input.len() {
-        let frame = F::frame(&input[..size], &mut progress);
-        match found {
-            None if matches!(frame, Frame::Open(_)) => {}
-            None => found = Some(frame),
-            // A session asks again while the rest of a payload arrives.
-            Some(found @ Frame::Ends(end)) if end > size => assert_eq!(frame, found),
-            Some(_) => break,
+    bounded(input, |input| {
+        for size in 0..=input.len() {
+            let frame = F::frame(&input[..size], &mut progress);
+            match found {
+                None if matches!(frame, Frame::Open(_)) => {}
+                None => found = Some(frame),
+                // A session asks again while the rest of a payload arrives.
+                Some(found @ Frame::Ends(end)) if end > size => assert_eq!(frame, found),
+                Some(_) => break,
+            }
         }
-    }
+    });
     match found {
         Some(found) => assert_eq!(found, whole),
         None => assert!(matches!(whole, Frame::Open(_)), "{whole:?}"),

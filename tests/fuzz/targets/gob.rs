@@ -1,11 +1,12 @@
 //! Any bytes are decoded to a structure, or the flaw that they have; what is decoded is written and
-//! decoded again as the same, and its fixed and its allocating form agree.
+//! decoded again as the same, and its fixed and its allocating form agree. Reading takes a bounded number of
+//! steps for each byte.
 #![no_main]
 
 use bellwire::format::Format;
 use bellwire::gob::{Described, from_slice};
 use bellwire::{ComplexData, Flaw, Gob, HeapComplexData, Malformed};
-use bellwire_fuzz::formats::{encoded_in, payload};
+use bellwire_fuzz::formats::{bounded, encoded_in, payload};
 use bellwire_fuzz::values::Kinds;
 use core::fmt::Debug;
 use libfuzzer_sys::fuzz_target;
@@ -32,7 +33,7 @@ fn check<T>(payload: &[u8]) -> Result<T, Malformed>
 where
     T: Serialize + DeserializeOwned + Described + Debug + 'static,
 {
-    let value = from_slice::<T>(payload)?;
+    let value = bounded(payload, from_slice::<T>)?;
     let bytes = encoded_in::<Gob<T>>(|space| Gob::<T>::encode(&value, space));
     let bytes = bytes.expect("it was decoded");
     let again = Gob::<T>::decode(&bytes).expect("it was encoded");

@@ -1,17 +1,19 @@
 //! What stands inside a value: elements, entries, fields.
 
+use super::fields::Fields;
 use super::reader::Reader;
-use super::types::{Fields, TypeId};
+use super::steps::step;
+use super::types::TypeId;
 use super::value::Value;
-use super::wire::take_size;
 use crate::error::Flaw;
 use core::marker::PhantomData;
 use serde::de::value::{StrDeserializer, U32Deserializer};
 use serde::de::{DeserializeSeed, EnumAccess, IntoDeserializer, MapAccess, SeqAccess};
 use serde::de::{VariantAccess, Visitor};
 
-/// The most fields of a struct that values are decoded to: one bit each.
-const MAX_WANTED: usize = 64;
+/// The longest field name, in bytes, that a receiver of anything gets. The name comes again with each value,
+/// which does not contain it.
+const MAX_NAME: usize = 128;
 
 /// The elements of a sequence, or the entries of a map.
 pub(super) struct Elements<'r, 't, 'de> {
@@ -54,10 +56,6 @@ impl<'de> SeqAccess<'de> for &mut Elements<'_, '_, 'de> {
         self.left = left;
         self.value(self.element, seed).map(Some)
     }
-
-    fn size_hint(&self) -> Option<usize> {
-        Some(self.left)
-    }
 }
 
 impl<'de> MapAccess<'de> for &mut Elements<'_, '_, 'de> {
@@ -77,35 +75,25 @@ impl<'de> MapAccess<'de> for &mut Elements<'_, '_, 'de> {
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Flaw> {
         self.value(self.element, seed)
     }
-
-    fn size_hint(&self) -> Option<usize> {
-        Some(self.left)
-    }
 }
 
-/// The fields of a struct: first those that the sender's type has, each with its value or, where
-/// that was zero, without; then those that only the receiver's type has.
+/// The fields of a struct: first those that were sent, then those that only the receiver's type has or that
+/// were zero.
 pub(super) struct Structure<'r, 't, 'de> {
     reader: &'r mut Reader<'t, 'de>,
     /// Those of the sender's type that are still to come.
     fields: Fields<'t>,
+    /// Those of the sender's type, if the types of fields that were not sent are compared, or else none.
+    compared: Fields<'t>,
     wanted: Option<&'static [&'static str]>,
-    /// Which of the wanted ones have come.
+    /// Which of the wanted ones have come: one bit each, so there are at most 64.
     come: u64,
-    /// How many fields on is the next one that was sent.
-    ahead: Ahead,
+    /// Whether fields that were sent may still come.
+    sent: bool,
     /// The field whose key was given out last.
     present: Option<Field>,
     /// Whether a field that both types have must still come.
     must_match: bool,
-}
-
-enum Ahead {
-    /// It is to be read.
-    Unread,
-    Gap(usize),
-    /// There is none.
-    None,
 }
 
 #[derive(Clone, Copy)]
@@ -120,18 +108,20 @@ impl<'r, 't, 'de> Structure<'r, 't, 'de> {
         reader: &'r mut Reader<'t, 'de>,
         fields: Fields<'t>,
         wanted: Option<&'static [&'static str]>,
+        compared: Fields<'t>,
         sent: bool,
     ) -> Self {
         // As in Go, two types without a common field are no match, at the outermost level.
         let outermost = core::mem::replace(&mut reader.outermost, false);
-        let can_match = !fields.is_empty() && wanted.is_some_and(|wanted| !wanted.is_empty());
+        let can_match = !compared.is_empty() && wanted.is_some_and(|wanted| !wanted.is_empty());
         Self {
             reader,
             must_match: outermost && can_match,
             fields,
+            compared,
             wanted,
             come: 0,
-            ahead: if sent { Ahead::Unread } else { Ahead::None },
+            sent,
             present: None,
         }
     }
@@ -139,111 +129,87 @@ impl<'r, 't, 'de> Structure<'r, 't, 'de> {
     /// Leaves the struct, and refuses what the visitor did not take.
     pub(super) fn finish(self) -> Result<(), Flaw> {
         self.reader.surface();
-        match self.ahead {
-            Ahead::None => Ok(()),
-            _ => Err(Flaw::LeftOver),
+        if self.sent {
+            return Err(Flaw::LeftOver);
         }
+        Ok(())
     }
 
-    /// Whether the next field of the sender's type was sent.
-    fn is_sent(&mut self) -> Result<bool, Flaw> {
-        let gap = match self.ahead {
-            Ahead::Unread => take_size(&mut self.reader.message)?,
-            Ahead::Gap(gap) => gap,
-            Ahead::None => 0,
-        };
-        self.ahead = match gap {
-            0 => Ahead::None,
-            1 => Ahead::Unread,
-            _ => Ahead::Gap(gap.saturating_sub(1)),
-        };
-        Ok(gap == 1)
-    }
-
-    /// Refuses a field that the sender's type does not have.
-    fn end(&mut self) -> Result<(), Flaw> {
-        self.is_sent()?;
-        match self.ahead {
-            Ahead::None => Ok(()),
-            _ => Err(Flaw::BadValue),
-        }
-    }
-
-    /// The next field for the receiver, and its name.
-    fn next(&mut self) -> Result<Option<(&'t str, Field)>, Flaw> {
-        while let Some((name, ty)) = self.fields.next()? {
-            let sent = self.is_sent()?;
-            let Some(wanted) = self.wanted else {
-                if sent {
-                    let name = core::str::from_utf8(name).map_err(|_| Flaw::BadUtf8)?;
-                    let field = Field {
-                        name: None,
-                        ty,
-                        sent,
-                    };
-                    return Ok(Some((name, field)));
-                }
-                continue;
+    /// The name of the next field for the receiver. The field is `present`.
+    fn next(&mut self) -> Result<Option<&'t str>, Flaw> {
+        while self.sent {
+            let Some((name, ty)) = self.reader.next_sent(&mut self.fields)? else {
+                self.sent = false;
+                break;
             };
-            match self.place_of(name, wanted) {
-                Some(index) => {
-                    self.must_match = false;
-                    return self.known(wanted, index, ty, sent).map(Some);
+            let Some(wanted) = self.wanted else {
+                if name.len() > MAX_NAME {
+                    return Err(Flaw::OverCapacity);
                 }
-                None if sent => self.reader.skip(ty)?,
-                None => {}
+                let name = core::str::from_utf8(name).map_err(|_| Flaw::BadUtf8)?;
+                self.present = Some(Field {
+                    name: None,
+                    ty,
+                    sent: true,
+                });
+                return Ok(Some(name));
+            };
+            if let Some(index) = self.place_of(name, wanted) {
+                self.must_match = false;
+                return self.known(wanted, index, ty, true);
+            }
+            self.reader.skip(ty)?;
+        }
+        let wanted = self.wanted.unwrap_or(&[]);
+        let missing = self.come.trailing_ones() as usize;
+        match wanted.get(missing) {
+            Some(name) => {
+                let ty = self.type_unsent(name)?;
+                self.known(wanted, missing, ty, false)
+            }
+            None if self.must_match => Err(Flaw::WrongType),
+            None => Ok(None),
+        }
+    }
+
+    /// The sender's type of a field that was not sent.
+    fn type_unsent(&mut self, wanted: &str) -> Result<TypeId, Flaw> {
+        let mut fields = self.compared;
+        while let Some((name, ty)) = fields.next()? {
+            if name == wanted.as_bytes() {
+                self.must_match = false;
+                return Ok(ty);
             }
         }
-        if !matches!(self.ahead, Ahead::None) {
-            self.end()?;
-        }
-        if self.must_match {
-            return Err(Flaw::WrongType);
-        }
-        let Some(wanted) = self.wanted else {
-            return Ok(None);
-        };
-        let missing = self.come.trailing_ones() as usize;
-        if missing >= wanted.len() {
-            return Ok(None);
-        }
-        self.known(wanted, missing, TypeId::NONE, false).map(Some)
+        Ok(TypeId::NONE)
     }
 
-    /// Where a field of the sender's type stands among the receiver's: mostly behind the last one.
+    /// Where a field of the sender's type stands among the receiver's: mostly after the last one.
     fn place_of(&self, name: &[u8], wanted: &'static [&'static str]) -> Option<usize> {
         let next = (u64::BITS - self.come.leading_zeros()) as usize;
         match wanted.get(next) {
             Some(wanted) if wanted.as_bytes() == name => Some(next),
-            _ => wanted.iter().position(|wanted| wanted.as_bytes() == name),
+            _ => wanted.iter().position(|wanted| {
+                step();
+                wanted.as_bytes() == name
+            }),
         }
     }
 
+    /// Makes the field of this number among the wanted ones the present one.
     fn known(
         &mut self,
         wanted: &'static [&'static str],
         index: usize,
         ty: TypeId,
         sent: bool,
-    ) -> Result<(&'t str, Field), Flaw> {
-        if index >= MAX_WANTED {
-            return Err(Flaw::Unsupported);
-        }
-        self.come |= bit(index);
-        let name = wanted.get(index).copied().unwrap_or("");
-        let field = Field {
-            name: Some(name),
-            ty,
-            sent,
-        };
-        Ok((name, field))
-    }
-}
-
-fn bit(index: usize) -> u64 {
-    match u32::try_from(index) {
-        Ok(index) => 1u64.checked_shl(index).unwrap_or(0),
-        Err(_) => 0,
+    ) -> Result<Option<&'t str>, Flaw> {
+        let bit = u32::try_from(index).ok();
+        let bit = bit.and_then(|index| 1u64.checked_shl(index));
+        self.come |= bit.ok_or(Flaw::Unsupported)?;
+        let name = wanted.get(index).copied();
+        self.present = Some(Field { name, ty, sent });
+        Ok(name)
     }
 }
 
@@ -254,10 +220,9 @@ impl<'de> MapAccess<'de> for &mut Structure<'_, '_, 'de> {
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, Flaw> {
-        let Some((name, field)) = self.next()? else {
+        let Some(name) = self.next()? else {
             return Ok(None);
         };
-        self.present = Some(field);
         let name: StrDeserializer<'_, Flaw> = name.into_deserializer();
         seed.deserialize(name).map(Some)
     }

@@ -95,8 +95,8 @@ impl<'de> Deserializer<'de> for Value<'_, '_, 'de> {
         match value.ty {
             TypeId::NONE => {}
             ty => match value.shape(ty)? {
-                Shape::Struct { .. } if value.sent => value.reader.skip(ty)?,
-                Shape::Struct { .. } => {}
+                Shape::Struct(_) if value.sent => value.reader.skip(ty)?,
+                Shape::Struct(_) => {}
                 _ => return Err(Flaw::WrongType),
             },
         }
@@ -187,7 +187,7 @@ impl<'de> Deserializer<'de> for Value<'_, '_, 'de> {
             ty => match value.shape(ty)? {
                 Shape::Array { .. } | Shape::Slice { .. } => value.deserialize_seq(visitor),
                 Shape::Map { .. } => value.deserialize_map(visitor),
-                Shape::Struct { .. } => visit_struct(value, None, visitor),
+                Shape::Struct(_) => visit_struct(value, None, visitor),
                 Shape::Opaque => value.deserialize_bytes(visitor),
             },
         }

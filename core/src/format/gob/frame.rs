@@ -1,7 +1,7 @@
 //! Where a value ends, found while its bytes arrive.
 
 use super::reader::Reader;
-use super::types::{Definition, Head, Table, TypeId, Types};
+use super::types::{Definition, Head, Table, TypeId};
 use super::wire::take_uint;
 use super::{MAX_MESSAGE, MAX_TYPES};
 use crate::error::Flaw;
@@ -18,8 +18,8 @@ pub(super) enum Interfaces {
 /// Finds the end of the definitions and the value at the start of `input`.
 ///
 /// Each definition is read once, when it is whole. A value without interfaces is not read at all.
-/// One with interfaces is read from its start when a message of it is whole. Each message but the
-/// last defines a type or follows one that does, so there are at most [`VALUE_MESSAGES`].
+/// One with interfaces is read from its start each time that a message of it is whole, within
+/// [`STEPS_PER_BYTE`].
 pub(super) fn find_end(input: &[u8], progress: &mut usize, interfaces: Interfaces) -> Frame {
     let mut place = Place::unpack(*progress);
     let frame = place.advance(input, interfaces);
@@ -34,31 +34,40 @@ pub(super) fn find_end(input: &[u8], progress: &mut usize, interfaces: Interface
     }
 }
 
-/// The most messages of one value: the first, and two for each type.
-const VALUE_MESSAGES: usize = 1 + 2 * MAX_TYPES;
+/// The most steps that all readings of a value with interfaces may take, for each byte of the payload so
+/// far. A step is a value or a field that is skipped.
+///
+/// Honest values take about half a step for each byte. So they may define as many types as there is room
+/// for, each in a message of its own, though the value is read again for each of these messages.
+const STEPS_PER_BYTE: usize = 12;
+
+/// The low bits of `progress`: one for `interface`, the others for `spent`.
+const SPENT_BITS: u32 = 10;
+const SPENT_UNITS: usize = 32;
 
 /// What is known of the payload.
 struct Place {
-    /// Where the first message stands that is not settled.
+    /// The place of the first message that is not settled.
     message: usize,
     /// Whether a type holds an interface.
     interface: bool,
-    /// How many messages of the value stand in front of it.
-    inside: usize,
+    /// The steps taken for each byte in front of `message`, in 32nds, rounded up. More than 0 within the value.
+    spent: usize,
 }
 
 impl Place {
     fn unpack(progress: usize) -> Self {
+        let low = progress & ((1 << SPENT_BITS) - 1);
         Self {
-            message: progress >> 8,
-            interface: progress & 1 != 0,
-            inside: progress >> 1 & 127,
+            message: progress >> SPENT_BITS,
+            interface: low & 1 != 0,
+            spent: low >> 1,
         }
     }
 
     fn pack(&self) -> Option<usize> {
-        let message = self.message.checked_mul(256)?;
-        Some(message | usize::from(self.interface) | self.inside << 1)
+        let message = self.message.checked_mul(1 << SPENT_BITS)?;
+        Some(message | usize::from(self.interface) | self.spent << 1)
     }
 
     /// Goes on to the value's end, or as far as the bytes reach.
@@ -81,12 +90,12 @@ impl Place {
             let message = usize::try_from(length)
                 .ok()
                 .and_then(|length| body.get(..length));
-            if self.inside == 0 {
+            if self.spent == 0 {
                 let mut start = message.unwrap_or(body);
                 match (Head::take(&mut start), message) {
                     (Err(Flaw::Truncated) | Ok(Head::Definition(_)), None) => return Ok(None),
                     (Ok(Head::Definition(_)), Some(_)) => {
-                        self.interface |= Definition::take(&mut start, 0)?.interface;
+                        self.interface |= Definition::take(&mut start, 0, None)?.interface;
                         self.message = usize::try_from(end).map_err(|_| Flaw::BadLength)?;
                         continue;
                     }
@@ -103,24 +112,29 @@ impl Place {
                 return Ok(None);
             }
             let after = usize::try_from(end).map_err(|_| Flaw::BadLength)?;
-            if is_whole(input.get(..after).unwrap_or(input))? {
+            let payload = input.get(..after).unwrap_or(input);
+            // These are far below the largest number: `pack` refuses longer payloads.
+            let most = after.wrapping_mul(STEPS_PER_BYTE);
+            let spent = self.message.wrapping_mul(self.spent) / SPENT_UNITS;
+            let mut budget = most.saturating_sub(spent);
+            if is_whole(payload, &mut budget)? {
                 return Ok(Some(end));
             }
-            self.inside = self.inside.saturating_add(1);
-            if self.inside >= VALUE_MESSAGES {
-                return Err(Flaw::TooManyTypes);
-            }
+            let spent = most.saturating_sub(budget).wrapping_mul(SPENT_UNITS);
+            self.spent = spent.div_ceil(after.max(1));
             self.message = after;
         }
     }
 }
 
-/// Whether these messages hold a whole value.
-fn is_whole(payload: &[u8]) -> Result<bool, Flaw> {
+/// Whether these messages hold a whole value. Takes the steps of reading off the budget.
+fn is_whole(payload: &[u8], budget: &mut usize) -> Result<bool, Flaw> {
     let mut table = Table::<MAX_TYPES>::new();
-    let mut reader = Reader::of_stream(Types(&mut table), payload, payload);
+    let mut reader = Reader::of_stream(table.types(), payload, payload);
     reader.goes_on = true;
+    reader.budget = *budget;
     let value = reader.start().and_then(|ty| reader.skip(ty));
+    *budget = reader.budget;
     match value {
         Err(_) if reader.starved => Ok(false),
         value => value.map(|()| true),

@@ -39,13 +39,15 @@
 //! | nil and empty | a nil map and an empty one differ on the wire, nil and empty slices and bytes do not | all are empty; what is empty is sent as Go sends nil | Rust has no nil |
 //! | absent fields | keep what the receiver holds | become zero | decoding makes a value, it does not merge |
 //! | a key twice in a map | the last one counts | up to the receiving type; [`ComplexData`](crate::ComplexData) refuses | silent loss is no service |
-//! | two fields of one name in a type | the last one counts | refused by derived types | the same |
+//! | two fields of one name in a type | the last one counts | refused by derived types if both are sent | the same |
 //! | a struct's end missing at a message's end | taken | refused | elements that take no bytes can be counted for ever |
 //! | bytes behind the value in its message | ignored | refused | nobody writes them by accident |
 //! | a negative count of map entries | an empty map | refused | the same |
 //! | a bool other than 0 and 1 | true | refused | the same |
 //! | numbers in more bytes than needed | taken | taken | harmless |
-//! | a wrong type of a field that was not sent | refused | refused; not looked at inside an `Option`, or in what elements would hold | serde shows the type inside only with a value |
+//! | a wrong type of a field that was not sent | refused | refused at the first value of the struct; not looked at inside an `Option` | later values cost only the bytes they have, and serde shows the type inside only with a value |
+//! | a field's name of more than 128 bytes | taken | refused by a receiver of anything | the name would come again with each value |
+//! | types that are defined late in a long value | taken | [`Flaw::TooManyMessages`](crate::Flaw::TooManyMessages) beyond 12 steps a byte in all | the value is read again for each of its messages |
 //! | an array into a slice, a string or `time.Time` into bytes, an interface's value into its own type | refused | taken | the value is kept whole, and Rust has no other way to it |
 //! | a type that is named but not defined | refused | refused where a value of it comes | what does not matter is not looked up |
 //! | an interface that is nil or defines types, in what is passed over | misread | passed over | the bytes tell how |
@@ -54,9 +56,13 @@
 //! # Bounds
 //! A stream defines at most [`MAX_TYPES`] types, fewer where [`Gob`] is told so, with [`MAX_FIELDS`] fields
 //! in all, a message takes at most [`MAX_MESSAGE`] bytes, and a type to decode to has at most 64 fields.
-//! No count is believed that exceeds the bytes there are, and what nobody wants is passed over without
-//! recursion. `#[serde(alias)]` and `#[serde(flatten)]` do not go with fields that may be absent, as serde
-//! does not show them as what they are.
+//! No count is believed that exceeds the unread bytes, nothing is reserved ahead, and unwanted values are
+//! skipped without recursion. `#[serde(alias)]` and `#[serde(flatten)]` do not go with fields that may be
+//! absent, as serde does not show them as what they are.
+//!
+//! Reading takes at most 80 steps for each byte of the payload, and makes at most one element of the
+//! receiver's type for each. A step is a number or a name taken off the input, or a look at one type, field or
+//! name.
 
 mod access;
 mod compound;
@@ -64,10 +70,12 @@ mod constant;
 mod definitions;
 mod description;
 mod deserializer;
+mod fields;
 mod frame;
 mod output;
 mod reader;
 mod skip;
+mod steps;
 mod stream;
 mod types;
 mod value;
@@ -75,6 +83,9 @@ mod wire;
 mod writer;
 
 pub use description::{Described, Type};
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub use steps::take_steps;
 pub use stream::{Decoder, Encoder, Stream, from_slice};
 
 use super::{EncodeError, Format, Frame, Payload};

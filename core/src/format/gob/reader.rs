@@ -1,16 +1,20 @@
 //! Walks over the messages of a stream: what type comes, what a value takes, where it ends.
 
-use super::types::{Fields, Head, Shape, TypeId, Types};
+use super::fields::Fields;
+use super::types::{Head, Shape, TypeId, Types};
 use super::wire::{take_bytes, take_counted, take_message, take_size, take_uint};
 use crate::error::Flaw;
 use crate::format::MAX_DEPTH;
+
+/// The bytes of a definition that are read in a step: about as many as a field takes.
+const FIELD: usize = 8;
 
 /// Reads one value, message by message.
 #[allow(clippy::struct_excessive_bools)] // they are independent
 pub(super) struct Reader<'t, 'de> {
     pub(super) types: Types<'t>,
     /// What the places kept in `types` refer to.
-    definitions: &'t [u8],
+    pub(super) definitions: &'t [u8],
     /// Whether the definitions stand where the value does, so that an interface value may add some.
     inline: bool,
     /// What is left of the present message.
@@ -25,6 +29,8 @@ pub(super) struct Reader<'t, 'de> {
     pub(super) field: Option<&'static str>,
     /// Whether no struct was entered yet.
     pub(super) outermost: bool,
+    /// The steps that may still be taken: values that are skipped, fields that are read.
+    pub(super) budget: usize,
     depth: u8,
 }
 
@@ -49,6 +55,7 @@ impl<'t, 'de: 't> Reader<'t, 'de> {
             starved: false,
             field: None,
             outermost: true,
+            budget: usize::MAX,
             depth: 0,
         }
     }
@@ -98,7 +105,8 @@ impl<'t, 'de> Reader<'t, 'de> {
         let left = rest.len().checked_sub(self.following.len());
         let used = left.and_then(|left| self.message.len().checked_sub(left));
         // A definition may not reach into the next message.
-        take_bytes(&mut self.message, used.ok_or(Flaw::Truncated)?)?;
+        let used = take_bytes(&mut self.message, used.ok_or(Flaw::Truncated)?)?;
+        self.spend(used.len() / FIELD);
         Ok(())
     }
 
@@ -108,7 +116,7 @@ impl<'t, 'de> Reader<'t, 'de> {
             return Err(Flaw::UnknownType);
         }
         let defined = ty.0 >= TypeId::FIRST;
-        let alone = !defined || !matches!(self.types.shape(ty)?, Shape::Struct { .. });
+        let alone = !defined || !matches!(self.types.shape(ty)?, Shape::Struct(_));
         if alone && take_size(&mut self.message)? != 0 {
             return Err(Flaw::BadValue);
         }
@@ -161,8 +169,29 @@ impl<'t, 'de> Reader<'t, 'de> {
         }
     }
 
-    pub(super) fn fields(&self, at: u32, fields: u32) -> Fields<'t> {
-        Fields::at(self.definitions, at, fields)
+    /// Takes the number of the next field that was sent, and returns the field's name and type. `None` is
+    /// the end of the struct.
+    pub(super) fn next_sent(
+        &mut self,
+        fields: &mut Fields<'t>,
+    ) -> Result<Option<(&'t [u8], TypeId)>, Flaw> {
+        match take_size(&mut self.message)? {
+            0 => return Ok(None),
+            1 => {}
+            gap => {
+                let unsent = gap.saturating_sub(1);
+                let steps = fields.seek(unsent, &self.types, self.definitions)?;
+                self.spend(steps);
+            }
+        }
+        fields
+            .next()?
+            .map_or(Err(Flaw::BadValue), |field| Ok(Some(field)))
+    }
+
+    /// Takes steps off the budget. It is over when nothing is left of it.
+    pub(super) fn spend(&mut self, steps: usize) {
+        self.budget = self.budget.saturating_sub(steps);
     }
 
     pub(super) fn deepen(&mut self) -> Result<(), Flaw> {

@@ -1,8 +1,9 @@
 //! The passing over of values that nobody wants, however deep they are nested.
 
+use super::fields::Fields;
 use super::reader::Reader;
-use super::types::{Fields, Shape, TypeId};
-use super::wire::{take_bytes, take_counted, take_size, take_uint};
+use super::types::{Shape, TypeId};
+use super::wire::{take_bytes, take_counted, take_uint};
 use crate::error::Flaw;
 use crate::format::MAX_DEPTH;
 use heapless::Vec;
@@ -22,6 +23,10 @@ impl<'t> Reader<'t, '_> {
         let mut around = Vec::<_, { MAX_DEPTH as usize }>::new();
         let mut ty = ty;
         loop {
+            self.spend(1);
+            if self.budget == 0 {
+                return Err(Flaw::TooManyMessages);
+            }
             if let Some(inside) = self.begin(ty)? {
                 around.push(inside).map_err(|_| Flaw::TooDeep)?;
             }
@@ -29,7 +34,7 @@ impl<'t> Reader<'t, '_> {
                 let Some(innermost) = around.last_mut() else {
                     return Ok(());
                 };
-                if let Some(ty) = innermost.next(&mut self.message)? {
+                if let Some(ty) = innermost.next(self)? {
                     break ty;
                 }
                 around.pop();
@@ -65,6 +70,8 @@ impl<'t> Reader<'t, '_> {
 
     fn go_into(&mut self, shape: Shape) -> Result<Around<'t>, Flaw> {
         self.deepen()?;
+        // The search for the type.
+        self.spend(self.types.len() / 4);
         Ok(match shape {
             Shape::Opaque => {
                 take_counted(&mut self.message)?;
@@ -78,14 +85,14 @@ impl<'t> Reader<'t, '_> {
                 // Each takes two bytes, so their number is no more than the bytes'.
                 Around::Parts(self.take_count(2)?.saturating_mul(2), [key, element])
             }
-            Shape::Struct { at, fields } => Around::Fields(self.fields(at, fields)),
+            Shape::Struct(ty) => Around::Fields(Fields::of(ty, self.definitions)),
         })
     }
 }
 
-impl Around<'_> {
+impl<'t> Around<'t> {
     /// The type of the next value inside.
-    fn next(&mut self, message: &mut &[u8]) -> Result<Option<TypeId>, Flaw> {
+    fn next(&mut self, reader: &mut Reader<'t, '_>) -> Result<Option<TypeId>, Flaw> {
         match self {
             Self::Parts(left, [first, second]) => {
                 let ty = if *left % 2 == 0 { *first } else { *second };
@@ -96,15 +103,8 @@ impl Around<'_> {
                 Ok(Some(ty))
             }
             Self::Fields(fields) => {
-                let gap = take_size(message)?;
-                let Some(passed) = gap.checked_sub(1) else {
-                    return Ok(None);
-                };
-                for _ in 0..passed {
-                    fields.next()?.ok_or(Flaw::BadValue)?;
-                }
-                let (_, ty) = fields.next()?.ok_or(Flaw::BadValue)?;
-                Ok(Some(ty))
+                let field = reader.next_sent(fields)?;
+                Ok(field.map(|(_, ty)| ty))
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use super::definitions::{Definitions, FIRST_ID};
 use super::reader::Reader;
-use super::types::{Head, Table, TypeId, Types};
+use super::types::{Head, Table, TypeId};
 use super::value::Value;
 use super::wire::take_message;
 use super::writer;
@@ -37,7 +37,7 @@ pub(super) fn from_slice_with<'a, T: Deserialize<'a>, R, const TYPES: usize>(
     take: impl FnOnce(T) -> R,
 ) -> Result<R, Malformed> {
     let mut table = Table::<TYPES>::new();
-    let mut reader = Reader::of_stream(Types(&mut table), payload, payload);
+    let mut reader = Reader::of_stream(table.types(), payload, payload);
     read(&mut reader, Reader::finish_last, take)
 }
 
@@ -82,7 +82,7 @@ impl<'a> Stream<'a> {
             return Ok(None);
         }
         let rest = core::mem::take(&mut self.rest);
-        let mut reader = Reader::of_stream(Types(&mut self.table), self.bytes, rest);
+        let mut reader = Reader::of_stream(self.table.types(), self.bytes, rest);
         let value = read(&mut reader, Reader::finish, |value| value)?;
         self.rest = reader.following;
         Ok(Some(value))
@@ -158,12 +158,12 @@ impl<'m> Decoder<'m> {
             rest = following;
         }
         let definitions = self.memory.get(..self.used).unwrap_or(&[]);
-        let mut reader = Reader::of_payload(Types(&mut self.table), definitions, rest);
+        let mut reader = Reader::of_payload(self.table.types(), definitions, rest);
         read(&mut reader, Reader::finish_last, |value| value)
     }
 
     fn remember(&mut self, id: TypeId, definition: &[u8]) -> Result<(), Flaw> {
-        let mut types = Types(&mut self.table);
+        let mut types = self.table.types();
         types.check_new(id)?;
         let end = self.used.saturating_add(definition.len());
         let space = self.memory.get_mut(self.used..end);

@@ -1,6 +1,8 @@
 //! The types that a stream has defined, by their ids.
 
-use super::wire::{take_bytes, take_counted, take_size, take_uint};
+use super::fields::{MARKS, take_list};
+use super::steps::step;
+use super::wire::{take_counted, take_size, take_uint};
 use super::{MAX_FIELDS, MAX_TYPES};
 use crate::error::Flaw;
 use heapless::{Vec, VecView};
@@ -26,7 +28,7 @@ impl TypeId {
     /// The lowest id that a stream defines.
     pub(super) const FIRST: u32 = 64;
 
-    fn take(input: &mut &[u8]) -> Result<Self, Flaw> {
+    pub(super) fn take(input: &mut &[u8]) -> Result<Self, Flaw> {
         match Head::take(input)? {
             Head::Value(id) => Ok(id),
             Head::Definition(_) => Err(Flaw::UnknownType),
@@ -61,11 +63,7 @@ pub(super) enum Shape {
     Slice {
         element: TypeId,
     },
-    /// The fields are listed at this place among the definitions.
-    Struct {
-        at: u32,
-        fields: u32,
-    },
+    Struct(Struct),
     Map {
         key: TypeId,
         element: TypeId,
@@ -78,10 +76,24 @@ impl Shape {
     /// How many fields a struct has.
     fn fields(self) -> u32 {
         match self {
-            Self::Struct { fields, .. } => fields,
+            Self::Struct(Struct { fields, .. }) => fields.into(),
             _ => 0,
         }
     }
+}
+
+/// A struct type.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Struct {
+    /// The place of its list of fields in the definitions.
+    pub(super) at: u32,
+    pub(super) fields: u16,
+    /// The index of its first mark.
+    pub(super) marks: u16,
+    /// Whether a receiver has compared all its fields with its own.
+    pub(super) compared: bool,
+    /// Its place in the table.
+    pub(super) number: u8,
 }
 
 /// One definition, read.
@@ -91,11 +103,35 @@ pub(super) struct Definition {
     pub(super) interface: bool,
 }
 
-/// Room for so many types. Their names are not here: those are read where the definitions are.
-pub(super) type Table<const TYPES: usize = MAX_TYPES> = Vec<(TypeId, Shape), TYPES>;
+/// Room for `TYPES` types. Their names are read from the definitions, wherever those are kept.
+#[derive(Debug)]
+pub(super) struct Table<const TYPES: usize = MAX_TYPES> {
+    shapes: Vec<(TypeId, Shape), TYPES>,
+    marks: Vec<u16, MARKS>,
+}
+
+impl<const TYPES: usize> Table<TYPES> {
+    pub(super) const fn new() -> Self {
+        Self {
+            shapes: Vec::new(),
+            marks: Vec::new(),
+        }
+    }
+
+    pub(super) fn types(&mut self) -> Types<'_> {
+        Types {
+            shapes: &mut self.shapes,
+            marks: &mut self.marks,
+        }
+    }
+}
 
 /// The types defined so far, in a [`Table`] of any size.
-pub(super) struct Types<'m>(pub(super) &'m mut VecView<(TypeId, Shape)>);
+pub(super) struct Types<'m> {
+    shapes: &'m mut VecView<(TypeId, Shape)>,
+    /// The places of every eighth field, one struct after the other. See [`Fields::seek`].
+    pub(super) marks: &'m mut VecView<u16>,
+}
 
 impl Types<'_> {
     /// Takes the definition at place `at` of `source`, and returns what follows it.
@@ -107,10 +143,17 @@ impl Types<'_> {
     ) -> Result<&'a [u8], Flaw> {
         self.check_new(id)?;
         let mut input = source.get(at..).ok_or(Flaw::Truncated)?;
-        let definition = Definition::take(&mut input, source.len())?;
-        let others = self.0.iter().map(|(_, shape)| shape.fields());
-        let fields = others.fold(definition.shape.fields(), u32::saturating_add);
-        if fields > MAX_FIELDS || self.0.push((id, definition.shape)).is_err() {
+        let marks = Some(&mut *self.marks);
+        let mut shape = Definition::take(&mut input, source.len(), marks)?.shape;
+        if let Shape::Struct(ty) = &mut shape {
+            ty.number = u8::try_from(self.shapes.len()).unwrap_or(u8::MAX);
+        }
+        let others = self.shapes.iter().map(|(_, shape)| {
+            step();
+            shape.fields()
+        });
+        let fields = others.fold(shape.fields(), u32::saturating_add);
+        if fields > MAX_FIELDS || self.shapes.push((id, shape)).is_err() {
             return Err(Flaw::TooManyTypes);
         }
         Ok(input)
@@ -129,9 +172,31 @@ impl Types<'_> {
     /// On small machines it is there once, as it has several callers.
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(super) fn shape(&self, id: TypeId) -> Result<Shape, Flaw> {
-        let mut defined = self.0.iter();
-        let entry = defined.find(|(defined, _)| *defined == id);
+        let mut defined = self.shapes.iter();
+        let entry = defined.find(|(defined, _)| {
+            step();
+            *defined == id
+        });
         entry.map(|(_, shape)| *shape).ok_or(Flaw::UnknownType)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.shapes.len()
+    }
+
+    /// The struct type at this place in the table.
+    pub(super) fn structure(&self, number: u8) -> Result<Struct, Flaw> {
+        match self.shapes.get(usize::from(number)) {
+            Some((_, Shape::Struct(ty))) => Ok(*ty),
+            _ => Err(Flaw::UnknownType),
+        }
+    }
+
+    /// Notes that a receiver compares all fields of a struct type with its own.
+    pub(super) fn set_compared(&mut self, number: u8) {
+        if let Some((_, Shape::Struct(ty))) = self.shapes.get_mut(usize::from(number)) {
+            ty.compared = true;
+        }
     }
 }
 
@@ -140,10 +205,16 @@ impl Definition {
     ///
     /// It is Go's struct wireType, of whose fields one is set. That is a struct again: its first
     /// field is the type's name and id, which do not matter, the others are what makes the type.
-    pub(super) fn take(input: &mut &[u8], size: usize) -> Result<Self, Flaw> {
+    /// The places of a struct's fields are noted in `marks`.
+    pub(super) fn take(
+        input: &mut &[u8],
+        size: usize,
+        mut marks: Option<&mut VecView<u16>>,
+    ) -> Result<Self, Flaw> {
         let kind = take_size(input)?;
         let (mut first, mut second) = (TypeId::NONE, TypeId::NONE);
         let (mut at, mut fields) = (0, 0);
+        let first_mark = marks.as_ref().map_or(0, |marks| marks.len());
         let mut interface = false;
         let mut field = 0usize;
         loop {
@@ -155,19 +226,12 @@ impl Definition {
             match (field, kind) {
                 (1, _) => skip_name_and_id(input)?,
                 (2, 3) => {
-                    fields = u32::try_from(take_size(input)?).unwrap_or(u32::MAX);
-                    if fields > MAX_FIELDS {
+                    fields = u16::try_from(take_size(input)?).unwrap_or(u16::MAX);
+                    if u32::from(fields) > MAX_FIELDS {
                         return Err(Flaw::TooManyTypes);
                     }
                     at = size.saturating_sub(input.len());
-                    let mut list = Fields {
-                        input,
-                        left: fields,
-                    };
-                    while let Some((_, id)) = list.next()? {
-                        interface |= id == TypeId::INTERFACE;
-                    }
-                    *input = list.input;
+                    interface |= take_list(input, fields, marks.take())?;
                 }
                 (2, 1 | 2 | 4) => first = TypeId::take(input)?,
                 (3, 1 | 4) => second = TypeId::take(input)?,
@@ -189,10 +253,13 @@ impl Definition {
                 length: second.0, // a signed number, like an id
             },
             2 => Shape::Slice { element: first },
-            3 => Shape::Struct {
+            3 => Shape::Struct(Struct {
                 at: u32::try_from(at).map_err(|_| Flaw::BadLength)?,
                 fields,
-            },
+                marks: u16::try_from(first_mark).map_err(|_| Flaw::TooManyTypes)?,
+                compared: false,
+                number: 0,
+            }),
             4 => Shape::Map {
                 key: first,
                 element: second,
@@ -216,55 +283,6 @@ fn skip_name_and_id(input: &mut &[u8]) -> Result<(), Flaw> {
             1 => drop(take_counted(input)?),
             2 => drop(take_uint(input)?),
             _ => return Err(Flaw::BadValue),
-        }
-    }
-}
-
-/// The names and types of a struct's fields, read from its definition.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Fields<'t> {
-    input: &'t [u8],
-    left: u32,
-}
-
-impl<'t> Fields<'t> {
-    pub(super) const NONE: Self = Self {
-        input: &[],
-        left: 0,
-    };
-
-    /// The fields listed at place `at` of `source`.
-    pub(super) fn at(source: &'t [u8], at: u32, fields: u32) -> Self {
-        let at = usize::try_from(at).unwrap_or(usize::MAX);
-        Self {
-            input: source.get(at..).unwrap_or(&[]),
-            left: fields,
-        }
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.left == 0
-    }
-
-    pub(super) fn next(&mut self) -> Result<Option<(&'t [u8], TypeId)>, Flaw> {
-        let Some(left) = self.left.checked_sub(1) else {
-            return Ok(None);
-        };
-        self.left = left;
-        // Name and id are both set in every field that Go can name.
-        let name = self.part().and_then(take_counted)?;
-        let id = self.part().and_then(TypeId::take)?;
-        match take_size(&mut self.input)? {
-            _ if id == TypeId::NONE => Err(Flaw::UnknownType),
-            0 if !name.is_empty() => Ok(Some((name, id))),
-            _ => Err(Flaw::BadValue),
-        }
-    }
-
-    fn part(&mut self) -> Result<&mut &'t [u8], Flaw> {
-        match take_bytes(&mut self.input, 1)? {
-            [1] => Ok(&mut self.input),
-            _ => Err(Flaw::BadValue),
         }
     }
 }

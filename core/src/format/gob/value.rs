@@ -1,8 +1,9 @@
 //! One value of a stream: what type it is of, and what stands in it.
 
 use super::access::{Elements, Structure};
+use super::fields::Fields;
 use super::reader::Reader;
-use super::types::{Fields, Shape, TypeId};
+use super::types::{Shape, TypeId};
 use super::wire::{float, take_bytes, take_counted, take_uint};
 use crate::error::Flaw;
 use crate::format::zigzag::signed;
@@ -183,20 +184,29 @@ impl<'r, 't, 'de> Value<'r, 't, 'de> {
     }
 
     /// Goes into a struct, for a receiver with these fields, or for one that takes whatever was sent.
+    ///
+    /// All fields of a type are compared with the receiver's at the type's first value, which finds wrong
+    /// types as Go does. That work is no more than the definition's bytes allow. Later values cost only
+    /// what was sent of them, and where nothing was sent they have no fields.
     pub(super) fn into_structure(
         self,
         wanted: Option<&'static [&'static str]>,
     ) -> Result<Structure<'r, 't, 'de>, Flaw> {
         let value = self.open()?;
-        let fields = match value.ty {
-            TypeId::NONE => Fields::NONE,
-            ty => match value.shape(ty)? {
-                Shape::Struct { at, fields } => value.reader.fields(at, fields),
-                _ => return Err(Flaw::WrongType),
-            },
-        };
+        let (mut fields, mut compared) = (Fields::NONE, Fields::NONE);
+        if value.ty != TypeId::NONE {
+            let Shape::Struct(ty) = value.shape(value.ty)? else {
+                return Err(Flaw::WrongType);
+            };
+            fields = Fields::of(ty, value.reader.definitions);
+            if wanted.is_some() && !ty.compared {
+                compared = fields;
+                value.reader.types.set_compared(ty.number);
+            }
+        }
         value.reader.deepen()?;
-        Ok(Structure::new(value.reader, fields, wanted, value.sent))
+        let structure = Structure::new(value.reader, fields, wanted, compared, value.sent);
+        Ok(structure)
     }
 
     pub(super) fn open_deeper(self) -> Result<Self, Flaw> {

@@ -1,6 +1,7 @@
 //! The numbers and byte strings that gob is made of, read off the front of a slice.
 
 use super::MAX_MESSAGE;
+use super::steps::step;
 use crate::error::Flaw;
 
 /// Takes an unsigned number: one byte below 128, or the negated count of the big-endian bytes that
@@ -10,6 +11,7 @@ use crate::error::Flaw;
 #[cfg_attr(target_pointer_width = "64", inline)]
 #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
 pub(super) fn take_uint(input: &mut &[u8]) -> Result<u64, Flaw> {
+    step();
     let (&first, rest) = input.split_first().ok_or(Flaw::Truncated)?;
     *input = rest;
     if first < 0x80 {
