@@ -79,23 +79,29 @@ pub(crate) struct Kind {
 }
 
 impl<Req, Rsp> Command<Req, Rsp> {
-    /// A command of this name. With its line feed it must fit into [`Limits::name`](crate::Limits::name)
-    /// of each server that is to serve it, 64 bytes unless set.
+    /// A command of this name: printable ASCII without space or colon, beginning with neither `!` nor `>`. With
+    /// its line feed it must fit into [`Limits::name`](crate::Limits::name) of each server, 64 bytes unless set.
     ///
     /// # Panics
-    /// When the name is empty, or holds a line feed or a space or carriage return at either end, as
-    /// no peer could send it. A constant is checked by the compiler.
+    /// If the name breaks these rules, or is `HELP`, `SCHEMA`, `SUBSCRIBE` or `UNSUBSCRIBE`, which
+    /// [the wire](crate::wire) reserves. The compiler checks a constant.
     pub const fn new(name: &'static str) -> Self {
         let bytes = name.as_bytes();
-        assert!(!bytes.is_empty(), "a command's name must not be empty");
+        assert!(
+            !matches!(bytes, [] | [b'!' | b'>', ..]),
+            "a command's name must not be empty or begin with ! or >"
+        );
         let mut rest = bytes;
         while let [byte, tail @ ..] = rest {
-            assert!(*byte != b'\n', "a command's name must be one line");
+            assert!(
+                byte.is_ascii_graphic() && *byte != b':',
+                "a command's name must be printable ASCII without space or colon"
+            );
             rest = tail;
         }
         assert!(
-            !matches!(bytes, [b' ' | b'\r', ..] | [.., b' ' | b'\r']),
-            "a command's name must not begin or end with a space"
+            !matches!(bytes, b"HELP" | b"SCHEMA" | b"SUBSCRIBE" | b"UNSUBSCRIBE"),
+            "this command's name is reserved"
         );
         Self {
             name,

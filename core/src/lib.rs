@@ -3,8 +3,8 @@
 //!
 //! A [`Command`] is a constant that both ends share: a name, the [`Format`] of its request, and that
 //! of its reply. A server registers handlers in an [`Endpoint`] and serves it over a
-//! [`Connection`]; a client calls. What stands on the wire is told in the
-//! project's README; how errors are told, at [`Fault`] and [`Error`].
+//! [`Connection`]; a client calls. [`wire`] has the grammar of the bytes; [`Fault`] and [`Error`] tell how
+//! errors are reported.
 //!
 //! ```text
 //!   your code      handlers in an Endpoint                    Client::call
@@ -48,6 +48,8 @@ mod sentence;
 mod session;
 #[cfg(feature = "smoltcp")]
 pub mod smoltcp;
+#[doc = include_str!("wire.md")]
+pub mod wire {}
 
 pub use buffer::Buffer;
 pub use client::Caller;

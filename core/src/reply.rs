@@ -52,15 +52,18 @@ impl<'a> Reply<'a> {
 }
 
 impl<Rsp: Format> Reply<'_, Rsp> {
-    /// Answers with `value`. A value that cannot be encoded, or takes more than
-    /// [`Limits::reply`](crate::Limits::reply) bytes, reaches the peer as an error line.
+    /// Answers with `value`. The peer gets an error line instead if the value cannot be encoded, takes more than
+    /// [`Limits::reply`](crate::Limits::reply) bytes, or begins with `!` or `>`, which
+    /// [the wire](crate::wire) keeps for error lines and pushes.
     pub fn send(self, value: Rsp::Sent<'_>) -> Answered {
         let size = put(self.space, Rsp::INTRODUCTION)
             .ok_or(EncodeError::NoRoom)
             .and_then(|space| Rsp::encode(value, space))
             .map(|size| size.saturating_add(Rsp::INTRODUCTION.len()));
         match size {
-            Ok(_) if self.space.first() == Some(&b'!') => Answered::failed(Fault::Unencodable),
+            Ok(_) if matches!(self.space.first(), Some(b'!' | b'>')) => {
+                Answered::failed(Fault::Unencodable)
+            }
             Ok(size) => Answered { size, fault: None },
             Err(EncodeError::NoRoom) => Answered {
                 size: TOO_LONG,

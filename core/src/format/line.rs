@@ -7,7 +7,8 @@ use crate::line;
 /// One line of UTF-8 text, ended by a line feed. A carriage return before the line feed is
 /// not part of the text, so a person at a terminal is a peer like any other.
 ///
-/// As a reply it needs no introduction, and so may not begin with `!`, which announces an error.
+/// As a reply it needs no introduction, so it may begin with neither `!`, which announces an error, nor `>`,
+/// which will announce a push.
 #[derive(Debug)]
 pub enum Line {}
 

@@ -37,7 +37,7 @@ pub trait Format: 'static {
     type Sent<'a>;
 
     /// What stands before a reply in this format, so that its first byte tells it from an error
-    /// line. Only a format whose payloads never start with `!` may leave it out.
+    /// line or a push. A format may leave it out. Its payloads that start with `!` or `>` then cannot be replies.
     const INTRODUCTION: &'static [u8] = b"OK\n";
 
     /// Finds the end of the payload at the start of `input`.
