@@ -117,6 +117,11 @@ impl<App, const N: usize> Endpoint<App, N> {
     /// it.
     ///
     /// It replaces an earlier listener.
+    ///
+    /// ```
+    /// let mut endpoint = bellwire::Endpoint::<(), 4>::new();
+    /// endpoint.on_rejection(|(), rejection| eprintln!("{rejection}"));
+    /// ```
     pub fn on_rejection(&mut self, listener: fn(&mut App, &Rejection)) {
         self.on_rejection = Some(listener);
     }

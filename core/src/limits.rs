@@ -27,6 +27,10 @@ impl Limits {
     /// - `payload`: the receive buffer.
     /// - `reply`: half the transmit buffer, so that replies to pipelined requests can gather in it.
     /// - `skip`: 16 receive buffers.
+    ///
+    /// So the receive buffer must hold the longest payload, with its length prefix or line feed. The
+    /// transmit buffer must hold the longest reply twice, unless you raise `reply`. It must hold 160
+    /// bytes, or error lines are cut.
     pub const fn for_buffers(receive: usize, transmit: usize) -> Self {
         Self {
             name: if receive < 64 { receive } else { 64 },

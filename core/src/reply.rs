@@ -9,6 +9,18 @@ use core::marker::PhantomData;
 ///
 /// Each method consumes it and returns the [`Answered`] that a handler must return. So every
 /// handler that compiles answers.
+///
+/// ```
+/// use bellwire::{Command, Endpoint, Postcard};
+///
+/// const HALVE: Command<Postcard<u32>, Postcard<u32>> = Command::new("HALVE");
+/// let mut endpoint = Endpoint::<(), 1>::new();
+/// endpoint.handle(HALVE, &|(), number, reply| match number % 2 {
+///     0 => reply.send(&(number / 2)),
+///     _ => reply.refuse("the number is odd"),
+/// })?;
+/// # Ok::<(), bellwire::RegisterError>(())
+/// ```
 #[derive(Debug)]
 pub struct Reply<'a, Rsp = Untyped> {
     // Two words at most. The compiler passes anything larger, and a large value beside it, through

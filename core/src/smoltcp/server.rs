@@ -17,15 +17,16 @@ use core::task::Poll;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Patience {
-    /// From the first byte of a request to its last. Then the peer gets the error line `timed-out`,
-    /// and the conversation ends.
+    /// Limit from the first byte of a request to its last. After it, the peer gets the error
+    /// `timed-out` and the conversation ends.
     pub request: Duration,
-    /// For the peer to accept a batch of replies: as many as the transmit buffer holds. Then the
-    /// connection is reset.
+    /// Limit for the peer to accept a batch of replies: as many as the transmit buffer holds. After
+    /// it, the connection is reset.
     pub reply: Duration,
-    /// Between two requests. Then the conversation ends as if the peer had ended it.
+    /// Limit between two requests. After it, the conversation ends as if the peer had ended it.
     pub idle: Duration,
-    /// For the peer to receive the last bytes and close its side. Then the connection is reset.
+    /// Limit for the peer to receive the last bytes and close its side. After it, the connection is
+    /// reset.
     pub close: Duration,
 }
 
