@@ -13,7 +13,9 @@ use core::fmt;
 /// that grows or whose handlers capture variables. [`Command::route`] and [`Command::answer`] do
 /// most of the work.
 pub trait Service {
-    /// Returns the route of the command with this name. The route's name must equal `name`.
+    /// Returns the route of the command with this name, or `None` if there is no such command.
+    ///
+    /// The route's name must equal `name`.
     ///
     /// A session looks a name up only if it differs from the previous request's name. So the result
     /// must stay the same during a conversation. To allow some commands only to some peers, let the

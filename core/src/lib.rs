@@ -1,7 +1,7 @@
 //! Named commands with typed payloads over any byte stream.
 //!
-//! This crate is both ends of the conversation, with or without an operating system. It needs
-//! no heap, has no `unsafe` code and no panic path.
+//! This crate has both ends of the conversation, for programs with and without an operating system.
+//! It needs no heap, has no `unsafe` code and no panic path.
 //!
 //! A [`Command`] is a constant that both ends share: a name, the [`Format`] of the request and the
 //! format of the reply. A server registers handlers in an [`Endpoint`] and serves it over a
@@ -27,7 +27,7 @@
 //! # Features
 //! | feature | default | adds |
 //! |---|---|---|
-//! | `sentences` | on | a sentence in each error line; without it the line has only the code and the command |
+//! | `sentences` | on | a sentence in each error line; without it only a handler's own reason is sent |
 //! | `async` | off | the drivers over embedded-io-async |
 //! | `smoltcp` | off | the drivers over smoltcp's TCP sockets |
 //! | `alloc` | off | `HeapComplexData` |

@@ -15,8 +15,9 @@ pub struct Limits {
     pub payload: usize,
     /// Bytes of a reply or error line. A request waits until this much space is free.
     pub reply: usize,
-    /// Bytes of a payload that is too long but has an end that can be found. The server reads and
-    /// discards such a payload and the conversation continues. A longer one ends the conversation.
+    /// Bytes of the longest payload that is skipped. If a payload is too long but its end can be
+    /// found, the server discards it and the conversation continues. A payload longer than `skip`
+    /// ends the conversation.
     pub skip: usize,
 }
 
