@@ -1,4 +1,4 @@
-//! Commands: a name, and the formats of its two payloads.
+//! Commands: a name and the formats of two payloads.
 
 use crate::error::Fault;
 use crate::format::{EncodeError, Format, Frame};
@@ -6,10 +6,10 @@ use crate::{Answered, Buffer, Reply};
 use core::fmt;
 use core::marker::PhantomData;
 
-/// A command as both ends know it: its name, the format `Req` of its request and the format `Rsp`
-/// of its reply, or [`NoReply`].
+/// A command: its name, the format `Req` of its request and the format `Rsp` of its reply.
 ///
-/// It is meant to be a constant in code that both ends share.
+/// `Rsp` is [`NoReply`] if the command has no reply. Define a command once, as a constant in code
+/// that both ends share.
 ///
 /// ```
 /// use bellwire::{Command, ComplexData, Line, NoReply, Postcard};
@@ -26,16 +26,16 @@ pub struct Command<Req, Rsp> {
     formats: PhantomData<fn() -> (Req, Rsp)>,
 }
 
-/// In place of a reply format: the command is not answered.
+/// Stands in place of a reply format: the command has no reply.
 ///
-/// When such a request fails, the error line that tells so ends the conversation, so that it can
-/// never be taken for the reply to another request.
+/// If such a request fails, its error line ends the conversation. So the line cannot be mistaken
+/// for the reply to another request.
 #[derive(Debug)]
 pub enum NoReply {}
 
-/// How a command is answered: in a [`Format`], or with [`NoReply`].
+/// The reply of a command: a [`Format`], or [`NoReply`].
 pub trait Answer: 'static {
-    /// The reply's format, as a client looks for it in what it receives.
+    /// How a client finds the end of the reply; `None` if there is no reply.
     const EXPECTED: Option<Expected>;
 }
 
@@ -50,28 +50,28 @@ impl<F: Format> Answer for F {
     });
 }
 
-/// What a reply looks like, without its type.
+/// A reply's format without its type.
 #[derive(Debug, Clone, Copy)]
 pub struct Expected {
     pub(crate) introduction: &'static [u8],
     pub(crate) frame: FindEnd,
 }
 
-/// [`Format::frame`] of some format.
+/// The [`Format::frame`] of some format.
 pub(crate) type FindEnd = fn(&[u8], &mut usize) -> Frame;
 
-/// A command without its types, as a session works with it: which one it is, where its payload
-/// ends, whether it is answered.
+/// A command without its types, for a session: its name, its index, and how to find the end of its
+/// payload.
 #[derive(Debug, Clone, Copy)]
 pub struct Route {
     /// The command's name.
     pub name: &'static str,
-    /// The command's place in the registry that found it.
+    /// The command's index in the registry that found it.
     pub index: usize,
     pub(crate) kind: &'static Kind,
 }
 
-/// What commands of the same formats have in common.
+/// The properties that all commands of the same formats share.
 #[derive(Debug)]
 pub(crate) struct Kind {
     pub(crate) frame: FindEnd,
@@ -79,12 +79,15 @@ pub(crate) struct Kind {
 }
 
 impl<Req, Rsp> Command<Req, Rsp> {
-    /// A command of this name: printable ASCII without space or colon, beginning with neither `!` nor `>`. With
-    /// its line feed it must fit into [`Limits::name`](crate::Limits::name) of each server, 64 bytes unless set.
+    /// Creates a command with this name.
+    ///
+    /// A name is printable ASCII without space or colon, and begins with neither `!` nor `>`. With
+    /// its line feed it must fit into [`Limits::name`](crate::Limits::name) of each server: 64
+    /// bytes by default.
     ///
     /// # Panics
-    /// If the name breaks these rules, or is `HELP`, `SCHEMA`, `SUBSCRIBE` or `UNSUBSCRIBE`, which
-    /// [the wire](crate::wire) reserves. The compiler checks a constant.
+    /// Panics if the name breaks these rules, or is `HELP`, `SCHEMA`, `SUBSCRIBE` or `UNSUBSCRIBE`,
+    /// which [the wire](crate::wire) reserves. For a constant this is a compile error.
     pub const fn new(name: &'static str) -> Self {
         let bytes = name.as_bytes();
         assert!(
@@ -109,7 +112,7 @@ impl<Req, Rsp> Command<Req, Rsp> {
         }
     }
 
-    /// The name that stands on the wire.
+    /// Returns the command's name, as sent on the wire.
     pub const fn name(&self) -> &'static str {
         self.name
     }
@@ -121,7 +124,8 @@ impl<Req: Format, Rsp: Answer> Command<Req, Rsp> {
         answered: Rsp::EXPECTED.is_some(),
     };
 
-    /// The command as entry `index` of a registry. See [`Service`](crate::Service).
+    /// Returns the route of this command, as entry `index` of a registry. See
+    /// [`Service`](crate::Service).
     pub fn route(&self, index: usize) -> Route {
         Route {
             name: self.name,
@@ -130,8 +134,10 @@ impl<Req: Format, Rsp: Answer> Command<Req, Rsp> {
         }
     }
 
-    /// Decodes `payload` and answers it with `handler`, which runs only when the whole payload is
-    /// good. This is how a registry of its own runs a handler; see [`Service`](crate::Service).
+    /// Decodes `payload` and answers it with `handler`, which runs only if the whole payload is
+    /// valid.
+    ///
+    /// A registry of your own runs its handlers with this; see [`Service`](crate::Service).
     pub fn answer<'a>(
         payload: &'a [u8],
         reply: Reply<'a>,
@@ -143,7 +149,7 @@ impl<Req: Format, Rsp: Answer> Command<Req, Rsp> {
         }
     }
 
-    /// Writes the command line and the payload behind what `out` holds; all of it or nothing.
+    /// Appends the command line and the payload to `out`, which is unchanged after an error.
     pub(crate) fn write(&self, value: Req::Sent<'_>, out: &mut Buffer<'_>) -> Result<(), Fault> {
         let limit = out.capacity();
         let space = out.space();
@@ -161,7 +167,7 @@ impl<Req: Format, Rsp: Answer> Command<Req, Rsp> {
     }
 }
 
-/// Writes `bytes` at the start of `space` and returns the space behind them.
+/// Copies `bytes` to the start of `space` and returns the rest of `space`.
 pub(crate) fn put<'s>(space: &'s mut [u8], bytes: &[u8]) -> Option<&'s mut [u8]> {
     let (head, tail) = space.split_at_mut_checked(bytes.len())?;
     head.copy_from_slice(bytes);

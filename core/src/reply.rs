@@ -1,4 +1,4 @@
-//! The reply to one request, as its handler sees it.
+//! The reply to one request, for its handler.
 
 use crate::command::{NoReply, put};
 use crate::error::{Fault, Text};
@@ -7,34 +7,47 @@ use core::marker::PhantomData;
 
 /// The right to answer one request, once, in the format `Rsp`.
 ///
-/// Each of its methods uses it up and returns the [`Answered`] that a handler must return, so a
-/// handler that compiles has answered.
+/// Each method consumes it and returns the [`Answered`] that a handler must return. So every
+/// handler that compiles answers.
+///
+/// ```
+/// use bellwire::{Command, Endpoint, Postcard};
+///
+/// const HALVE: Command<Postcard<u32>, Postcard<u32>> = Command::new("HALVE");
+/// let mut endpoint = Endpoint::<(), 1>::new();
+/// endpoint.handle(HALVE, &|(), number, reply| match number % 2 {
+///     0 => reply.send(&(number / 2)),
+///     _ => reply.refuse("the number is odd"),
+/// })?;
+/// # Ok::<(), bellwire::RegisterError>(())
+/// ```
 #[derive(Debug)]
 pub struct Reply<'a, Rsp = Untyped> {
-    // No more than two words, or the compiler passes it, and a large value beside it, through memory.
+    // Two words at most. The compiler passes anything larger, and a large value beside it, through
+    // memory.
     space: &'a mut [u8],
     format: PhantomData<fn() -> Rsp>,
 }
 
-/// In place of a format: the reply is not known yet to belong to a certain command.
+/// Stands in place of a format: the reply does not belong to a certain command yet.
 #[derive(Debug)]
 pub enum Untyped {}
 
-/// What a handler returns: that it answered, or why it could not.
+/// The result of a handler: it answered, or it failed for a reason.
 #[derive(Debug)]
 #[must_use = "a handler returns it"]
 pub struct Answered {
-    /// The bytes at the start of the space that are the reply, or the reason of a refusal.
+    /// The length of the reply, or of a refusal's reason, at the start of the space.
     size: usize,
     fault: Option<Fault>,
 }
 
-/// In place of the size of a reply that did not fit: beyond any limit.
+/// Stands in place of the size of a reply that did not fit. It exceeds every limit.
 const TOO_LONG: usize = usize::MAX;
 
 impl<'a> Reply<'a> {
-    /// A reply that is written at the start of `space`, which must be what the session gives for it:
-    /// see [`Session::reply`](crate::Session::reply).
+    /// Creates a reply that is written to the start of `space`. The session must provide this
+    /// space: see [`Session::reply`](crate::Session::reply).
     pub fn new(space: &'a mut [u8]) -> Self {
         Self {
             space,
@@ -42,7 +55,7 @@ impl<'a> Reply<'a> {
         }
     }
 
-    /// The same reply, as one in the format `Rsp`: that of the command it is a reply to.
+    /// Returns the same reply in the format `Rsp` of its command.
     pub fn typed<Rsp>(self) -> Reply<'a, Rsp> {
         Reply {
             space: self.space,
@@ -52,9 +65,11 @@ impl<'a> Reply<'a> {
 }
 
 impl<Rsp: Format> Reply<'_, Rsp> {
-    /// Answers with `value`. The peer gets an error line instead if the value cannot be encoded, takes more than
-    /// [`Limits::reply`](crate::Limits::reply) bytes, or begins with `!` or `>`, which
-    /// [the wire](crate::wire) keeps for error lines and pushes.
+    /// Answers with `value`.
+    ///
+    /// The peer gets an error line instead if the value cannot be encoded, takes more than
+    /// [`Limits::reply`](crate::Limits::reply) bytes, or begins with `!` or `>`. [The
+    /// wire](crate::wire) keeps these two for error lines and pushes.
     pub fn send(self, value: Rsp::Sent<'_>) -> Answered {
         let size = put(self.space, Rsp::INTRODUCTION)
             .ok_or(EncodeError::NoRoom)
@@ -85,10 +100,10 @@ impl Reply<'_, NoReply> {
 }
 
 impl<Rsp> Reply<'_, Rsp> {
-    /// Refuses the request: the peer gets the error line `!refused NAME: reason`. Of the reason
-    /// the first 64 bytes count; a line feed in it becomes a space.
+    /// Refuses the request: the peer gets the error line `!refused NAME: reason`.
     ///
-    /// Where the command has no reply, the conversation ends with it; see [`NoReply`].
+    /// Only the first 64 bytes of the reason are sent. A line feed in it becomes a space. If the
+    /// command has no reply, this ends the conversation; see [`NoReply`].
     pub fn refuse(self, reason: &str) -> Answered {
         let most = self.space.len().min(Text::new().capacity());
         let size = reason.floor_char_boundary(most);
@@ -101,8 +116,9 @@ impl<Rsp> Reply<'_, Rsp> {
         }
     }
 
-    /// Fails the request with any fault, as a registry of its own does with a payload that
-    /// cannot be decoded.
+    /// Fails the request with any fault.
+    ///
+    /// A registry of your own uses this, for example for a payload that cannot be decoded.
     pub fn fail(self, fault: Fault) -> Answered {
         Answered::failed(fault)
     }
@@ -116,7 +132,7 @@ impl Answered {
         }
     }
 
-    /// The bytes written, and what went wrong, if anything: then they are its reason.
+    /// Returns the bytes written and the fault, if any. With a fault, the bytes are its reason.
     pub(crate) fn into_parts(self) -> (usize, Option<Fault>) {
         (self.size, self.fault)
     }

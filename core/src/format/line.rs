@@ -4,11 +4,11 @@ use super::{EncodeError, End, Format, Frame};
 use crate::error::{Flaw, Malformed};
 use crate::line;
 
-/// One line of UTF-8 text, ended by a line feed. A carriage return before the line feed is
-/// not part of the text, so a person at a terminal is a peer like any other.
+/// One line of UTF-8 text with a line feed at its end.
 ///
-/// As a reply it needs no introduction, so it may begin with neither `!`, which announces an error, nor `>`,
-/// which will announce a push.
+/// A carriage return before the line feed is not part of the text, so a person at a terminal can be
+/// a peer. As a reply a line has no introduction. It therefore begins with neither `!`, which marks
+/// an error, nor `>`, which is reserved for a push.
 #[derive(Debug)]
 pub enum Line {}
 

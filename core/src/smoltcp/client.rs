@@ -10,10 +10,10 @@ use ::smoltcp::time::Instant;
 use core::convert::Infallible;
 use core::task::Poll;
 
-/// A client over a socket that the caller connects: one call at a time, over two lent buffers.
+/// A client over a socket that you connect: one call at a time, over two lent buffers.
 ///
-/// `rx` holds one reply at a time, `tx` one request. A call may begin before the connection
-/// stands.
+/// `rx` holds one reply at a time. An error line takes up to 160 bytes of it. `tx` holds one
+/// request. A call may begin before the connection is established.
 ///
 /// ```
 /// use bellwire::smoltcp::Client;
@@ -50,7 +50,7 @@ pub struct Client<'b> {
 }
 
 impl<'b> Client<'b> {
-    /// A client at the start of a conversation.
+    /// Creates a client at the start of a conversation.
     pub fn new(rx: &'b mut [u8], tx: &'b mut [u8]) -> Self {
         Self {
             caller: Caller::new(rx, tx),
@@ -58,20 +58,22 @@ impl<'b> Client<'b> {
         }
     }
 
-    /// Forgets the conversation, for another over a socket that was connected anew.
+    /// Starts over, for a new conversation over a newly connected socket.
     pub fn reset(&mut self) {
         self.caller.reset();
     }
 
-    /// Begins a call that is to be complete by `deadline`. Go on with
-    /// [`poll_reply`](Self::poll_reply), or [`poll_sent`](Self::poll_sent) for a command without
-    /// reply.
+    /// Begins a call that must complete before `deadline`.
+    ///
+    /// Continue with [`poll_reply`](Self::poll_reply), or with [`poll_sent`](Self::poll_sent) if
+    /// the command has no reply.
     ///
     /// # Errors
-    /// [`Error::Fault`]: the request does not fit `tx` or cannot be encoded; or, as
-    /// [`Fault::ReplyPending`], the reply to an earlier call has not arrived, and this call may be
-    /// tried again later. [`Error::Closed`], [`Error::Transport`]: the conversation is over. Nothing
-    /// of the request was sent.
+    /// In each case no byte of the request was sent.
+    ///
+    /// - [`Error::Fault`]: the request does not fit `tx` or cannot be encoded.
+    /// - [`Fault::ReplyPending`]: the reply to an earlier call has not arrived. Try again later.
+    /// - [`Error::Closed`], [`Error::Transport`]: the conversation is over.
     pub fn call<Req: Format, Rsp: Answer>(
         &mut self,
         command: Command<Req, Rsp>,
@@ -88,14 +90,17 @@ impl<'b> Client<'b> {
         Ok(())
     }
 
-    /// Takes the reply to the call that was begun, once it is there. To be called after each poll
-    /// of the interface until it is `Ready`, and no later than the deadline.
+    /// Returns the reply to the call once it has arrived.
+    ///
+    /// Call this after each poll of the interface until it returns `Ready`, and no later than the
+    /// deadline.
     ///
     /// # Errors
-    /// [`Error::Refused`]: the server's error line. [`Error::Fault`]: the reply does not fit `rx`
-    /// or cannot be decoded; or, as [`Fault::TimedOut`], the deadline has passed. A reply that
-    /// comes later is skipped, and never taken for another call's. [`Error::Closed`],
-    /// [`Error::Transport`]: no reply came.
+    /// - [`Error::Refused`]: the server sent an error line.
+    /// - [`Error::Fault`]: the reply does not fit `rx` or cannot be decoded.
+    /// - [`Fault::TimedOut`]: the deadline has passed. A late reply is skipped and never taken for
+    ///   the reply to another call.
+    /// - [`Error::Closed`], [`Error::Transport`]: no reply came.
     pub fn poll_reply<Req: Format, Rsp: Format>(
         &mut self,
         command: Command<Req, Rsp>,
@@ -110,11 +115,13 @@ impl<'b> Client<'b> {
         }
     }
 
-    /// Says when the socket has taken the whole request of a command without reply.
+    /// Returns `Ready` once the socket has accepted the whole request of a command without reply.
+    ///
+    /// Call this as [`poll_reply`](Self::poll_reply).
     ///
     /// # Errors
-    /// As [`poll_reply`](Self::poll_reply). Whether the server could use the request shows at the
-    /// next call.
+    /// As [`poll_reply`](Self::poll_reply). If the server rejects the request, the next call
+    /// reports it.
     pub fn poll_sent<Req: Format>(
         &mut self,
         _command: Command<Req, NoReply>,
@@ -129,8 +136,8 @@ impl<'b> Client<'b> {
         }
     }
 
-    /// Moves bytes; true once `is_done` says so of the reply, or, where none is due, the request
-    /// is gone.
+    /// Sends and receives. Returns whether `is_done` accepts the reply or, if no reply is expected,
+    /// whether the request was sent.
     fn exchange(
         &mut self,
         socket: &mut Socket<'_>,

@@ -1,4 +1,4 @@
-//! What stands inside a value: elements, entries, fields.
+//! Access to the parts of a value: elements, entries, fields.
 
 use super::fields::Fields;
 use super::reader::Reader;
@@ -11,8 +11,8 @@ use serde::de::value::{StrDeserializer, U32Deserializer};
 use serde::de::{DeserializeSeed, EnumAccess, IntoDeserializer, MapAccess, SeqAccess};
 use serde::de::{VariantAccess, Visitor};
 
-/// The longest field name, in bytes, that a receiver of anything gets. The name comes again with each value,
-/// which does not contain it.
+/// The most bytes of a field name that a receiver of any type (`deserialize_any`) gets. Such a
+/// receiver gets the name again with each value, although the value does not contain it.
 const MAX_NAME: usize = 128;
 
 /// The elements of a sequence, or the entries of a map.
@@ -25,7 +25,7 @@ pub(super) struct Elements<'r, 't, 'de> {
 }
 
 impl<'de> Elements<'_, '_, 'de> {
-    /// Leaves the elements, and refuses what the visitor did not take.
+    /// Leaves the elements. Refuses elements that the visitor did not take.
     pub(super) fn finish(self) -> Result<(), Flaw> {
         self.reader.surface();
         match self.left {
@@ -77,20 +77,21 @@ impl<'de> MapAccess<'de> for &mut Elements<'_, '_, 'de> {
     }
 }
 
-/// The fields of a struct: first those that were sent, then those that only the receiver's type has or that
-/// were zero.
+/// The fields of a struct. First come the fields that were sent. Then come the fields that only the
+/// receiver has or that were zero.
 pub(super) struct Structure<'r, 't, 'de> {
     reader: &'r mut Reader<'t, 'de>,
-    /// Those of the sender's type that are still to come.
+    /// The remaining fields of the sender's type.
     fields: Fields<'t>,
-    /// Those of the sender's type, if the types of fields that were not sent are compared, or else none.
+    /// All fields of the sender's type, to check the types of fields that were not sent. Empty if
+    /// they need no check.
     compared: Fields<'t>,
     wanted: Option<&'static [&'static str]>,
-    /// Which of the wanted ones have come: one bit each, so there are at most 64.
+    /// One bit for each wanted field that has come. So there are at most 64.
     come: u64,
-    /// Whether fields that were sent may still come.
+    /// Whether the value may hold more fields.
     sent: bool,
-    /// The field whose key was given out last.
+    /// The field whose key was returned last.
     present: Option<Field>,
     /// Whether a field that both types have must still come.
     must_match: bool,
@@ -111,7 +112,7 @@ impl<'r, 't, 'de> Structure<'r, 't, 'de> {
         compared: Fields<'t>,
         sent: bool,
     ) -> Self {
-        // As in Go, two types without a common field are no match, at the outermost level.
+        // As in Go, two types without a common field do not match at the outermost level.
         let outermost = core::mem::replace(&mut reader.outermost, false);
         let can_match = !compared.is_empty() && wanted.is_some_and(|wanted| !wanted.is_empty());
         Self {
@@ -126,7 +127,7 @@ impl<'r, 't, 'de> Structure<'r, 't, 'de> {
         }
     }
 
-    /// Leaves the struct, and refuses what the visitor did not take.
+    /// Leaves the struct. Refuses fields that the visitor did not take.
     pub(super) fn finish(self) -> Result<(), Flaw> {
         self.reader.surface();
         if self.sent {
@@ -135,7 +136,7 @@ impl<'r, 't, 'de> Structure<'r, 't, 'de> {
         Ok(())
     }
 
-    /// The name of the next field for the receiver. The field is `present`.
+    /// Returns the name of the next field for the receiver, and stores the field in `present`.
     fn next(&mut self) -> Result<Option<&'t str>, Flaw> {
         while self.sent {
             let Some((name, ty)) = self.reader.next_sent(&mut self.fields)? else {
@@ -172,7 +173,7 @@ impl<'r, 't, 'de> Structure<'r, 't, 'de> {
         }
     }
 
-    /// The sender's type of a field that was not sent.
+    /// Returns the sender's type of a field that was not sent.
     fn type_unsent(&mut self, wanted: &str) -> Result<TypeId, Flaw> {
         let mut fields = self.compared;
         while let Some((name, ty)) = fields.next()? {
@@ -184,7 +185,7 @@ impl<'r, 't, 'de> Structure<'r, 't, 'de> {
         Ok(TypeId::NONE)
     }
 
-    /// Where a field of the sender's type stands among the receiver's: mostly after the last one.
+    /// Returns the index in `wanted` of a field of the sender. Tries the one after the last first.
     fn place_of(&self, name: &[u8], wanted: &'static [&'static str]) -> Option<usize> {
         let next = (u64::BITS - self.come.leading_zeros()) as usize;
         match wanted.get(next) {
@@ -196,7 +197,7 @@ impl<'r, 't, 'de> Structure<'r, 't, 'de> {
         }
     }
 
-    /// Makes the field of this number among the wanted ones the present one.
+    /// Makes the field at `index` in `wanted` the present one.
     fn known(
         &mut self,
         wanted: &'static [&'static str],
@@ -270,7 +271,7 @@ impl<'de> EnumAccess<'de> for Variant<'de> {
     }
 }
 
-/// What an enum variant holds: nothing.
+/// The empty content of an enum variant.
 pub(super) struct NoContent<'de>(PhantomData<&'de ()>);
 
 impl<'de> VariantAccess<'de> for NoContent<'de> {

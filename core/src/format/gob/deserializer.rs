@@ -1,4 +1,4 @@
-//! A value of a stream as a serde deserializer.
+//! The serde deserializer of a value in a stream.
 
 use super::access::{Elements, Variant};
 use super::types::{Shape, TypeId};
@@ -57,7 +57,7 @@ impl<'de> Deserializer<'de> for Value<'_, '_, 'de> {
         visitor.visit_f64(self.f64()?)
     }
 
-    /// Go's rune is an integer.
+    /// Go's `rune` is an integer.
     fn deserialize_char<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
         let character = char::from_u32(self.int()?);
         visitor.visit_char(character.ok_or(Flaw::OutOfRange)?)
@@ -79,7 +79,7 @@ impl<'de> Deserializer<'de> for Value<'_, '_, 'de> {
         self.deserialize_bytes(visitor)
     }
 
-    /// Go sends no pointers: a nil one is left out like any zero value.
+    /// Go sends no pointers. A nil pointer is left out like any zero value.
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
         let mut value = self.open_deeper()?;
         if !value.sent {
@@ -157,7 +157,7 @@ impl<'de> Deserializer<'de> for Value<'_, '_, 'de> {
         visit_struct(self, Some(fields), visitor)
     }
 
-    /// A variant without content, by its name or its number.
+    /// An enum is a variant without content, given by its name or its number.
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         _name: &'static str,

@@ -1,4 +1,4 @@
-//! The fields of a struct type, read from its definition in the order that the sender gave them.
+//! The fields of a struct type, read from its definition in the sender's order.
 
 use super::MAX_FIELDS;
 use super::steps::step;
@@ -7,18 +7,18 @@ use super::wire::{take_bytes, take_counted, take_size};
 use crate::error::Flaw;
 use heapless::VecView;
 
-/// A mark is the place of a field whose number is a multiple of this. The first field has none.
+/// Every eighth field, except the first, has a mark: the place of the field in the list.
 const STRIDE: u16 = 8;
 
-/// The most marks that the structs of a stream have in all.
+/// The most marks for all structs of a stream.
 pub(super) const MARKS: usize = MAX_FIELDS as usize / STRIDE as usize;
 
-/// The fields of a struct type that are still to come.
+/// The remaining fields of a struct type.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fields<'t> {
     list: &'t [u8],
     left: u16,
-    /// The type's number in the table.
+    /// The type's index in the table.
     ty: u8,
 }
 
@@ -29,7 +29,7 @@ impl<'t> Fields<'t> {
         ty: 0,
     };
 
-    /// All fields of a type, which are listed in `definitions`.
+    /// Returns all fields of a type. Their list is in `definitions`.
     pub(super) fn of(ty: Struct, definitions: &'t [u8]) -> Self {
         Self {
             list: ty.list(definitions, 0),
@@ -42,7 +42,7 @@ impl<'t> Fields<'t> {
         self.left == 0
     }
 
-    /// The name and the type of the next field.
+    /// Returns the name and the type of the next field.
     pub(super) fn next(&mut self) -> Result<Option<(&'t [u8], TypeId)>, Flaw> {
         let Some(left) = self.left.checked_sub(1) else {
             return Ok(None);
@@ -51,7 +51,8 @@ impl<'t> Fields<'t> {
         take_field(&mut self.list).map(Some)
     }
 
-    /// Skips `count` fields, starting from the nearest mark. Returns the fields read, at most seven.
+    /// Skips `count` fields, starting from the nearest mark. Returns the number of fields read, at
+    /// most seven.
     pub(super) fn seek(
         &mut self,
         count: usize,
@@ -61,7 +62,7 @@ impl<'t> Fields<'t> {
         let ty = types.structure(self.ty)?;
         let left = usize::from(self.left).checked_sub(count);
         let left = left.and_then(|left| u16::try_from(left).ok()).unwrap_or(0);
-        // Neither wraps: `left` counts some of the fields, and a table has few marks.
+        // Neither wraps: `left` is at most `ty.fields`, and a table has few marks.
         let target = ty.fields.wrapping_sub(left);
         let mark = usize::from(ty.marks.wrapping_add(target / STRIDE));
         let place = match target / STRIDE {
@@ -79,7 +80,7 @@ impl<'t> Fields<'t> {
 }
 
 impl Struct {
-    /// The list of the fields, from `place` in it on.
+    /// Returns the list of fields from `place` on.
     fn list(self, definitions: &[u8], place: u16) -> &[u8] {
         let at = self.at.saturating_add(place.into());
         let at = usize::try_from(at).unwrap_or(usize::MAX);
@@ -87,11 +88,13 @@ impl Struct {
     }
 }
 
-/// Takes a list of `count` fields, and returns whether one of them is an interface. Notes the place of every
-/// eighth field in `marks`, for [`Fields::seek`].
+/// Takes a list of `count` fields. Returns whether one of them is an interface.
+///
+/// Stores the place of every eighth field in `marks`, for [`Fields::seek`].
 ///
 /// # Errors
-/// [`Flaw::TooManyTypes`]: there is no room for a mark, or the list takes 64 KiB or more.
+/// Returns [`Flaw::TooManyTypes`] if there is no space for a mark, or if the list takes 64 KiB or
+/// more.
 pub(super) fn take_list(
     input: &mut &[u8],
     count: u16,
@@ -113,7 +116,7 @@ pub(super) fn take_list(
     Ok(interface)
 }
 
-/// Takes the name and the type of a field, both of which are set in every field that Go can name.
+/// Takes the name and the type of a field. Go sets both in every field that it can name.
 #[cfg_attr(target_pointer_width = "64", inline)]
 fn take_field<'a>(input: &mut &'a [u8]) -> Result<(&'a [u8], TypeId), Flaw> {
     step();

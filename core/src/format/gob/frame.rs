@@ -1,4 +1,4 @@
-//! Where a value ends, found while its bytes arrive.
+//! Finds the end of a value while its bytes arrive.
 
 use super::reader::Reader;
 use super::types::{Definition, Head, Table, TypeId};
@@ -7,8 +7,10 @@ use super::{MAX_MESSAGE, MAX_TYPES};
 use crate::error::Flaw;
 use crate::format::{End, Frame};
 
-/// Interface values are the one thing that makes a value span messages, so only where there may
-/// be some does the end depend on what the messages say.
+/// How to find the end of a value that may contain interfaces.
+///
+/// Only interface values make a value span several messages. Without them, the lengths of the
+/// messages suffice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Interfaces {
     Followed,
@@ -17,8 +19,8 @@ pub(super) enum Interfaces {
 
 /// Finds the end of the definitions and the value at the start of `input`.
 ///
-/// Each definition is read once, when it is whole. A value without interfaces is not read at all.
-/// One with interfaces is read from its start each time that a message of it is whole, within
+/// Reads each definition once, when it is complete. Does not read a value without interfaces. Reads
+/// a value with interfaces from its start each time that one of its messages is complete, within
 /// [`STEPS_PER_BYTE`].
 pub(super) fn find_end(input: &[u8], progress: &mut usize, interfaces: Interfaces) -> Frame {
     let mut place = Place::unpack(*progress);
@@ -34,24 +36,25 @@ pub(super) fn find_end(input: &[u8], progress: &mut usize, interfaces: Interface
     }
 }
 
-/// The most steps that all readings of a value with interfaces may take, for each byte of the payload so
-/// far. A step is a value or a field that is skipped.
+/// The most steps of all readings of a value with interfaces, for each byte of the payload so far.
+/// A step is a value or a field that is skipped.
 ///
-/// Honest values take about half a step for each byte. So they may define as many types as there is room
-/// for, each in a message of its own, though the value is read again for each of these messages.
+/// Honest values take about half a step for each byte. So such a value may define as many types as
+/// fit, each in a message of its own, although it is read again for each of these messages.
 const STEPS_PER_BYTE: usize = 12;
 
 /// The low bits of `progress`: one for `interface`, the others for `spent`.
 const SPENT_BITS: u32 = 10;
 const SPENT_UNITS: usize = 32;
 
-/// What is known of the payload.
+/// The state of the search, packed into `progress`.
 struct Place {
     /// The place of the first message that is not settled.
     message: usize,
-    /// Whether a type holds an interface.
+    /// Whether a type contains an interface.
     interface: bool,
-    /// The steps taken for each byte in front of `message`, in 32nds, rounded up. More than 0 within the value.
+    /// The steps taken for each byte before `message`, in units of 1/32, rounded up. It is more
+    /// than 0 within the value.
     spent: usize,
 }
 
@@ -70,7 +73,7 @@ impl Place {
         Some(message | usize::from(self.interface) | self.spent << 1)
     }
 
-    /// Goes on to the value's end, or as far as the bytes reach.
+    /// Advances to the end of the value, or as far as the bytes reach.
     fn advance(&mut self, input: &[u8], interfaces: Interfaces) -> Result<Option<u64>, Flaw> {
         loop {
             let Some(rest) = input.get(self.message..) else {
@@ -113,7 +116,7 @@ impl Place {
             }
             let after = usize::try_from(end).map_err(|_| Flaw::BadLength)?;
             let payload = input.get(..after).unwrap_or(input);
-            // These are far below the largest number: `pack` refuses longer payloads.
+            // No overflow: `pack` refuses longer payloads.
             let most = after.wrapping_mul(STEPS_PER_BYTE);
             let spent = self.message.wrapping_mul(self.spent) / SPENT_UNITS;
             let mut budget = most.saturating_sub(spent);
@@ -127,7 +130,8 @@ impl Place {
     }
 }
 
-/// Whether these messages hold a whole value. Takes the steps of reading off the budget.
+/// Returns whether these messages hold a whole value. Subtracts the steps of reading from the
+/// budget.
 fn is_whole(payload: &[u8], budget: &mut usize) -> Result<bool, Flaw> {
     let mut table = Table::<MAX_TYPES>::new();
     let mut reader = Reader::of_stream(table.types(), payload, payload);
@@ -141,7 +145,7 @@ fn is_whole(payload: &[u8], budget: &mut usize) -> Result<bool, Flaw> {
     }
 }
 
-/// What was taken, unless bytes are missing.
+/// Returns `None` if bytes are missing.
 fn arrived<T>(taken: Result<T, Flaw>) -> Result<Option<T>, Flaw> {
     match taken {
         Err(Flaw::Truncated) => Ok(None),

@@ -1,4 +1,4 @@
-//! The passing over of values that nobody wants, however deep they are nested.
+//! Skips values that the receiver does not want, at any depth.
 
 use super::fields::Fields;
 use super::reader::Reader;
@@ -8,18 +8,19 @@ use crate::error::Flaw;
 use crate::format::MAX_DEPTH;
 use heapless::Vec;
 
-/// What is still to come of a value around the present one.
+/// The unread part of a value that encloses the present one.
 enum Around<'t> {
-    /// So many parts, which are of these types in turn, the last one of the second.
+    /// The number of parts left. Their types alternate; the last part has the second type.
     Parts(usize, [TypeId; 2]),
-    /// What was sent of these fields.
+    /// The fields that may still come.
     Fields(Fields<'t>),
 }
 
 impl<'t> Reader<'t, '_> {
-    /// Passes over a value.
+    /// Skips a value.
     pub(super) fn skip(&mut self, ty: TypeId) -> Result<(), Flaw> {
-        // Not by recursion, whose frames a peer could make take kilobytes of a small machine's stack.
+        // Without recursion: a peer could make its frames take kilobytes of a small machine's
+        // stack.
         let mut around = Vec::<_, { MAX_DEPTH as usize }>::new();
         let mut ty = ty;
         loop {
@@ -43,7 +44,7 @@ impl<'t> Reader<'t, '_> {
         }
     }
 
-    /// Passes over a value that holds no others, or goes into one that does.
+    /// Skips a value without parts, or enters a value with parts.
     fn begin(&mut self, mut ty: TypeId) -> Result<Option<Around<'t>>, Flaw> {
         while ty == TypeId::INTERFACE {
             ty = self.open_interface()?;
@@ -70,7 +71,7 @@ impl<'t> Reader<'t, '_> {
 
     fn go_into(&mut self, shape: Shape) -> Result<Around<'t>, Flaw> {
         self.deepen()?;
-        // The search for the type.
+        // The cost of the search for the type.
         self.spend(self.types.len() / 4);
         Ok(match shape {
             Shape::Opaque => {
@@ -82,7 +83,7 @@ impl<'t> Reader<'t, '_> {
             }
             Shape::Slice { element } => Around::Parts(self.take_count(1)?, [element; 2]),
             Shape::Map { key, element } => {
-                // Each takes two bytes, so their number is no more than the bytes'.
+                // No overflow: each entry takes two bytes of the payload.
                 Around::Parts(self.take_count(2)?.saturating_mul(2), [key, element])
             }
             Shape::Struct(ty) => Around::Fields(Fields::of(ty, self.definitions)),
@@ -91,7 +92,7 @@ impl<'t> Reader<'t, '_> {
 }
 
 impl<'t> Around<'t> {
-    /// The type of the next value inside.
+    /// Returns the type of the next part.
     fn next(&mut self, reader: &mut Reader<'t, '_>) -> Result<Option<TypeId>, Flaw> {
         match self {
             Self::Parts(left, [first, second]) => {

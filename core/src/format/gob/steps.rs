@@ -1,13 +1,13 @@
-//! Counts the steps of reading, in tests and fuzz targets only, which hold them to a number for each byte.
+//! Counts the steps of reading, only in tests and fuzz targets. They check a limit for each byte.
 
-/// Counts a step: a number or name taken off the input, or a look at one type, field or name.
+/// Counts a step: a number or name taken from the input, or a look at one type, field or name.
 #[inline]
 pub(super) fn step() {
     #[cfg(any(test, fuzzing))]
     counted::STEPS.set(counted::STEPS.get() + 1);
 }
 
-/// The steps since the last call, on this thread.
+/// Returns the steps since the last call on this thread.
 #[cfg(any(test, fuzzing))]
 #[must_use]
 pub fn take_steps() -> usize {

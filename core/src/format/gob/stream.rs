@@ -1,4 +1,5 @@
-//! Values of one Go Encoder, which defines each type once, and values for one Go Decoder.
+//! Many values in one stream: of one Go Encoder, which defines each type once, and for one Go
+//! Decoder.
 
 use super::definitions::{Definitions, FIRST_ID};
 use super::reader::Reader;
@@ -13,16 +14,16 @@ use crate::format::whole::{self, Whole};
 use core::marker::PhantomData;
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// Decodes a payload of one value with its definitions, into any serde type. Values that do
-/// not come alone are decoded by [`Stream`] or [`Decoder`].
+/// Decodes a payload of one value with its definitions, into any serde type.
 ///
-/// The type needs no [`Described`]: that is for encoding.
+/// Use [`Stream`] or [`Decoder`] for values that share definitions. The type does not need
+/// [`Described`], which is for encoding.
 ///
 /// # Errors
-/// What is wrong with the payload, and in which field.
+/// Returns the fault found and the field in which it is.
 ///
 /// ```
-/// // What Go sends of the integer 3.
+/// // Go's encoding of the integer 3.
 /// let three: i64 = bellwire::gob::from_slice(&[3, 4, 0, 6])?;
 /// assert_eq!(three, 3);
 /// # Ok::<(), bellwire::Malformed>(())
@@ -31,7 +32,7 @@ pub fn from_slice<'a, T: Deserialize<'a>>(payload: &'a [u8]) -> Result<T, Malfor
     from_slice_with::<T, T, MAX_TYPES>(payload, |value| value)
 }
 
-/// The same for `take`, which gets the value where it was made, with room for so many types.
+/// Decodes as [`from_slice`], with space for `TYPES` types, and passes the value to `take`.
 pub(super) fn from_slice_with<'a, T: Deserialize<'a>, R, const TYPES: usize>(
     payload: &'a [u8],
     take: impl FnOnce(T) -> R,
@@ -41,9 +42,9 @@ pub(super) fn from_slice_with<'a, T: Deserialize<'a>, R, const TYPES: usize>(
     read(&mut reader, Reader::finish_last, take)
 }
 
-/// The values that one Encoder wrote, one behind the other, where all of them are in memory.
+/// The values that one Encoder wrote, in sequence, all of them in memory.
 ///
-/// The types of the values may differ. At most [`MAX_TYPES`] are defined in a stream.
+/// The values may have different types. A stream defines at most [`MAX_TYPES`].
 ///
 /// ```
 /// // Two strings and an integer.
@@ -63,7 +64,7 @@ pub struct Stream<'a> {
 }
 
 impl<'a> Stream<'a> {
-    /// The values in `bytes`.
+    /// Creates a stream of the values in `bytes`.
     pub const fn new(bytes: &'a [u8]) -> Self {
         Self {
             bytes,
@@ -72,10 +73,11 @@ impl<'a> Stream<'a> {
         }
     }
 
-    /// The next value, or `None` at the end.
+    /// Returns the next value, or `None` at the end.
     ///
     /// # Errors
-    /// What is wrong with the value, and in which field. The stream is over then.
+    /// Returns the fault found and the field in which it is. After an error the stream is at its
+    /// end.
     #[allow(clippy::should_implement_trait)] // each value may be of a type of its own
     pub fn next<T: Deserialize<'a>>(&mut self) -> Result<Option<T>, Malformed> {
         if self.rest.is_empty() {
@@ -89,14 +91,15 @@ impl<'a> Stream<'a> {
     }
 }
 
-/// One end of a conversation that decodes what one Go Encoder sends over time: each payload
-/// brings the definitions that are new, the others are remembered in lent memory.
+/// Decodes the values that one Go Encoder sends over time.
 ///
-/// As the conversation goes on for as long as the sender likes, memory is all that a sender can
-/// use up: [`Flaw::TooManyTypes`] says so. Definitions count with their names, about as
-/// much as on the wire.
+/// Each payload holds the definitions that are new. The decoder keeps them in lent memory, which is
+/// all that a sender can use up, no matter how long the conversation lasts. When it is full,
+/// decoding returns [`Flaw::TooManyTypes`]. A definition takes about as many bytes as on the wire,
+/// its names included.
 ///
-/// It fits behind a command in the format [`RawGob`](super::RawGob), in the context of its handler.
+/// Use it with a command in the format [`RawGob`](super::RawGob), and keep it in the context of the
+/// handler.
 ///
 /// ```
 /// use bellwire::gob::{Decoder, Described, Encoder, Type};
@@ -131,7 +134,7 @@ pub struct Decoder<'m> {
 }
 
 impl<'m> Decoder<'m> {
-    /// A conversation that begins. `memory` is for the definitions.
+    /// Creates a decoder at the start of a conversation. `memory` stores the definitions.
     pub const fn new(memory: &'m mut [u8]) -> Self {
         Self {
             memory,
@@ -140,12 +143,12 @@ impl<'m> Decoder<'m> {
         }
     }
 
-    /// Decodes a payload: the definitions that are new, and one value.
+    /// Decodes a payload: the new definitions and one value.
     ///
     /// # Errors
-    /// What is wrong with the payload, and in which field. The definitions in front of the value
-    /// are remembered all the same, as Go does. [`Flaw::Unsupported`]: a definition within an
-    /// interface value.
+    /// Returns the fault found and the field in which it is. The definitions before the value are
+    /// kept even then, as in Go. Returns [`Flaw::Unsupported`] if an interface value contains a
+    /// definition.
     pub fn decode<'a, T: Deserialize<'a>>(&mut self, payload: &'a [u8]) -> Result<T, Malformed> {
         let mut rest = payload;
         loop {
@@ -181,7 +184,7 @@ impl<'m> Decoder<'m> {
     }
 }
 
-/// Reads a value for `take`, once `finish` has found no fault in what follows it.
+/// Reads a value and passes it to `take`, unless `finish` finds a fault in the bytes after it.
 fn read<'t, 'de, T: Deserialize<'de>, R>(
     reader: &mut Reader<'t, 'de>,
     finish: fn(&Reader<'t, 'de>) -> Result<(), Flaw>,
@@ -195,7 +198,7 @@ fn read<'t, 'de, T: Deserialize<'de>, R>(
     })
 }
 
-/// A value that stands alone: for all that is left, or in its message.
+/// A value that is alone in the remaining bytes, or in its message.
 struct Only<'r, 't, 'de> {
     reader: &'r mut Reader<'t, 'de>,
     ty: TypeId,
@@ -216,12 +219,11 @@ impl<'de> Whole<'de> for Only<'_, '_, 'de> {
     }
 }
 
-/// One end of a conversation that encodes for one Go Decoder: the definitions go out with
-/// the first value.
+/// Encodes values for one Go Decoder. The first value carries the definitions.
 ///
-/// It needs no memory, as all that it sends of a type is constant. Where values of several types
-/// go to one Decoder, each has an Encoder whose ids begin at a `FIRST` of its own, 64 or more, so
-/// that no id is defined twice: `Encoder::<Point, 70>`.
+/// It needs no memory: all that it sends of a type is constant. If several types go to one Decoder,
+/// use one Encoder for each type. Give each its own range of ids with `FIRST`, which is 64 or more,
+/// so that no id is defined twice: `Encoder::<Point, 70>`.
 ///
 /// See [`Decoder`] for an example.
 #[derive(Debug, Clone)]
@@ -231,14 +233,14 @@ pub struct Encoder<T: ?Sized, const FIRST: u32 = FIRST_ID> {
 }
 
 impl<T: Serialize + Described + ?Sized> Encoder<T> {
-    /// A conversation that begins, with ids from 64 on.
+    /// Creates an encoder at the start of a conversation, with ids from 64 on.
     pub const fn new() -> Self {
         Self::with_ids()
     }
 }
 
 impl<T: Serialize + Described + ?Sized, const FIRST: u32> Encoder<T, FIRST> {
-    /// A conversation that begins, with ids from `FIRST` on.
+    /// Creates an encoder at the start of a conversation, with ids from `FIRST` on.
     pub const fn with_ids() -> Self {
         Self {
             defined: false,
@@ -246,10 +248,10 @@ impl<T: Serialize + Described + ?Sized, const FIRST: u32> Encoder<T, FIRST> {
         }
     }
 
-    /// Encodes `value` at the start of `space`, and returns how many bytes it took.
+    /// Encodes `value` at the start of `space`, and returns the number of bytes written.
     ///
     /// # Errors
-    /// See [`EncodeError`]; what was written to `space` then does not count.
+    /// See [`EncodeError`]. After an error the contents of `space` are unspecified.
     pub fn encode(&mut self, value: &T, space: &mut [u8]) -> Result<usize, EncodeError> {
         let mut definitions = Definitions::<T, FIRST>::BYTES;
         if self.defined {

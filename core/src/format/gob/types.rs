@@ -1,4 +1,4 @@
-//! The types that a stream has defined, by their ids.
+//! The types that a stream has defined, by id.
 
 use super::fields::{MARKS, take_list};
 use super::steps::step;
@@ -7,13 +7,13 @@ use super::{MAX_FIELDS, MAX_TYPES};
 use crate::error::Flaw;
 use heapless::{Vec, VecView};
 
-/// The number by which a stream names a type.
+/// The id of a type in a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct TypeId(pub(super) u32);
 
 impl TypeId {
-    /// Of a value that the stream knows nothing of; it is the zero value of whatever type. On the
-    /// wire it is refused.
+    /// The type of a value that the stream does not describe. It decodes as the zero value of any
+    /// type. On the wire this id is refused.
     pub(super) const NONE: Self = Self(0);
     pub(super) const BOOL: Self = Self(1);
     pub(super) const INT: Self = Self(2);
@@ -23,7 +23,7 @@ impl TypeId {
     pub(super) const STRING: Self = Self(6);
     pub(super) const COMPLEX: Self = Self(7);
     pub(super) const INTERFACE: Self = Self(8);
-    /// Of one byte among `BYTES`; never on the wire.
+    /// The type of one element of `BYTES`. Never on the wire.
     pub(super) const BYTE: Self = Self(u32::MAX);
     /// The lowest id that a stream defines.
     pub(super) const FIRST: u32 = 64;
@@ -36,7 +36,7 @@ impl TypeId {
     }
 }
 
-/// What a message begins with: an id, which is negative in front of a definition.
+/// The id at the start of a message. It is negative before a definition.
 pub(super) enum Head {
     Definition(TypeId),
     Value(TypeId),
@@ -53,7 +53,7 @@ impl Head {
     }
 }
 
-/// How the values of a defined type are laid out.
+/// The layout of the values of a defined type.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Shape {
     Array {
@@ -68,12 +68,12 @@ pub(super) enum Shape {
         key: TypeId,
         element: TypeId,
     },
-    /// What a Go type's own method has written.
+    /// The bytes that a Go type's own method has written.
     Opaque,
 }
 
 impl Shape {
-    /// How many fields a struct has.
+    /// Returns the number of fields of a struct.
     fn fields(self) -> u32 {
         match self {
             Self::Struct(Struct { fields, .. }) => fields.into(),
@@ -92,18 +92,18 @@ pub(super) struct Struct {
     pub(super) marks: u16,
     /// Whether a receiver has compared all its fields with its own.
     pub(super) compared: bool,
-    /// Its place in the table.
+    /// Its index in the table.
     pub(super) number: u8,
 }
 
-/// One definition, read.
+/// A definition from the stream.
 pub(super) struct Definition {
     pub(super) shape: Shape,
-    /// Whether a part of it is an interface, whose values bring their own types.
+    /// Whether it contains an interface. The values of an interface bring their own types.
     pub(super) interface: bool,
 }
 
-/// Room for `TYPES` types. Their names are read from the definitions, wherever those are kept.
+/// Space for `TYPES` types. Their names are read from the definitions, which are kept elsewhere.
 #[derive(Debug)]
 pub(super) struct Table<const TYPES: usize = MAX_TYPES> {
     shapes: Vec<(TypeId, Shape), TYPES>,
@@ -129,12 +129,12 @@ impl<const TYPES: usize> Table<TYPES> {
 /// The types defined so far, in a [`Table`] of any size.
 pub(super) struct Types<'m> {
     shapes: &'m mut VecView<(TypeId, Shape)>,
-    /// The places of every eighth field, one struct after the other. See [`Fields::seek`].
+    /// The places of every eighth field, one struct after another. See [`Fields::seek`].
     pub(super) marks: &'m mut VecView<u16>,
 }
 
 impl Types<'_> {
-    /// Takes the definition at place `at` of `source`, and returns what follows it.
+    /// Takes the definition at place `at` of `source`. Returns the bytes after it.
     pub(super) fn define<'a>(
         &mut self,
         id: TypeId,
@@ -159,7 +159,7 @@ impl Types<'_> {
         Ok(input)
     }
 
-    /// Refuses an id that is defined, or that is the format's own.
+    /// Refuses an id that is already defined, or that the format reserves.
     pub(super) fn check_new(&self, id: TypeId) -> Result<(), Flaw> {
         if id.0 < TypeId::FIRST || self.shape(id).is_ok() {
             return Err(Flaw::DuplicateType);
@@ -167,10 +167,8 @@ impl Types<'_> {
         Ok(())
     }
 
-    /// The shape of a defined type.
-    ///
-    /// On small machines it is there once, as it has several callers.
-    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    /// Returns the shape of a defined type.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))] // size
     pub(super) fn shape(&self, id: TypeId) -> Result<Shape, Flaw> {
         let mut defined = self.shapes.iter();
         let entry = defined.find(|(defined, _)| {
@@ -184,7 +182,7 @@ impl Types<'_> {
         self.shapes.len()
     }
 
-    /// The struct type at this place in the table.
+    /// Returns the struct type at this index in the table.
     pub(super) fn structure(&self, number: u8) -> Result<Struct, Flaw> {
         match self.shapes.get(usize::from(number)) {
             Some((_, Shape::Struct(ty))) => Ok(*ty),
@@ -192,7 +190,7 @@ impl Types<'_> {
         }
     }
 
-    /// Notes that a receiver compares all fields of a struct type with its own.
+    /// Notes that a receiver has compared all fields of a struct type with its own.
     pub(super) fn set_compared(&mut self, number: u8) {
         if let Some((_, Shape::Struct(ty))) = self.shapes.get_mut(usize::from(number)) {
             ty.compared = true;
@@ -201,11 +199,11 @@ impl Types<'_> {
 }
 
 impl Definition {
-    /// Takes a definition off `input`, which is the rest of a source of `size` bytes.
+    /// Takes a definition from `input`, which is the rest of a source of `size` bytes.
     ///
-    /// It is Go's struct wireType, of whose fields one is set. That is a struct again: its first
-    /// field is the type's name and id, which do not matter, the others are what makes the type.
-    /// The places of a struct's fields are noted in `marks`.
+    /// A definition is Go's struct `wireType` with one field set. That field is a struct again. Its
+    /// first field is the type's name and id, which are ignored. The others describe the type. The
+    /// places of a struct's fields are stored in `marks`.
     pub(super) fn take(
         input: &mut &[u8],
         size: usize,
@@ -241,7 +239,7 @@ impl Definition {
         if take_size(input)? != 0 {
             return Err(Flaw::BadValue);
         }
-        // Elements of no type would take no bytes, however many are counted.
+        // Elements without a type would take no bytes, so their count would have no bound.
         if matches!(kind, 1 | 2 | 4) && first == TypeId::NONE || kind == 4 && second == TypeId::NONE
         {
             return Err(Flaw::UnknownType);

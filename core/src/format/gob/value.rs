@@ -1,4 +1,4 @@
-//! One value of a stream: what type it is of, and what stands in it.
+//! One value of a stream, with its type.
 
 use super::access::{Elements, Structure};
 use super::fields::Fields;
@@ -8,10 +8,10 @@ use super::wire::{float, take_bytes, take_counted, take_uint};
 use crate::error::Flaw;
 use crate::format::zigzag::signed;
 
-/// A value of a type, which stands next in the message or, where it was zero, was not sent.
+/// A value of a type. It is next in the message, or it was zero and was not sent.
 ///
-/// A value that was not sent is read like any other, from nothing: so its type is checked as Go
-/// checks it, and any type that the receiver has gets the zero value that Go left out.
+/// A value that was not sent is read in the same way, without bytes. So its type is checked as Go
+/// checks it, and the receiver gets the zero value of its own type.
 pub(super) struct Value<'r, 't, 'de> {
     pub(super) reader: &'r mut Reader<'t, 'de>,
     pub(super) ty: TypeId,
@@ -19,7 +19,7 @@ pub(super) struct Value<'r, 't, 'de> {
 }
 
 impl<'r, 't, 'de> Value<'r, 't, 'de> {
-    /// The value inside, where this is an interface.
+    /// Returns the value inside if this is an interface.
     pub(super) fn open(mut self) -> Result<Self, Flaw> {
         while self.ty == TypeId::INTERFACE {
             self.ty = TypeId::NONE;
@@ -111,7 +111,7 @@ impl<'r, 't, 'de> Value<'r, 't, 'de> {
         self.reader.types.shape(ty)
     }
 
-    /// Goes into a slice, an array, bytes or a complex number.
+    /// Enters a slice, an array, bytes or a complex number.
     pub(super) fn into_sequence(self) -> Result<Elements<'r, 't, 'de>, Flaw> {
         let value = self.open()?;
         let (element, length) = match value.ty {
@@ -132,7 +132,7 @@ impl<'r, 't, 'de> Value<'r, 't, 'de> {
         value.into_elements(count, element)
     }
 
-    /// Goes into an array of just this length, or a complex number.
+    /// Enters an array of exactly this length, or a complex number.
     pub(super) fn into_tuple(self, count: usize) -> Result<Elements<'r, 't, 'de>, Flaw> {
         let value = self.open()?;
         let element = match value.ty {
@@ -183,11 +183,11 @@ impl<'r, 't, 'de> Value<'r, 't, 'de> {
         Ok(Elements { key, ..elements })
     }
 
-    /// Goes into a struct, for a receiver with these fields, or for one that takes whatever was sent.
+    /// Enters a struct, for a receiver with the fields `wanted`, or for one that takes all fields.
     ///
-    /// All fields of a type are compared with the receiver's at the type's first value, which finds wrong
-    /// types as Go does. That work is no more than the definition's bytes allow. Later values cost only
-    /// what was sent of them, and where nothing was sent they have no fields.
+    /// At the first value of a type, all its fields are compared with the receiver's. This finds
+    /// wrong types as Go does, at a cost that the definition's bytes bound. Later values cost only
+    /// the fields that were sent. A later value that was not sent has no fields.
     pub(super) fn into_structure(
         self,
         wanted: Option<&'static [&'static str]>,
@@ -217,7 +217,7 @@ impl<'r, 't, 'de> Value<'r, 't, 'de> {
         Ok(value)
     }
 
-    /// The same value, for a visitor, which uses it up.
+    /// Returns the same value for a visitor, which consumes it.
     pub(super) fn lend(&mut self) -> Value<'_, 't, 'de> {
         Value {
             reader: &mut *self.reader,

@@ -1,4 +1,5 @@
-//! Hostile streams, each read in every way. Before the bound, each took hundreds or thousands of steps a byte.
+//! Hostile streams, each read in every way. Before the limit, each took hundreds or thousands of
+//! steps for each byte.
 
 #![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // bytes are made by hand
 #![allow(clippy::cast_possible_wrap)] // numbers are small
@@ -18,7 +19,7 @@ use std::{format, vec};
 /// The most steps for each byte.
 const MOST: usize = 80;
 
-/// Elements of a byte in the longest lists.
+/// The number of one-byte elements in the longest lists.
 const ELEMENTS: usize = 6000;
 
 const INT: i64 = 2;
@@ -60,7 +61,7 @@ fn numbers(count: u32) -> Vec<(String, i64)> {
     (0..count).map(|n| (format!("f{n}"), INT)).collect()
 }
 
-/// A list of structs with so many fields, of which `element` has what is sent.
+/// Returns a list of structs with these fields. Each struct is sent as `element`.
 fn list_of(fields: &[(String, i64)], element: &[u8]) -> Vec<u8> {
     let count = ELEMENTS / element.len();
     let value = message(&[&id(64), &[0], &uint(count as u64), &element.repeat(count)]);
@@ -146,12 +147,12 @@ fn hostile() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// A receiver with as many fields as there may be. The names are looked for in vain, from first to last.
+/// A receiver with the most fields allowed. The sender's names are compared with all of them.
 struct Wide;
 
 impl<'de> Deserialize<'de> for Wide {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // One name is the sender's, as types without a common field do not match.
+        // One name is the sender's, because types without a common field do not match.
         const FIELDS: [&str; 64] = {
             let mut fields = ["other"; 64];
             fields[63] = "f0";
@@ -162,7 +163,7 @@ impl<'de> Deserialize<'de> for Wide {
     }
 }
 
-/// A receiver of anything.
+/// A receiver of any type.
 struct Any;
 
 impl<'de> Deserialize<'de> for Any {
@@ -249,20 +250,21 @@ fn a_stream_of_small_values_of_a_wide_type_takes_a_bounded_number_of_steps_a_byt
     let stream = [&definition[..], &value.repeat(count)].concat();
     let mut values = Stream::new(&stream);
     let _ = take_steps();
-    while values.next::<Wide>().expect("a value").is_some() {}
+    while values.next::<Wide>().expect("decode").is_some() {}
     check("small values", "Stream", bytes);
 
     let mut memory = [0; 4096];
     let mut decoder = Decoder::new(&mut memory);
     let first = [&definition[..], &value].concat();
-    decoder.decode::<Wide>(&first).map(drop).expect("a value");
+    decoder.decode::<Wide>(&first).map(drop).expect("decode");
     for _ in 0..count {
-        decoder.decode::<Wide>(&value).map(drop).expect("a value");
+        decoder.decode::<Wide>(&value).map(drop).expect("decode");
     }
     check("small values", "Decoder", bytes);
 }
 
-/// A list of interfaces. Each of `types` is defined by its first value, and then comes 50 times.
+/// Returns a list of interfaces. Each of `types` is defined by its first value. 50 values have each
+/// type.
 fn defined_late(types: i64) -> Vec<u8> {
     let count = uint(types as u64 * 50);
     let mut stream = slice(64, INTERFACE);
@@ -271,7 +273,7 @@ fn defined_late(types: i64) -> Vec<u8> {
         let name = [&[8], format!("main.T{ty}").as_bytes()].concat();
         let definition = structure(ty, &numbers(8));
         let mut definition = &definition[..];
-        take_uint(&mut definition).expect("a length");
+        take_uint(&mut definition).expect("take the message length");
         stream.extend(message(&[&next, &name, definition]));
         let value = [&id(ty)[..], &[17], &[1, 46].repeat(8), &[0]].concat();
         next = value.clone();
@@ -287,7 +289,7 @@ fn a_value_may_define_each_of_its_types_late() {
         let stream = defined_late(types);
         let frame = Gob::<i64>::frame(&stream, &mut 0);
         assert_eq!(frame, Frame::Ends(stream.len()), "{types} types");
-        from_slice::<IgnoredAny>(&stream).expect("a value");
+        from_slice::<IgnoredAny>(&stream).expect("decode");
     }
 }
 
@@ -309,6 +311,6 @@ fn a_long_field_name_is_refused_only_by_a_receiver_of_anything() {
         let stream = [structure(64, &fields), value].concat();
         let any = from_slice::<Any>(&stream).map(drop);
         assert_eq!(any.err().map(|malformed| malformed.flaw), refused);
-        from_slice::<IgnoredAny>(&stream).expect("a value");
+        from_slice::<IgnoredAny>(&stream).expect("decode");
     }
 }
