@@ -216,7 +216,7 @@ fn borrowed_values_point_into_the_payload() {
 }
 
 #[test]
-fn a_value_outside_its_type_is_refused() {
+fn a_value_not_allowed_by_its_type_is_refused() {
     check_refuses::<bool>([2], Flaw::BadValue, None);
     check_refuses::<Option<u8>>([2, 0], Flaw::BadValue, None);
     check_refuses::<u16>([0xff, 0xff, 4], Flaw::BadValue, None);

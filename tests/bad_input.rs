@@ -289,7 +289,11 @@ fn input_after_a_fatal_error_is_discarded() {
         let next = connection.advance(&mut endpoint.with(&mut app));
         assert_eq!((next, connection.space().len()), (Next::Close, 64));
     }
-    assert_eq!(app.rejected.len(), 1, "the fatal error is reported once");
+    assert_eq!(
+        app.rejected.len(),
+        1,
+        "the fatal error must be reported once"
+    );
 }
 
 #[test]

@@ -31,7 +31,7 @@ fn check_one(
     expected: &str,
 ) {
     let mut endpoint = Endpoint::<(), 1>::new();
-    endpoint.handle(ONE, handler).expect("there is room");
+    endpoint.handle(ONE, handler).expect("room for the command");
     let (sent, next) = exchange(&mut endpoint.with(&mut ()), "ONE\nhi\n");
     assert_eq!((sent.as_str(), next), (expected, Next::Receive));
 }
@@ -104,7 +104,7 @@ fn a_refusal_reason_is_cut_to_64_bytes_between_characters() {
 }
 
 #[test]
-fn a_cut_error_line_contains_no_later_characters() {
+fn a_cut_error_line_is_a_prefix_of_the_whole_line() {
     const ONE: Command<Line, Line> = Command::new("ONE");
     let mut endpoint = Endpoint::<(), 1>::new();
     let added = endpoint.handle(ONE, &|(), _, reply| reply.refuse("ünn"));
@@ -146,7 +146,9 @@ fn a_typed_reply_may_fill_its_limit_exactly() {
     let handler = &|(): &mut (), size: u8, reply: Reply<'_, Postcard<Vec<u8>>>| {
         reply.send(&vec![b'x'; size.into()])
     };
-    endpoint.handle(BYTES, handler).expect("there is room");
+    endpoint
+        .handle(BYTES, handler)
+        .expect("room for the command");
     // 256 bytes: `OK` and a line feed, 2 of length, 2 of count, 249 of content.
     let (sent, _) = exchange(&mut endpoint.with(&mut ()), b"BYTES\n\x01\xf9");
     assert_eq!(sent, show(&join(&[b"OK\n", &framed(framed([b'x'; 249]))])));
@@ -185,7 +187,7 @@ fn on_rejection_reports_each_rejection_once() {
     let replying = endpoint.handle(ONE, &|_: &mut _, _, reply| reply.refuse("no"));
     let silent = endpoint.handle(SILENT, &|_: &mut _, _, reply| reply.refuse("never"));
     assert_eq!((replying, silent), (Ok(()), Ok(())));
-    endpoint.on_rejection(|_, _| panic!("the second callback replaces this one"));
+    endpoint.on_rejection(|_, _| panic!("the replaced callback was called"));
     endpoint.on_rejection(|heard, rejection| heard.push(rejection.clone()));
     let bad_utf8 = Fault::Malformed(Malformed {
         flaw: Flaw::BadUtf8,

@@ -114,7 +114,7 @@ fn stream_errors_belong_to_the_transport() {
 }
 
 #[test]
-fn a_flaw_displays_its_field() {
+fn a_decode_error_displays_its_field() {
     displays(Flaw::BadUtf8, "the text is not UTF-8");
     displays(Malformed::from(Flaw::BadUtf8), "the text is not UTF-8");
     let field = Some("S");

@@ -228,12 +228,12 @@ fn a_request_may_be_answered_after_next_has_returned() {
     let mut session = Session::new(Limits::for_buffers(256, 512));
     let mut input: &[u8] = b"ECHO\nhi\nPING\n";
     let Step::Request { index, payload } = session.next(&mut service, &mut input, &mut out) else {
-        panic!("the request is complete");
+        panic!("the complete request was not returned");
     };
     assert_eq!((payload, input), (&b"hi\n"[..], &b"PING\n"[..]));
     assert!(
         out.is_empty() && session.begun(&[]).is_some(),
-        "the request is unanswered"
+        "the request must await its answer"
     );
     let answered = service.call(index, payload, session.reply(&mut out));
     session.answered(answered, &mut service, &mut out);
@@ -249,7 +249,7 @@ fn a_request_left_unanswered_gets_an_error_line() {
     let mut session = Session::new(Limits::for_buffers(256, 512));
     let mut input: &[u8] = b"ECHO\nhi\n";
     let Step::Request { index, payload } = session.next(&mut service, &mut input, &mut out) else {
-        panic!("the request is complete");
+        panic!("the complete request was not returned");
     };
     let step = session.next(&mut service, &mut input, &mut out);
     assert!(matches!(step, Step::Receive), "{step:?}");
@@ -261,7 +261,7 @@ fn a_request_left_unanswered_gets_an_error_line() {
     );
 }
 
-/// `answered` carries no request number, so the session attributes it to the latest request.
+/// An answer that arrives too late counts for the request that `next` returned last.
 #[test]
 fn a_late_answer_counts_for_the_request_returned_last() {
     let (endpoint, mut app) = (endpoint(), App::default());
@@ -272,7 +272,7 @@ fn a_late_answer_counts_for_the_request_returned_last() {
     let mut input: &[u8] = b"ECHO\none\nECHO\ntwo\n";
     session.next(&mut service, &mut input, &mut out);
     let Step::Request { index, payload } = session.next(&mut service, &mut input, &mut out) else {
-        panic!("the request is complete");
+        panic!("the complete request was not returned");
     };
     assert_eq!(payload, b"two\n");
     let answered = service.call(index, payload, session.reply(&mut out));
@@ -318,7 +318,7 @@ fn a_crashed_handler_closes_the_connection() {
     let mut endpoint = Endpoint::<(), 2>::new();
     let crash = endpoint.handle(ECHO, &|(), _, reply| reply.fail(Fault::Crashed));
     let ping = endpoint.handle(PING, &|(), (), reply| reply.send("pong"));
-    crash.and(ping).expect("there is room for both");
+    crash.and(ping).expect("room for both commands");
     let (mut rx, mut tx) = ([0; 256], [0; 512]);
     let mut connection = Connection::new(&mut rx, &mut tx);
     receive(&mut connection, b"PING\nECHO\nhi\nPING\n");

@@ -86,7 +86,7 @@ fn input_after_a_fatal_error_is_discarded_until_the_peer_closes() {
     assert!(lan.log.lines.is_empty());
     assert!(
         (lan.now - closed).total_millis() < 100,
-        "no packet was sent twice"
+        "a retransmission delayed the close"
     );
 }
 
@@ -340,7 +340,7 @@ fn peers_beyond_the_sockets_are_refused_until_one_is_free() {
 }
 
 /// Regression: a socket whose peer never completed the handshake had no time limit, so one forged
-/// packet occupied it for ever.
+/// packet occupied the socket for ever.
 #[test]
 fn a_half_open_connection_frees_its_socket_after_10_seconds() {
     let mut lan = Lan::with_sockets(1);

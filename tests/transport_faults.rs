@@ -229,7 +229,7 @@ fn a_client_recovers_from_failures_of_any_two_operations() {
 }
 
 #[test]
-fn a_server_whose_stream_dies_has_run_only_the_first_requests() {
+fn a_server_whose_stream_dies_has_run_a_prefix_of_the_requests() {
     for (driver, trouble) in BOTH.iter().flat_map(|d| PASSING.map(|t| (*d, t))) {
         for at in 0.. {
             let case = format!("{driver:?}, {trouble:?} from {at}");
@@ -385,7 +385,7 @@ fn check_finish(driver: Driver, last_words: &str, expected: &Result<()>) {
 }
 
 /// Regression: after a failed or dropped `finish`, the next one took the server's last error line for
-/// an abandoned reply, or its end for a broken one.
+/// an abandoned reply, or an orderly end for a broken stream.
 #[test]
 fn finish_repeated_after_a_failure_reports_the_same_end() {
     let refused = Err(Error::Refused(Refusal {

@@ -80,7 +80,7 @@ fn run(case: &Case, seed: u64, tally: &mut Tally) {
 }
 
 #[test]
-fn under_every_network_fault_calls_end_in_time_and_requests_run_once_in_order() {
+fn calls_end_in_time_and_requests_run_in_order_under_every_network_fault() {
     let all = CALLS * usize::try_from(SEEDS).expect("few");
     println!("{all} calls in each case, {SEEDS} runs with different seeds");
     let columns = [

@@ -105,7 +105,7 @@ impl Network {
             log.ran.push(text.to_owned());
             reply.none()
         });
-        echo.and(note).expect("there is room for both");
+        echo.and(note).expect("room for both commands");
         let memory = || vec![0; 256].leak();
         let connection = Connection::new(memory(), memory());
         let (cable, [near, far]) = Cable::new(case.mtu, seed);

@@ -73,7 +73,7 @@ impl Received {
             received.values.push(value);
             reply.none()
         });
-        string.and(gob).expect("there is room for both");
+        string.and(gob).expect("room for both commands");
         endpoint
     }
 

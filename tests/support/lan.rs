@@ -101,7 +101,7 @@ impl Lan {
             log.lines.push(text.to_owned());
             reply.none()
         });
-        thank.and(double).and(note).expect("there is room for all");
+        thank.and(double).and(note).expect("room for all commands");
 
         let mut device = Busy {
             loopback: Loopback::new(Medium::Ip),
