@@ -17,7 +17,7 @@ where
 {
     let body = postcard_bytes(&value);
     let mut space = vec![0; 3000];
-    let size = Postcard::<T>::encode(&value, &mut space).expect("there is room");
+    let size = Postcard::<T>::encode(&value, &mut space).expect("room for the value");
     assert_eq!(show(&space[..size]), show(&framed(&body)), "{value:?}");
     assert_eq!(decode::<T>(&body), Ok(value));
     for end in 0..body.len() {
@@ -34,7 +34,7 @@ where
 fn postcard_bytes(value: &impl Serialize) -> Vec<u8> {
     let mut space = vec![0; 3000];
     let bytes = postcard::to_slice(value, &mut space);
-    bytes.expect("there is room").to_vec()
+    bytes.expect("room for the value").to_vec()
 }
 
 /// Decodes a body, to which it adds the length prefix.
@@ -296,7 +296,7 @@ fn random_bytes_get_the_same_verdict_from_postcard() {
         taken += u32::from(same_verdict::<BTreeMap<u8, (bool, i16)>>(&body));
         taken += u32::from(same_verdict::<(i8, Option<Vec<u8>>, u32)>(&body));
     }
-    assert!(taken > 1000, "only {taken} were good");
+    assert!(taken > 1000, "only {taken} bodies were accepted");
 }
 
 #[test]
@@ -316,7 +316,7 @@ fn varints_of_each_length_get_the_same_verdict_from_postcard() {
             }
         }
     }
-    assert!(taken > 100, "only {taken} were good");
+    assert!(taken > 100, "only {taken} bodies were accepted");
 }
 
 /// A type that is converted from `Some` and panics on `None`.

@@ -14,7 +14,7 @@ where
     Postcard<T>: for<'a> Format<Sent<'a> = &'a T>,
 {
     let mut space = vec![0; 5000];
-    let size = Postcard::<T>::encode(value, &mut space).expect("there is room");
+    let size = Postcard::<T>::encode(value, &mut space).expect("room for the value");
     space[..size].to_vec()
 }
 

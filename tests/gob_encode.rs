@@ -35,7 +35,7 @@ fn values_decoded_from_go_are_encoded_to_the_same_bytes() {
             count += 1;
         }
     }
-    assert!(count >= 8, "{count}");
+    assert!(count >= 8, "only {count} vectors");
 }
 
 /// The first streams of Go processes that send a `Survey`: the zero value, and a full one.

@@ -63,7 +63,7 @@ fn no_split_of_the_bytes_hides_the_end_of_a_payload() {
         }
         count += 1;
     }
-    assert!(count > 20, "{count}");
+    assert!(count > 20, "only {count} payloads");
 }
 
 #[test]

@@ -107,7 +107,7 @@ fn calls_end_in_time_and_requests_run_in_order_under_every_network_fault() {
         let name = case.name;
         assert!(
             answered >= case.answered,
-            "{name}: {answered} % were answered"
+            "{name}: {answered} % of the calls were answered"
         );
     }
 }

@@ -89,7 +89,7 @@ impl Process {
     /// Waits for the next line that the process prints.
     pub fn line(&self) -> String {
         self.next_line(Instant::now() + PATIENCE)
-            .expect("the process has ended")
+            .expect("a line before the process exits")
     }
 
     /// Returns the next line if the process has printed one.
@@ -97,7 +97,7 @@ impl Process {
         match self.lines.try_recv() {
             Ok(line) => Poll::Ready(line),
             Err(TryRecvError::Empty) => Poll::Pending,
-            Err(TryRecvError::Disconnected) => panic!("the process has ended"),
+            Err(TryRecvError::Disconnected) => panic!("the process exited early"),
         }
     }
 

@@ -320,7 +320,7 @@ impl Lan {
         self.tick();
         assert_eq!(
             self.device.refusals, 0,
-            "fewer packets were sent than the device was to refuse"
+            "fewer packets were sent than the device had to refuse"
         );
     }
 

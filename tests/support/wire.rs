@@ -168,7 +168,7 @@ impl Wire {
         Ok(())
     }
 
-    /// Waits: is pending once before each operation if `pends`, even if another future makes it.
+    /// Returns pending once before each operation if `pends`, even if the first future was dropped.
     async fn wait(&mut self) {
         poll_fn(|_| {
             self.pending = self.pends && !self.pending;
