@@ -1,4 +1,4 @@
-//! What an error is called on the wire, who can mend it, and how it reads.
+//! Errors: the code on the wire, the party that can fix them, and the sentence they display.
 
 use bellwire::format::EncodeError;
 use bellwire::{
@@ -17,12 +17,12 @@ fn refused(code: Code) -> Error<io::Error> {
 }
 
 #[track_caller]
-fn reads(error: impl Display, sentence: &str) {
+fn displays(error: impl Display, sentence: &str) {
     assert_eq!(error.to_string(), sentence);
 }
 
 #[test]
-fn each_fault_has_a_code_and_somebody_who_can_mend_it() {
+fn each_fault_has_a_code_and_a_party_that_can_fix_it() {
     for (fault, code, party) in [
         (Fault::EmptyName, Code::Malformed, Party::Peer),
         (
@@ -74,12 +74,12 @@ fn each_fault_has_a_code_and_somebody_who_can_mend_it() {
         assert_eq!(fault.party(), party, "{fault:?}");
         let error = Error::<io::Error>::from(fault);
         assert_eq!(error.party(), party, "{fault:?}");
-        reads(error, &fault.to_string());
+        displays(error, &fault.to_string());
     }
 }
 
 #[test]
-fn a_refused_call_says_who_can_mend_it_at_the_end_that_called() {
+fn a_refused_call_names_its_code_and_the_party_that_can_fix_it() {
     for (code, word, party) in [
         (Code::UnknownCommand, "unknown-command", Party::Local),
         (Code::Malformed, "malformed", Party::Local),
@@ -91,42 +91,42 @@ fn a_refused_call_says_who_can_mend_it_at_the_end_that_called() {
         (Code::Other, "other", Party::Peer),
     ] {
         assert_eq!(refused(code).party(), party, "{code}");
-        reads(code, word);
-        reads(refused(code), &format!("the server refused ({word}): no"));
-        // A server without the feature `sentences` tells the code alone.
+        displays(code, word);
+        displays(refused(code), &format!("the server refused ({word}): no"));
+        // A server without the feature `sentences` sends the code alone.
         let sentence = heapless::String::new();
         let bare = Refusal { code, sentence };
-        reads(bare, &format!("the server refused ({word})"));
+        displays(bare, &format!("the server refused ({word})"));
     }
 }
 
 #[test]
-fn a_stream_that_failed_is_the_transports() {
+fn stream_errors_belong_to_the_transport() {
     let broken = Error::Transport(io::Error::other("the cable is loose"));
     assert_eq!(broken.party(), Party::Transport);
-    reads(broken, "the stream failed: the cable is loose");
+    displays(broken, "the stream failed: the cable is loose");
     let closed = Error::<io::Error>::Closed;
     assert_eq!(closed.party(), Party::Transport);
-    reads(
+    displays(
         closed,
         "the other end closed the stream before the reply was complete",
     );
 }
 
 #[test]
-fn a_flaw_reads_with_the_field_in_which_it_was_found() {
-    reads(Flaw::BadUtf8, "the text is not UTF-8");
-    reads(Malformed::from(Flaw::BadUtf8), "the text is not UTF-8");
+fn a_decode_error_displays_its_field() {
+    displays(Flaw::BadUtf8, "the text is not UTF-8");
+    displays(Malformed::from(Flaw::BadUtf8), "the text is not UTF-8");
     let field = Some("S");
     let flaw = Flaw::BadUtf8;
-    reads(
+    displays(
         Malformed { flaw, field },
         "the text is not UTF-8, in field S",
     );
 }
 
 #[test]
-fn a_rejection_reads_with_the_command_where_it_is_known() {
+fn a_rejection_displays_its_command_if_known() {
     let rejection = |command, fault, detail| Rejection {
         command,
         fault,
@@ -134,46 +134,46 @@ fn a_rejection_reads_with_the_command_where_it_is_known() {
         fatal: true,
     };
     let late = Fault::TimedOut;
-    reads(
+    displays(
         rejection(None, late, ""),
         "the request was not complete in time",
     );
-    reads(
+    displays(
         rejection(Some("ECHO"), late, ""),
         "ECHO: the request was not complete in time",
     );
-    reads(
+    displays(
         rejection(Some("ECHO"), Fault::Refused, "too loud"),
         "ECHO: too loud",
     );
-    reads(
+    displays(
         rejection(None, Fault::UnknownCommand, "ECKO"),
         "no command is named \"ECKO\"",
     );
 }
 
 #[test]
-fn a_command_that_cannot_be_registered_says_why() {
-    reads(
+fn a_register_error_displays_its_cause() {
+    displays(
         RegisterError::Full,
         "the endpoint holds as many commands as it can",
     );
-    reads(
+    displays(
         RegisterError::Duplicate,
         "a command of this name is registered already",
     );
 }
 
 #[test]
-fn a_lost_connection_says_how_it_may_have_been_lost() {
+fn a_lost_connection_displays_its_possible_causes() {
     let sentence = "the connection was refused, reset or not acknowledged in time";
-    reads(bellwire::smoltcp::Lost, sentence);
+    displays(bellwire::smoltcp::Lost, sentence);
 }
 
 #[test]
-fn a_value_that_cannot_be_encoded_says_why() {
-    reads(EncodeError::NoRoom, "the space is too small for the value");
-    reads(
+fn an_encode_error_displays_its_cause() {
+    displays(EncodeError::NoRoom, "the space is too small for the value");
+    displays(
         EncodeError::Unencodable,
         "the format cannot carry the value",
     );
