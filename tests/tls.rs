@@ -6,6 +6,7 @@ use bellwire_std::tls::rustls::{ClientConfig, ClientConnection, RootCertStore};
 use bellwire_std::tls::{self, Connector};
 use bellwire_std::{Conn, Endpoint, Listener, Network, asynch, dial};
 use bellwire_tests::certificates::{Authority, HOST};
+use bellwire_tests::gate::Gate;
 use bellwire_tests::running::{
     Kind, LONG, PATIENCE, POSTCARD, Running, SLOW, STRING, each, serve, serve_over_tls, serve_tasks,
 };
@@ -514,18 +515,21 @@ fn an_error_line_that_ends_the_conversation_arrives_and_then_a_clean_end() {
 #[test]
 fn a_server_that_stops_answers_what_runs_and_ends_cleanly() {
     each(|kind| {
-        let (mut server, connector) = open_server(kind);
+        let authority = Authority::new();
+        let mut server = serve_over_tls(kind, &authority.acceptor(None), |limits| {
+            // It waits for none of these clients.
+            limits.stop = Duration::from_hours(1);
+        });
+        let connector = authority.connector(None);
         let idle = connect(&server, &connector);
         let greeting = server.connect();
         let mut busy = connect(&server, &connector);
-        busy.write_all(b"SLOW\n").unwrap();
-        thread::sleep(Duration::from_millis(100));
-        let begin = Instant::now();
+        let gate = Gate::new(&server);
+        busy.write_all(b"HOLD\n").unwrap();
+        gate.wait();
+        server.begin_stop();
+        gate.open();
         server.stop();
-        assert!(
-            begin.elapsed() < Duration::from_secs(2),
-            "it waits for somebody"
-        );
         for (mut conn, expected) in [(busy, "done\n"), (idle, "")] {
             assert_eq!(rest(&mut conn), expected);
         }
@@ -539,12 +543,14 @@ fn what_has_arrived_by_the_stop_is_answered_in_however_many_records() {
     each(|kind| {
         let (mut server, connector) = open_server(kind);
         let mut conn = connect(&server, &connector);
-        conn.write_all(b"SLOW\n").unwrap();
-        thread::sleep(Duration::from_millis(100));
+        let gate = Gate::new(&server);
+        conn.write_all(b"HOLD\n").unwrap();
+        gate.wait();
         for _ in 0..40 {
             conn.write_all(&b"STRING\nhi\n".repeat(100)).unwrap();
         }
         server.begin_stop();
+        gate.open();
         let expected = format!("done\n{}", "Thank you.\n".repeat(4000));
         assert!(rest(&mut conn) == expected, "some are not answered");
         server.stop();

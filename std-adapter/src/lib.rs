@@ -59,6 +59,7 @@ pub mod asynch;
 mod conn;
 mod deadlines;
 mod dial;
+mod ending;
 mod endpoint;
 mod keep_alive;
 mod limits;

@@ -4,6 +4,11 @@ use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
 /// What a server allows its clients.
+///
+/// When the server ends a connection, the client has the time [`reply`](Self::reply) to receive the
+/// last replies, or [`stop`](Self::stop) if the server is stopping. A client that is sending then
+/// has two seconds to notice the end and close; a client that is not is closed at once. Meanwhile
+/// the server discards the bytes that arrive, however many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServerLimits {
@@ -24,7 +29,9 @@ pub struct ServerLimits {
     /// How long a client may take to make room for a batch of replies; 10 seconds. Then the
     /// connection is closed.
     pub reply: Duration,
-    /// How long stopping lets running requests finish; 5 seconds.
+    /// How long a stop waits for running requests to finish and for clients to receive their
+    /// replies; 5 seconds. Of the requests that have arrived on a connection, a stop reads at most
+    /// one more receive buffer. A client that has sent more is told that the server is busy.
     pub stop: Duration,
     /// Bytes of the receive buffer, and so of the longest payload; 64 KiB. Each connection with a
     /// thread has one, and each thread that runs tasks.
@@ -90,10 +97,6 @@ impl Wait {
 
 /// How many connections beyond the limit are told so at a time; others are dropped.
 pub(crate) const SURPLUS: usize = 64;
-
-/// How long, and for how many bytes, a connection that the server ends is still read, so that the
-/// last error line arrives.
-pub(crate) const LINGER: (Duration, usize) = (Duration::from_secs(2), 1 << 20);
 
 /// What becomes of a connection for which there is not even room to tell it that the server is busy.
 #[cfg(feature = "tokio")]

@@ -8,6 +8,7 @@ pub mod cable;
 pub mod certificates;
 pub mod driver;
 pub mod expect;
+pub mod gate;
 pub mod go;
 pub mod gob_exchange;
 pub mod gob_streams;

@@ -5,6 +5,7 @@ use super::in_flight::Share;
 use super::stream::Stream;
 use super::tally::Tally;
 use crate::Address;
+use crate::ending::Peer;
 use crate::endpoint::{Finish, Later};
 use crate::limits::no_room_for_replies;
 use crate::serving::{Outcome, Serving, guard};
@@ -151,9 +152,13 @@ impl<'a, App: 'static> Conversation<'a, App> {
         }
     }
 
-    /// See [`Session::is_refused`].
-    pub(super) fn is_refused(&self) -> bool {
-        self.session.is_refused()
+    /// Whether the peer sends, as far as it is known.
+    pub(super) fn peer_sends(&self) -> Peer {
+        match self.end {
+            End::Reached => Peer::Ended,
+            _ if self.session.is_refused() => Peer::Sending,
+            _ => Peer::Quiet,
+        }
     }
 
     /// Whether it is over, but for the sending of replies.
@@ -337,12 +342,16 @@ impl<'a, App: 'static> Conversation<'a, App> {
                 return Ok(Pause::Turn);
             }
             let Self {
-                session, service, ..
+                session,
+                service,
+                stream,
+                ..
             } = self;
             match session.next(service, input, out) {
                 Step::Receive => match self.end {
                     End::Open | End::Stopping => return Ok(Pause::Receive),
-                    End::Stopped if session.begun(input).is_some() => {
+                    // Requests that were not read do not run; their sender is told.
+                    End::Stopped if session.begun(input).is_some() || stream.has_more() => {
                         session.abort(Fault::Busy, service, out);
                     }
                     End::Stopped | End::Reached => session.end(input, service, out),

@@ -15,6 +15,7 @@
 mod accepting;
 mod conversation;
 mod crowd;
+mod ending;
 mod in_flight;
 mod metrics;
 mod proxy;
@@ -82,9 +83,9 @@ pub struct Server<App: 'static> {
 pub struct Stopper(Arc<Crowd>);
 
 impl Stopper {
-    /// Stops accepting at once, and has [`Server::run`] return after the requests that are running
-    /// have been answered, within [`ServerLimits::stop`]. What has not ended by then goes on until
-    /// the runtime ends.
+    /// Stops accepting at once, and has [`Server::run`] return after the requests that have arrived
+    /// are answered and the clients have received the replies, within [`ServerLimits::stop`]. What has
+    /// not ended by then goes on until the runtime ends.
     pub fn stop(&self) {
         self.0.stop();
     }

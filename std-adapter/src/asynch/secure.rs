@@ -159,12 +159,14 @@ impl Secure {
         Ok(std::mem::take(&mut self.waiting))
     }
 
-    pub(super) fn finish(&mut self, socket: &TcpStream) {
+    /// Says that this end has finished, or fails with [`WouldBlock`](ErrorKind::WouldBlock), then to be
+    /// called again.
+    pub(super) fn finish(&mut self, socket: &TcpStream) -> io::Result<()> {
         if !self.finished {
             self.finished = true;
             self.session.send_close_notify();
-            let _ = self.send(socket);
         }
+        self.send(socket)
     }
 
     /// What has been decrypted: bytes, the end, or that there is no more; or nothing yet.

@@ -3,12 +3,14 @@
 use super::Shared;
 use super::conversation::{Conversation, Done, TURN};
 use super::crowd::Member;
+use super::ending;
 use super::proxy::{no_header, read_header};
 #[cfg(feature = "tls")]
 use super::secure;
 use super::stream::Stream;
 use crate::Address;
-use crate::limits::{LINGER, Wait, replies_not_taken, too_many};
+use crate::ending::Ending;
+use crate::limits::{Wait, replies_not_taken, too_many};
 #[cfg(feature = "tls")]
 use crate::tls::is_unused;
 use bellwire::Fault;
@@ -44,10 +46,7 @@ pub(super) fn serve<App: Send + 'static>(
         }
         let conversation = Conversation::new(&mut stream, &shared, &peer, member.surplus);
         match conversation.run().await {
-            Ok(()) => {
-                stream.finish();
-                tracing::debug!("{peer}: ended");
-            }
+            Ok(()) => tracing::debug!("{peer}: ended"),
             Err(error) => tracing::warn!("{peer}: {error}"),
         }
         drop((stream, member));
@@ -88,7 +87,7 @@ async fn begin<App>(
         }
         // Where the stop is why, there is nothing to tell.
         if greeted.is_err() && !shared.crowd.is_stopping() {
-            linger(stream).await?;
+            ending::linger(stream).await;
         }
         return greeted;
     }
@@ -130,7 +129,7 @@ impl<App: Send + 'static> Conversation<'_, App> {
                     }
                     Event::Timer if wait.begun.is_none() => {
                         tracing::info!("{}: idle for too long, closed", self.peer());
-                        return Ok(());
+                        break;
                     }
                     Event::Timer => {
                         self.abort(Fault::TimedOut);
@@ -148,10 +147,7 @@ impl<App: Send + 'static> Conversation<'_, App> {
                     continue;
                 }
                 if self.is_over() {
-                    if self.is_refused() || self.stream.is_unread() {
-                        Box::pin(linger(self.stream)).await?;
-                    }
-                    return Ok(());
+                    break;
                 }
                 if left || brought >= TURN {
                     brought = 0;
@@ -162,6 +158,7 @@ impl<App: Send + 'static> Conversation<'_, App> {
                     timer.as_mut().reset(deadline);
                 }
             }
+            Box::pin(self.close()).await
         }
     }
 
@@ -183,6 +180,13 @@ impl<App: Send + 'static> Conversation<'_, App> {
         timer.poll(context).map(|()| Event::Timer)
     }
 
+    /// Ends the connection, after everything was written.
+    async fn close(&mut self) -> io::Result<()> {
+        let stopping = self.shared.crowd.is_stopping();
+        let ending = Ending::new(&self.shared.limits, stopping, self.peer_sends());
+        ending::end(self.stream, ending).await
+    }
+
     /// Sends all that waits to be sent, and returns how much that was.
     async fn flush(&mut self) -> io::Result<u64> {
         let deadline = Instant::now() + self.shared.limits.reply;
@@ -198,29 +202,4 @@ impl<App: Send + 'static> Conversation<'_, App> {
         }
         Ok(sent)
     }
-}
-
-/// Closes so that what was sent last arrives.
-async fn linger(stream: &mut Stream) -> io::Result<()> {
-    if stream.shutdown().await.is_err() {
-        // The peer has gone already.
-        return Ok(());
-    }
-    let (time, mut bytes) = LINGER;
-    let drained = async {
-        let mut dropped = [0; 1024];
-        loop {
-            stream.socket.readable().await?;
-            match stream.socket.try_read(&mut dropped) {
-                Ok(0) => return Ok(()),
-                Ok(n) => match bytes.checked_sub(n) {
-                    Some(left) => bytes = left,
-                    None => return Ok(()),
-                },
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                Err(error) => return Err(error),
-            }
-        }
-    };
-    timeout(time, drained).await.unwrap_or(Ok(()))
 }

@@ -42,8 +42,8 @@ pub struct Server<App: 'static> {
 pub struct Stopper(Listener);
 
 impl Stopper {
-    /// Stops accepting at once, and has [`Server::run`] return after the requests that are running
-    /// have been answered, within [`ServerLimits::stop`].
+    /// Stops accepting at once, and has [`Server::run`] return after the requests that have arrived
+    /// are answered and the clients have received the replies, within [`ServerLimits::stop`].
     pub fn stop(&self) {
         self.0.close();
     }

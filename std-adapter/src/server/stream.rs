@@ -1,7 +1,8 @@
 //! What a thread reads and writes: a connection, and over it perhaps TLS.
 
 use crate::Conn;
-use crate::limits::{LINGER, ServerLimits, replies_not_taken};
+use crate::ending::Ending;
+use crate::limits::{ServerLimits, replies_not_taken};
 #[cfg(feature = "tls")]
 use crate::tls;
 #[cfg(feature = "tls")]
@@ -42,6 +43,7 @@ impl Stream {
             }
             match error.kind() {
                 ErrorKind::TimedOut => tls::too_slow(),
+                ErrorKind::WouldBlock => tls::stopping(),
                 _ => error,
             }
         });
@@ -64,8 +66,8 @@ impl Stream {
         }
     }
 
-    /// Reads until `deadline`, and no longer than a request may take while a record of TLS has
-    /// arrived in part.
+    /// Reads until `deadline` or a stop, and no longer than a request may take while a record of TLS
+    /// has arrived in part.
     pub(super) fn read(&mut self, buf: &mut [u8], deadline: Instant) -> io::Result<usize> {
         match &mut self.kind {
             Kind::Plain(conn) => {
@@ -86,14 +88,14 @@ impl Stream {
         }
     }
 
-    /// Closes so that what was sent last arrives.
-    pub(super) fn linger(mut self) {
-        let (time, bytes) = LINGER;
+    /// Closes so that the replies arrive.
+    pub(super) fn end(mut self, ending: Ending) -> io::Result<()> {
         match &mut self.kind {
-            Kind::Plain(conn) => conn.linger(bytes, Instant::now() + time),
+            Kind::Plain(conn) => conn.end(ending),
             #[cfg(feature = "tls")]
-            Kind::Tls(tls) => tls.linger(bytes, Instant::now() + time),
+            Kind::Tls(tls) => tls.end(ending),
         }
+        .map_err(not_taken)
     }
 
     fn writer(&mut self) -> &mut dyn io::Write {

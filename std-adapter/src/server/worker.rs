@@ -2,6 +2,7 @@
 
 use super::crowd::Member;
 use super::stream::Stream;
+use crate::ending::{Ending, Peer};
 use crate::limits::{ServerLimits, Wait};
 use crate::serving::Serving;
 use crate::{Conn, Endpoint, Listener};
@@ -40,8 +41,9 @@ impl<App: Send + 'static> Worker<App> {
         thread::Builder::new().name(name).spawn(work).map(drop)
     }
 
-    fn work(self) -> Result<(), Error<io::Error>> {
+    fn work(mut self) -> Result<(), Error<io::Error>> {
         let peer = self.conn.peer_addr().clone();
+        self.conn.serve(self.listener.clone());
         #[cfg(feature = "tls")]
         let mut stream = match self.tls {
             None => Stream::plain(self.conn, self.limits),
@@ -62,16 +64,18 @@ impl<App: Send + 'static> Worker<App> {
         let mut wait = Wait::first();
         // Once the server is stopping, what has arrived is read, and no more than one buffer of it.
         let mut left = None;
-        loop {
+        let mut ended = false;
+        let at_end = loop {
             service.refresh(&self.endpoint);
             if !blocking::answer(&mut stream, &mut service, &mut connection)? {
-                break;
+                break if ended { Peer::Ended } else { Peer::Sending };
             }
             wait = self.limits.wait(connection.begun(), wait, Instant::now());
             if left == Some(0) {
-                // What had arrived is answered.
-                if wait.begun.is_none() {
-                    break;
+                // The requests that were read are answered. Others do not run; their sender is told.
+                if wait.begun.is_none() && !matches!(stream.read(&mut [0], wait.deadline), Ok(1..))
+                {
+                    break Peer::Quiet;
                 }
                 connection.abort(Fault::Busy, &mut service);
                 continue;
@@ -80,14 +84,12 @@ impl<App: Send + 'static> Worker<App> {
                 left = Some(self.limits.receive_buffer);
             }
             match stream.read(connection.space(), wait.deadline) {
-                // The end is this server's own doing, which TLS takes for a cut.
-                Ok(0) if self.listener.is_closed() => left = Some(0),
-                Err(error)
-                    if error.kind() == ErrorKind::UnexpectedEof && self.listener.is_closed() =>
-                {
-                    left = Some(0);
+                Ok(0) => {
+                    ended = true;
+                    connection.end();
                 }
-                Ok(0) => connection.end(),
+                // The server is stopping, and nothing more has arrived.
+                Err(error) if error.kind() == ErrorKind::WouldBlock => left = Some(0),
                 // A cut of TLS between requests costs nothing.
                 Err(error)
                     if error.kind() == ErrorKind::UnexpectedEof
@@ -95,6 +97,7 @@ impl<App: Send + 'static> Worker<App> {
                         && !stream.is_in_part() =>
                 {
                     tracing::debug!("{peer}: {error}");
+                    ended = true;
                     connection.end();
                 }
                 Ok(n) => {
@@ -105,14 +108,14 @@ impl<App: Send + 'static> Worker<App> {
                 Err(error) if error.kind() == ErrorKind::TimedOut => {
                     if wait.begun.is_none() && !stream.is_in_part() {
                         tracing::info!("{}: idle for too long, closed", stream.conn().peer_addr());
-                        break;
+                        break Peer::Quiet;
                     }
                     connection.abort(Fault::TimedOut, &mut service);
                 }
                 Err(error) => return Err(Error::Transport(error)),
             }
-        }
-        stream.linger();
-        Ok(())
+        };
+        let ending = Ending::new(&self.limits, self.listener.is_closed(), at_end);
+        stream.end(ending).map_err(Error::Transport)
     }
 }

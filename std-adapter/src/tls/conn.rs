@@ -2,7 +2,7 @@
 
 use super::records::Records;
 use super::{NOT_TLS, begins_tls, cut, failed, gone, handshake_failed, not_tls, unused};
-use crate::limits::LINGER;
+use crate::ending::{Ending, LINGER};
 use rustls::Connection;
 use std::io::{self, ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
@@ -31,8 +31,7 @@ impl Conn {
             Ok(()) => Ok(greeting),
             Err(error) => {
                 if greeting.serves() {
-                    let (time, bytes) = LINGER;
-                    greeting.below.linger(bytes, Instant::now() + time);
+                    greeting.below.linger(usize::MAX, Instant::now() + LINGER);
                 }
                 Err(error)
             }
@@ -84,6 +83,19 @@ impl Conn {
         self.below.set_write_deadline(Some(deadline));
         if self.close_write().is_ok() {
             self.below.linger(bytes, deadline);
+        }
+    }
+
+    /// As [`Conn::end`](crate::Conn::end) of the connection below.
+    pub(crate) fn end(&mut self, ending: Ending) -> io::Result<()> {
+        let until = Instant::now().checked_add(ending.time);
+        self.below.set_write_deadline(until);
+        self.session.send_close_notify();
+        match self.send() {
+            Ok(()) => self.below.end(ending),
+            Err(error) if error.kind() == ErrorKind::TimedOut => Err(error),
+            // The peer is gone.
+            Err(_) => Ok(()),
         }
     }
 

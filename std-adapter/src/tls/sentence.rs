@@ -67,7 +67,6 @@ pub(crate) fn too_slow() -> io::Error {
 }
 
 /// The error of a handshake that this server's end has ended.
-#[cfg(feature = "tokio")]
 pub(crate) fn stopping() -> io::Error {
     handshake_error(ErrorKind::Interrupted, "the server is stopping")
 }
