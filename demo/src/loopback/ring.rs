@@ -1,4 +1,4 @@
-//! A device that receives what it transmits.
+//! A loopback device: it receives the packets that it transmits.
 
 use smoltcp::phy::{self, Device, DeviceCapabilities, Medium};
 use smoltcp::time::Instant;
