@@ -1,6 +1,6 @@
-//! Any bytes are decoded to a structure, or the flaw that they have; what is decoded is written and
-//! decoded again as the same, and its fixed and its allocating form agree. Reading takes a bounded number of
-//! steps for each byte.
+//! Arbitrary bytes decode as gob to a structure or to an error, in a bounded number of steps for each byte.
+//!
+//! A decoded value survives encoding and decoding, and the fixed and the allocating structure agree.
 #![no_main]
 
 use bellwire::format::Format;
@@ -35,9 +35,9 @@ where
 {
     let value = bounded(payload, from_slice::<T>)?;
     let bytes = encoded_in::<Gob<T>>(|space| Gob::<T>::encode(&value, space));
-    let bytes = bytes.expect("it was decoded");
-    let again = Gob::<T>::decode(&bytes).expect("it was encoded");
-    // A number of zero is not sent, so that it is none where there may be none.
+    let bytes = bytes.expect("a decoded value can be encoded");
+    let again = Gob::<T>::decode(&bytes).expect("an encoded value can be decoded");
+    // Gob does not send zeros, so `Some(0)` becomes `None`. Compare the bytes instead of the values.
     let settled = encoded_in::<Gob<T>>(|space| Gob::<T>::encode(&again, space));
     assert_eq!(settled, Ok(bytes));
     Ok(value)

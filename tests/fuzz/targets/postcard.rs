@@ -1,5 +1,5 @@
-//! Any bytes are a value just where the postcard crate says so, but for what Bellwire says that it
-//! refuses; and then they are the same value.
+//! Bellwire and the postcard crate decode arbitrary bytes to the same value, or both fail. The exceptions are
+//! the documented values that only Bellwire rejects.
 #![no_main]
 
 use bellwire::format::Format;
@@ -36,7 +36,7 @@ fuzz_target!(|data: &[u8]| {
     let _ = check::<String>(data);
 });
 
-/// Decodes `body` behind its length, and compares.
+/// Decodes `body`, with its length before it, and compares the result with the postcard crate's.
 fn check<T>(body: &[u8]) -> Result<T, Malformed>
 where
     T: Serialize + DeserializeOwned + Debug + 'static,
@@ -46,19 +46,19 @@ where
     match (&ours, theirs) {
         (Ok(value), Ok((same, []))) => {
             let bytes = encoded_in::<Postcard<T>>(|space| Postcard::<T>::encode(value, space));
-            let bytes = bytes.expect("it was decoded");
+            let bytes = bytes.expect("a decoded value can be encoded");
             let crates = encoded_in::<Postcard<T>>(|space| Postcard::<T>::encode(&same, space));
             assert_eq!(crates.as_ref(), Ok(&bytes));
-            let again = Postcard::<T>::decode(&bytes).expect("it was encoded");
+            let again = Postcard::<T>::decode(&bytes).expect("an encoded value can be decoded");
             let again = encoded_in::<Postcard<T>>(|space| Postcard::<T>::encode(&again, space));
             assert_eq!(again, Ok(bytes));
         }
-        (Ok(value), theirs) => panic!("{value:?}, where postcard says {theirs:?}"),
+        (Ok(value), theirs) => panic!("bellwire: {value:?}, postcard: {theirs:?}"),
         (Err(malformed), Ok((value, rest))) => match malformed.flaw {
             Flaw::LeftOver => assert!(!rest.is_empty()),
-            // Elements of no bytes, and one letter out of several.
+            // Among them are elements of no bytes, and a `char` encoded as several characters.
             Flaw::BadLength | Flaw::BadValue | Flaw::TooDeep | Flaw::DuplicateKey => {}
-            _ => panic!("{malformed:?}, where postcard says {value:?}"),
+            _ => panic!("bellwire: {malformed:?}, postcard: {value:?}"),
         },
         (Err(_), Err(_)) => {}
     }

@@ -1,4 +1,4 @@
-//! Any value that a format carries comes out as it went in, and its fixed and its allocating form
+//! Every value that a format supports survives encoding and decoding. The fixed and the allocating structure
 //! have the same bytes.
 #![no_main]
 
@@ -25,7 +25,7 @@ fn check(source: &mut Unstructured<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The levels that are carried: each but the first is a struct in an option.
+/// The most levels that can be encoded. Each level but the first is a struct in an option.
 const MAX_LEVELS: usize = MAX_DEPTH as usize / 2;
 
 fn structure<Heap, Fixed>(value: &HeapComplexData)
@@ -38,10 +38,11 @@ where
         assert_eq!(bytes, Err(EncodeError::Unencodable));
         return;
     }
-    let bytes = bytes.expect("every value is carried");
+    let bytes = bytes.expect("every value of so few levels can be encoded");
     assert_eq!(Heap::decode(&bytes).as_ref(), Ok(value));
     let Ok(fixed) = ComplexData::try_from(value) else {
-        let flaw = Fixed::decode(&bytes).expect_err("it does not fit").flaw;
+        let decoded = Fixed::decode(&bytes);
+        let flaw = decoded.expect_err("the value does not fit").flaw;
         assert!(matches!(flaw, Flaw::OverCapacity | Flaw::TooDeep));
         return;
     };
@@ -66,7 +67,9 @@ fn kinds(value: &Kinds) {
         let Ok(size) = encoder.encode(value, &mut space) else {
             return;
         };
-        let same: Kinds = decoder.decode(&space[..size]).expect("it was encoded");
+        let same: Kinds = decoder
+            .decode(&space[..size])
+            .expect("an encoded value can be decoded");
         let again = encoder.clone().encode(&same, &mut vec![0; 65536]);
         assert!(again.is_ok());
         assert_eq!(shown(&same), shown(&value.clone().without_absent_zeros()));
@@ -104,7 +107,7 @@ fn text(value: &str) {
     );
 }
 
-/// A NaN is not equal to itself, but is shown as itself.
+/// Returns the debug text, for comparison: a NaN does not equal itself, but its text does.
 fn shown(value: &impl core::fmt::Debug) -> String {
     format!("{value:?}")
 }

@@ -1,4 +1,4 @@
-//! Both ends with every format as request and as reply, which links only if none of it can panic.
+//! Both ends, with every format as request and as reply. It links only if none of it can panic.
 #![no_std]
 #![no_main]
 
@@ -35,7 +35,7 @@ fn main() -> ! {
         encoder: Encoder::new(),
     };
     let mut endpoint = Endpoint::<App, 7>::new();
-    // There is room for them.
+    // The endpoint has room for all commands.
     let _ = endpoint.handle(NOTHING, &|_app, (), reply| reply.none());
     let _ = endpoint.handle(EMPTY, &|_app, (), reply| reply.send(()));
     let _ = endpoint.handle(LINE, &|_app, text, reply| reply.send(text));
@@ -48,7 +48,7 @@ fn main() -> ! {
         let encoded = decoded.map(|data| app.encoder.encode(&data, &mut space));
         match encoded {
             Ok(Ok(size)) => reply.send(space.get(..size).unwrap_or(&[])),
-            _ => reply.refuse("that is no ComplexData"),
+            _ => reply.refuse("not a ComplexData"),
         }
     });
 

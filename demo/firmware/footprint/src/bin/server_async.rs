@@ -1,4 +1,4 @@
-//! A server of STRING by the async driver, polled until it is done.
+//! A server of STRING with the async driver, polled until it is done.
 #![no_std]
 #![no_main]
 
@@ -14,7 +14,7 @@ const STRING: Command<Line, Line> = Command::new("STRING");
 
 struct App;
 
-/// A UART that is always ready, as it waits in between.
+/// A UART that is always ready, because its operations block.
 struct Ready(Uart);
 
 impl ErrorType for Ready {
@@ -46,7 +46,7 @@ fn main() -> ! {
 
     let mut app = App;
     let mut endpoint = Endpoint::<App, 1>::new();
-    // There is room for them.
+    // The endpoint has room for the command.
     let _ = endpoint.handle(STRING, &|_app, _text, reply| reply.send("Thank you."));
     let mut connection = Connection::new(rx, tx);
     let state = size_of_val(&endpoint) + size_of_val(&connection);

@@ -1,4 +1,4 @@
-//! A server of STRING and of POSTCARD.
+//! A server of STRING and POSTCARD.
 #![no_std]
 #![no_main]
 
@@ -23,7 +23,7 @@ fn main() -> ! {
 
     let mut app = App { last: None };
     let mut endpoint = Endpoint::<App, 2>::new();
-    // There is room for them.
+    // The endpoint has room for both commands.
     let _ = endpoint.handle(STRING, &|_app, _text, reply| reply.send("Thank you."));
     let _ = endpoint.handle(POSTCARD, &|app, data, reply| {
         app.last = Some(data);

@@ -1,4 +1,4 @@
-//! A server of STRING and of POSTCARD with a structure of one level.
+//! A server of STRING and POSTCARD, for a structure of one level.
 #![no_std]
 #![no_main]
 
@@ -24,7 +24,7 @@ fn main() -> ! {
 
     let mut app = App { last: None };
     let mut endpoint = Endpoint::<App, 2>::new();
-    // There is room for them.
+    // The endpoint has room for both commands.
     let _ = endpoint.handle(STRING, &|_app, _text, reply| reply.send("Thank you."));
     let _ = endpoint.handle(POSTCARD, &|app, data, reply| {
         app.last = Some(data);

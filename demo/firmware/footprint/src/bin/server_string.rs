@@ -20,7 +20,7 @@ fn main() -> ! {
 
     let mut app = App;
     let mut endpoint = Endpoint::<App, 1>::new();
-    // There is room for them.
+    // The endpoint has room for the command.
     let _ = endpoint.handle(STRING, &|_app, _text, reply| reply.send("Thank you."));
     let mut connection = Connection::new(rx, tx);
     let state = size_of_val(&endpoint) + size_of_val(&connection);
