@@ -5,9 +5,9 @@ use super::in_flight::Share;
 use super::stream::Stream;
 use super::tally::Tally;
 use crate::Address;
-use crate::endpoint::{Finish, Later};
+use crate::endpoint::{Finish, Later, Outcome};
 use crate::limits::no_room_for_replies;
-use crate::serving::{Outcome, Serving, guard};
+use crate::serving::{Serving, guard, guard_future};
 use bellwire::{Buffer, Fault, Limits, Session, Step};
 use std::cell::RefCell;
 use std::io;
@@ -21,7 +21,7 @@ use std::time::Instant;
 pub(super) const TURN: usize = 8192;
 
 /// How many requests are handled before others have their turn: so many bytes may be eight hundred.
-const REQUESTS: usize = 128;
+pub(super) const REQUESTS: usize = 128;
 
 thread_local! {
     static SCRATCH: RefCell<Scratch> = const { RefCell::new(Scratch { rx: Vec::new(), tx: Vec::new() }) };
@@ -219,7 +219,7 @@ impl<'a, App: 'static> Conversation<'a, App> {
             let mut out = Buffer::new(tx);
             self.service.refresh(&self.shared.endpoint);
             let pause = if self.unread().is_empty() {
-                let pause = self.work(&mut fresh, &mut out)?;
+                let pause = self.work(context, &mut fresh, &mut out)?;
                 if !fresh.is_empty() {
                     self.keep(|kept| kept.unread.extend_from_slice(fresh));
                 }
@@ -231,7 +231,7 @@ impl<'a, App: 'static> Conversation<'a, App> {
                 self.keep(|kept| unread = mem::take(&mut kept.unread));
                 unread.extend_from_slice(fresh);
                 let mut input = &unread[..];
-                let pause = self.work(&mut input, &mut out)?;
+                let pause = self.work(context, &mut input, &mut out)?;
                 let used = unread.len() - input.len();
                 if used < unread.len() {
                     unread.drain(..used);
@@ -249,7 +249,7 @@ impl<'a, App: 'static> Conversation<'a, App> {
             let left = matches!(pause, Pause::Turn);
             let mut later = None;
             if let Pause::Answer(answer, taken) = pause {
-                later = Some(answer);
+                later = Some(guard_future(answer));
                 self.keep(|kept| kept.taken = taken);
             }
             if !self.fits() {
@@ -306,11 +306,16 @@ impl<'a, App: 'static> Conversation<'a, App> {
 
     /// Answers what has arrived, until others are due or must do something; more, where there is no
     /// room to keep what is left by then.
-    fn work(&mut self, input: &mut &[u8], out: &mut Buffer<'_>) -> io::Result<Pause> {
+    fn work(
+        &mut self,
+        context: &mut Context<'_>,
+        input: &mut &[u8],
+        out: &mut Buffer<'_>,
+    ) -> io::Result<Pause> {
         let mut tally = Tally::default();
         let pause = loop {
             // One net for all requests of a turn, as it costs more than what most handlers do.
-            let answer = AssertUnwindSafe(|| self.answer_some(input, out, &mut tally));
+            let answer = AssertUnwindSafe(|| self.answer_some(context, input, out, &mut tally));
             match catch_unwind(answer) {
                 Ok(Ok(Pause::Turn)) if !self.share.keep(input.len() + self.stream.held()) => {}
                 Ok(pause) => break pause,
@@ -327,17 +332,25 @@ impl<'a, App: 'static> Conversation<'a, App> {
 
     fn answer_some(
         &mut self,
+        context: &mut Context<'_>,
         input: &mut &[u8],
         out: &mut Buffer<'_>,
         tally: &mut Tally,
     ) -> io::Result<Pause> {
         let mut requests = 0;
+        // Whether there is room for all that would be kept if an answer had to be waited for.
+        let mut has_room = false;
         loop {
             if requests == REQUESTS && !input.is_empty() {
                 return Ok(Pause::Turn);
             }
             let Self {
-                session, service, ..
+                stream,
+                session,
+                service,
+                kept,
+                share,
+                ..
             } = self;
             match session.next(service, input, out) {
                 Step::Receive => match self.end {
@@ -357,7 +370,14 @@ impl<'a, App: 'static> Conversation<'a, App> {
                 Step::Request { index, payload } => {
                     requests += 1;
                     tally.add(index, service);
-                    match service.start(index, payload, session.reply(out)) {
+                    let reply = session.reply(out);
+                    let may_poll = || {
+                        let unsent = kept.as_ref().map_or(0, |kept| kept.unsent.len());
+                        let bytes = unsent + input.len() + payload.len() + stream.held();
+                        has_room = has_room || share.keep(bytes);
+                        has_room
+                    };
+                    match service.start(index, payload, reply, context, may_poll) {
                         Outcome::Answered(answered) => session.answered(answered, service, out),
                         Outcome::Later(later, _reply) => {
                             return Ok(Pause::Answer(later, payload.len()));

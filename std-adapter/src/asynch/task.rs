@@ -1,7 +1,7 @@
 //! One connection as a task.
 
 use super::Shared;
-use super::conversation::{Conversation, Done, TURN};
+use super::conversation::{Conversation, Done, REQUESTS, TURN};
 use super::crowd::Member;
 use super::proxy::{no_header, read_header};
 #[cfg(feature = "tls")]
@@ -145,9 +145,9 @@ impl<App: Send + 'static> Conversation<'_, App> {
                 if let Some(later) = later {
                     let finish = later.await;
                     self.answer(finish);
-                    continue;
-                }
-                if self.is_over() {
+                    // It may have been ready without a pause for others.
+                    brought += TURN / REQUESTS;
+                } else if self.is_over() {
                     if self.is_refused() || self.stream.is_unread() {
                         Box::pin(linger(self.stream)).await?;
                     }
