@@ -11,12 +11,14 @@ use crate::Address;
 use crate::limits::{LINGER, Wait, replies_not_taken, too_many};
 #[cfg(feature = "tls")]
 use crate::tls::is_unused;
+use crate::wait::after;
 use bellwire::Fault;
 use std::future::poll_fn;
 use std::io::{self, ErrorKind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Instant as StdInstant;
 use tokio::sync::futures::Notified;
 use tokio::task::yield_now;
 use tokio::time::{Instant, Sleep, sleep_until, timeout, timeout_at};
@@ -64,8 +66,9 @@ async fn begin<App>(
     if peer.tcp().is_some() {
         stream.socket.set_nodelay(true)?;
     }
+    let deadline = after(StdInstant::now(), shared.limits.handshake).into();
     if shared.proxy_protocol {
-        let header = timeout(shared.limits.request, read_header(&mut stream.socket));
+        let header = timeout_at(deadline, read_header(&mut stream.socket));
         let client = tokio::select! {
             header = header => header.unwrap_or_else(|_| {
                 Err(no_header(ErrorKind::TimedOut, "did not come in time"))
@@ -110,7 +113,9 @@ impl<App: Send + 'static> Conversation<'_, App> {
             let mut wait = Wait::first();
             // One timer, set anew where it has to ring earlier or has rung too early, rather than
             // one for each wake-up.
-            let mut timer = pin!(sleep_until(Instant::now() + shared.limits.idle));
+            let mut timer = pin!(sleep_until(
+                after(StdInstant::now(), shared.limits.idle).into()
+            ));
             let mut stop = Box::pin(shared.crowd.stop_rings());
             let mut brought = 0;
             loop {

@@ -4,6 +4,7 @@ use crate::Conn;
 use crate::limits::{LINGER, ServerLimits, replies_not_taken};
 #[cfg(feature = "tls")]
 use crate::tls;
+use crate::wait::after;
 #[cfg(feature = "tls")]
 use metrics::counter;
 use std::io::{self, ErrorKind};
@@ -35,7 +36,7 @@ impl Stream {
         acceptor: &tls::Acceptor,
         limits: ServerLimits,
     ) -> io::Result<Self> {
-        conn.set_deadline(Some(Instant::now() + limits.request));
+        conn.set_deadline(Some(after(Instant::now(), limits.handshake)));
         let greeted = acceptor.accept(conn).map_err(|error| {
             if !tls::is_unused(&error) {
                 counter!("bellwire_tls_handshake_failures_total").increment(1);

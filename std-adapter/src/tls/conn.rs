@@ -3,6 +3,7 @@
 use super::records::Records;
 use super::{NOT_TLS, begins_tls, cut, failed, gone, handshake_failed, not_tls, unused};
 use crate::limits::LINGER;
+use crate::wait::after;
 use rustls::Connection;
 use std::io::{self, ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
@@ -32,7 +33,7 @@ impl Conn {
             Err(error) => {
                 if greeting.serves() {
                     let (time, bytes) = LINGER;
-                    greeting.below.linger(bytes, Instant::now() + time);
+                    greeting.below.linger(bytes, after(Instant::now(), time));
                 }
                 Err(error)
             }
@@ -102,7 +103,7 @@ impl Conn {
             begun = self
                 .is_in_part()
                 .then(|| begun.unwrap_or_else(Instant::now));
-            let until = begun.map_or(deadline, |begun| deadline.min(begun + limit));
+            let until = begun.map_or(deadline, |begun| deadline.min(after(begun, limit)));
             self.below.set_read_deadline(Some(until));
             self.receive()?;
         }
