@@ -84,8 +84,8 @@ async fn begin<App>(
     }
     #[cfg(feature = "tls")]
     if let Some(acceptor) = &shared.tls {
-        let stopped = shared.crowd.stopped();
-        let greeted = secure::greet(stream, acceptor, shared.limits.request, stopped).await;
+        let (share, stopped) = (shared.in_flight.share(), shared.crowd.stopped());
+        let greeted = secure::greet(stream, acceptor, deadline, share, stopped).await;
         if greeted.as_ref().is_err_and(|error| !is_unused(error)) {
             shared.metrics.handshake_failures.increment(1);
         }
@@ -143,7 +143,7 @@ impl<App: Send + 'static> Conversation<'_, App> {
                     }
                 };
                 wait = shared.limits.wait(self.begun(), wait, at);
-                brought += arrived;
+                brought += arrived.max(self.stream.worked());
                 if !self.unsent().is_empty() {
                     shared.metrics.sent.increment(Box::pin(self.flush()).await?);
                 }

@@ -88,7 +88,7 @@ impl Conn {
         }
     }
 
-    /// Reads until `deadline`, and no longer than `limit` while a record has arrived in part.
+    /// Reads until `deadline`, and no longer than `limit` while a record or message has arrived in part.
     pub(crate) fn read_within(
         &mut self,
         buf: &mut [u8],
@@ -109,7 +109,7 @@ impl Conn {
         }
     }
 
-    /// Whether a record has arrived in part.
+    /// Whether a record has arrived in part, or a message of TLS itself.
     pub(crate) fn is_in_part(&self) -> bool {
         self.records.in_part() > 0
     }
@@ -157,16 +157,30 @@ impl Conn {
         if self.session.read_tls(&mut conn)? == 0 && greeting {
             return Err(gone());
         }
-        if let Err(error) = self.session.process_new_packets() {
-            // It tells the other end why, where that still listens.
-            let _ = self.send();
-            return Err(if greeting {
-                handshake_failed(&error)
-            } else {
-                failed(&error)
-            });
+        match self.session.process_new_packets() {
+            Ok(state) => {
+                let greeted = greeting && !self.session.is_handshaking();
+                if greeted || state.plaintext_bytes_to_read() > 0 {
+                    self.records.brought();
+                }
+                Ok(())
+            }
+            Err(error) => {
+                // It tells the other end why, where that still listens.
+                self.send_now();
+                Err(if greeting {
+                    handshake_failed(&error)
+                } else {
+                    failed(&error)
+                })
+            }
         }
-        Ok(())
+    }
+
+    /// Sends what TLS has to send, as far as the socket takes it at once.
+    fn send_now(&mut self) {
+        let mut now = Now(&self.below);
+        while self.session.wants_write() && self.session.write_tls(&mut now).is_ok() {}
     }
 }
 
@@ -225,8 +239,7 @@ impl Drop for Conn {
             return;
         }
         self.session.send_close_notify();
-        let mut now = Now(&self.below);
-        while self.session.wants_write() && self.session.write_tls(&mut now).is_ok() {}
+        self.send_now();
     }
 }
 
