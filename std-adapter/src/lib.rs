@@ -61,6 +61,7 @@ mod deadlines;
 mod dial;
 mod endpoint;
 mod keep_alive;
+mod lag;
 mod limits;
 mod listener;
 mod ports;

@@ -6,6 +6,7 @@ use super::stream::Stream;
 use super::tally::Tally;
 use crate::Address;
 use crate::endpoint::{Finish, Later, Outcome};
+use crate::lag::Lag;
 use crate::limits::no_room_for_replies;
 use crate::serving::{Serving, guard, guard_future};
 use bellwire::{Buffer, Fault, Limits, Session, Step};
@@ -14,7 +15,7 @@ use std::io;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// How many bytes a connection may bring before others have their turn, and the most that is read at
 /// once.
@@ -67,6 +68,8 @@ struct Kept {
     unsent: Vec<u8>,
     /// How many bytes of a request its handler may have taken, as long as it is under way.
     taken: usize,
+    /// How far the peer lags behind in taking replies. It outlasts them.
+    lag: Lag,
 }
 
 /// How much is still to be read.
@@ -174,15 +177,32 @@ impl<'a, App: 'static> Conversation<'a, App> {
     pub(super) fn try_send(&mut self) -> io::Result<usize> {
         let unsent = self.kept.as_ref().map_or(&[][..], |kept| &kept.unsent);
         let n = self.stream.try_write(unsent)?;
-        self.keep(|kept| drop(kept.unsent.drain(..n)));
+        let limit = self.shared.limits.reply;
+        self.keep(|kept| {
+            kept.unsent.drain(..n);
+            kept.lag.took(n, limit);
+        });
         self.fits();
         Ok(n)
+    }
+
+    /// How long the peer may keep the server waiting for room for replies.
+    pub(super) fn patience(&self) -> Duration {
+        let lag = self.kept.as_ref().map(|kept| kept.lag);
+        lag.unwrap_or_default().patience(self.shared.limits.reply)
+    }
+
+    /// Counts the time that the server has waited for room.
+    pub(super) fn waited(&mut self, time: Duration) {
+        let limit = self.shared.limits.reply;
+        self.keep(|kept| kept.lag.waited(time, limit));
     }
 
     fn keep(&mut self, change: impl FnOnce(&mut Kept)) {
         let kept = self.kept.get_or_insert_default();
         change(kept);
-        if kept.unread.is_empty() && kept.unsent.is_empty() && kept.taken == 0 {
+        let keeps_bytes = !kept.unread.is_empty() || !kept.unsent.is_empty() || kept.taken > 0;
+        if !keeps_bytes && kept.lag == Lag::default() {
             self.kept = None;
         }
     }
@@ -421,6 +441,10 @@ impl<'a, App: 'static> Conversation<'a, App> {
             match self.stream.try_write(out.filled()) {
                 Ok(n) => {
                     out.consume(n);
+                    if self.kept.is_some() {
+                        let limit = self.shared.limits.reply;
+                        self.keep(|kept| kept.lag.took(n, limit));
+                    }
                     self.shared.metrics.sent.increment(n as u64);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,

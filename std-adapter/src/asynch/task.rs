@@ -190,10 +190,12 @@ impl<App: Send + 'static> Conversation<'_, App> {
 
     /// Sends all that waits to be sent, and returns how much that was.
     async fn flush(&mut self) -> io::Result<u64> {
-        let deadline = Instant::now() + self.shared.limits.reply;
         let mut sent = 0;
         while !self.unsent().is_empty() {
+            let begin = StdInstant::now();
+            let deadline = after(begin, self.patience()).into();
             let ready = timeout_at(deadline, self.stream.writable()).await;
+            self.waited(begin.elapsed());
             ready.unwrap_or_else(|_| Err(replies_not_taken()))?;
             match self.try_send() {
                 Ok(n) => sent += n as u64,

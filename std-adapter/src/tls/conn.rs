@@ -144,10 +144,27 @@ impl Conn {
 
     /// Sends what TLS has to send.
     fn send(&mut self) -> io::Result<()> {
+        self.send_by(&mut |conn, bytes| conn.write(bytes))
+    }
+
+    /// The same, with `write` to write to the connection below.
+    pub(crate) fn send_by(&mut self, write: &mut WriteTo<'_>) -> io::Result<()> {
+        let conn = &mut self.below;
+        let mut by = By { conn, write };
         while self.session.wants_write() {
-            self.session.write_tls(&mut self.below)?;
+            self.session.write_tls(&mut by)?;
         }
         Ok(())
+    }
+
+    /// Writes, with `write` to write to the connection below.
+    pub(crate) fn write_by(&mut self, buf: &[u8], write: &mut WriteTo<'_>) -> io::Result<usize> {
+        // First what an earlier write has left, so that no more is kept than one write brings.
+        self.send_by(write)?;
+        let n = self.session.writer().write(buf)?;
+        // These bytes are taken. An error that keeps them from being sent comes again at the flush.
+        let _ = self.send_by(write);
+        Ok(n)
     }
 
     /// Waits for bytes, and takes them in.
@@ -200,12 +217,7 @@ impl Read for Conn {
 
 impl Write for Conn {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        // First what an earlier write has left, so that no more is kept than one write brings.
-        self.send()?;
-        let n = self.session.writer().write(buf)?;
-        // These bytes are taken. An error that keeps them from being sent comes again at the flush.
-        let _ = self.send();
-        Ok(n)
+        self.write_by(buf, &mut |conn, bytes| conn.write(bytes))
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -240,6 +252,25 @@ impl Drop for Conn {
         }
         self.session.send_close_notify();
         self.send_now();
+    }
+}
+
+/// Writes to the connection below TLS.
+pub(crate) type WriteTo<'a> = dyn FnMut(&mut crate::Conn, &[u8]) -> io::Result<usize> + 'a;
+
+/// A connection that is written to in that way.
+struct By<'a, 'b> {
+    conn: &'a mut crate::Conn,
+    write: &'a mut WriteTo<'b>,
+}
+
+impl Write for By<'_, '_> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        (self.write)(self.conn, buf)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
