@@ -13,7 +13,7 @@ const NONE: Duration = Duration::ZERO;
 const SHORTEST: Duration = Duration::from_nanos(1);
 const FOREVER: Duration = Duration::MAX;
 
-/// What becomes of a request to a server with such a limit.
+/// The fate of a request to a server with such a limit.
 #[derive(Debug, Clone, Copy)]
 enum Fate {
     Served,

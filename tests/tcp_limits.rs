@@ -137,7 +137,7 @@ fn at_once(test: impl Fn(Kind) + Sync) {
 
 fn listen_with_send_buffers(bytes: usize) -> Listener {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    // What is accepted inherits it.
+    // Accepted sockets inherit it.
     let socket = SockRef::from(&listener);
     socket.set_send_buffer_size(bytes).unwrap();
     listener.try_into().unwrap()

@@ -193,7 +193,7 @@ fn replies_that_are_not_taken_in_time_end_the_connection() {
 /// The server has a free place soon.
 fn is_well_again(server: &Running, connector: &Connector) {
     until(|| {
-        // The handshake may not be in time where that is short.
+        // The handshake may take longer than a short limit.
         let Ok(mut conn) = connector.connect(reach(server), HOST) else {
             return false;
         };

@@ -1,5 +1,5 @@
-//! What a client of TLS can do with records of its own making: messages of TLS itself in fragments,
-//! records with little in them or nothing.
+//! Records that a TLS client makes itself: messages of TLS in fragments, records with little in them
+//! or nothing.
 
 use bellwire::{Command, Line, NoReply, Reply};
 use bellwire_std::tls::rustls::crypto::cipher::{
@@ -100,7 +100,7 @@ fn ends(mut socket: &TcpStream) {
     }
 }
 
-/// Cause: such a client had the time of an idle connection, minutes, with what it had sent kept.
+/// Cause: such a client had the time of an idle connection, minutes, and the server kept its bytes.
 #[test]
 fn a_message_of_tls_in_part_has_the_time_of_a_request() {
     each(|kind| {
@@ -108,7 +108,7 @@ fn a_message_of_tls_in_part_has_the_time_of_a_request() {
         let acceptor = authority.acceptor(None);
         let server = serve_over_tls(kind, &acceptor, |limits| limits.request = SHORT);
         let mut client = Client::new(&server, &authority);
-        // What comes together with a record that has content does not count.
+        // Bytes that come together with content do not count.
         client.send(ContentType::ApplicationData, b"STRING\nhi\n");
         until(|| *server.texts.lock().unwrap() == ["hi"]);
         client.send(ContentType::Handshake, &KEY_UPDATE);

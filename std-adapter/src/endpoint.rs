@@ -72,7 +72,7 @@ where
     Arc::new(start)
 }
 
-/// What became of a request.
+/// The outcome of a request.
 pub(crate) enum Outcome<'r> {
     Answered(Answered),
     /// It is answered later; the place for its reply is given back.

@@ -1,4 +1,4 @@
-//! How far a peer lags behind in taking its replies.
+//! How late a peer is with taking its replies.
 
 use std::time::Duration;
 

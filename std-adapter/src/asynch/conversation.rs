@@ -68,7 +68,7 @@ struct Kept {
     unsent: Vec<u8>,
     /// How many bytes of a request its handler may have taken, as long as it is under way.
     taken: usize,
-    /// How far the peer lags behind in taking replies. It outlasts them.
+    /// How late the peer is with taking replies. It outlasts them.
     lag: Lag,
 }
 

@@ -129,7 +129,7 @@ impl embedded_io::Write for Stream {
     }
 }
 
-/// Writes some of `bytes`, once the socket has room, or fails when the peer lags too far behind.
+/// Writes some of `bytes`, once the socket has room, or fails when the peer is too late.
 fn write(conn: &mut Conn, bytes: &[u8], limit: Duration, lag: &mut Lag) -> io::Result<usize> {
     loop {
         match conn.write_now(bytes) {

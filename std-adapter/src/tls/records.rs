@@ -38,7 +38,7 @@ impl Records {
         }
     }
 
-    /// Takes note that what was read had content, or completed the handshake. Then no message has
+    /// Notes that the last read had content, or completed the handshake. Then no message has
     /// arrived in part but for the few bytes of the same read, as TLS does not let a message of its own
     /// be interrupted.
     pub(crate) fn brought(&mut self) {
