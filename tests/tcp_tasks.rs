@@ -192,7 +192,7 @@ fn the_header_of_a_proxy_may_arrive_byte_by_byte() {
 fn a_header_that_does_not_come_in_time_is_not_waited_for() {
     let server = serve_tasks(|server| {
         server.proxy_protocol = true;
-        server.limits.request = Duration::from_millis(100);
+        server.limits.handshake = Duration::from_millis(100);
     });
     let mut stream = server.connect();
     stream.write_all(&header([192, 0, 2, 7], "")[..20]).unwrap();
@@ -204,7 +204,7 @@ fn a_header_that_does_not_come_in_time_is_not_waited_for() {
 fn a_header_of_a_proxy_that_is_too_long_is_not_waited_for() {
     let server = serve_tasks(|server| {
         server.proxy_protocol = true;
-        server.limits.request = LONG;
+        server.limits.handshake = LONG;
     });
     let mut header = header([192, 0, 2, 7], "");
     header[14] = 0xff;

@@ -7,8 +7,10 @@ use bellwire_std::tls::{self, Connector};
 use bellwire_std::{Conn, Endpoint, Listener, Network, asynch, dial};
 use bellwire_tests::certificates::{Authority, HOST};
 use bellwire_tests::gate::Gate;
+use bellwire_tests::net;
 use bellwire_tests::running::{
-    Kind, LONG, PATIENCE, POSTCARD, Running, SLOW, STRING, each, serve, serve_over_tls, serve_tasks,
+    Kind, LONG, PATIENCE, POSTCARD, Running, SLOW, STRING, each, serve, serve_over_tls,
+    serve_tasks, until,
 };
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -17,6 +19,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 const GOB: Command<Gob<HeapComplexData>, Line> = Command::new("GOB");
+
+/// Time enough for a handshake, most often.
+const HANDSHAKE: Duration = Duration::from_secs(1);
 
 /// A server that shows a certificate, and a client's side that trusts it.
 fn open_server(kind: Kind) -> (Running, Connector) {
@@ -188,11 +193,16 @@ fn replies_that_are_not_taken_in_time_end_the_connection() {
 
 /// The server has a free place soon.
 fn is_well_again(server: &Running, connector: &Connector) {
-    let begin = Instant::now();
-    while answer(server, connector, "STRING\nhi\n") != "Thank you.\n" {
-        assert!(begin.elapsed() < PATIENCE, "its place is still held");
-        thread::sleep(Duration::from_millis(20));
-    }
+    until(|| {
+        // The handshake may take longer than a short limit.
+        let Ok(mut conn) = connector.connect(reach(server), HOST) else {
+            return false;
+        };
+        let mut reply = String::new();
+        let _ = conn.write_all(b"STRING\nhi\n");
+        let _ = conn.close_write();
+        conn.read_to_string(&mut reply).is_ok() && reply == "Thank you.\n"
+    });
 }
 
 #[test]
@@ -314,11 +324,11 @@ fn a_tls_client_at_a_plain_port_is_told_so() {
 }
 
 #[test]
-fn a_client_that_does_not_greet_has_its_place_for_the_time_of_a_request_only() {
+fn a_client_that_does_not_greet_has_its_place_for_the_time_of_a_handshake_only() {
     each(|kind| {
         let authority = Authority::new();
         let server = serve_over_tls(kind, &authority.acceptor(None), |limits| {
-            limits.request = Duration::from_millis(200);
+            limits.handshake = HANDSHAKE;
             limits.connections = 1;
         });
         let mut silent = server.connect();
@@ -330,17 +340,32 @@ fn a_client_that_does_not_greet_has_its_place_for_the_time_of_a_request_only() {
 
 #[test]
 fn a_greeting_that_trickles_has_no_more_time() {
+    let hello = client_hello();
+    trickles(&hello.iter().map(|byte| vec![*byte]).collect::<Vec<_>>());
+}
+
+/// Each record is whole, and so there is never one in part.
+#[test]
+fn a_greeting_that_trickles_record_by_record_has_no_more_time() {
+    let hello = client_hello();
+    let records = hello[5..].iter().map(|byte| vec![22, 3, 3, 0, 1, *byte]);
+    trickles(&records.collect::<Vec<_>>());
+}
+
+/// Has a client send its greeting in these pieces, which take long together.
+fn trickles(pieces: &[Vec<u8>]) {
     each(|kind| {
         let authority = Authority::new();
         let server = serve_over_tls(kind, &authority.acceptor(None), |limits| {
-            limits.request = Duration::from_millis(200);
+            limits.handshake = HANDSHAKE;
+            limits.request = net::LONG;
             limits.connections = 1;
         });
         let mut trickle = server.connect();
         let begin = Instant::now();
-        for byte in client_hello() {
-            thread::sleep(Duration::from_millis(20));
-            if trickle.write_all(&[byte]).is_err() {
+        for piece in pieces {
+            thread::sleep(Duration::from_millis(100));
+            if trickle.write_all(piece).is_err() {
                 break;
             }
         }
@@ -570,6 +595,40 @@ fn a_server_that_is_full_says_so() {
         first.read_exact(&mut [0; 11]).unwrap();
         let mut second = connect(&server, &connector);
         assert!(rest(&mut second).starts_with("!busy "));
+    });
+}
+
+/// Those who say nothing hold their place for the time of a handshake. Each server has 64 for
+/// connections beyond its limit.
+#[test]
+fn connections_beyond_the_limit_have_a_bounded_number_of_places() {
+    each(|kind| {
+        let authority = Authority::new();
+        let server = serve_over_tls(kind, &authority.acceptor(None), |limits| {
+            limits.connections = 0;
+            limits.handshake = net::LONG;
+        });
+        let mut silent: Vec<_> = (0..100).map(|_| server.connect()).collect();
+        let mut closed = 0;
+        until(|| {
+            silent.retain_mut(|stream| {
+                stream.set_nonblocking(true).unwrap();
+                let open = stream
+                    .read(&mut [0])
+                    .is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
+                closed += usize::from(!open);
+                open
+            });
+            closed >= 100 - 64
+        });
+        // One that leaves makes room for one that is told so, and for no more.
+        assert_eq!(silent.len(), 64);
+        drop(silent.pop());
+        until(|| {
+            let connector = authority.connector(None);
+            let conn = connector.connect(reach(&server), HOST);
+            conn.is_ok_and(|mut conn| rest(&mut conn).starts_with("!busy "))
+        });
     });
 }
 

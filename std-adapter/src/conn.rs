@@ -98,9 +98,15 @@ impl Conn {
     }
 
     /// Writes what the socket takes at once, whatever the deadline says.
-    #[cfg(feature = "tls")]
     pub(crate) fn write_now(&self, buf: &[u8]) -> io::Result<usize> {
         send(&self.socket, buf)
+    }
+
+    /// Waits until the socket has room, with the write deadline set to `deadline`. It may also return
+    /// without cause.
+    pub(crate) fn wait_for_room(&mut self, deadline: Instant) -> io::Result<()> {
+        self.set_write_deadline(Some(deadline));
+        self.wait(Direction::Write)
     }
 
     /// Sets the point in time from which reads fail, the one that is waiting included; `None` for

@@ -62,6 +62,7 @@ mod dial;
 mod ending;
 mod endpoint;
 mod keep_alive;
+mod lag;
 mod limits;
 mod listener;
 mod ports;

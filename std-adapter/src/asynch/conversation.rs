@@ -6,23 +6,24 @@ use super::stream::Stream;
 use super::tally::Tally;
 use crate::Address;
 use crate::ending::Peer;
-use crate::endpoint::{Finish, Later};
+use crate::endpoint::{Finish, Later, Outcome};
+use crate::lag::Lag;
 use crate::limits::no_room_for_replies;
-use crate::serving::{Outcome, Serving, guard};
+use crate::serving::{Serving, guard, guard_future};
 use bellwire::{Buffer, Fault, Limits, Session, Step};
 use std::cell::RefCell;
 use std::io;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// How many bytes a connection may bring before others have their turn, and the most that is read at
 /// once.
 pub(super) const TURN: usize = 8192;
 
 /// How many requests are handled before others have their turn: so many bytes may be eight hundred.
-const REQUESTS: usize = 128;
+pub(super) const REQUESTS: usize = 128;
 
 thread_local! {
     static SCRATCH: RefCell<Scratch> = const { RefCell::new(Scratch { rx: Vec::new(), tx: Vec::new() }) };
@@ -68,6 +69,8 @@ struct Kept {
     unsent: Vec<u8>,
     /// How many bytes of a request its handler may have taken, as long as it is under way.
     taken: usize,
+    /// How late the peer is with taking replies. It outlasts them.
+    lag: Lag,
 }
 
 /// How much is still to be read.
@@ -179,15 +182,32 @@ impl<'a, App: 'static> Conversation<'a, App> {
     pub(super) fn try_send(&mut self) -> io::Result<usize> {
         let unsent = self.kept.as_ref().map_or(&[][..], |kept| &kept.unsent);
         let n = self.stream.try_write(unsent)?;
-        self.keep(|kept| drop(kept.unsent.drain(..n)));
+        let limit = self.shared.limits.reply;
+        self.keep(|kept| {
+            kept.unsent.drain(..n);
+            kept.lag.took(n, limit);
+        });
         self.fits();
         Ok(n)
+    }
+
+    /// How long the peer may keep the server waiting for room for replies.
+    pub(super) fn patience(&self) -> Duration {
+        let lag = self.kept.as_ref().map(|kept| kept.lag);
+        lag.unwrap_or_default().patience(self.shared.limits.reply)
+    }
+
+    /// Counts the time that the server has waited for room.
+    pub(super) fn waited(&mut self, time: Duration) {
+        let limit = self.shared.limits.reply;
+        self.keep(|kept| kept.lag.waited(time, limit));
     }
 
     fn keep(&mut self, change: impl FnOnce(&mut Kept)) {
         let kept = self.kept.get_or_insert_default();
         change(kept);
-        if kept.unread.is_empty() && kept.unsent.is_empty() && kept.taken == 0 {
+        let keeps_bytes = !kept.unread.is_empty() || !kept.unsent.is_empty() || kept.taken > 0;
+        if !keeps_bytes && kept.lag == Lag::default() {
             self.kept = None;
         }
     }
@@ -224,7 +244,7 @@ impl<'a, App: 'static> Conversation<'a, App> {
             let mut out = Buffer::new(tx);
             self.service.refresh(&self.shared.endpoint);
             let pause = if self.unread().is_empty() {
-                let pause = self.work(&mut fresh, &mut out)?;
+                let pause = self.work(context, &mut fresh, &mut out)?;
                 if !fresh.is_empty() {
                     self.keep(|kept| kept.unread.extend_from_slice(fresh));
                 }
@@ -236,7 +256,7 @@ impl<'a, App: 'static> Conversation<'a, App> {
                 self.keep(|kept| unread = mem::take(&mut kept.unread));
                 unread.extend_from_slice(fresh);
                 let mut input = &unread[..];
-                let pause = self.work(&mut input, &mut out)?;
+                let pause = self.work(context, &mut input, &mut out)?;
                 let used = unread.len() - input.len();
                 if used < unread.len() {
                     unread.drain(..used);
@@ -254,7 +274,7 @@ impl<'a, App: 'static> Conversation<'a, App> {
             let left = matches!(pause, Pause::Turn);
             let mut later = None;
             if let Pause::Answer(answer, taken) = pause {
-                later = Some(answer);
+                later = Some(guard_future(answer));
                 self.keep(|kept| kept.taken = taken);
             }
             if !self.fits() {
@@ -311,11 +331,16 @@ impl<'a, App: 'static> Conversation<'a, App> {
 
     /// Answers what has arrived, until others are due or must do something; more, where there is no
     /// room to keep what is left by then.
-    fn work(&mut self, input: &mut &[u8], out: &mut Buffer<'_>) -> io::Result<Pause> {
+    fn work(
+        &mut self,
+        context: &mut Context<'_>,
+        input: &mut &[u8],
+        out: &mut Buffer<'_>,
+    ) -> io::Result<Pause> {
         let mut tally = Tally::default();
         let pause = loop {
             // One net for all requests of a turn, as it costs more than what most handlers do.
-            let answer = AssertUnwindSafe(|| self.answer_some(input, out, &mut tally));
+            let answer = AssertUnwindSafe(|| self.answer_some(context, input, out, &mut tally));
             match catch_unwind(answer) {
                 Ok(Ok(Pause::Turn)) if !self.share.keep(input.len() + self.stream.held()) => {}
                 Ok(pause) => break pause,
@@ -332,19 +357,24 @@ impl<'a, App: 'static> Conversation<'a, App> {
 
     fn answer_some(
         &mut self,
+        context: &mut Context<'_>,
         input: &mut &[u8],
         out: &mut Buffer<'_>,
         tally: &mut Tally,
     ) -> io::Result<Pause> {
         let mut requests = 0;
+        // Whether there is room for all that would be kept if an answer had to be waited for.
+        let mut has_room = false;
         loop {
             if requests == REQUESTS && !input.is_empty() {
                 return Ok(Pause::Turn);
             }
             let Self {
+                stream,
                 session,
                 service,
-                stream,
+                kept,
+                share,
                 ..
             } = self;
             match session.next(service, input, out) {
@@ -366,7 +396,14 @@ impl<'a, App: 'static> Conversation<'a, App> {
                 Step::Request { index, payload } => {
                     requests += 1;
                     tally.add(index, service);
-                    match service.start(index, payload, session.reply(out)) {
+                    let reply = session.reply(out);
+                    let may_poll = || {
+                        let unsent = kept.as_ref().map_or(0, |kept| kept.unsent.len());
+                        let bytes = unsent + input.len() + payload.len() + stream.held();
+                        has_room = has_room || share.keep(bytes);
+                        has_room
+                    };
+                    match service.start(index, payload, reply, context, may_poll) {
                         Outcome::Answered(answered) => session.answered(answered, service, out),
                         Outcome::Later(later, _reply) => {
                             return Ok(Pause::Answer(later, payload.len()));
@@ -410,6 +447,10 @@ impl<'a, App: 'static> Conversation<'a, App> {
             match self.stream.try_write(out.filled()) {
                 Ok(n) => {
                     out.consume(n);
+                    if self.kept.is_some() {
+                        let limit = self.shared.limits.reply;
+                        self.keep(|kept| kept.lag.took(n, limit));
+                    }
                     self.shared.metrics.sent.increment(n as u64);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,

@@ -27,6 +27,7 @@ mod task;
 
 use crate::addresses::Addresses;
 use crate::limits::{Pause, ServerLimits};
+use crate::wait::after;
 use crate::{Address, Endpoint, Listener, Network};
 use accepting::Accepting;
 use crowd::{Crowd, Member};
@@ -35,14 +36,18 @@ use metrics::Metrics;
 use std::io;
 use std::sync::Arc;
 use std::thread;
+use std::time::Instant;
 use stream::Stream;
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::time::timeout;
+use tokio::time::{timeout, timeout_at};
 
 /// How many connections a server takes unless told otherwise: many, as each is small.
 const CONNECTIONS: usize = 16384;
+
+/// The most threads that a server runs on, more than machines have processors.
+const MOST_THREADS: usize = 1024;
 
 /// A server that serves each connection as a tokio task, by default up to 16384.
 ///
@@ -69,7 +74,7 @@ pub struct Server<App: 'static> {
     /// any address.
     pub proxy_protocol: bool,
     /// Has each connection begin TLS, behind the header of the PROXY protocol if there is one; none
-    /// unless set. Greeting may take as long as a [request](ServerLimits::request). A client that
+    /// unless set. It has [a time limit](ServerLimits::handshake). A client that
     /// begins without TLS gets an error line in clear, and the end.
     #[cfg(feature = "tls")]
     pub tls: Option<crate::tls::Acceptor>,
@@ -133,6 +138,7 @@ impl<App: Send + 'static> Server<App> {
     /// up to a second, and tries again.
     ///
     /// # Errors
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for [limits](ServerLimits) that serve nobody;
     /// [`NotConnected`](io::ErrorKind::NotConnected) for a listener that is closed already.
     ///
     /// # Cancel safety
@@ -141,26 +147,30 @@ impl<App: Send + 'static> Server<App> {
         self,
         app: impl Fn(&Address) -> App + Send + Sync + 'static,
     ) -> io::Result<()> {
+        self.limits.check()?;
         let accepting = Accepting::new(&self.listener)?;
         let (shared, listener) = self.share(app);
         accept(&shared, &listener, accepting, Vec::new()).await;
         Ok(())
     }
 
-    /// The same on so many threads of its own, each with a tokio runtime of its own, until it is
-    /// stopped. Connections go to the threads in turn and stay there, which saves handing over: this
+    /// The same on `threads` threads of its own, 1 to 1024, each with a tokio runtime of its own, until
+    /// it is stopped. Connections go to the threads in turn and stay there, which saves handing over: this
     /// is the faster way where handlers are quick, and the other where some take long.
     ///
     /// # Errors
-    /// As [`run`](Self::run), and those of the operating system.
-    ///
-    /// # Panics
-    /// Where the system has no more threads.
+    /// As [`run`](Self::run), also for another number of threads, and those of the operating system,
+    /// such as [`WouldBlock`](io::ErrorKind::WouldBlock) when it has no more threads.
     pub fn run_on_threads(
         self,
         threads: usize,
         app: impl Fn(&Address) -> App + Send + Sync + 'static,
     ) -> io::Result<()> {
+        self.limits.check()?;
+        if !(1..=MOST_THREADS).contains(&threads) {
+            let what = format!("{threads} threads; a server runs on 1 to {MOST_THREADS}");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+        }
         // All that can fail comes first, before connections use up what the system has.
         let runtime = || Builder::new_current_thread().enable_all().build();
         let first = runtime()?;
@@ -173,13 +183,16 @@ impl<App: Send + 'static> Server<App> {
         thread::scope(|scope| {
             let give = |runtime: Runtime| {
                 let (sender, receiver) = unbounded_channel();
-                scope.spawn(move || runtime.block_on(serve_given(shared, receiver)));
-                sender
+                let serve = move || runtime.block_on(serve_given(shared, receiver));
+                // Without the last of the threads, the others end as their senders are dropped.
+                thread::Builder::new().spawn_scoped(scope, serve)?;
+                Ok(sender)
             };
-            let senders = others.into_iter().map(give).collect();
+            let senders = others.into_iter().map(give);
+            let senders = senders.collect::<io::Result<Vec<_>>>()?;
             first.block_on(accept(shared, listener, accepting, senders));
-        });
-        Ok(())
+            Ok(())
+        })
     }
 
     fn share(
@@ -262,7 +275,8 @@ async fn accept<App: Send + 'static>(
     }
     listener.close();
     drop(accepting);
-    if timeout(limits.stop, crowd.emptied()).await.is_err() {
+    let deadline = after(Instant::now(), limits.stop).into();
+    if timeout_at(deadline, crowd.emptied()).await.is_err() {
         tracing::warn!("{} connections did not end in time", crowd.len());
     }
 }

@@ -58,7 +58,21 @@ impl Stream {
         matches!(self.read_now(&mut [0]), Ok(1..))
     }
 
-    /// How many bytes the record takes that TLS has received in part; 0 if there is none.
+    /// How many bytes TLS has decrypted since the last call. Records may hold a byte each.
+    #[cfg_attr(
+        not(feature = "tls"),
+        expect(clippy::unused_self, reason = "only TLS decrypts any")
+    )]
+    pub(super) fn worked(&mut self) -> usize {
+        #[cfg(feature = "tls")]
+        if let Some(secure) = &mut self.secure {
+            return secure.worked();
+        }
+        0
+    }
+
+    /// How many bytes the record and the message of TLS itself take that were received in part; 0 if
+    /// there are none.
     #[cfg_attr(
         not(feature = "tls"),
         expect(clippy::unused_self, reason = "only TLS holds any")

@@ -1,7 +1,7 @@
 //! One connection as a task.
 
 use super::Shared;
-use super::conversation::{Conversation, Done, TURN};
+use super::conversation::{Conversation, Done, REQUESTS, TURN};
 use super::crowd::Member;
 use super::ending;
 use super::proxy::{no_header, read_header};
@@ -13,15 +13,17 @@ use crate::ending::Ending;
 use crate::limits::{Wait, replies_not_taken, too_many};
 #[cfg(feature = "tls")]
 use crate::tls::is_unused;
+use crate::wait::after;
 use bellwire::Fault;
 use std::future::poll_fn;
 use std::io::{self, ErrorKind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Instant as StdInstant;
 use tokio::sync::futures::Notified;
 use tokio::task::yield_now;
-use tokio::time::{Instant, Sleep, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 
 /// Serves a connection to its end.
 #[expect(
@@ -63,8 +65,9 @@ async fn begin<App>(
     if peer.tcp().is_some() {
         stream.socket.set_nodelay(true)?;
     }
+    let deadline = after(StdInstant::now(), shared.limits.handshake).into();
     if shared.proxy_protocol {
-        let header = timeout(shared.limits.request, read_header(&mut stream.socket));
+        let header = timeout_at(deadline, read_header(&mut stream.socket));
         let client = tokio::select! {
             header = header => header.unwrap_or_else(|_| {
                 Err(no_header(ErrorKind::TimedOut, "did not come in time"))
@@ -80,8 +83,8 @@ async fn begin<App>(
     }
     #[cfg(feature = "tls")]
     if let Some(acceptor) = &shared.tls {
-        let stopped = shared.crowd.stopped();
-        let greeted = secure::greet(stream, acceptor, shared.limits.request, stopped).await;
+        let (share, stopped) = (shared.in_flight.share(), shared.crowd.stopped());
+        let greeted = secure::greet(stream, acceptor, deadline, share, stopped).await;
         if greeted.as_ref().is_err_and(|error| !is_unused(error)) {
             shared.metrics.handshake_failures.increment(1);
         }
@@ -109,7 +112,9 @@ impl<App: Send + 'static> Conversation<'_, App> {
             let mut wait = Wait::first();
             // One timer, set anew where it has to ring earlier or has rung too early, rather than
             // one for each wake-up.
-            let mut timer = pin!(sleep_until(Instant::now() + shared.limits.idle));
+            let mut timer = pin!(sleep_until(
+                after(StdInstant::now(), shared.limits.idle).into()
+            ));
             let mut stop = Box::pin(shared.crowd.stop_rings());
             let mut brought = 0;
             loop {
@@ -137,16 +142,16 @@ impl<App: Send + 'static> Conversation<'_, App> {
                     }
                 };
                 wait = shared.limits.wait(self.begun(), wait, at);
-                brought += arrived;
+                brought += arrived.max(self.stream.worked());
                 if !self.unsent().is_empty() {
                     shared.metrics.sent.increment(Box::pin(self.flush()).await?);
                 }
                 if let Some(later) = later {
                     let finish = later.await;
                     self.answer(finish);
-                    continue;
-                }
-                if self.is_over() {
+                    // It may have been ready without a pause for others.
+                    brought += TURN / REQUESTS;
+                } else if self.is_over() {
                     break;
                 }
                 if left || brought >= TURN {
@@ -189,10 +194,12 @@ impl<App: Send + 'static> Conversation<'_, App> {
 
     /// Sends all that waits to be sent, and returns how much that was.
     async fn flush(&mut self) -> io::Result<u64> {
-        let deadline = Instant::now() + self.shared.limits.reply;
         let mut sent = 0;
         while !self.unsent().is_empty() {
+            let begin = StdInstant::now();
+            let deadline = after(begin, self.patience()).into();
             let ready = timeout_at(deadline, self.stream.writable()).await;
+            self.waited(begin.elapsed());
             ready.unwrap_or_else(|_| Err(replies_not_taken()))?;
             match self.try_send() {
                 Ok(n) => sent += n as u64,

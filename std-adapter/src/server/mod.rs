@@ -5,6 +5,7 @@ mod stream;
 mod worker;
 
 use crate::limits::{Pause, ServerLimits};
+use crate::wait::after;
 use crate::{Address, Conn, Endpoint, Listener, Network};
 use crowd::Crowd;
 use std::io::{self, ErrorKind};
@@ -95,8 +96,10 @@ impl<App: Send + 'static> Server<App> {
     /// up to a second, and tries again.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] when the listener's socket no longer listens.
+    /// [`ErrorKind::InvalidInput`] for [limits](ServerLimits) that serve nobody, and when the
+    /// listener's socket no longer listens.
     pub fn run(self, mut app: impl FnMut(&Address) -> App) -> io::Result<()> {
+        self.limits.check()?;
         let crowd = Crowd::new(&self.limits);
         let mut pause = Pause::default();
         loop {
@@ -109,12 +112,12 @@ impl<App: Send + 'static> Server<App> {
                 Err(error) if error.kind() == ErrorKind::InvalidInput => return Err(error),
                 Err(error) => {
                     if let Some(time) = pause.after(&error) {
-                        self.listener.pause(Instant::now() + time)?;
+                        self.listener.pause(after(Instant::now(), time))?;
                     }
                 }
             }
         }
-        crowd.dismiss(Instant::now() + self.limits.stop);
+        crowd.dismiss(after(Instant::now(), self.limits.stop));
         Ok(())
     }
 

@@ -42,6 +42,8 @@ use rustls::pki_types::ServerName;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::version::TLS13;
 use rustls::{ClientConfig, ClientConnection, InconsistentKeys, ServerConfig, ServerConnection};
+#[cfg(feature = "tokio")]
+pub(crate) use sentence::no_room;
 pub(crate) use sentence::{
     NOT_TLS, begins_tls, cut, failed, gone, handshake_failed, is_unused, not_tls, stopping,
     too_slow, unused,

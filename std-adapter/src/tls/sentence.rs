@@ -66,6 +66,13 @@ pub(crate) fn too_slow() -> io::Error {
     handshake_error(ErrorKind::TimedOut, "it was not complete in time")
 }
 
+/// The error of a handshake whose bytes the server has no room to keep.
+#[cfg(feature = "tokio")]
+pub(crate) fn no_room() -> io::Error {
+    let why = "the server has no room for more of its bytes";
+    handshake_error(ErrorKind::QuotaExceeded, why)
+}
+
 /// The error of a handshake that this server's end has ended.
 pub(crate) fn stopping() -> io::Error {
     handshake_error(ErrorKind::Interrupted, "the server is stopping")
