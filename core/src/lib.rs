@@ -48,6 +48,8 @@ mod sentence;
 mod session;
 #[cfg(feature = "smoltcp")]
 pub mod smoltcp;
+#[cfg(test)]
+mod work;
 
 pub use buffer::Buffer;
 pub use client::Caller;
