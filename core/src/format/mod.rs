@@ -6,6 +6,7 @@ pub mod gob;
 mod line;
 mod postcard;
 mod postcard_reader;
+mod postcard_writer;
 mod whole;
 mod zigzag;
 

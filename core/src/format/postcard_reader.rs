@@ -19,6 +19,8 @@ use serde::de::{
 pub(super) struct Reader<'de> {
     rest: &'de [u8],
     depth: u8,
+    /// Elements and entries still to come, in all that are open: each takes a byte of its own.
+    owed: usize,
     /// The struct field that is being read, for errors.
     pub(super) field: Option<&'static str>,
 }
@@ -28,6 +30,7 @@ impl<'de> Reader<'de> {
         Self {
             rest: payload,
             depth: 0,
+            owed: 0,
             field: None,
         }
     }
@@ -78,14 +81,15 @@ impl<'de> Reader<'de> {
         core::str::from_utf8(self.bytes()?).map_err(|_| Flaw::BadUtf8)
     }
 
-    /// The element count of a sequence or map. Each element takes a byte at least.
+    /// The count of a sequence or map, which there must be unread bytes for.
     fn count(&mut self) -> Result<usize, Flaw> {
         let count = self.length()?;
-        if count <= self.rest.len() {
-            Ok(count)
-        } else {
-            Err(Flaw::BadLength)
+        let owed = self.owed.saturating_add(count);
+        if owed > self.rest.len() {
+            return Err(Flaw::BadLength);
         }
+        self.owed = owed;
+        Ok(count)
     }
 
     fn nested<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Flaw>) -> Result<T, Flaw> {
@@ -98,17 +102,37 @@ impl<'de> Reader<'de> {
         result
     }
 
-    fn elements<V: Visitor<'de>>(
+    /// Reads the elements of a sequence or the entries of a map, all of which `visit` must take.
+    fn elements<T>(
+        &mut self,
+        visit: impl FnOnce(&mut Elements<'_, 'de>) -> Result<T, Flaw>,
+    ) -> Result<T, Flaw> {
+        let left = self.count()?;
+        self.nested(|reader| {
+            let mut elements = Elements {
+                unread: reader.rest.len(),
+                reader,
+                left,
+            };
+            let value = visit(&mut elements)?;
+            match elements.left {
+                0 => Ok(value),
+                _ => Err(Flaw::LeftOver),
+            }
+        })
+    }
+
+    fn fields<V: Visitor<'de>>(
         &mut self,
         left: usize,
-        fields: &'static [&'static str],
+        names: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Flaw> {
         self.nested(|reader| {
-            visitor.visit_seq(Elements {
+            visitor.visit_seq(Fields {
                 reader,
                 left,
-                fields,
+                names,
             })
         })
     }
@@ -157,14 +181,15 @@ pub(super) fn take_leb128(input: &mut &[u8], bits: u32) -> Result<u64, Flaw> {
     Err(Flaw::Truncated)
 }
 
-struct Elements<'r, 'de> {
+/// The values of a struct or tuple.
+struct Fields<'r, 'de> {
     reader: &'r mut Reader<'de>,
     left: usize,
-    /// The names of the elements still to come, where they are the fields of a struct.
-    fields: &'static [&'static str],
+    /// The names of the fields still to come, in a struct.
+    names: &'static [&'static str],
 }
 
-impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
+impl<'de> SeqAccess<'de> for Fields<'_, 'de> {
     type Error = Flaw;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(
@@ -176,9 +201,9 @@ impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
         };
         self.left = left;
         let outer = self.reader.field;
-        if let [first, rest @ ..] = self.fields {
+        if let [first, rest @ ..] = self.names {
             self.reader.field = Some(*first);
-            self.fields = rest;
+            self.names = rest;
         }
         let value = seed.deserialize(&mut *self.reader).map(Some);
         if value.is_ok() {
@@ -186,24 +211,74 @@ impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
         }
         value
     }
+}
 
+/// The elements of a sequence or the entries of a map.
+struct Elements<'r, 'de> {
+    reader: &'r mut Reader<'de>,
+    left: usize,
+    /// The unread bytes at the start of the present element or entry.
+    unread: usize,
+}
+
+impl<'de> Elements<'_, 'de> {
+    /// Begins an element or entry, if there is one.
+    fn begin(&mut self) -> bool {
+        let Some(left) = self.left.checked_sub(1) else {
+            return false;
+        };
+        self.left = left;
+        self.reader.owed = self.reader.owed.saturating_sub(1);
+        self.unread = self.reader.rest.len();
+        true
+    }
+
+    /// Ends it. It must have taken a byte, or a few bytes could count any number of them.
+    fn complete<T>(&self, value: T) -> Result<T, Flaw> {
+        if self.reader.rest.len() < self.unread {
+            Ok(value)
+        } else {
+            Err(Flaw::BadLength)
+        }
+    }
+}
+
+impl<'de> SeqAccess<'de> for &mut Elements<'_, 'de> {
+    type Error = Flaw;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, Flaw> {
+        if !self.begin() {
+            return Ok(None);
+        }
+        let value = seed.deserialize(&mut *self.reader).map(Some)?;
+        self.complete(value)
+    }
+
+    /// Each of them has received bytes of its own.
     fn size_hint(&self) -> Option<usize> {
         Some(self.left)
     }
 }
 
-impl<'de> MapAccess<'de> for Elements<'_, 'de> {
+impl<'de> MapAccess<'de> for &mut Elements<'_, 'de> {
     type Error = Flaw;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(
         &mut self,
         seed: K,
     ) -> Result<Option<K::Value>, Flaw> {
-        self.next_element_seed(seed)
+        if !self.begin() {
+            return Ok(None);
+        }
+        seed.deserialize(&mut *self.reader).map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Flaw> {
-        seed.deserialize(&mut *self.reader)
+        let value = seed.deserialize(&mut *self.reader)?;
+        self.complete(value)
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -236,7 +311,7 @@ impl<'de> VariantAccess<'de> for Variant<'_, 'de> {
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Flaw> {
-        self.0.elements(len, &[], visitor)
+        self.0.fields(len, &[], visitor)
     }
 
     fn struct_variant<V: Visitor<'de>>(
@@ -244,7 +319,7 @@ impl<'de> VariantAccess<'de> for Variant<'_, 'de> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Flaw> {
-        self.0.elements(fields.len(), fields, visitor)
+        self.0.fields(fields.len(), fields, visitor)
     }
 }
 
@@ -362,12 +437,11 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
-        let count = self.count()?;
-        self.elements(count, &[], visitor)
+        self.elements(|elements| visitor.visit_seq(elements))
     }
 
     fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Flaw> {
-        self.elements(len, &[], visitor)
+        self.fields(len, &[], visitor)
     }
 
     fn deserialize_tuple_struct<V: Visitor<'de>>(
@@ -376,18 +450,11 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         len: usize,
         visitor: V,
     ) -> Result<V::Value, Flaw> {
-        self.elements(len, &[], visitor)
+        self.fields(len, &[], visitor)
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
-        let left = self.count()?;
-        self.nested(|reader| {
-            visitor.visit_map(Elements {
-                reader,
-                left,
-                fields: &[],
-            })
-        })
+        self.elements(|elements| visitor.visit_map(elements))
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -396,7 +463,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Flaw> {
-        self.elements(fields.len(), fields, visitor)
+        self.fields(fields.len(), fields, visitor)
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
