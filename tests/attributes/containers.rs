@@ -239,6 +239,8 @@ fn a_field_of_each_kind() {
     kind! { Option<u8>: Some(0), Type::Uint => [Same, Changed] }
     kind! { Option<Option<u8>>: Some(None), Type::Uint => [Same, Changed] }
     kind! { Option<Option<u8>>: Some(Some(5)), Type::Uint => [Same, Same] }
+    kind! { Option<String>: Some(String::new()), Type::String => [Same, Changed] }
+    kind! { Option<Vec<u8>>: Some(vec![]), Type::Bytes => [Same, Changed] }
     kind! { Option<()>: Some(()) => Same }
 }
 

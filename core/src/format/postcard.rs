@@ -26,7 +26,7 @@ use serde::Serialize;
 ///
 /// | Attribute or type | A value of it |
 /// |---|---|
-/// | `rename`, `alias`, `default`, `with`, `borrow`, `transparent`, `from`, `into`, `remote`, `other` | decodes to the same |
+/// | `rename`, `alias`, `default`, `with`, `borrow`, `transparent`, `from`, `into`, `remote`, `other` | decodes to the same; with `alias`, an error may name another field |
 /// | `skip` of a field | decodes to the same, with the field's default |
 /// | `skip_serializing_if` of a struct's field | is refused when the field would be left out |
 /// | `flatten`; other sequences and maps of unknown length | is refused |

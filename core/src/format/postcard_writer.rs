@@ -34,7 +34,8 @@ impl<'s> Output<'s> {
         Ok(())
     }
 
-    #[inline(never)] // for the sake of small machines, as it has several callers
+    // Part of its callers where that is fast, and there once where that is small.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn bytes(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
         let slots = self.free().get_mut(..bytes.len());
         slots.ok_or(EncodeError::NoRoom)?.copy_from_slice(bytes);
@@ -43,7 +44,7 @@ impl<'s> Output<'s> {
     }
 
     #[allow(clippy::cast_possible_truncation)] // seven bits at a time
-    #[inline(never)]
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(super) fn leb128(&mut self, mut number: u64) -> Result<(), EncodeError> {
         while number > 0x7f {
             self.byte(number as u8 | 0x80)?;
