@@ -104,7 +104,11 @@ fn an_enum_without_a_tag() {
 
     arrives("untagged", &Untagged::Unit, [Unreadable, Refused]);
     arrives("untagged", &Untagged::Newtype(5), [Unreadable, Same]);
-    arrives("untagged", &Untagged::Struct { a: 5 }, [Unreadable, Refused]);
+    arrives(
+        "untagged",
+        &Untagged::Struct { a: 5 },
+        [Unreadable, Refused],
+    );
 }
 
 /// An enum of which the variant `B` has an attribute; so A, B and C arrive in postcard and gob.
