@@ -184,9 +184,8 @@ fn next_reply<Rsp: crate::Format>(caller: &mut Caller<'_>, command: Command<(), 
             let _ = caller.reply(command);
             true
         }
-        Ok(false) => false,
         Err(crate::Error::Fault(Fault::MessageTooLong { .. })) => true,
-        Err(_) => false,
+        Ok(false) | Err(_) => false,
     }
 }
 

@@ -147,7 +147,8 @@ impl Display for Formatted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.times.set(self.times.get() + 1);
         let grown = self.grows && self.times.get() > 1;
-        write!(f, "te{}{}", "xt", if grown { "x" } else { "" })
+        f.write_str("te")?;
+        f.write_str(if grown { "xtx" } else { "xt" })
     }
 }
 

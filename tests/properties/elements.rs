@@ -129,7 +129,7 @@ fn every_type_is_linear(body: &[u8]) {
 
 #[test]
 fn no_more_elements_are_decoded_than_bytes_came_in_postcard() {
-    let count = || prop_oneof![any::<u64>(), 0u64..50].prop_map(|count| leb128(count));
+    let count = || prop_oneof![any::<u64>(), 0u64..50].prop_map(leb128);
     let byte = prop_oneof![3 => 0u8..4, 1 => any::<u8>()].prop_map(|byte| vec![byte]);
     let body = vec(prop_oneof![1 => count(), 4 => byte], 0..50);
     each(body, |body| every_type_is_linear(&body.concat()));

@@ -102,8 +102,8 @@ pub enum End {
 pub enum EncodeError {
     /// The space is too small for it.
     NoRoom,
-    /// The format cannot carry it, such as a line that holds a line feed, or a value that nests
-    /// deeper than [`MAX_DEPTH`].
+    /// The format cannot carry it, such as a line that holds a line feed, a value that nests deeper
+    /// than [`MAX_DEPTH`], or one that would decode to another.
     Unencodable,
 }
 

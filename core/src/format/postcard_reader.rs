@@ -221,7 +221,7 @@ struct Elements<'r, 'de> {
     unread: usize,
 }
 
-impl<'de> Elements<'_, 'de> {
+impl Elements<'_, '_> {
     /// Begins an element or entry, if there is one.
     fn begin(&mut self) -> bool {
         let Some(left) = self.left.checked_sub(1) else {
