@@ -38,7 +38,7 @@ fuzz_target!(|data: &[u8]| {
     let _ = check::<String>(data);
     is_linear::<Vec<Element<Vec<Element<Vec<Element<()>>>>>>>(data);
     is_linear::<Vec<Element<(Vec<Element<()>>, Vec<Element<Option<u8>>>)>>>(data);
-    is_linear::<BTreeMap<u8, Element<BTreeMap<(), Element<()>>>>>(data);
+    is_linear::<BTreeMap<u8, Element<BTreeMap<(), Element<Vec<Element<()>>>>>>>(data);
 });
 
 thread_local! {
