@@ -1,7 +1,8 @@
 //! Length-prefixed postcard.
 
+use super::postcard_output::Output;
 use super::postcard_reader::{Reader, take_leb128};
-use super::postcard_writer::{Output, Writer};
+use super::postcard_writer::Writer;
 use super::{EncodeError, End, Format, Frame, Payload, make_room, whole};
 use crate::error::{Flaw, Malformed};
 use core::marker::PhantomData;
