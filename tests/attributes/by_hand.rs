@@ -1,12 +1,13 @@
 //! Values whose `Serialize` is written by hand, and says something else than it does.
 
-use bellwire::Postcard;
 use bellwire::format::{EncodeError, Format, MAX_DEPTH};
+use bellwire::{Flaw, Postcard};
+use serde::de::{SeqAccess, Visitor};
 use serde::ser::{
     SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
     SerializeTupleStruct, SerializeTupleVariant,
 };
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt::{self, Display};
 
 /// What a value is serialized as.
@@ -134,6 +135,53 @@ fn half_an_entry_and_unknown_counts_are_not_encoded() {
     assert_eq!(encode(&KeyOnly), Err(EncodeError::Unencodable));
     assert_eq!(encode(&Unknown(true)), Err(EncodeError::Unencodable));
     assert_eq!(encode(&Unknown(false)), Err(EncodeError::Unencodable));
+}
+
+/// A sequence of a number and of nothing, of which as many are read as `TAKEN` says.
+#[derive(Debug, PartialEq)]
+struct Uneven<const TAKEN: usize>;
+
+impl<const TAKEN: usize> Serialize for Uneven<TAKEN> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut seq = to.serialize_seq(Some(2))?;
+        seq.serialize_element(&1u8)?;
+        seq.serialize_element(&())?;
+        seq.end()
+    }
+}
+
+impl<'de, const TAKEN: usize> Deserialize<'de> for Uneven<TAKEN> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_seq(Uneven)
+    }
+}
+
+impl<'de, const TAKEN: usize> Visitor<'de> for Uneven<TAKEN> {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number and nothing")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Self, A::Error> {
+        assert_eq!(access.next_element::<u8>()?, Some(1));
+        if TAKEN == 2 {
+            access.next_element::<()>()?;
+        }
+        Ok(self)
+    }
+}
+
+#[test]
+fn each_element_takes_a_byte_and_is_taken() {
+    assert_eq!(encode(&Uneven::<2>), Err(EncodeError::Unencodable));
+    let decoded = Postcard::<Uneven<2>>::decode(b"\x03\x02\x01\x00");
+    assert_eq!(decoded, Err(Flaw::BadLength.into()));
+    let decoded = Postcard::<Uneven<1>>::decode(b"\x03\x02\x01\x00");
+    assert_eq!(decoded, Err(Flaw::LeftOver.into()));
+    let decoded = Postcard::<(Uneven<1>, u8)>::decode(b"\x04\x02\x01\x00\x00");
+    assert_eq!(decoded, Err(Flaw::LeftOver.into()));
+    assert_eq!(Postcard::<Uneven<1>>::decode(b"\x02\x01\x01"), Ok(Uneven));
 }
 
 /// A text that is formatted when it is serialized, the second time with an `x` more.

@@ -5,6 +5,7 @@
 pub mod gob;
 mod line;
 mod postcard;
+mod postcard_access;
 mod postcard_output;
 mod postcard_reader;
 mod postcard_writer;

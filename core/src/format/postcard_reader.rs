@@ -6,21 +6,19 @@
 //! says even where the elements take no bytes.
 
 use super::MAX_DEPTH;
+use super::postcard_access::{Elements, Fields, Variant};
 use super::whole::Whole;
 use super::zigzag::signed;
 use crate::error::Flaw;
 use serde::Deserialize;
-use serde::de::value::U32Deserializer;
-use serde::de::{
-    DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor,
-};
+use serde::de::{Deserializer, Visitor};
 
 /// Reads values from the front of a payload.
 pub(super) struct Reader<'de> {
-    rest: &'de [u8],
+    pub(super) rest: &'de [u8],
     depth: u8,
     /// Elements and entries still to come, in all that are open: each takes a byte of its own.
-    owed: usize,
+    pub(super) owed: usize,
     /// The struct field that is being read, for errors.
     pub(super) field: Option<&'static str>,
 }
@@ -35,7 +33,7 @@ impl<'de> Reader<'de> {
         }
     }
 
-    fn unsigned<T: TryFrom<u64>>(&mut self, bits: u32) -> Result<T, Flaw> {
+    pub(super) fn unsigned<T: TryFrom<u64>>(&mut self, bits: u32) -> Result<T, Flaw> {
         T::try_from(take_leb128(&mut self.rest, bits)?).map_err(|_| Flaw::BadValue)
     }
 
@@ -109,20 +107,13 @@ impl<'de> Reader<'de> {
     ) -> Result<T, Flaw> {
         let left = self.count()?;
         self.nested(|reader| {
-            let mut elements = Elements {
-                unread: reader.rest.len(),
-                reader,
-                left,
-            };
+            let mut elements = Elements::new(reader, left);
             let value = visit(&mut elements)?;
-            match elements.left {
-                0 => Ok(value),
-                _ => Err(Flaw::LeftOver),
-            }
+            elements.finish(value)
         })
     }
 
-    fn fields<V: Visitor<'de>>(
+    pub(super) fn fields<V: Visitor<'de>>(
         &mut self,
         left: usize,
         names: &'static [&'static str],
@@ -179,148 +170,6 @@ pub(super) fn take_leb128(input: &mut &[u8], bits: u32) -> Result<u64, Flaw> {
         }
     }
     Err(Flaw::Truncated)
-}
-
-/// The values of a struct or tuple.
-struct Fields<'r, 'de> {
-    reader: &'r mut Reader<'de>,
-    left: usize,
-    /// The names of the fields still to come, in a struct.
-    names: &'static [&'static str],
-}
-
-impl<'de> SeqAccess<'de> for Fields<'_, 'de> {
-    type Error = Flaw;
-
-    fn next_element_seed<T: DeserializeSeed<'de>>(
-        &mut self,
-        seed: T,
-    ) -> Result<Option<T::Value>, Flaw> {
-        let Some(left) = self.left.checked_sub(1) else {
-            return Ok(None);
-        };
-        self.left = left;
-        let outer = self.reader.field;
-        if let [first, rest @ ..] = self.names {
-            self.reader.field = Some(*first);
-            self.names = rest;
-        }
-        let value = seed.deserialize(&mut *self.reader).map(Some);
-        if value.is_ok() {
-            self.reader.field = outer;
-        }
-        value
-    }
-}
-
-/// The elements of a sequence or the entries of a map.
-struct Elements<'r, 'de> {
-    reader: &'r mut Reader<'de>,
-    left: usize,
-    /// The unread bytes at the start of the present element or entry.
-    unread: usize,
-}
-
-impl Elements<'_, '_> {
-    /// Begins an element or entry, if there is one.
-    fn begin(&mut self) -> bool {
-        let Some(left) = self.left.checked_sub(1) else {
-            return false;
-        };
-        self.left = left;
-        self.reader.owed = self.reader.owed.saturating_sub(1);
-        self.unread = self.reader.rest.len();
-        true
-    }
-
-    /// Ends it. It must have taken a byte, or a few bytes could count any number of them.
-    fn complete<T>(&self, value: T) -> Result<T, Flaw> {
-        if self.reader.rest.len() < self.unread {
-            Ok(value)
-        } else {
-            Err(Flaw::BadLength)
-        }
-    }
-}
-
-impl<'de> SeqAccess<'de> for &mut Elements<'_, 'de> {
-    type Error = Flaw;
-
-    fn next_element_seed<T: DeserializeSeed<'de>>(
-        &mut self,
-        seed: T,
-    ) -> Result<Option<T::Value>, Flaw> {
-        if !self.begin() {
-            return Ok(None);
-        }
-        let value = seed.deserialize(&mut *self.reader).map(Some)?;
-        self.complete(value)
-    }
-
-    /// Each of them has received bytes of its own.
-    fn size_hint(&self) -> Option<usize> {
-        Some(self.left)
-    }
-}
-
-impl<'de> MapAccess<'de> for &mut Elements<'_, 'de> {
-    type Error = Flaw;
-
-    fn next_key_seed<K: DeserializeSeed<'de>>(
-        &mut self,
-        seed: K,
-    ) -> Result<Option<K::Value>, Flaw> {
-        if !self.begin() {
-            return Ok(None);
-        }
-        seed.deserialize(&mut *self.reader).map(Some)
-    }
-
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Flaw> {
-        let value = seed.deserialize(&mut *self.reader)?;
-        self.complete(value)
-    }
-
-    fn size_hint(&self) -> Option<usize> {
-        Some(self.left)
-    }
-}
-
-/// An enum variant: its index, then its content.
-struct Variant<'r, 'de>(&'r mut Reader<'de>);
-
-impl<'de> EnumAccess<'de> for Variant<'_, 'de> {
-    type Error = Flaw;
-    type Variant = Self;
-
-    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), Flaw> {
-        let index = U32Deserializer::<Flaw>::new(self.0.unsigned(32)?);
-        Ok((seed.deserialize(index)?, self))
-    }
-}
-
-impl<'de> VariantAccess<'de> for Variant<'_, 'de> {
-    type Error = Flaw;
-
-    fn unit_variant(self) -> Result<(), Flaw> {
-        Ok(())
-    }
-
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Flaw> {
-        seed.deserialize(self.0)
-    }
-
-    fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Flaw> {
-        self.0.fields(len, &[], visitor)
-    }
-
-    fn struct_variant<V: Visitor<'de>>(
-        self,
-        fields: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Flaw> {
-        self.0.fields(fields.len(), fields, visitor)
-    }
 }
 
 impl<'de> Deserializer<'de> for &mut Reader<'de> {
