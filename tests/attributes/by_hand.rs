@@ -179,7 +179,8 @@ fn each_element_takes_a_byte_and_is_taken() {
     assert_eq!(decoded, Err(Flaw::BadLength.into()));
     let decoded = Postcard::<Uneven<1>>::decode(b"\x03\x02\x01\x00");
     assert_eq!(decoded, Err(Flaw::LeftOver.into()));
-    let decoded = Postcard::<(Uneven<1>, u8)>::decode(b"\x04\x02\x01\x00\x00");
+    // The untaken element would be the next value.
+    let decoded = Postcard::<(Uneven<1>, u8)>::decode(b"\x03\x02\x01\x05");
     assert_eq!(decoded, Err(Flaw::LeftOver.into()));
     assert_eq!(Postcard::<Uneven<1>>::decode(b"\x02\x01\x01"), Ok(Uneven));
 }
