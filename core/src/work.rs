@@ -1,4 +1,4 @@
-//! What conversations cost, in bytes that are looked at or moved, however slowly they trickle.
+//! The cost of conversations: bytes looked at or moved, however slowly they trickle.
 
 extern crate std;
 
@@ -138,7 +138,7 @@ fn a_reader_of_few_bytes_has_few_bytes_moved() {
             }
         });
         assert!(sent > 30_000, "{sent}");
-        // What the lines cost to read, and a move for each byte that is sent.
+        // Each byte of the lines is read, and each byte sent paid for one moved.
         let most = requests.len() + sent;
         assert!(work <= most, "{work} for {sent} in pieces of {piece}");
     }
@@ -228,7 +228,7 @@ fn the_end_is_waited_for_in_a_few_steps_a_byte() {
     }
 }
 
-/// A line's end is looked for only in what is new.
+/// A line's end is looked for only in the new bytes.
 #[test]
 fn a_frame_looks_at_each_byte_once() {
     let line = "x".repeat(5000);

@@ -1,4 +1,4 @@
-//! Values whose `Serialize` is written by hand, and says something else than it does.
+//! Values whose hand-written `Serialize` or `Deserialize` announces one thing and does another.
 
 use bellwire::format::{EncodeError, Format, MAX_DEPTH};
 use bellwire::{Flaw, Postcard};
@@ -10,7 +10,7 @@ use serde::ser::{
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt::{self, Display};
 
-/// What a value is serialized as.
+/// The container that a value is serialized as.
 #[derive(Debug, Clone, Copy, Deserialize)]
 enum Container {
     Seq,

@@ -40,7 +40,7 @@ fn a_struct_with_an_attribute() {
     container! { serde(crate = "serde"), ["number_n", "text_s"] => [Same, Same] }
     container! { serde(expecting = "x"), ["number_n", "text_s"] => [Same, Same] }
     container! { serde(bound = ""), ["number_n", "text_s"] => [Same, Same] }
-    // The tag is written, and not read: gob passes over it where it is described.
+    // The tag is written and not read. Gob refuses a field that is not described.
     container! { serde(tag = "tag"), ["number_n", "text_s"] => [Hidden, Refused] }
 }
 

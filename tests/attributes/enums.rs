@@ -48,7 +48,7 @@ fn an_enum_with_an_attribute() {
     container! { doc = "none" => Same, Same, Same, Same }
     container! { serde(rename_all = "lowercase") => Same, Same, Same, Same }
     container! { serde(rename_all_fields = "UPPERCASE") => Same, Same, Same, Same }
-    // These are written like any struct, and are read by what the bytes say that they are.
+    // These are written like any struct, and can only be read from bytes that name their types.
     container! { serde(tag = "t", content = "c") => Unreadable, Unreadable, Unreadable, Unreadable }
     container! { serde(untagged) => Unreadable, Unreadable, Unreadable, Unreadable }
 }

@@ -84,7 +84,7 @@ where
     );
 }
 
-/// How `value` arrives in postcard, where it has no type of Go's.
+/// How `value` arrives in postcard, if it has no type in Go.
 #[track_caller]
 fn arrives_in_postcard<T>(what: &str, value: &T, expected: Fate)
 where

@@ -1,4 +1,4 @@
-//! What postcard decodes is bounded by the bytes that came: elements are counted, not timed.
+//! The elements that postcard decodes are bounded by the bytes received: counted, not timed.
 
 use crate::each;
 use bellwire::Postcard;

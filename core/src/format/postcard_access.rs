@@ -1,4 +1,4 @@
-//! What stands inside a container of postcard's: fields, elements, entries, variants.
+//! Reads the inside of postcard's containers: fields, elements, entries, variants.
 
 use super::postcard_reader::Reader;
 use crate::error::Flaw;
@@ -46,7 +46,7 @@ pub(super) struct Elements<'r, 'de> {
 }
 
 impl<'r, 'de> Elements<'r, 'de> {
-    /// So many, whose count is part of what the reader owes.
+    /// `left` elements or entries, which the reader has counted as owed.
     pub(super) fn new(reader: &'r mut Reader<'de>, left: usize) -> Self {
         Self {
             unread: reader.rest.len(),

@@ -27,7 +27,7 @@ impl<'s> Output<'s> {
         Ok(())
     }
 
-    // Part of its callers where that is fast, and there once where that is small.
+    // Inlined on machines with room for the code.
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn bytes(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
         let slots = self.free().get_mut(..bytes.len());

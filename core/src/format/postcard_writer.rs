@@ -1,4 +1,4 @@
-//! A serde serializer for postcard's encoding that refuses what would not decode to the same value.
+//! A serde serializer for postcard's encoding that refuses values that would not decode to the same.
 //!
 //! It is not the postcard crate's, because that leaves a skipped field out without a word, believes
 //! each count that a type announces, and nests as deep as the value does.
