@@ -193,6 +193,26 @@ fn a_request_waits_for_room_for_its_reply() {
 }
 
 #[test]
+fn a_request_waits_until_more_bytes_have_left_than_its_reply_moves() {
+    let (mut rx, mut tx) = ([0; 256], [0; 512]);
+    let mut connection = Connection::new(&mut rx, &mut tx);
+    hear(&mut connection, &b"REPEAT\n\x01\x64".repeat(5)); // 100 each
+    let (endpoint, mut app) = (endpoint(), App::default());
+    for (sent, pending, expected) in [
+        (0, 303, Next::Send),
+        (100, 203, Next::Send),
+        (51, 152, Next::Send),
+        (1, 353, Next::Send), // 152 are sent, and 151 moved
+        (353, 0, Next::Receive),
+    ] {
+        connection.sent(sent);
+        let next = connection.advance(&mut endpoint.with(&mut app));
+        assert_eq!((connection.pending().len(), next), (pending, expected));
+    }
+    assert_eq!(app.ran.len(), 5);
+}
+
+#[test]
 fn a_connection_is_idle_only_between_requests() {
     for (heard, idle) in [
         ("", true),

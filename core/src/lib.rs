@@ -63,6 +63,8 @@ mod session;
 pub mod smoltcp;
 #[doc = include_str!("wire.md")]
 pub mod wire {}
+#[cfg(test)]
+mod work;
 
 pub use buffer::Buffer;
 pub use client::Caller;

@@ -64,7 +64,8 @@ enum Phase {
 pub enum Step<'a> {
     /// Bring more bytes: what is left of the input is the start of something.
     Receive,
-    /// Send what the transmit buffer holds; there is no room for another reply in it.
+    /// Send what the transmit buffer holds; the next reply needs its room, or would move more
+    /// bytes of it than were sent.
     Send,
     /// Answer this request.
     Request {
@@ -119,7 +120,8 @@ impl Session {
         out: &mut Buffer<'_>,
     ) -> Step<'a> {
         loop {
-            if !out.is_empty() && out.room() < self.limits.reply.max(error_line::LONGEST) {
+            let needed = self.limits.reply.max(error_line::LONGEST);
+            if !out.is_empty() && (out.room() < needed || !out.is_cheap_to_move()) {
                 return Step::Send;
             }
             if self.phase == Phase::Name && !self.name(service, input, out) {

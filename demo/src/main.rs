@@ -36,7 +36,8 @@ enum Command {
     Decode(convert::DecodeArguments),
     /// Encode the structures that come as JSON on standard input.
     ///
-    /// Names of fields are exact. An empty map, and empty bytes, are encoded as nil.
+    /// Names of fields are exact: an unknown field, or one that comes twice, is an error. An empty map,
+    /// and empty bytes, are encoded as nil.
     Encode(convert::EncodeArguments),
     /// Let clients and a server talk over smoltcp, and measure their round trips.
     Loopback {

@@ -5,7 +5,10 @@
 pub mod gob;
 mod line;
 mod postcard;
+mod postcard_access;
+mod postcard_output;
 mod postcard_reader;
+mod postcard_writer;
 mod whole;
 mod zigzag;
 
@@ -133,8 +136,8 @@ pub enum End {
 pub enum EncodeError {
     /// The space is too small for the value.
     NoRoom,
-    /// The format cannot carry the value: for example a line that contains a line feed, or a value
-    /// that nests deeper than [`MAX_DEPTH`].
+    /// The format cannot carry the value: for example a line that contains a line feed, a value that nests
+    /// deeper than [`MAX_DEPTH`], or one that would decode to another value.
     Unencodable,
 }
 

@@ -6,19 +6,19 @@
 //! says even where the elements take no bytes.
 
 use super::MAX_DEPTH;
+use super::postcard_access::{Elements, Fields, Variant};
 use super::whole::Whole;
 use super::zigzag::signed;
 use crate::error::Flaw;
 use serde::Deserialize;
-use serde::de::value::U32Deserializer;
-use serde::de::{
-    DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor,
-};
+use serde::de::{Deserializer, Visitor};
 
 /// Reads values from the front of a payload.
 pub(super) struct Reader<'de> {
-    rest: &'de [u8],
+    pub(super) rest: &'de [u8],
     depth: u8,
+    /// Elements and entries still to come, in all that are open: each takes a byte of its own.
+    pub(super) owed: usize,
     /// The struct field that is being read, for errors.
     pub(super) field: Option<&'static str>,
 }
@@ -28,11 +28,12 @@ impl<'de> Reader<'de> {
         Self {
             rest: payload,
             depth: 0,
+            owed: 0,
             field: None,
         }
     }
 
-    fn unsigned<T: TryFrom<u64>>(&mut self, bits: u32) -> Result<T, Flaw> {
+    pub(super) fn unsigned<T: TryFrom<u64>>(&mut self, bits: u32) -> Result<T, Flaw> {
         T::try_from(take_leb128(&mut self.rest, bits)?).map_err(|_| Flaw::BadValue)
     }
 
@@ -78,14 +79,15 @@ impl<'de> Reader<'de> {
         core::str::from_utf8(self.bytes()?).map_err(|_| Flaw::BadUtf8)
     }
 
-    /// The element count of a sequence or map. Each element takes a byte at least.
+    /// The count of a sequence or map, which there must be unread bytes for.
     fn count(&mut self) -> Result<usize, Flaw> {
         let count = self.length()?;
-        if count <= self.rest.len() {
-            Ok(count)
-        } else {
-            Err(Flaw::BadLength)
+        let owed = self.owed.saturating_add(count);
+        if owed > self.rest.len() {
+            return Err(Flaw::BadLength);
         }
+        self.owed = owed;
+        Ok(count)
     }
 
     fn nested<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Flaw>) -> Result<T, Flaw> {
@@ -98,17 +100,30 @@ impl<'de> Reader<'de> {
         result
     }
 
-    fn elements<V: Visitor<'de>>(
+    /// Reads the elements of a sequence or the entries of a map, all of which `visit` must take.
+    fn elements<T>(
+        &mut self,
+        visit: impl FnOnce(&mut Elements<'_, 'de>) -> Result<T, Flaw>,
+    ) -> Result<T, Flaw> {
+        let left = self.count()?;
+        self.nested(|reader| {
+            let mut elements = Elements::new(reader, left);
+            let value = visit(&mut elements)?;
+            elements.finish(value)
+        })
+    }
+
+    pub(super) fn fields<V: Visitor<'de>>(
         &mut self,
         left: usize,
-        fields: &'static [&'static str],
+        names: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Flaw> {
         self.nested(|reader| {
-            visitor.visit_seq(Elements {
+            visitor.visit_seq(Fields {
                 reader,
                 left,
-                fields,
+                names,
             })
         })
     }
@@ -155,97 +170,6 @@ pub(super) fn take_leb128(input: &mut &[u8], bits: u32) -> Result<u64, Flaw> {
         }
     }
     Err(Flaw::Truncated)
-}
-
-struct Elements<'r, 'de> {
-    reader: &'r mut Reader<'de>,
-    left: usize,
-    /// The names of the elements still to come, where they are the fields of a struct.
-    fields: &'static [&'static str],
-}
-
-impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
-    type Error = Flaw;
-
-    fn next_element_seed<T: DeserializeSeed<'de>>(
-        &mut self,
-        seed: T,
-    ) -> Result<Option<T::Value>, Flaw> {
-        let Some(left) = self.left.checked_sub(1) else {
-            return Ok(None);
-        };
-        self.left = left;
-        let outer = self.reader.field;
-        if let [first, rest @ ..] = self.fields {
-            self.reader.field = Some(*first);
-            self.fields = rest;
-        }
-        let value = seed.deserialize(&mut *self.reader).map(Some);
-        if value.is_ok() {
-            self.reader.field = outer;
-        }
-        value
-    }
-
-    fn size_hint(&self) -> Option<usize> {
-        Some(self.left)
-    }
-}
-
-impl<'de> MapAccess<'de> for Elements<'_, 'de> {
-    type Error = Flaw;
-
-    fn next_key_seed<K: DeserializeSeed<'de>>(
-        &mut self,
-        seed: K,
-    ) -> Result<Option<K::Value>, Flaw> {
-        self.next_element_seed(seed)
-    }
-
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Flaw> {
-        seed.deserialize(&mut *self.reader)
-    }
-
-    fn size_hint(&self) -> Option<usize> {
-        Some(self.left)
-    }
-}
-
-/// An enum variant: its index, then its content.
-struct Variant<'r, 'de>(&'r mut Reader<'de>);
-
-impl<'de> EnumAccess<'de> for Variant<'_, 'de> {
-    type Error = Flaw;
-    type Variant = Self;
-
-    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), Flaw> {
-        let index = U32Deserializer::<Flaw>::new(self.0.unsigned(32)?);
-        Ok((seed.deserialize(index)?, self))
-    }
-}
-
-impl<'de> VariantAccess<'de> for Variant<'_, 'de> {
-    type Error = Flaw;
-
-    fn unit_variant(self) -> Result<(), Flaw> {
-        Ok(())
-    }
-
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Flaw> {
-        seed.deserialize(self.0)
-    }
-
-    fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Flaw> {
-        self.0.elements(len, &[], visitor)
-    }
-
-    fn struct_variant<V: Visitor<'de>>(
-        self,
-        fields: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Flaw> {
-        self.0.elements(fields.len(), fields, visitor)
-    }
 }
 
 impl<'de> Deserializer<'de> for &mut Reader<'de> {
@@ -362,12 +286,11 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
-        let count = self.count()?;
-        self.elements(count, &[], visitor)
+        self.elements(|elements| visitor.visit_seq(elements))
     }
 
     fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Flaw> {
-        self.elements(len, &[], visitor)
+        self.fields(len, &[], visitor)
     }
 
     fn deserialize_tuple_struct<V: Visitor<'de>>(
@@ -376,18 +299,11 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         len: usize,
         visitor: V,
     ) -> Result<V::Value, Flaw> {
-        self.elements(len, &[], visitor)
+        self.fields(len, &[], visitor)
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
-        let left = self.count()?;
-        self.nested(|reader| {
-            visitor.visit_map(Elements {
-                reader,
-                left,
-                fields: &[],
-            })
-        })
+        self.elements(|elements| visitor.visit_map(elements))
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -396,7 +312,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Flaw> {
-        self.elements(fields.len(), fields, visitor)
+        self.fields(fields.len(), fields, visitor)
     }
 
     fn deserialize_enum<V: Visitor<'de>>(

@@ -29,7 +29,9 @@ pub enum DataType {
     ComplexData,
     /// Whatever a gob stream says that it holds: the fields that were sent, by name; maps in the
     /// order of the stream, complex numbers as pairs, and what marshals itself, such as a time, as
-    /// base64 of its bytes.
+    /// base64 of its bytes. Floats that JSON lacks are "NaN", "Infinity" and "-Infinity". A map is an
+    /// object if its keys are of one kind: text, numbers, bools or bytes. Another map, such as one
+    /// with structs as keys, is an array of [key, value] pairs.
     Any,
 }
 
@@ -114,8 +116,9 @@ pub fn encode(arguments: &EncodeArguments) -> Result<(), Box<dyn Error>> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     let mut encoder = Encoder::<HeapComplexData>::new();
     let mut space = vec![0; 1024];
-    for value in serde_json::Deserializer::from_reader(io::stdin().lock()).into_iter::<GoData>() {
-        let value = match value {
+    let mut values = serde_json::Deserializer::from_reader(io::stdin().lock());
+    while values.end().is_err() {
+        let value = match serde_path_to_error::deserialize::<_, GoData>(&mut values) {
             Ok(value) => HeapComplexData::from(value),
             Err(error) => {
                 out.flush()?;

@@ -1,5 +1,6 @@
 //! Bellwire and the postcard crate decode arbitrary bytes to the same value, or both fail. The exceptions are
 //! the documented values that only Bellwire rejects.
+//! No more elements are decoded than there are bytes.
 #![no_main]
 
 use bellwire::format::Format;
@@ -7,10 +8,12 @@ use bellwire::{ComplexData, Flaw, HeapComplexData, Malformed, Postcard, Ref};
 use bellwire_fuzz::formats::{encoded_in, payload};
 use bellwire_fuzz::server::framed;
 use bellwire_fuzz::values::{Kinds, Tree, Wrapped};
+use core::cell::Cell;
 use core::fmt::Debug;
 use libfuzzer_sys::fuzz_target;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
+use std::collections::BTreeMap;
 
 fuzz_target!(|data: &[u8]| {
     let data = &data[..data.len().min(600)];
@@ -34,7 +37,31 @@ fuzz_target!(|data: &[u8]| {
     let _ = check::<Vec<Wrapped>>(data);
     let _ = check::<Vec<()>>(data);
     let _ = check::<String>(data);
+    is_linear::<Vec<Element<Vec<Element<Vec<Element<()>>>>>>>(data);
+    is_linear::<Vec<Element<(Vec<Element<()>>, Vec<Element<Option<u8>>>)>>>(data);
+    is_linear::<BTreeMap<u8, Element<BTreeMap<(), Element<Vec<Element<()>>>>>>>(data);
 });
+
+thread_local! {
+    static ELEMENTS: Cell<usize> = const { Cell::new(0) };
+}
+
+/// An element that counts when it is decoded.
+#[derive(Serialize)]
+struct Element<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Element<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        ELEMENTS.set(ELEMENTS.get() + 1);
+        T::deserialize(deserializer).map(Element)
+    }
+}
+
+fn is_linear<T: Serialize + DeserializeOwned + 'static>(body: &[u8]) {
+    ELEMENTS.set(0);
+    let _ = Postcard::<T>::decode(&framed(body));
+    assert!(ELEMENTS.get() <= body.len(), "{} elements", ELEMENTS.get());
+}
 
 /// Decodes `body`, with its length before it, and compares the result with the postcard crate's.
 fn check<T>(body: &[u8]) -> Result<T, Malformed>

@@ -32,6 +32,24 @@
 //! the stream describes: structs as maps from the names of the fields that were sent, a complex number
 //! as a sequence of two.
 //!
+//! # Attributes
+//! A value decodes to the same value, or it is refused when it is encoded
+//! ([`EncodeError::Unencodable`]), except for zeros that Go does not send,
+//! and for types that a format cannot tell from others:
+//!
+//! | Attribute or value | A value of it |
+//! |---|---|
+//! | `rename`, `default`, `with`, `borrow`, `transparent`, `from`, `into`, `remote`, `other` | decodes to the same |
+//! | `tag` of an enum, `untagged` | decodes to the same, if its [`Type`] describes it; else it is refused |
+//! | `tag` with `content` of an enum | the same, but a variant without content is refused by the receiver |
+//! | `skip` of a field | decodes to the same, with the field's default |
+//! | `skip_serializing_if` | decodes to the same if the field is zero; else **the field decodes to zero**, whatever its `default` |
+//! | `skip_serializing` or `skip_deserializing` of a field alone | **the field decodes to zero** or to its default |
+//! | `Some` of zero, of `None` or of an empty text or collection | **decodes to `None`**, as Go's pointer to zero decodes to nil |
+//! | `skip` of a variant | decodes to the same by its name; by its number, **a later variant decodes to its neighbour** |
+//! | `skip_deserializing` of a variant, `alias` of a field | is encoded, and refused by the receiver |
+//! | `flatten`, a variant with content, `None` in a list, `i128`, `u128`, sequences and maps of unknown length | is refused |
+//!
 //! # Where Go and Bellwire differ
 //! | | Go | Bellwire | because |
 //! |---|---|---|---|
