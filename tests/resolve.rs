@@ -165,8 +165,16 @@ fn go_itself_says_so() {
 #[test]
 fn what_only_c_takes_for_an_ip_address_is_looked_up_nowhere() {
     let dialer = Dialer::new().resolver(|name| panic!("asked about {name}"));
-    for host in ["127.1", "010.0.0.1", "0x7f000001", "127.0.0.1.", "127.0.0.1%lo"] {
-        let error = dialer.dial(Network::Tcp, &format!("{host}:80")).unwrap_err();
+    for host in [
+        "127.1",
+        "010.0.0.1",
+        "0x7f000001",
+        "127.0.0.1.",
+        "127.0.0.1%lo",
+    ] {
+        let error = dialer
+            .dial(Network::Tcp, &format!("{host}:80"))
+            .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
         let sentence = format!("cannot connect to {host}:80: {host} is no IP address");
         assert_eq!(error.to_string(), sentence);
