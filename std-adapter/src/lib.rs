@@ -64,6 +64,7 @@ mod keep_alive;
 mod limits;
 mod listener;
 mod ports;
+mod probe;
 mod resolve;
 mod server;
 mod serving;

@@ -9,8 +9,7 @@ use super::secure;
 use super::stream::Stream;
 use crate::Address;
 use crate::limits::{LINGER, Wait, replies_not_taken, too_many};
-#[cfg(feature = "tls")]
-use crate::tls::is_unused;
+use crate::probe::is_unused;
 use bellwire::Fault;
 use std::future::poll_fn;
 use std::io::{self, ErrorKind};
@@ -36,7 +35,6 @@ pub(super) fn serve<App: Send + 'static>(
         tracing::debug!("{peer}: connected");
         // What is rare, or over soon, is boxed, so that no connection keeps room for it.
         if let Err(error) = Box::pin(begin(&mut stream, &mut peer, &mut member, &shared)).await {
-            #[cfg(feature = "tls")]
             if is_unused(&error) {
                 return tracing::debug!("{peer}: {error}");
             }
@@ -62,11 +60,13 @@ async fn begin<App>(
     shared: &Shared<App>,
 ) -> io::Result<()> {
     if peer.tcp().is_some() {
-        stream.socket.set_nodelay(true)?;
+        // It fails where the peer is gone already, which the first read will tell.
+        let _ = stream.socket.set_nodelay(true);
     }
     if shared.proxy_protocol {
         let header = timeout(shared.limits.request, read_header(&mut stream.socket));
         let client = tokio::select! {
+            biased;
             header = header => header.unwrap_or_else(|_| {
                 Err(no_header(ErrorKind::TimedOut, "did not come in time"))
             }),
@@ -88,7 +88,7 @@ async fn begin<App>(
         }
         // Where the stop is why, there is nothing to tell.
         if greeted.is_err() && !shared.crowd.is_stopping() {
-            linger(stream).await?;
+            linger(stream).await;
         }
         return greeted;
     }
@@ -149,7 +149,7 @@ impl<App: Send + 'static> Conversation<'_, App> {
                 }
                 if self.is_over() {
                     if self.is_refused() || self.stream.is_unread() {
-                        Box::pin(linger(self.stream)).await?;
+                        Box::pin(linger(self.stream)).await;
                     }
                     return Ok(());
                 }
@@ -200,11 +200,10 @@ impl<App: Send + 'static> Conversation<'_, App> {
     }
 }
 
-/// Closes so that what was sent last arrives.
-async fn linger(stream: &mut Stream) -> io::Result<()> {
+/// Closes so that what was sent last arrives. An error tells that the peer has gone already.
+async fn linger(stream: &mut Stream) {
     if stream.shutdown().await.is_err() {
-        // The peer has gone already.
-        return Ok(());
+        return;
     }
     let (time, mut bytes) = LINGER;
     let drained = async {
@@ -222,5 +221,5 @@ async fn linger(stream: &mut Stream) -> io::Result<()> {
             }
         }
     };
-    timeout(time, drained).await.unwrap_or(Ok(()))
+    let _ = timeout(time, drained).await;
 }

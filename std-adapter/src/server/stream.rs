@@ -3,7 +3,7 @@
 use crate::Conn;
 use crate::limits::{LINGER, ServerLimits, replies_not_taken};
 #[cfg(feature = "tls")]
-use crate::tls;
+use crate::{probe::is_unused, tls};
 #[cfg(feature = "tls")]
 use metrics::counter;
 use std::io::{self, ErrorKind};
@@ -37,7 +37,7 @@ impl Stream {
     ) -> io::Result<Self> {
         conn.set_deadline(Some(Instant::now() + limits.request));
         let greeted = acceptor.accept(conn).map_err(|error| {
-            if !tls::is_unused(&error) {
+            if !is_unused(&error) {
                 counter!("bellwire_tls_handshake_failures_total").increment(1);
             }
             match error.kind() {

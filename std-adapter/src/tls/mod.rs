@@ -46,7 +46,7 @@ use rustls::{ClientConfig, ClientConnection, InconsistentKeys, ServerConfig, Ser
 #[cfg(feature = "tokio")]
 pub(crate) use sentence::stopping;
 pub(crate) use sentence::{
-    NOT_TLS, begins_tls, cut, failed, gone, handshake_failed, is_unused, not_tls, too_slow, unused,
+    NOT_TLS, begins_tls, cut, failed, gone, handshake_failed, not_tls, too_slow, unused,
 };
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
