@@ -16,3 +16,23 @@ pub(crate) fn is_cut(error: &io::Error) -> bool {
         ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{is_cut, is_unused};
+    use std::io::ErrorKind;
+
+    #[test]
+    fn a_cut_and_an_unused_connection_are_told_from_other_errors() {
+        for (kind, cut, unused) in [
+            (ErrorKind::UnexpectedEof, true, false),
+            (ErrorKind::ConnectionReset, true, false),
+            (ErrorKind::ConnectionAborted, false, true),
+            (ErrorKind::InvalidData, false, false),
+            (ErrorKind::TimedOut, false, false),
+        ] {
+            let error = kind.into();
+            assert_eq!((is_cut(&error), is_unused(&error)), (cut, unused), "{kind}");
+        }
+    }
+}
