@@ -204,6 +204,53 @@ fn a_unix_socket_has_a_path_which_it_removes() {
     assert!(!std::fs::exists(&path).unwrap());
 }
 
+/// Cause: it removed whatever file had its path.
+#[test]
+fn a_unix_listener_that_closes_leaves_its_successors_file() {
+    for closes in [Listener::close as fn(&Listener), |_| {}] {
+        let path = path("successor");
+        let first = listen(Network::Unix, &path);
+        std::fs::remove_file(&path).unwrap();
+        let next = listen(Network::Unix, &path);
+        closes(&first);
+        drop(first);
+        assert!(connects(&next, Network::Unix, &path));
+        next.close();
+        assert!(!std::fs::exists(&path).unwrap());
+    }
+}
+
+#[test]
+fn a_unix_listener_that_closes_leaves_any_other_file_at_its_path() {
+    let path = path("other");
+    for replace in [
+        |path: &str| std::fs::write(path, "notes").unwrap(),
+        |path: &str| std::os::unix::fs::symlink("/no/socket", path).unwrap(),
+        |path: &str| drop(UnixListener::bind(path).unwrap()),
+    ] {
+        let listener = listen(Network::Unix, &path);
+        std::fs::remove_file(&path).unwrap();
+        replace(&path);
+        listener.close();
+        assert!(std::fs::symlink_metadata(&path).is_ok());
+        std::fs::remove_file(&path).unwrap();
+    }
+}
+
+/// The file of the second listener may have the number of the first one's.
+#[test]
+fn unix_listeners_that_follow_one_another_leave_the_next_ones_file() {
+    let path = path("relay");
+    let mut listener = listen(Network::Unix, &path);
+    for _ in 0..100 {
+        std::fs::remove_file(&path).unwrap();
+        let next = listen(Network::Unix, &path);
+        listener.close();
+        assert!(connects(&next, Network::Unix, &path));
+        listener = next;
+    }
+}
+
 #[test]
 fn close_wakes_who_accepts_from_a_unix_socket() {
     let listener = listen(Network::Unix, &path("close"));

@@ -1,8 +1,212 @@
 //! From what people write to the addresses of sockets, as Go's net does it.
 
-use bellwire_std::{Network, resolve};
+use bellwire_std::{Dialer, Listener, Network, resolve};
+use bellwire_tests::go::Go;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
+
+/// Addresses, and what Go makes of them: "no" for an error.
+const ADDRESSES: &[(&str, &str)] = &[
+    ("127.0.0.1:80", "127.0.0.1:80"),
+    ("[127.0.0.1]:80", "127.0.0.1:80"),
+    ("0.0.0.0:80", "0.0.0.0:80"),
+    ("255.255.255.255:80", "255.255.255.255:80"),
+    // The forms of C's `inet_aton`: octal, hexadecimal, and fewer than four numbers.
+    ("010.0.0.1:80", "no"),
+    ("[010.0.0.1]:80", "no"),
+    ("0177.0.0.1:80", "no"),
+    ("127.0.0.01:80", "no"),
+    ("08.1:80", "no"),
+    ("0x7f.1:80", "no"),
+    ("0X7F.1:80", "no"),
+    ("0x7f.0.0.0x1:80", "no"),
+    ("0x7f000001:80", "no"),
+    ("0x:80", "no"),
+    ("2130706433:80", "no"),
+    ("0:80", "no"),
+    ("127.1:80", "no"),
+    ("[127.1]:80", "no"),
+    ("1.2.3:80", "no"),
+    ("1.2.3.4.5:80", "no"),
+    ("256.0.0.1:80", "no"),
+    ("127.0.0.1.:80", "no"),
+    ("1..2:80", "no"),
+    ("127.0.0.1 :80", "no"),
+    (" 127.0.0.1:80", "no"),
+    // IPv6, and IPv4 in it.
+    ("[::]:80", "[::]:80"),
+    ("[::1]:80", "[::1]:80"),
+    ("[1:2:3:4:5:6:7::]:80", "[1:2:3:4:5:6:7:0]:80"),
+    ("[::127.0.0.1]:80", "[::7f00:1]:80"),
+    ("[::ffff:127.0.0.1]:80", "127.0.0.1:80"),
+    ("[::FFFF:7F00:1]:80", "127.0.0.1:80"),
+    ("[::ffff:010.0.0.1]:80", "no"),
+    ("[::ffff:127.1]:80", "no"),
+    ("[::0x1]:80", "no"),
+    ("[::1::2]:80", "no"),
+    ("[:::1]:80", "no"),
+    ("[1:2:3:4:5:6:7:8:9]:80", "no"),
+    ("[12345::1]:80", "no"),
+    ("[g::1]:80", "no"),
+    // Zones, of any address of IPv6 and of no other.
+    ("[fe80::1%lo]:80", "[fe80::1%lo]:80"),
+    ("[ff02::1%lo]:80", "[ff02::1%lo]:80"),
+    ("[::1%lo]:80", "[::1%lo]:80"),
+    ("[::%lo]:80", "[::%lo]:80"),
+    ("[2001:db8::1%lo]:80", "[2001:db8::1%lo]:80"),
+    ("[fe80::1%1]:80", "[fe80::1%1]:80"),
+    ("[::1%1]:80", "[::1%1]:80"),
+    ("[fe80::1%25lo]:80", "[fe80::1%25lo]:80"),
+    ("[fe80::1%nosuch]:80", "[fe80::1%nosuch]:80"),
+    ("[::1%nosuch]:80", "[::1%nosuch]:80"),
+    ("[::1%lo%lo]:80", "[::1%lo%lo]:80"),
+    ("[::1%5abc]:80", "[::1%5abc]:80"),
+    ("[::1%-1]:80", "[::1%-1]:80"),
+    ("[::1%4294967296]:80", "[::1%4294967296]:80"),
+    ("[fe80::1%]:80", "no"),
+    ("[::1%]:80", "no"),
+    ("127.0.0.1%lo:80", "no"),
+    ("[127.0.0.1%lo]:80", "no"),
+    ("[127.0.0.1%1]:80", "no"),
+    ("[localhost%lo]:80", "no"),
+    ("[%lo]:80", "no"),
+    // Colons and brackets.
+    ("[localhost]:80", "127.0.0.1:80"),
+    ("localhost:80", "127.0.0.1:80"),
+    ("localhost", "no"),
+    ("[::1]", "no"),
+    ("[::1", "no"),
+    ("[::1]80", "no"),
+    ("::1", "no"),
+    ("::1:80", "no"),
+    ("a:b:80", "no"),
+    ("[::1]:80:90", "no"),
+    ("[::1]]:80", "no"),
+    ("[[::1]]:80", "no"),
+    ("localhost]:80", "no"),
+    ("[localhost:80", "no"),
+    ("lo[calhost:80", "no"),
+    ("[lo[cal]:80", "no"),
+    ("[local]host]:80", "no"),
+    ("localhost:[80]", "no"),
+    // Ports.
+    ("127.0.0.1:0", "127.0.0.1:0"),
+    ("127.0.0.1:00080", "127.0.0.1:80"),
+    ("127.0.0.1:65535", "127.0.0.1:65535"),
+    ("127.0.0.1:65536", "no"),
+    ("127.0.0.1:99999999999999999999", "no"),
+    ("127.0.0.1:-80", "no"),
+    ("127.0.0.1:0x50", "no"),
+    ("127.0.0.1:8_0", "no"),
+    ("127.0.0.1: 80", "no"),
+    ("127.0.0.1:80 ", "no"),
+    ("127.0.0.1:80a", "no"),
+    ("127.0.0.1:\u{663}", "no"),
+    ("127.0.0.1:http", "127.0.0.1:80"),
+    ("127.0.0.1:Https", "127.0.0.1:443"),
+    ("127.0.0.1:http ", "no"),
+    ("127.0.0.1:http/tcp", "no"),
+    ("127.0.0.1:no-such-service", "no"),
+    ("127.0.0.1:+80", "127.0.0.1:80"),
+    ("127.0.0.1:-0", "127.0.0.1:0"),
+    ("127.0.0.1:4294967376", "127.0.0.1:80"),
+    ("localhost:", "127.0.0.1:0"),
+    (":", ":0"),
+    ("", ":0"),
+];
+
+/// Those that Go takes and this refuses: nothing is guessed of a mistake.
+const REFUSED: &[&str] = &[
+    // No such interface.
+    "[fe80::1%25lo]:80",
+    "[fe80::1%nosuch]:80",
+    "[::1%nosuch]:80",
+    "[::1%lo%lo]:80",
+    "[::1%5abc]:80",
+    "[::1%-1]:80",
+    "[::1%4294967296]:80",
+    // No port.
+    "localhost:",
+    ":",
+    "",
+    // A sign, and a number that Go takes modulo 2³².
+    "127.0.0.1:+80",
+    "127.0.0.1:-0",
+    "127.0.0.1:4294967376",
+];
+
+#[test]
+fn addresses_are_taken_and_refused_as_by_go() {
+    for (address, go) in ADDRESSES {
+        let ours = resolve(Network::Tcp, address);
+        if *go == "no" || REFUSED.contains(address) {
+            let error = ours.expect_err(address);
+            let sentence = format!("cannot resolve {address}: ");
+            assert!(error.to_string().starts_with(&sentence), "{error}");
+        } else {
+            // The number of the interface `lo` is 1 on every Linux.
+            let go: SocketAddr = go.replace("%lo", "%1").parse().unwrap();
+            assert!(ours.expect(address).contains(&go), "{address}");
+        }
+    }
+}
+
+#[test]
+fn go_itself_says_so() {
+    let Some(go) = Go::find() else { return };
+    let lines: Vec<_> = ADDRESSES.iter().map(|(address, _)| *address).collect();
+    let answers = go.run(&["resolve"], (lines.join("\n") + "\n").as_bytes());
+    let mut answers = answers.end().into_iter();
+    for (address, expected) in ADDRESSES {
+        assert_eq!(answers.next().as_deref(), Some(*expected), "{address}");
+    }
+}
+
+#[test]
+fn what_only_c_takes_for_an_ip_address_is_looked_up_nowhere() {
+    let dialer = Dialer::new().resolver(|name| panic!("asked about {name}"));
+    for host in [
+        "127.1",
+        "010.0.0.1",
+        "0x7f000001",
+        "127.0.0.1.",
+        "127.0.0.1%lo",
+    ] {
+        let error = dialer
+            .dial(Network::Tcp, &format!("{host}:80"))
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        let sentence = format!("cannot connect to {host}:80: {host} is no IP address");
+        assert_eq!(error.to_string(), sentence);
+    }
+}
+
+#[test]
+fn a_name_that_only_ends_like_an_ip_address_is_looked_up() {
+    let listener = Listener::bind(Network::Tcp, "127.0.0.1:0").unwrap();
+    let port = listener.local_addr().tcp().unwrap().port();
+    let dialer = Dialer::new().resolver(|_| Ok(vec!["127.0.0.1".parse().unwrap()]));
+    for host in ["web.1", "0x7g.1", "x127.0.0.1", "1.2.3.4.example"] {
+        let conn = dialer.dial(Network::Tcp, &format!("{host}:{port}"));
+        assert!(conn.is_ok(), "{host}");
+    }
+}
+
+#[test]
+fn this_machine_is_reached_by_its_address_with_a_zone() {
+    let listener = Listener::bind(Network::Tcp, "[::1%lo]:0").unwrap();
+    let port = listener.local_addr().tcp().unwrap().port();
+    let conn = Dialer::new().dial(Network::Tcp, &format!("[::1%lo]:{port}"));
+    assert!(conn.is_ok());
+}
+
+#[test]
+fn a_zone_that_is_no_interface_is_one_sentence() {
+    let why = r#"this machine has no interface "nosuch""#;
+    for address in ["[fe80::1%nosuch]:80", "[::1%nosuch]:80"] {
+        does_not_resolve(Network::Tcp, address, ErrorKind::NotFound, why);
+    }
+}
 
 #[track_caller]
 fn resolves(network: Network, address: &str, expected: &[&str]) {

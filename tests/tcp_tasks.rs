@@ -152,6 +152,22 @@ fn connections_are_spread_evenly_over_the_threads() {
     assert_eq!(threads.into_values().collect::<Vec<_>>(), [4, 4]);
 }
 
+/// Cause: it was refused where the header's length was not that of an address of its family.
+#[test]
+fn a_load_balancer_that_speaks_for_itself_is_served_whatever_its_header_tells_more() {
+    let server = serve_tasks(|server| server.proxy_protocol = true);
+    for family in [0x00, 0x11, 0x21, 0x31, 0xff] {
+        for length in [0, 1, 12, 36, 216, 65535] {
+            let mut bytes = b"\r\n\r\n\0\r\nQUIT\n\x20".to_vec();
+            bytes.push(family);
+            bytes.extend(u16::to_be_bytes(length));
+            bytes.resize(16 + usize::from(length), b'x');
+            bytes.extend(b"STRING\nhi\n");
+            assert_eq!(server.answer(bytes), "Thank you.\n", "{family:#x} {length}");
+        }
+    }
+}
+
 #[test]
 fn a_connection_behind_a_proxy_must_begin_with_its_header() {
     let server = serve_tasks(|server| server.proxy_protocol = true);

@@ -117,6 +117,17 @@ mod tests {
     }
 
     #[test]
+    fn a_connection_that_ends_makes_room_for_one_more_of_its_peer() {
+        let addresses = Addresses::new(Some(2));
+        let peer = peer("192.0.2.1");
+        let first = addresses.count(&peer).unwrap();
+        let _second = addresses.count(&peer).unwrap();
+        drop(first);
+        let _third = addresses.count(&peer).unwrap();
+        assert!(addresses.count(&peer).is_none());
+    }
+
+    #[test]
     fn a_peer_over_a_unix_socket_has_no_address_to_count() {
         let addresses = Addresses::new(Some(0));
         assert!(addresses.count(&Address::Unix(None)).is_some());

@@ -66,6 +66,7 @@ mod lag;
 mod limits;
 mod listener;
 mod ports;
+mod probe;
 mod resolve;
 mod server;
 mod serving;

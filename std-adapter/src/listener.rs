@@ -10,8 +10,9 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -43,15 +44,23 @@ struct Inner {
     socket: Mutex<Option<Arc<Socket>>>,
     address: Address,
     /// The Unix socket's file, if it is ours to remove.
-    file: Option<PathBuf>,
+    file: Option<File>,
     closed: Waker,
+}
+
+/// The file of a Unix socket that this process has bound.
+#[derive(Debug)]
+struct File {
+    path: PathBuf,
+    /// Its device and inode, which no other file has while the socket is open.
+    id: (u64, u64),
 }
 
 impl Listener {
     /// Listens on `address`: `"127.0.0.1:61000"`, `"[::1]:61000"`, `"localhost:http"`, or
     /// `":61000"` for all interfaces, of both families unless `network` names one. Port 0 picks a
     /// free one. For [`Network::Unix`] it is the path of a file, which this creates, and removes
-    /// when it closes. (Go: `net.Listen`.)
+    /// when it closes, unless another file has taken its place. (Go: `net.Listen`.)
     ///
     /// Of a name with several addresses it uses one. Accepted connections have a keep-alive of
     /// 15 seconds, as in Go.
@@ -81,7 +90,7 @@ impl Listener {
         bound.map_err(|error| explain(format_args!("cannot listen on {address}"), &error))
     }
 
-    fn new(socket: Socket, file: Option<PathBuf>) -> io::Result<Self> {
+    fn new(socket: Socket, file: Option<File>) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         Ok(Self(Arc::new(Inner {
             address: socket.local_addr()?.into(),
@@ -155,11 +164,11 @@ impl Listener {
 
 impl Inner {
     fn close(&self) {
-        if self.socket().take().is_some() {
-            if let Some(file) = &self.file {
-                // Somebody may have removed it before.
-                let _ = fs::remove_file(file);
-            }
+        let socket = self.socket().take();
+        if socket.is_some() {
+            // The socket is still open, so the file's id is still its own.
+            self.file.iter().for_each(File::remove);
+            drop(socket);
             self.closed.wake();
         }
     }
@@ -167,6 +176,25 @@ impl Inner {
     fn socket(&self) -> MutexGuard<'_, Option<Arc<Socket>>> {
         self.socket.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl File {
+    fn at(path: PathBuf) -> Option<Self> {
+        let id = id(&path)?;
+        Some(Self { path, id })
+    }
+
+    /// Removes it, unless somebody has done so before, and perhaps listens there now.
+    fn remove(&self) {
+        if id(&self.path) == Some(self.id) {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn id(path: &Path) -> Option<(u64, u64)> {
+    let file = fs::symlink_metadata(path).ok()?;
+    Some((file.dev(), file.ino()))
 }
 
 impl Drop for Inner {
@@ -182,8 +210,9 @@ fn closed() -> io::Error {
 fn bind_file(path: &str) -> io::Result<Listener> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.bind(&SockAddr::unix(path)?)?;
+    let file = File::at(path.into());
     socket.listen(BACKLOG)?;
-    Listener::new(socket, Some(path.into()))
+    Listener::new(socket, file)
 }
 
 /// Listens on the first of these addresses that can be used.

@@ -4,7 +4,7 @@ use crate::address::{Network, canonical};
 use crate::ports;
 use std::fmt;
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, ToSocketAddrs};
 
 /// The addresses that `address` stands for: Go's `net.ResolveTCPAddr`, but all of them, in the order
 /// in which the system would try them.
@@ -13,6 +13,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 /// `[fe80::1%eth0]:80`. Without a host, as in `:80`, it stands for all interfaces. The port may be a
 /// name, such as `http`, out of `/etc/services`, or, where that does not list it, one of the fifteen
 /// that Go knows by itself.
+///
+/// As in Go, an IPv4 address has four decimal numbers without leading zeros: `127.1`, `010.0.0.1`
+/// and `0x7f000001` are no hosts, though the system's own lookup takes them. Unlike Go, this demands
+/// a port, takes no sign in front of it, and refuses a zone that is no interface of this machine.
 ///
 /// ```
 /// use bellwire_std::{Network, resolve};
@@ -24,8 +28,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 ///
 /// # Errors
 /// [`ErrorKind::InvalidInput`] for what is no such address, and for an unknown port;
-/// [`ErrorKind::NotFound`] when the host has no address for `network`, as none has for
-/// [`Network::Unix`]; those of the system's lookup. It takes the time that the lookup takes.
+/// [`ErrorKind::NotFound`] for an unknown zone, and when the host has no address for `network`, as
+/// none has for [`Network::Unix`]; those of the system's lookup. It takes the time that the lookup
+/// takes.
 pub fn resolve(network: Network, address: &str) -> io::Result<Vec<SocketAddr>> {
     resolve_with(network, address, system)
         .map_err(|error| explain(format_args!("cannot resolve {address}"), &error))
@@ -69,33 +74,69 @@ pub(crate) fn explain(tried: fmt::Arguments<'_>, error: &io::Error) -> io::Error
 
 /// Host and port of `HOST:PORT` or `[HOST]:PORT`.
 fn split(address: &str) -> io::Result<(&str, &str)> {
-    let invalid = |what| Err(io::Error::new(ErrorKind::InvalidInput, what));
     let parts = match address.strip_prefix('[') {
         Some(rest) => rest.split_once("]:"),
         None => address.rsplit_once(':'),
     };
     match parts {
-        None => invalid("an address is written HOST:PORT, or [HOST]:PORT for IPv6"),
-        Some((host, _)) if host.contains(':') && !address.starts_with('[') => {
-            invalid("an IPv6 address stands in brackets, as in [::1]:80")
-        }
-        Some((_, "")) => invalid("the port is missing"),
-        Some(parts) => Ok(parts),
+        Some((host, _)) if host.contains(':') && !address.starts_with('[') => Err(invalid(
+            "an IPv6 address stands in brackets, as in [::1]:80",
+        )),
+        Some((_, "")) => Err(invalid("the port is missing")),
+        Some((host, port)) if !host.contains(['[', ']']) => Ok((host, port)),
+        _ => Err(invalid(
+            "an address is written HOST:PORT, or [HOST]:PORT for IPv6",
+        )),
     }
 }
 
 /// The addresses of a host that needs no lookup: none at all, or an IP address.
 fn literal(host: &str, port: u16) -> io::Result<Option<Vec<SocketAddr>>> {
-    let ips: Vec<IpAddr> = if host.is_empty() {
-        vec![Ipv6Addr::UNSPECIFIED.into(), Ipv4Addr::UNSPECIFIED.into()]
-    } else if host.contains('%') {
-        // Only the system knows the numbers of its zones.
-        return Ok(Some((host, port).to_socket_addrs()?.collect()));
+    let addresses = if host.is_empty() {
+        let all: [IpAddr; 2] = [Ipv6Addr::UNSPECIFIED.into(), Ipv4Addr::UNSPECIFIED.into()];
+        all.map(|ip| SocketAddr::new(ip, port)).to_vec()
     } else if let Ok(ip) = host.parse() {
-        vec![ip]
+        vec![SocketAddr::new(ip, port)]
+    } else if let Some((ip, zone)) = zoned(host) {
+        vec![SocketAddrV6::new(ip, port, 0, interface(zone)?).into()]
+    } else if host.contains([':', '%']) || is_number(host) {
+        return Err(invalid(&format!("{host} is no IP address")));
     } else {
         return Ok(None);
     };
-    let addresses = ips.into_iter().map(|ip| SocketAddr::new(ip, port));
-    Ok(Some(addresses.collect()))
+    Ok(Some(addresses))
+}
+
+/// The parts of an IPv6 address with a zone.
+fn zoned(host: &str) -> Option<(Ipv6Addr, &str)> {
+    let (ip, zone) = host.split_once('%')?;
+    let ip = ip.parse().ok()?;
+    (!zone.is_empty()).then_some((ip, zone))
+}
+
+/// The number of an interface that is given by its name or number. Only the system knows it, and
+/// tells it of link-local addresses alone.
+fn interface(zone: &str) -> io::Result<u32> {
+    let found = (format!("fe80::%{zone}"), 0).to_socket_addrs();
+    if let Some(SocketAddr::V6(address)) = found.ok().and_then(|mut found| found.next()) {
+        return Ok(address.scope_id());
+    }
+    let what = format!("this machine has no interface {zone:?}");
+    Err(io::Error::new(ErrorKind::NotFound, what))
+}
+
+/// Whether the system might take `host` for an IPv4 address in a form of C's `inet_aton`, such as
+/// `127.1` or `0x7f000001`. A program that compared addresses as text would be misled by it.
+fn is_number(host: &str) -> bool {
+    host.split('.').all(|part| {
+        let hexadecimal = part.strip_prefix("0x").or(part.strip_prefix("0X"));
+        hexadecimal.map_or_else(
+            || part.bytes().all(|byte| byte.is_ascii_digit()),
+            |digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        )
+    })
+}
+
+fn invalid(what: &str) -> io::Error {
+    io::Error::new(ErrorKind::InvalidInput, what)
 }

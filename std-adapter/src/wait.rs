@@ -76,3 +76,35 @@ pub(crate) fn deadline_passed() -> io::Error {
 pub(crate) fn has_passed(deadline: Option<Instant>) -> bool {
     deadline.is_some_and(|deadline| deadline <= Instant::now())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Waker, has_passed, wait};
+    use std::time::{Duration, Instant};
+
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_millis(50)
+    }
+
+    #[test]
+    fn a_wait_lasts_until_its_point_in_time() {
+        let until = soon();
+        wait(&mut [], Some(until)).unwrap();
+        assert!(has_passed(Some(until)));
+    }
+
+    #[test]
+    fn a_waker_ends_every_wait_until_it_is_reset() {
+        let waker = Waker::new().unwrap();
+        for _ in 0..1000 {
+            waker.wake();
+        }
+        for until in [None, Some(Instant::now() + Duration::from_hours(1))] {
+            wait(&mut [waker.poll()], until).unwrap();
+        }
+        waker.reset();
+        let until = soon();
+        wait(&mut [waker.poll()], Some(until)).unwrap();
+        assert!(has_passed(Some(until)));
+    }
+}

@@ -9,6 +9,7 @@ import (
 const usage = `usage:
   go run . vectors                     write the test vectors to standard output
   go run . check                       decode gob values from standard input, print each as JSON
+  go run . resolve                     resolve the addresses on standard input, print each
   go run . fresh                       write the first streams of a process, in hexadecimal
   go run . bench                       measure encoding and decoding
   go run . server ADDR                 serve STRING and GOB, print what arrives
@@ -29,6 +30,8 @@ func main() {
 		fresh()
 	case "check":
 		err = check(os.Stdin, os.Stdout)
+	case "resolve":
+		err = resolve(os.Stdin, os.Stdout)
 	case "bench":
 		bench()
 	case "server":

@@ -9,6 +9,7 @@ use crate::ending::Peer;
 use crate::endpoint::{Finish, Later, Outcome};
 use crate::lag::Lag;
 use crate::limits::no_room_for_replies;
+use crate::probe::is_cut;
 use crate::serving::{Serving, guard, guard_future};
 use bellwire::{Buffer, Fault, Limits, Session, Step};
 use std::cell::RefCell;
@@ -314,10 +315,8 @@ impl<'a, App: 'static> Conversation<'a, App> {
         };
         let arrived = match read {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Poll::Ready(Ok(0)),
-            // A cut of TLS between requests costs nothing.
-            Err(error)
-                if error.kind() == io::ErrorKind::UnexpectedEof && self.begun().is_none() =>
-            {
+            // A cut between requests costs nothing.
+            Err(error) if is_cut(&error) && self.begun().is_none() => {
                 tracing::debug!("{}: {error}", self.peer());
                 0
             }

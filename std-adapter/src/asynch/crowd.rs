@@ -143,3 +143,102 @@ impl Drop for Member {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Crowd, Member};
+    use crate::Address;
+    use crate::addresses::Addresses;
+    use crate::limits::SURPLUS;
+    use std::pin::pin;
+    use std::sync::Arc;
+    use std::task::{Context, Waker};
+
+    fn crowd() -> Arc<Crowd> {
+        Arc::new(Crowd::new())
+    }
+
+    /// As many more of them as are told that the server is busy.
+    fn told(crowd: &Arc<Crowd>, limit: usize) -> Vec<Member> {
+        let told: Vec<_> = (0..SURPLUS).map_while(|_| crowd.join(limit)).collect();
+        assert!(told.iter().all(|member| member.surplus));
+        told
+    }
+
+    /// Whether this ends without waiting.
+    fn is_over(future: impl Future<Output = ()>) -> bool {
+        let mut context = Context::from_waker(Waker::noop());
+        pin!(future).poll(&mut context).is_ready()
+    }
+
+    #[test]
+    fn as_many_as_the_limit_are_served_and_64_more_are_told_that_there_is_no_room() {
+        let crowd = crowd();
+        let mut served = [(); 3].map(|()| crowd.join(3));
+        assert!(served.iter().flatten().all(|member| !member.surplus));
+        let mut told = told(&crowd, 3);
+        assert_eq!((told.len(), crowd.len()), (64, 67));
+        assert!(crowd.join(3).is_none());
+        told.pop();
+        assert!(crowd.join(3).unwrap().surplus);
+        served[0] = None;
+        assert!(!crowd.join(3).unwrap().surplus);
+        drop((served, told));
+        assert_eq!(crowd.len(), 0);
+    }
+
+    #[test]
+    fn a_connection_too_many_of_its_address_takes_no_place() {
+        let (crowd, addresses) = (crowd(), Addresses::new(Some(1)));
+        let peer = Address::Tcp(([192, 0, 2, 1], 7).into());
+        let [mut first, mut second] = [(); 2].map(|()| crowd.join(2).unwrap());
+        assert!(first.count(&addresses, &peer) && !first.surplus);
+        assert!(second.count(&addresses, &peer) && second.surplus);
+        assert_eq!(crowd.len(), 2);
+        let third = crowd.join(2).unwrap();
+        assert!(!third.surplus);
+        drop(first);
+        let mut fourth = crowd.join(2).unwrap();
+        assert!(fourth.count(&addresses, &peer) && !fourth.surplus);
+    }
+
+    #[test]
+    fn a_connection_too_many_of_its_address_is_dropped_when_too_many_are_told_so() {
+        let (crowd, addresses) = (crowd(), Addresses::new(Some(0)));
+        let mut member = crowd.join(1).unwrap();
+        let told = told(&crowd, 1);
+        let peer = Address::Tcp(([192, 0, 2, 1], 7).into());
+        assert!(!member.count(&addresses, &peer));
+        drop(member);
+        assert_eq!(crowd.len(), told.len());
+        // One that is told so already is not counted.
+        assert!(
+            told.into_iter()
+                .all(|mut member| member.count(&addresses, &peer))
+        );
+    }
+
+    #[test]
+    fn it_is_empty_when_the_last_has_left() {
+        let crowd = crowd();
+        assert!(is_over(crowd.emptied()));
+        let members = [(); 2].map(|()| crowd.join(1).unwrap());
+        let mut emptied = pin!(crowd.emptied());
+        for member in members {
+            assert!(!is_over(emptied.as_mut()));
+            drop(member);
+        }
+        assert!(is_over(emptied.as_mut()));
+    }
+
+    #[test]
+    fn a_stop_is_heard_by_who_waits_and_by_who_comes_later() {
+        let crowd = crowd();
+        assert!(!crowd.is_stopping());
+        let (mut rings, mut stopped) = (pin!(crowd.stop_rings()), pin!(crowd.stopped()));
+        assert!(!is_over(rings.as_mut()) && !is_over(stopped.as_mut()));
+        crowd.stop();
+        assert!(crowd.is_stopping());
+        assert!(is_over(rings) && is_over(stopped) && is_over(crowd.stopped()));
+    }
+}

@@ -64,3 +64,63 @@ impl Drop for Share<'_> {
         self.keep(0);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{InFlight, SMALL};
+    use crate::ServerLimits;
+
+    fn in_flight(bytes: usize) -> InFlight {
+        let mut limits = ServerLimits::default();
+        limits.bytes_in_flight = bytes;
+        InFlight::new(&limits)
+    }
+
+    #[test]
+    fn all_connections_together_keep_as_many_bytes_as_the_limit_says_and_no_more() {
+        let all = in_flight(3000);
+        let (mut first, mut second) = (all.share(), all.share());
+        assert!(first.keep(2000));
+        assert!(!second.keep(1001));
+        assert!(second.keep(1000));
+        assert!(!first.keep(2001));
+        assert!(first.keep(2000));
+        assert!(!second.keep(usize::MAX));
+    }
+
+    #[test]
+    fn what_a_connection_keeps_no_longer_is_there_for_others() {
+        let all = in_flight(3000);
+        let (mut first, mut second) = (all.share(), all.share());
+        assert!(first.keep(3000));
+        assert!(first.keep(1000));
+        assert!(second.keep(2000));
+        assert!(!second.keep(2001));
+        drop(first);
+        assert!(second.keep(3000));
+        assert!(second.keep(0));
+        assert!(all.share().keep(3000));
+    }
+
+    #[test]
+    fn a_connection_that_is_refused_room_has_what_it_had() {
+        let all = in_flight(3000);
+        let (mut first, mut second) = (all.share(), all.share());
+        assert!(first.keep(2000));
+        assert!(!first.keep(3001));
+        assert!(!second.keep(1001));
+        drop(first);
+        assert!(second.keep(3000));
+    }
+
+    #[test]
+    fn a_few_bytes_of_each_connection_do_not_count() {
+        let all = in_flight(SMALL + 1);
+        let mut some: Vec<_> = (0..10).map(|_| all.share()).collect();
+        assert!(some.iter_mut().all(|share| share.keep(SMALL)));
+        assert!(some[0].keep(SMALL + 1));
+        assert!(!some[1].keep(SMALL + 1));
+        assert!(some[0].keep(SMALL));
+        assert!(some[1].keep(SMALL + 1));
+    }
+}

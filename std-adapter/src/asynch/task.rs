@@ -11,8 +11,7 @@ use super::stream::Stream;
 use crate::Address;
 use crate::ending::Ending;
 use crate::limits::{Wait, replies_not_taken, too_many};
-#[cfg(feature = "tls")]
-use crate::tls::is_unused;
+use crate::probe::is_unused;
 use crate::wait::after;
 use bellwire::Fault;
 use std::future::poll_fn;
@@ -40,7 +39,6 @@ pub(super) fn serve<App: Send + 'static>(
         tracing::debug!("{peer}: connected");
         // What is rare, or over soon, is boxed, so that no connection keeps room for it.
         if let Err(error) = Box::pin(begin(&mut stream, &mut peer, &mut member, &shared)).await {
-            #[cfg(feature = "tls")]
             if is_unused(&error) {
                 return tracing::debug!("{peer}: {error}");
             }
@@ -63,12 +61,14 @@ async fn begin<App>(
     shared: &Shared<App>,
 ) -> io::Result<()> {
     if peer.tcp().is_some() {
-        stream.socket.set_nodelay(true)?;
+        // It fails where the peer is gone already, which the first read will tell.
+        let _ = stream.socket.set_nodelay(true);
     }
     let deadline = after(StdInstant::now(), shared.limits.handshake).into();
     if shared.proxy_protocol {
         let header = timeout_at(deadline, read_header(&mut stream.socket));
         let client = tokio::select! {
+            biased;
             header = header => header.unwrap_or_else(|_| {
                 Err(no_header(ErrorKind::TimedOut, "did not come in time"))
             }),

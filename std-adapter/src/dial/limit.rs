@@ -90,3 +90,36 @@ impl<'a> Limit<'a> {
 pub(super) fn no_answer() -> io::Error {
     io::Error::new(ErrorKind::TimedOut, "no answer in time")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Cancel, Limit};
+    use crate::wait::has_passed;
+    use std::time::{Duration, Instant};
+
+    /// Cause: a dialing that did not wait here would reach the same end, and keep a processor busy.
+    #[test]
+    fn a_wait_lasts_until_the_turn_or_the_dialing_is_over() {
+        let (soon, late) = (Duration::from_millis(50), Duration::from_hours(1));
+        for (turn, until) in [(soon, late), (late, soon)] {
+            let begin = Instant::now();
+            let limit = Limit {
+                until: Some(begin + until),
+                cancel: None,
+            };
+            limit.wait(Vec::new(), Some(begin + turn)).unwrap();
+            assert!(has_passed(Some(begin + soon)));
+        }
+    }
+
+    #[test]
+    fn a_wait_ends_when_the_dialing_is_cancelled() {
+        let cancel = Cancel::new().unwrap();
+        cancel.cancel();
+        let limit = Limit {
+            until: None,
+            cancel: Some(&cancel),
+        };
+        limit.wait(Vec::new(), None).unwrap();
+    }
+}

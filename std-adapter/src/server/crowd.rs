@@ -107,3 +107,50 @@ impl Drop for Member {
         self.crowd.0.left.notify_all();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Crowd;
+    use crate::limits::ServerLimits;
+    use crate::{Conn, Dialer, Listener, Network};
+    use std::os::unix::net::UnixStream;
+
+    fn crowd(connections: usize, per_address: Option<usize>) -> Crowd {
+        let mut limits = ServerLimits::default();
+        limits.connections = connections;
+        limits.connections_per_address = per_address;
+        Crowd::new(&limits)
+    }
+
+    #[test]
+    fn as_many_as_the_limit_are_served_and_64_more_are_told_that_there_is_no_room() {
+        let crowd = crowd(3, None);
+        let conn = Conn::try_from(UnixStream::pair().unwrap().0).unwrap();
+        let mut served = [(); 3].map(|()| crowd.join(&conn));
+        assert!(served.iter().flatten().all(|member| !member.surplus));
+        let mut told: Vec<_> = (0..100).map_while(|_| crowd.join(&conn)).collect();
+        assert!(told.iter().all(|member| member.surplus));
+        assert_eq!(told.len(), 64);
+        told.pop();
+        assert!(crowd.join(&conn).unwrap().surplus);
+        served[0] = None;
+        assert!(!crowd.join(&conn).unwrap().surplus);
+        drop((served, told));
+        assert!(crowd.members().sockets.is_empty());
+    }
+
+    #[test]
+    fn a_connection_too_many_of_its_address_takes_no_place() {
+        let crowd = crowd(2, Some(1));
+        let listener = Listener::bind(Network::Tcp, "127.0.0.1:0").unwrap();
+        let address = listener.local_addr().to_string();
+        let conn = Dialer::new().dial(Network::Tcp, &address).unwrap();
+        let first = crowd.join(&conn).unwrap();
+        let second = crowd.join(&conn).unwrap();
+        assert!(!first.surplus && second.surplus);
+        let other = Conn::try_from(UnixStream::pair().unwrap().0).unwrap();
+        assert!(!crowd.join(&other).unwrap().surplus);
+        drop(first);
+        assert!(!crowd.join(&conn).unwrap().surplus);
+    }
+}

@@ -5,6 +5,8 @@ use crate::ending::Ending;
 use crate::lag::Lag;
 use crate::limits::{ServerLimits, replies_not_taken};
 #[cfg(feature = "tls")]
+use crate::probe::is_unused;
+#[cfg(feature = "tls")]
 use crate::tls;
 use crate::wait::after;
 #[cfg(feature = "tls")]
@@ -40,7 +42,7 @@ impl Stream {
     ) -> io::Result<Self> {
         conn.set_deadline(Some(after(Instant::now(), limits.handshake)));
         let greeted = acceptor.accept(conn).map_err(|error| {
-            if !tls::is_unused(&error) {
+            if !is_unused(&error) {
                 counter!("bellwire_tls_handshake_failures_total").increment(1);
             }
             match error.kind() {

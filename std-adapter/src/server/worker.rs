@@ -4,6 +4,7 @@ use super::crowd::Member;
 use super::stream::Stream;
 use crate::ending::{Ending, Peer};
 use crate::limits::{ServerLimits, Wait};
+use crate::probe::{is_cut, is_unused};
 use crate::serving::Serving;
 use crate::{Conn, Endpoint, Listener};
 use bellwire::{Connection, Error, Fault, blocking};
@@ -31,8 +32,7 @@ impl<App: Send + 'static> Worker<App> {
             tracing::debug!("{peer}: connected");
             match self.work() {
                 Ok(()) => tracing::debug!("{peer}: ended"),
-                #[cfg(feature = "tls")]
-                Err(Error::Transport(error)) if crate::tls::is_unused(&error) => {
+                Err(Error::Transport(error)) if is_unused(&error) => {
                     tracing::debug!("{peer}: {error}");
                 }
                 Err(error) => tracing::warn!("{peer}: {error}"),
@@ -90,12 +90,8 @@ impl<App: Send + 'static> Worker<App> {
                 }
                 // The server is stopping, and nothing more has arrived.
                 Err(error) if error.kind() == ErrorKind::WouldBlock => left = Some(0),
-                // A cut of TLS between requests costs nothing.
-                Err(error)
-                    if error.kind() == ErrorKind::UnexpectedEof
-                        && wait.begun.is_none()
-                        && !stream.is_in_part() =>
-                {
+                // A cut between requests costs nothing.
+                Err(error) if is_cut(&error) && wait.begun.is_none() && !stream.is_in_part() => {
                     tracing::debug!("{peer}: {error}");
                     ended = true;
                     connection.end();

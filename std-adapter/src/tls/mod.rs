@@ -20,7 +20,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Sessions are not resumed: each connection shows its certificates anew. What else rustls can, a
+//! Sessions are not resumed, by either side: each connection shows its certificates anew. What else rustls can, a
 //! configuration of its own brings in, by `Acceptor::from` and `Connector::from`; so rustls is
 //! a part of this crate's interface, as [`bellwire_std::tls::rustls`](rustls).
 //!
@@ -37,6 +37,7 @@ pub use rustls;
 
 #[cfg(feature = "tokio")]
 pub(crate) use records::Records;
+use rustls::client::Resumption;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::ServerName;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
@@ -45,8 +46,7 @@ use rustls::{ClientConfig, ClientConnection, InconsistentKeys, ServerConfig, Ser
 #[cfg(feature = "tokio")]
 pub(crate) use sentence::no_room;
 pub(crate) use sentence::{
-    NOT_TLS, begins_tls, cut, failed, gone, handshake_failed, is_unused, not_tls, stopping,
-    too_slow, unused,
+    NOT_TLS, begins_tls, cut, failed, gone, handshake_failed, not_tls, stopping, too_slow, unused,
 };
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
@@ -119,12 +119,13 @@ impl Connector {
             .with_protocol_versions(&[&TLS13])
             .map_err(unusable)?
             .with_root_certificates(Arc::clone(&authorities.0));
-        let config = match identity {
+        let mut config = match identity {
             None => builder.with_no_client_auth(),
             Some(Identity { chain, key }) => builder
                 .with_client_auth_cert(chain, key)
                 .map_err(not_shown)?,
         };
+        config.resumption = Resumption::disabled();
         Ok(Self(Arc::new(config)))
     }
 

@@ -56,11 +56,6 @@ pub(crate) fn unused() -> io::Error {
     handshake_error(ErrorKind::ConnectionAborted, why)
 }
 
-/// Whether it is that error, which is worth no warning.
-pub(crate) fn is_unused(error: &io::Error) -> bool {
-    error.kind() == ErrorKind::ConnectionAborted
-}
-
 /// The error of a handshake that took too long.
 pub(crate) fn too_slow() -> io::Error {
     handshake_error(ErrorKind::TimedOut, "it was not complete in time")
