@@ -7,6 +7,7 @@ pub mod convert;
 pub mod files;
 pub mod json;
 pub mod loopback;
+pub mod metrics;
 pub mod mission;
 pub mod serve;
 pub mod shown;

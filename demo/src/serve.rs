@@ -1,22 +1,16 @@
 //! `bellwire serve`: the server over TCP.
 
+use crate::metrics;
 use crate::mission::{self, GOB, Observer, PORT, POSTCARD, STRING};
 use crate::shown::Shown;
 use bellwire::{ComplexData, RegisterError};
-use bellwire_std::{
-    Address, Endpoint, Listener, Network, Server, ServerLimits, asynch, resolve, tls,
-};
-use metrics_exporter_prometheus::PrometheusBuilder;
+use bellwire_std::{Address, Endpoint, Listener, Network, Server, ServerLimits, asynch, tls};
 use std::error::Error;
 use std::io::{self, Write};
-use std::net::SocketAddr;
 use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::available_parallelism;
-
-/// The bounds, in seconds, by which the times of answers are counted.
-const BUCKETS: [f64; 7] = [1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0];
 
 /// What `bellwire serve` is told.
 #[derive(Debug, clap::Args)]
@@ -91,7 +85,7 @@ fn serve_with_threads(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 fn serve_with_tasks(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     if let Some(address) = &arguments.metrics {
         // Before the endpoint is made, which counts its requests from then on.
-        show_metrics(address).map_err(|error| format!("cannot show metrics: {error}"))?;
+        metrics::show(address).map_err(|error| format!("cannot show metrics: {error}"))?;
     }
     let mut server = asynch::Server::over(listen(arguments)?, Arc::new(endpoint()?));
     server.proxy_protocol = arguments.proxy_protocol;
@@ -102,23 +96,6 @@ fn serve_with_tasks(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     announce(server.local_addr())?;
     let threads = arguments.workers.map_or_else(available_parallelism, Ok)?;
     Ok(server.run_on_threads(threads.get(), |_peer| Log)?)
-}
-
-/// Shows metrics on the first of the addresses that can be had.
-fn show_metrics(address: &str) -> Result<(), Box<dyn Error>> {
-    let show = |address: &SocketAddr| {
-        PrometheusBuilder::new()
-            .with_http_listener(*address)
-            .set_buckets(&BUCKETS)?
-            .install()
-            .map_err(|error| format!("{address}: {error}").into())
-    };
-    let addresses = resolve(Network::Tcp, address)?;
-    let (last, others) = addresses.split_last().ok_or("it has no address")?;
-    if others.iter().any(|address| show(address).is_ok()) {
-        return Ok(());
-    }
-    show(last)
 }
 
 fn set_limits(limits: &mut ServerLimits, arguments: &Arguments) {
