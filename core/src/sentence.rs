@@ -54,7 +54,7 @@ pub(crate) fn cut<const N: usize>(text: &str) -> heapless::String<N, u8> {
 /// Decimal digits without `core::fmt`, which brings panic paths along. Limits beyond 32 bits show
 /// as the largest number of 32 bits, for the sake of machines that divide no wider.
 #[allow(clippy::cast_possible_truncation)] // a digit
-fn write_decimal(number: usize, write: &mut dyn FnMut(&str)) {
+pub(crate) fn write_decimal(number: usize, write: &mut dyn FnMut(&str)) {
     let mut rest = u32::try_from(number).unwrap_or(u32::MAX);
     let mut digits = [0; 10];
     let mut first = 0;

@@ -3,7 +3,7 @@
 use crate::metrics;
 use crate::mission::{self, GOB, Observer, PORT, POSTCARD, STRING};
 use crate::shown::Shown;
-use bellwire::{ComplexData, RegisterError};
+use bellwire::{ComplexData, Printable, RegisterError};
 use bellwire_std::{Address, Endpoint, Listener, Network, Server, ServerLimits, asynch, tls};
 use std::error::Error;
 use std::io::{self, Write};
@@ -11,6 +11,9 @@ use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::available_parallelism;
+
+/// The most bytes of a text that are logged.
+const LOGGED: usize = 1024;
 
 /// What `bellwire serve` is told.
 #[derive(Debug, clap::Args)]
@@ -157,7 +160,8 @@ pub struct Log;
 
 impl Observer for Log {
     fn text(&mut self, text: &str) {
-        tracing::info!("received STRING {text:?}");
+        let text = Printable::new(text).quoted().at_most(LOGGED);
+        tracing::info!("received STRING {text}");
     }
 
     fn data(&mut self, data: &ComplexData) {

@@ -64,6 +64,7 @@ mod keep_alive;
 mod limits;
 mod listener;
 mod ports;
+mod rate;
 mod resolve;
 mod server;
 mod serving;

@@ -1,6 +1,7 @@
 //! An endpoint as one connection uses it.
 
 use crate::endpoint::{Commands, Later, Run};
+use crate::rate::limited;
 use crate::{Address, Endpoint};
 use bellwire::{Answered, Fault, Rejection, Reply, Route, Service};
 use metrics::counter;
@@ -82,7 +83,7 @@ impl<App: 'static> Service for Serving<'_, App> {
         } else {
             ""
         };
-        tracing::warn!("{}: {rejection}{end}", self.peer);
+        limited!(warn, "{}: {rejection}{end}", self.peer);
     }
 }
 

@@ -26,6 +26,7 @@ mod task;
 
 use crate::addresses::Addresses;
 use crate::limits::{Pause, ServerLimits};
+use crate::rate::limited;
 use crate::{Address, Endpoint, Listener, Network};
 use accepting::Accepting;
 use crowd::{Crowd, Member};
@@ -243,7 +244,7 @@ async fn accept<App: Send + 'static>(
             Ok((stream, peer)) => {
                 pause.reset();
                 let Some(member) = crowd.join(limits.connections) else {
-                    tracing::warn!("{peer}: dropped, far too many connections");
+                    limited!(warn, "{peer}: dropped, far too many connections");
                     continue;
                 };
                 let turn = turns.next().unwrap_or(0);
@@ -287,7 +288,7 @@ fn give(other: &UnboundedSender<Given>, stream: TcpStream, peer: Address, member
             // Its thread takes until this end is dropped.
             let _ = other.send(given);
         }
-        Err(error) => tracing::error!("{peer}: {error}"),
+        Err(error) => limited!(error, "{peer}: {error}"),
     }
 }
 
@@ -305,7 +306,7 @@ async fn serve_given<App: Send + 'static>(
     {
         match TcpStream::from_std(stream) {
             Ok(stream) => spawn(shared, stream, peer, member),
-            Err(error) => tracing::error!("{peer}: {error}"),
+            Err(error) => limited!(error, "{peer}: {error}"),
         }
     }
 }

@@ -9,6 +9,7 @@ use super::secure;
 use super::stream::Stream;
 use crate::Address;
 use crate::limits::{LINGER, Wait, replies_not_taken, too_many};
+use crate::rate::limited;
 #[cfg(feature = "tls")]
 use crate::tls::is_unused;
 use bellwire::Fault;
@@ -40,7 +41,7 @@ pub(super) fn serve<App: Send + 'static>(
             if is_unused(&error) {
                 return tracing::debug!("{peer}: {error}");
             }
-            return tracing::warn!("{peer}: {error}");
+            return limited!(warn, "{peer}: {error}");
         }
         let conversation = Conversation::new(&mut stream, &shared, &peer, member.surplus);
         match conversation.run().await {
@@ -48,7 +49,7 @@ pub(super) fn serve<App: Send + 'static>(
                 stream.finish();
                 tracing::debug!("{peer}: ended");
             }
-            Err(error) => tracing::warn!("{peer}: {error}"),
+            Err(error) => limited!(warn, "{peer}: {error}"),
         }
         drop((stream, member));
     }
@@ -129,7 +130,7 @@ impl<App: Send + 'static> Conversation<'_, App> {
                         continue;
                     }
                     Event::Timer if wait.begun.is_none() => {
-                        tracing::info!("{}: idle for too long, closed", self.peer());
+                        limited!(info, "{}: idle for too long, closed", self.peer());
                         return Ok(());
                     }
                     Event::Timer => {

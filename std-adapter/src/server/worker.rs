@@ -3,6 +3,7 @@
 use super::crowd::Member;
 use super::stream::Stream;
 use crate::limits::{ServerLimits, Wait};
+use crate::rate::limited;
 use crate::serving::Serving;
 use crate::{Conn, Endpoint, Listener};
 use bellwire::{Connection, Error, Fault, blocking};
@@ -34,7 +35,7 @@ impl<App: Send + 'static> Worker<App> {
                 Err(Error::Transport(error)) if crate::tls::is_unused(&error) => {
                     tracing::debug!("{peer}: {error}");
                 }
-                Err(error) => tracing::warn!("{peer}: {error}"),
+                Err(error) => limited!(warn, "{peer}: {error}"),
             }
         };
         thread::Builder::new().name(name).spawn(work).map(drop)
@@ -104,7 +105,11 @@ impl<App: Send + 'static> Worker<App> {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::TimedOut => {
                     if wait.begun.is_none() && !stream.is_in_part() {
-                        tracing::info!("{}: idle for too long, closed", stream.conn().peer_addr());
+                        limited!(
+                            info,
+                            "{}: idle for too long, closed",
+                            stream.conn().peer_addr()
+                        );
                         break;
                     }
                     connection.abort(Fault::TimedOut, &mut service);
