@@ -27,6 +27,7 @@ mod task;
 use crate::addresses::Addresses;
 use crate::limits::{Pause, ServerLimits};
 use crate::rate::limited;
+use crate::resolve::explain;
 use crate::{Address, Endpoint, Listener, Network};
 use accepting::Accepting;
 use crowd::{Crowd, Member};
@@ -152,10 +153,8 @@ impl<App: Send + 'static> Server<App> {
     /// is the faster way where handlers are quick, and the other where some take long.
     ///
     /// # Errors
-    /// As [`run`](Self::run), and those of the operating system.
-    ///
-    /// # Panics
-    /// Where the system has no more threads.
+    /// As [`run`](Self::run), and those of the operating system, for instance where it has no more
+    /// threads.
     pub fn run_on_threads(
         self,
         threads: usize,
@@ -173,13 +172,16 @@ impl<App: Send + 'static> Server<App> {
         thread::scope(|scope| {
             let give = |runtime: Runtime| {
                 let (sender, receiver) = unbounded_channel();
-                scope.spawn(move || runtime.block_on(serve_given(shared, receiver)));
-                sender
+                let work = move || runtime.block_on(serve_given(shared, receiver));
+                let started = thread::Builder::new().spawn_scoped(scope, work);
+                started.map_err(|error| explain(format_args!("cannot start a thread"), &error))?;
+                Ok(sender)
             };
-            let senders = others.into_iter().map(give).collect();
+            // Those that have started end with their senders, should another one fail to.
+            let senders = others.into_iter().map(give).collect::<io::Result<_>>()?;
             first.block_on(accept(shared, listener, accepting, senders));
-        });
-        Ok(())
+            Ok(())
+        })
     }
 
     fn share(
