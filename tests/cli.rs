@@ -235,7 +235,7 @@ fn fifty_clients_at_once_all_succeed() {
 #[test]
 #[cfg(target_os = "linux")]
 fn when_no_file_descriptor_is_left_it_pauses_and_goes_on_later() {
-    let script = r#"ulimit -n 24; exec "$0" serve --listen 127.0.0.1:0"#;
+    let script = r#"ulimit -n 24; exec "$0" serve --workers 1 --listen 127.0.0.1:0"#;
     let binary = env!("CARGO_BIN_EXE_bellwire");
     let server = Server::spawn(Command::new("sh").args(["-c", script, binary]));
     let crowd: Vec<_> = (0..40)

@@ -1,7 +1,6 @@
 //! The board as a person meets it: by `bellwire connect` and by netcat.
 
 #[path = "cli/process.rs"]
-#[allow(dead_code)] // no server is started
 mod process;
 
 use bellwire_tests::board::{Board, PATIENCE};
