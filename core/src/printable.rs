@@ -51,16 +51,20 @@ impl<'a> Printable<'a> {
     }
 
     /// Hands it to `write`, in pieces, for a device that has no room for `core::fmt`.
+    #[inline(never)] // for the sake of small machines, as it has many callers
     pub fn write_to(&self, write: &mut dyn FnMut(&str)) {
         let mark = if self.quoted { "\"" } else { "" };
         let shown = self.cut();
         write(mark);
-        for chunk in shown.utf8_chunks() {
-            self.write_text(chunk.valid(), write);
-            for byte in chunk.invalid() {
+        let mut rest = shown;
+        while !rest.is_empty() {
+            let text = start(rest);
+            self.write_text(text, write);
+            rest = rest.get(text.len()..).unwrap_or(&[]);
+            if let [byte, behind @ ..] = rest {
                 write("\\x");
-                write_digit(u32::from(byte >> 4), write);
-                write_digit(u32::from(byte & 15), write);
+                write_hexadecimal(u32::from(*byte), 2, write);
+                rest = behind;
             }
         }
         write(mark);
@@ -98,7 +102,7 @@ impl<'a> Printable<'a> {
             write(text.get(written..at).unwrap_or(""));
             write(escape);
             if escape == "\\u{" {
-                write_hexadecimal(character.into(), write);
+                write_hexadecimal(character.into(), 1, write);
                 write("}");
             }
             written = at.saturating_add(character.len_utf8());
@@ -145,20 +149,23 @@ fn is_hidden(character: char) -> bool {
             .any(|(first, last)| (*first..=*last).contains(&number))
 }
 
-fn write_hexadecimal(number: u32, write: &mut dyn FnMut(&str)) {
-    let mut leading = true;
-    for shift in [20, 16, 12, 8, 4, 0] {
-        let digit = number >> shift & 15;
-        leading &= digit == 0 && shift > 0;
-        if !leading {
-            write_digit(digit, write);
-        }
-    }
+/// The text up to the first byte that is not UTF-8.
+fn start(bytes: &[u8]) -> &str {
+    str::from_utf8(bytes).unwrap_or_else(|error| {
+        let valid = bytes.get(..error.valid_up_to());
+        str::from_utf8(valid.unwrap_or(&[])).unwrap_or("")
+    })
 }
 
-fn write_digit(digit: u32, write: &mut dyn FnMut(&str)) {
-    let index = digit as usize;
-    write("0123456789abcdef".get(index..=index).unwrap_or("?"));
+/// Writes the digits of a number of at most 24 bits, and zeros in front up to `least` digits.
+fn write_hexadecimal(number: u32, least: u32, write: &mut dyn FnMut(&str)) {
+    for place in (0..6).rev() {
+        let rest = number >> (4 * place);
+        if rest > 0 || place < least {
+            let digit = (rest & 15) as usize;
+            write("0123456789abcdef".get(digit..=digit).unwrap_or("?"));
+        }
+    }
 }
 
 #[cfg(test)]
