@@ -37,7 +37,7 @@ pub fn print(text: impl fmt::Display) -> Result<(), Unprinted> {
 /// Prints `text` and a line feed to standard output.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn line(text: impl fmt::Display) -> Result<(), Unprinted> {
     print(format_args!("{text}\n"))
 }
