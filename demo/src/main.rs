@@ -17,8 +17,8 @@ use tracing_subscriber::filter::LevelFilter;
 /// shows what each sends and receives.
 ///
 /// When whoever reads the output goes, as `head` does, every command ends without a word and with
-/// success. SERVER and ADDR are HOST, HOST:PORT, :PORT, an IPv6 address, [IPV6]:PORT or unix:PATH; the
-/// port is 61000 unless given.
+/// success. SERVER and ADDR are HOST, HOST:PORT, :PORT, an IPv6 address (in brackets if a port follows) or
+/// unix:PATH; the port is 61000 unless given.
 #[derive(Parser)]
 #[command(name = "bellwire", version)]
 struct Arguments {
@@ -39,6 +39,8 @@ enum Command {
     /// Serve STRING, POSTCARD and GOB until SIGINT or SIGTERM.
     Serve(serve::Arguments),
     /// Send a text and a structure to a server, and print its replies.
+    ///
+    /// Characters in them that would command a terminal, or hide text, are escaped, also in a pipe.
     Connect(connect::Arguments),
     /// Print the values that come on standard input as JSON, a line each.
     Decode(convert::DecodeArguments),
