@@ -1,7 +1,6 @@
 //! Tests of the board with command-line clients: `bellwire connect` and netcat.
 
 #[path = "cli/process.rs"]
-#[allow(dead_code)] // this test starts no server
 mod process;
 
 use bellwire_tests::board::{Board, PATIENCE};

@@ -237,33 +237,6 @@ fn requests_that_others_can_read_are_warned_of_unless_only_this_machine_is_serve
 }
 
 #[test]
-fn a_file_that_cannot_be_used_is_named() {
-    let folder = files("cli-tls-files");
-    let (ca, pem) = (folder.file("ca.pem"), folder.file("server.pem"));
-    let missing = folder.file("missing.pem");
-    for (cert, key, error) in [
-        (
-            &missing,
-            &pem,
-            format!("{missing}: No such file or directory"),
-        ),
-        (&pem, &ca, format!("{ca}: it holds no private key in PEM")),
-    ] {
-        let output = run(&[
-            "serve",
-            "--listen",
-            "localhost:0",
-            "--tls-cert",
-            cert,
-            "--tls-key",
-            key,
-        ]);
-        let shown = failure(&output);
-        assert!(shown.starts_with(&format!("bellwire: {error}")), "{shown}");
-    }
-}
-
-#[test]
 fn options_that_mean_nothing_alone_are_refused() {
     for arguments in [
         &["serve", "--tls-cert", "x"][..],

@@ -152,6 +152,27 @@ fn a_rejection_displays_its_command_if_known() {
     );
 }
 
+/// Cause: a reason or a sentence with a line feed or an escape sequence reached logs and terminals as
+/// it was.
+#[test]
+fn words_of_the_other_end_are_shown_on_one_line_without_control_characters() {
+    let words = "no\nWARN forged \u{1b}[2J\u{202e}";
+    let shown = r"no\nWARN forged \u{1b}[2J\u{202e}";
+    let rejection = Rejection {
+        command: Some("ECHO"),
+        fault: Fault::Refused,
+        detail: Text::try_from(words).expect("short enough"),
+        fatal: false,
+    };
+    reads(rejection, &format!("ECHO: {shown}"));
+    let sentence = words.try_into().expect("short enough");
+    let code = Code::Refused;
+    let refusal = Refusal { code, sentence };
+    let sentence = format!("the server refused (refused): {shown}");
+    reads(&refusal, &sentence);
+    reads(Error::<io::Error>::Refused(refusal), &sentence);
+}
+
 #[test]
 fn a_register_error_displays_its_cause() {
     displays(

@@ -1,5 +1,6 @@
 //! What can go wrong, by who must act.
 
+use crate::Printable;
 use crate::sentence::Sentence;
 use core::convert::Infallible;
 use core::fmt;
@@ -306,12 +307,14 @@ impl Rejection {
     }
 
     /// Hands what it displays to `write`, in pieces, for a device that has no room for `core::fmt`.
+    /// A handler's words may quote its peer, and show as [`Printable`] has them.
     pub fn write_to(&self, write: &mut dyn FnMut(&str)) {
         if let Some(command) = self.command {
             write(command);
             write(": ");
         }
-        self.sentence().write_to(write);
+        self.sentence()
+            .write_to(&mut |part| Printable::new(part).write_to(write));
     }
 
     pub(crate) fn sentence(&self) -> Sentence<'_> {
@@ -326,7 +329,7 @@ impl Rejection {
     }
 }
 
-/// The error line that a server sent in place of a reply.
+/// The error line that a server sent in place of a reply. Its sentence shows as [`Printable`] has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Refusal {
@@ -421,7 +424,7 @@ impl fmt::Display for Refusal {
         write!(f, "the server refused ({})", self.code)?;
         match self.sentence.as_str() {
             "" => Ok(()),
-            sentence => write!(f, ": {sentence}"),
+            sentence => write!(f, ": {}", Printable::new(sentence)),
         }
     }
 }

@@ -54,7 +54,7 @@ pub(crate) fn cut<const N: usize>(text: &str) -> heapless::String<N, u8> {
 ///
 /// A number beyond 32 bits shows as `u32::MAX`, because small machines divide no wider numbers.
 #[allow(clippy::cast_possible_truncation)] // a digit
-fn write_decimal(number: usize, write: &mut dyn FnMut(&str)) {
+pub(crate) fn write_decimal(number: usize, write: &mut dyn FnMut(&str)) {
     let mut rest = u32::try_from(number).unwrap_or(u32::MAX);
     let mut digits = [0; 10];
     let mut first = 0;

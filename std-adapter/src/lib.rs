@@ -67,6 +67,7 @@ mod limits;
 mod listener;
 mod ports;
 mod probe;
+mod rate;
 mod resolve;
 mod server;
 mod serving;

@@ -3,6 +3,7 @@
 #[cfg(feature = "tokio")]
 use crate::endpoint::Later;
 use crate::endpoint::{Commands, Outcome, Run};
+use crate::rate::limited;
 use crate::{Address, Endpoint};
 use bellwire::{Answered, Fault, Rejection, Reply, Route, Service};
 use metrics::counter;
@@ -85,7 +86,7 @@ impl<App: 'static> Service for Serving<'_, App> {
         } else {
             ""
         };
-        tracing::warn!("{}: {rejection}{end}", self.peer);
+        limited!(warn, "{}: {rejection}{end}", self.peer);
     }
 }
 

@@ -54,8 +54,12 @@ impl Authority {
     /// A certificate for these names.
     pub fn sign(&self, names: &[&str]) -> Signed {
         let names: Vec<_> = names.iter().map(ToString::to_string).collect();
+        self.sign_as(&CertificateParams::new(names).unwrap())
+    }
+
+    /// A certificate as these parameters describe it.
+    pub fn sign_as(&self, params: &CertificateParams) -> Signed {
         let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(names).unwrap();
         let certificate = params.signed_by(&key, &self.0).unwrap();
         Signed {
             chain: certificate.pem(),

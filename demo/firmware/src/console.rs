@@ -1,10 +1,10 @@
 //! The board's console, on UART1.
 
 use crate::mission::Observer;
-use crate::shown::{Quoted, Shown, write_decimal, write_hexadecimal};
+use crate::shown::{Shown, write_decimal, write_hexadecimal};
 use crate::stack;
 use crate::uart::Uart;
-use bellwire::{ComplexData, Rejection};
+use bellwire::{ComplexData, Printable, Rejection};
 use embedded_io::{Read, ReadReady, Write};
 use smoltcp::time::{Duration, Instant};
 
@@ -94,7 +94,7 @@ impl Observer for Console {
     fn text(&mut self, text: &str) {
         self.say(&|write| {
             write("received STRING ");
-            Quoted(text).write_to(write);
+            Printable::new(text).quoted().write_to(write);
         });
     }
 

@@ -8,6 +8,9 @@ use std::error::Error;
 /// The most bytes that one read takes.
 pub(super) const READ: usize = 64 * 1024;
 
+/// The most bytes that a connection may have in flight.
+const MOST: usize = 64 << 20;
+
 /// The demo's commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Named {
@@ -56,6 +59,11 @@ impl Load {
     ) -> Result<Self, Box<dyn Error>> {
         if request.is_empty() || reply.is_empty() {
             return Err("a request and its reply must not be empty".into());
+        }
+        let size = request.len().checked_mul(pipeline.saturating_add(1));
+        if size.is_none_or(|size| size > MOST) {
+            let limit = MOST >> 20;
+            return Err(format!("a connection has more than {limit} MiB in flight").into());
         }
         Ok(Self {
             requests: request.repeat(pipeline + 1),

@@ -20,6 +20,7 @@ mod visitor;
 pub use exchange::{Exchange, exchange};
 pub use measure::{Comparison, measure};
 
+use crate::output;
 use crate::serve::Log;
 use std::error::Error;
 use std::path::Path;
@@ -27,22 +28,22 @@ use std::path::Path;
 /// Runs `bellwire loopback`: the exchange, captured in the file `pcap`, then the measurement.
 ///
 /// # Errors
-/// If [`exchange`] or [`measure`] fails.
+/// If [`exchange`], [`measure`] or printing fails.
 pub fn run(pcap: Option<&Path>) -> Result<(), Box<dyn Error>> {
     let exchange = exchange(&mut Log, 3, 2, pcap)?;
-    println!(
+    output::line(format_args!(
         "{} clients on {} listening sockets: {} texts and {} structures arrived as they were sent",
         exchange.clients, exchange.sockets, exchange.texts, exchange.structures
-    );
+    ))?;
     if let Some(path) = pcap {
-        println!("captured in {}", path.display());
+        output::line(format_args!("captured in {}", path.display()))?;
     }
     let comparison = measure()?;
-    println!(
+    output::line(format_args!(
         "{:.0} round trips a second, {:.0} % of the {:.0} that smoltcp makes of the same bytes alone",
         comparison.bellwire,
         100.0 * comparison.share(),
         comparison.bare
-    );
+    ))?;
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use super::network::Network;
 use crate::mission::{self, GOB, Observer, PORT, POSTCARD, STRING, TEXT};
+use bellwire::Printable;
 use bellwire::smoltcp::Client;
 use core::task::Poll;
 use smoltcp::phy::Device;
@@ -133,6 +134,7 @@ fn expect(expected: &str, reply: &str, observer: &mut dyn Observer) -> Result<()
     if reply == expected {
         Ok(())
     } else {
-        Err(format!("the reply is {reply:?} instead of {expected:?}").into())
+        let reply = Printable::new(reply).quoted();
+        Err(format!("the reply is {reply} instead of {expected:?}").into())
     }
 }

@@ -27,6 +27,8 @@ mod task;
 
 use crate::addresses::Addresses;
 use crate::limits::{Pause, ServerLimits};
+use crate::rate::limited;
+use crate::resolve::explain;
 use crate::wait::after;
 use crate::{Address, Endpoint, Listener, Network};
 use accepting::Accepting;
@@ -185,7 +187,8 @@ impl<App: Send + 'static> Server<App> {
                 let (sender, receiver) = unbounded_channel();
                 let serve = move || runtime.block_on(serve_given(shared, receiver));
                 // Without the last of the threads, the others end as their senders are dropped.
-                thread::Builder::new().spawn_scoped(scope, serve)?;
+                let started = thread::Builder::new().spawn_scoped(scope, serve);
+                started.map_err(|error| explain(format_args!("cannot start a thread"), &error))?;
                 Ok(sender)
             };
             let senders = others.into_iter().map(give);
@@ -257,7 +260,7 @@ async fn accept<App: Send + 'static>(
             Ok((stream, peer)) => {
                 pause.reset();
                 let Some(member) = crowd.join(limits.connections) else {
-                    tracing::warn!("{peer}: dropped, far too many connections");
+                    limited!(warn, "{peer}: dropped, far too many connections");
                     continue;
                 };
                 let turn = turns.next().unwrap_or(0);
@@ -302,7 +305,7 @@ fn give(other: &UnboundedSender<Given>, stream: TcpStream, peer: Address, member
             // Its thread takes until this end is dropped.
             let _ = other.send(given);
         }
-        Err(error) => tracing::error!("{peer}: {error}"),
+        Err(error) => limited!(error, "{peer}: {error}"),
     }
 }
 
@@ -320,7 +323,7 @@ async fn serve_given<App: Send + 'static>(
     {
         match TcpStream::from_std(stream) {
             Ok(stream) => spawn(shared, stream, peer, member),
-            Err(error) => tracing::error!("{peer}: {error}"),
+            Err(error) => limited!(error, "{peer}: {error}"),
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::Address;
 use crate::ending::Ending;
 use crate::limits::{Wait, replies_not_taken, too_many};
 use crate::probe::is_unused;
+use crate::rate::limited;
 use crate::wait::after;
 use bellwire::Fault;
 use std::future::poll_fn;
@@ -42,12 +43,12 @@ pub(super) fn serve<App: Send + 'static>(
             if is_unused(&error) {
                 return tracing::debug!("{peer}: {error}");
             }
-            return tracing::warn!("{peer}: {error}");
+            return limited!(warn, "{peer}: {error}");
         }
         let conversation = Conversation::new(&mut stream, &shared, &peer, member.surplus);
         match conversation.run().await {
             Ok(()) => tracing::debug!("{peer}: ended"),
-            Err(error) => tracing::warn!("{peer}: {error}"),
+            Err(error) => limited!(warn, "{peer}: {error}"),
         }
         drop((stream, member));
     }
@@ -133,7 +134,7 @@ impl<App: Send + 'static> Conversation<'_, App> {
                         continue;
                     }
                     Event::Timer if wait.begun.is_none() => {
-                        tracing::info!("{}: idle for too long, closed", self.peer());
+                        limited!(info, "{}: idle for too long, closed", self.peer());
                         break;
                     }
                     Event::Timer => {

@@ -5,6 +5,7 @@ mod stream;
 mod worker;
 
 use crate::limits::{Pause, ServerLimits};
+use crate::rate::limited;
 use crate::wait::after;
 use crate::{Address, Conn, Endpoint, Listener, Network};
 use crowd::Crowd;
@@ -124,11 +125,11 @@ impl<App: Send + 'static> Server<App> {
     fn serve(&self, conn: Conn, app: &mut impl FnMut(&Address) -> App, crowd: &Crowd) {
         let peer = conn.peer_addr().clone();
         let Some(member) = crowd.join(&conn) else {
-            return tracing::warn!("{peer}: dropped, far too many connections");
+            return limited!(warn, "{peer}: dropped, far too many connections");
         };
         // It is made here, as `app` may be for this thread only, on which all others depend.
         let Ok(app) = catch_unwind(AssertUnwindSafe(|| app(&peer))) else {
-            return tracing::error!("{peer}: dropped, as making its `App` panicked");
+            return limited!(error, "{peer}: dropped, as making its `App` panicked");
         };
         let worker = Worker {
             conn,
@@ -141,7 +142,7 @@ impl<App: Send + 'static> Server<App> {
             listener: self.listener.clone(),
         };
         if let Err(error) = worker.start() {
-            tracing::error!("{peer}: no thread for the connection: {error}");
+            limited!(error, "{peer}: no thread for the connection: {error}");
         }
     }
 }

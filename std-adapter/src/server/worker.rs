@@ -5,6 +5,7 @@ use super::stream::Stream;
 use crate::ending::{Ending, Peer};
 use crate::limits::{ServerLimits, Wait};
 use crate::probe::{is_cut, is_unused};
+use crate::rate::limited;
 use crate::serving::Serving;
 use crate::{Conn, Endpoint, Listener};
 use bellwire::{Connection, Error, Fault, blocking};
@@ -35,7 +36,7 @@ impl<App: Send + 'static> Worker<App> {
                 Err(Error::Transport(error)) if is_unused(&error) => {
                     tracing::debug!("{peer}: {error}");
                 }
-                Err(error) => tracing::warn!("{peer}: {error}"),
+                Err(error) => limited!(warn, "{peer}: {error}"),
             }
         };
         thread::Builder::new().name(name).spawn(work).map(drop)
@@ -103,7 +104,11 @@ impl<App: Send + 'static> Worker<App> {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::TimedOut => {
                     if wait.begun.is_none() && !stream.is_in_part() {
-                        tracing::info!("{}: idle for too long, closed", stream.conn().peer_addr());
+                        limited!(
+                            info,
+                            "{}: idle for too long, closed",
+                            stream.conn().peer_addr()
+                        );
                         break Peer::Quiet;
                     }
                     connection.abort(Fault::TimedOut, &mut service);

@@ -28,6 +28,7 @@
 
 mod conn;
 mod identity;
+mod pem;
 mod records;
 mod sentence;
 
@@ -42,7 +43,7 @@ use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::ServerName;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::version::TLS13;
-use rustls::{ClientConfig, ClientConnection, InconsistentKeys, ServerConfig, ServerConnection};
+use rustls::{ClientConfig, ClientConnection, ServerConfig, ServerConnection};
 #[cfg(feature = "tokio")]
 pub(crate) use sentence::no_room;
 pub(crate) use sentence::{
@@ -61,8 +62,7 @@ impl Acceptor {
     /// `RequireAndVerifyClientCert`.)
     ///
     /// # Errors
-    /// [`InvalidInput`](ErrorKind::InvalidInput) for a key that is not the certificate's, or none
-    /// that can be used.
+    /// [`InvalidInput`](ErrorKind::InvalidInput) if rustls cannot use them.
     pub fn new(identity: Identity, clients: Option<&Authorities>) -> io::Result<Self> {
         let builder = ServerConfig::builder_with_provider(provider())
             .with_protocol_versions(&[&TLS13])
@@ -76,7 +76,7 @@ impl Acceptor {
             }
         };
         let Identity { chain, key } = identity;
-        let mut config = builder.with_single_cert(chain, key).map_err(not_shown)?;
+        let mut config = builder.with_single_cert(chain, key).map_err(unusable)?;
         config.send_tls13_tickets = 0;
         config.session_storage = Arc::new(NoServerSessionStorage {});
         Ok(Self(Arc::new(config)))
@@ -123,7 +123,7 @@ impl Connector {
             None => builder.with_no_client_auth(),
             Some(Identity { chain, key }) => builder
                 .with_client_auth_cert(chain, key)
-                .map_err(not_shown)?,
+                .map_err(unusable)?,
         };
         config.resumption = Resumption::disabled();
         Ok(Self(Arc::new(config)))
@@ -157,16 +157,6 @@ impl From<Arc<ClientConfig>> for Connector {
 /// Named here rather than installed for the process, which is the program's to do.
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
-}
-
-/// The error of an identity that cannot be shown.
-fn not_shown(error: rustls::Error) -> io::Error {
-    match error {
-        rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
-            unusable("the private key does not belong to the certificate")
-        }
-        error => unusable(error),
-    }
 }
 
 fn unusable(error: impl std::fmt::Display) -> io::Error {

@@ -5,7 +5,7 @@
 use bellwire::blocking::{self, Client};
 use bellwire::gob::{Decoder, Encoder, Stream};
 use bellwire::{Command, ComplexData, Connection, Endpoint, Line, NoReply, Postcard, Ref};
-use bellwire::{Gob, RawGob};
+use bellwire::{Gob, Printable, RawGob};
 use cortex_m_rt::entry;
 use firmware::uart::Uart;
 use footprint::{RX, TX, value};
@@ -60,7 +60,11 @@ fn main() -> ! {
     let mut client = Client::new(&mut uart, rx, tx);
     let _ = client.send(NOTHING, ());
     let _ = client.call(EMPTY, ());
-    let _ = client.call(LINE, "text");
+    let mut shown = 0usize;
+    if let Ok(text) = client.call(LINE, "text") {
+        let text = Printable::new(text).quoted().at_most(8);
+        text.write_to(&mut |part| shown = shown.wrapping_add(part.len()));
+    }
     let _ = client.call(TEXT, &"text");
     let _ = client.call(POSTCARD, &value());
     let _ = client.call(GOB, &value());
@@ -68,5 +72,5 @@ fn main() -> ! {
         let _ = Stream::new(raw).next::<ComplexData>();
     }
     let _ = client.finish();
-    footprint::report(&mut uart, 0, 0)
+    footprint::report(&mut uart, shown, 0)
 }
