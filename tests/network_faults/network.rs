@@ -41,7 +41,7 @@ impl Host {
         let mut interface = Interface::new(config, &mut device, Instant::ZERO);
         interface.update_ip_addrs(|all| {
             all.push(IpCidr::new(address, 24))
-                .expect("room for one address")
+                .expect("room for one address");
         });
         let mut sockets = SocketSet::new(Vec::new());
         let buffer = || SocketBuffer::new(vec![0; window]);

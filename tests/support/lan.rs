@@ -111,7 +111,7 @@ impl Lan {
         let mut interface = Interface::new(Config::new(HardwareAddress::Ip), &mut device, now);
         interface.update_ip_addrs(|all| {
             all.push(IpCidr::new(ADDRESS, 8))
-                .expect("room for one address")
+                .expect("room for one address");
         });
         let mut sockets = SocketSet::new(Vec::new());
         let servers = (0..count).map(|_| {
