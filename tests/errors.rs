@@ -164,13 +164,13 @@ fn words_of_the_other_end_are_shown_on_one_line_without_control_characters() {
         detail: Text::try_from(words).expect("short enough"),
         fatal: false,
     };
-    reads(rejection, &format!("ECHO: {shown}"));
+    displays(rejection, &format!("ECHO: {shown}"));
     let sentence = words.try_into().expect("short enough");
     let code = Code::Refused;
     let refusal = Refusal { code, sentence };
     let sentence = format!("the server refused (refused): {shown}");
-    reads(&refusal, &sentence);
-    reads(Error::<io::Error>::Refused(refusal), &sentence);
+    displays(&refusal, &sentence);
+    displays(Error::<io::Error>::Refused(refusal), &sentence);
 }
 
 #[test]

@@ -196,7 +196,7 @@ fn a_request_waits_for_room_for_its_reply() {
 fn a_request_waits_until_more_bytes_have_left_than_its_reply_moves() {
     let (mut rx, mut tx) = ([0; 256], [0; 512]);
     let mut connection = Connection::new(&mut rx, &mut tx);
-    hear(&mut connection, &b"REPEAT\n\x01\x64".repeat(5)); // 100 each
+    receive(&mut connection, &b"REPEAT\n\x01\x64".repeat(5)); // 100 each
     let (endpoint, mut app) = (endpoint(), App::default());
     for (sent, pending, expected) in [
         (0, 303, Next::Send),

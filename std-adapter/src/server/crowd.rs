@@ -116,10 +116,11 @@ mod tests {
     use std::os::unix::net::UnixStream;
 
     fn crowd(connections: usize, per_address: Option<usize>) -> Crowd {
-        let mut limits = ServerLimits::default();
-        limits.connections = connections;
-        limits.connections_per_address = per_address;
-        Crowd::new(&limits)
+        Crowd::new(&ServerLimits {
+            connections,
+            connections_per_address: per_address,
+            ..ServerLimits::default()
+        })
     }
 
     #[test]
