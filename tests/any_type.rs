@@ -1,7 +1,7 @@
 //! Payloads of any serde type, compared with the postcard crate.
 
 use bellwire::format::{Format, MAX_DEPTH};
-use bellwire::{Borrowed, Flaw, Malformed, Postcard, Ref};
+use bellwire::{Borrowed, DecodeError, DecodeErrorKind, Postcard, Ref};
 use bellwire_tests::server::{framed, show};
 use core::fmt::Debug;
 use serde::de::{DeserializeOwned, MapAccess, Visitor};
@@ -21,14 +21,20 @@ where
     assert_eq!(show(&space[..size]), show(&framed(&body)), "{value:?}");
     assert_eq!(decode::<T>(&body), Ok(value));
     for end in 0..body.len() {
-        let flaw = decode::<T>(&body[..end]).expect_err("cut short").flaw;
+        let flaw = decode::<T>(&body[..end]).expect_err("cut short").kind;
         assert!(
-            matches!(flaw, Flaw::Truncated | Flaw::BadLength),
+            matches!(
+                flaw,
+                DecodeErrorKind::Truncated | DecodeErrorKind::BadLength
+            ),
             "{flaw:?}"
         );
     }
     let left_over = decode::<T>([&body[..], b"\0"].concat());
-    assert_eq!(left_over.map_err(|error| error.flaw), Err(Flaw::LeftOver));
+    assert_eq!(
+        left_over.map_err(|error| error.kind),
+        Err(DecodeErrorKind::LeftOver)
+    );
 }
 
 fn postcard_bytes(value: &impl Serialize) -> Vec<u8> {
@@ -38,7 +44,7 @@ fn postcard_bytes(value: &impl Serialize) -> Vec<u8> {
 }
 
 /// Decodes a body, to which it adds the length prefix.
-fn decode<T>(body: impl AsRef<[u8]>) -> Result<T, Malformed>
+fn decode<T>(body: impl AsRef<[u8]>) -> Result<T, DecodeError>
 where
     T: Serialize + DeserializeOwned + 'static,
 {
@@ -47,12 +53,12 @@ where
 
 /// Checks that Bellwire refuses `body` as a `T` for this flaw, and that postcard refuses it, too.
 #[track_caller]
-fn check_refuses<T>(body: impl AsRef<[u8]>, flaw: Flaw, field: Option<&'static str>)
+fn check_refuses<T>(body: impl AsRef<[u8]>, flaw: DecodeErrorKind, field: Option<&'static str>)
 where
     T: Serialize + DeserializeOwned + PartialEq + Debug + 'static,
 {
     let body = body.as_ref();
-    assert_eq!(decode::<T>(body), Err(Malformed { flaw, field }));
+    assert_eq!(decode::<T>(body), Err(DecodeError { kind: flaw, field }));
     assert!(
         postcard::from_bytes::<T>(body).is_err(),
         "postcard accepts it"
@@ -217,32 +223,43 @@ fn borrowed_values_point_into_the_payload() {
 
 #[test]
 fn a_value_not_allowed_by_its_type_is_refused() {
-    check_refuses::<bool>([2], Flaw::BadValue, None);
-    check_refuses::<Option<u8>>([2, 0], Flaw::BadValue, None);
-    check_refuses::<u16>([0xff, 0xff, 4], Flaw::BadValue, None);
-    check_refuses::<u64>([0xff; 10], Flaw::BadValue, None);
-    check_refuses::<char>([0], Flaw::BadValue, None);
-    check_refuses::<char>([1, 0xff], Flaw::BadUtf8, None);
-    check_refuses::<String>([1, 0xff], Flaw::BadUtf8, None);
-    check_refuses::<Shape>([5], Flaw::BadValue, None);
-    check_refuses::<Shape>([3, 0, 2], Flaw::BadValue, Some("sides"));
-    check_refuses::<Shape>([4, 1, 3, 1, 0xff, 0], Flaw::BadUtf8, Some("name"));
+    check_refuses::<bool>([2], DecodeErrorKind::BadValue, None);
+    check_refuses::<Option<u8>>([2, 0], DecodeErrorKind::BadValue, None);
+    check_refuses::<u16>([0xff, 0xff, 4], DecodeErrorKind::BadValue, None);
+    check_refuses::<u64>([0xff; 10], DecodeErrorKind::BadValue, None);
+    check_refuses::<char>([0], DecodeErrorKind::BadValue, None);
+    check_refuses::<char>([1, 0xff], DecodeErrorKind::BadUtf8, None);
+    check_refuses::<String>([1, 0xff], DecodeErrorKind::BadUtf8, None);
+    check_refuses::<Shape>([5], DecodeErrorKind::BadValue, None);
+    check_refuses::<Shape>([3, 0, 2], DecodeErrorKind::BadValue, Some("sides"));
+    check_refuses::<Shape>(
+        [4, 1, 3, 1, 0xff, 0],
+        DecodeErrorKind::BadUtf8,
+        Some("name"),
+    );
 }
 
 #[test]
 fn a_char_of_two_characters_is_refused() {
     // postcard takes the first character and silently discards the second.
-    assert_eq!(decode::<char>(b"\x02ab"), Err(Flaw::BadValue.into()));
+    assert_eq!(
+        decode::<char>(b"\x02ab"),
+        Err(DecodeErrorKind::BadValue.into())
+    );
 }
 
 #[test]
 fn a_count_beyond_the_remaining_bytes_is_refused() {
-    check_refuses::<Vec<u8>>([4, 1, 2, 3], Flaw::BadLength, None);
-    check_refuses::<Vec<u64>>([0xff, 0xff, 0xff, 0xff, 0x0f, 1], Flaw::BadLength, None);
-    check_refuses::<BTreeMap<u8, u8>>([2, 1], Flaw::BadLength, None);
+    check_refuses::<Vec<u8>>([4, 1, 2, 3], DecodeErrorKind::BadLength, None);
+    check_refuses::<Vec<u64>>(
+        [0xff, 0xff, 0xff, 0xff, 0x0f, 1],
+        DecodeErrorKind::BadLength,
+        None,
+    );
+    check_refuses::<BTreeMap<u8, u8>>([2, 1], DecodeErrorKind::BadLength, None);
     let endless = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1];
     let units = decode::<Vec<()>>(endless); // postcard counts these one by one
-    assert_eq!(units, Err(Flaw::BadLength.into()));
+    assert_eq!(units, Err(DecodeErrorKind::BadLength.into()));
 }
 
 /// A type of unlimited depth.
@@ -258,7 +275,10 @@ fn any_type_may_nest_up_to_max_depth() {
     let chain = |links: usize| [vec![1; links], vec![0]].concat();
     assert!(decode::<Chain>(chain(most - 1)).is_ok());
     for links in [most, most + 1, 50_000] {
-        assert_eq!(decode::<Chain>(chain(links)), Err(Flaw::TooDeep.into()));
+        assert_eq!(
+            decode::<Chain>(chain(links)),
+            Err(DecodeErrorKind::TooDeep.into())
+        );
     }
 }
 
@@ -271,7 +291,7 @@ enum Untagged {
 #[test]
 fn a_type_that_needs_a_self_describing_format_is_unsupported() {
     let error = decode::<Untagged>([1]).expect_err("not self-describing");
-    assert_eq!(error.flaw, Flaw::Unsupported);
+    assert_eq!(error.kind, DecodeErrorKind::Unsupported);
 }
 
 /// Decodes random bytes as several types. Bellwire must not panic, and must agree with postcard.

@@ -1,7 +1,7 @@
 //! Handlers that may await something, and do not: they are as good as those that may not.
 
 use bellwire::{Command, Line, Reply};
-use bellwire_std::{Endpoint, asynch};
+use bellwire_std::Endpoint;
 use bellwire_tests::running::{PATIENCE, line};
 use metrics::{
     Counter, CounterFn, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit,
@@ -52,8 +52,8 @@ fn writes(add_ask: impl FnOnce(&Endpoint<()>)) -> usize {
         reply.send("done")
     };
     endpoint.handle(BLOCK, block).unwrap();
-    let server = asynch::Server::bind("127.0.0.1:0", endpoint).unwrap();
-    let (address, stopper) = (server.local_addr().tcp().unwrap(), server.stopper());
+    let server = bellwire_std::tokio::Server::bind("127.0.0.1:0", endpoint).unwrap();
+    let (address, stopper) = (server.local_addr().tcp().unwrap(), server.shutdown_handle());
     let writes = Arc::new(Writes::default());
     let recorder = Sent(Arc::clone(&writes));
     let run = move || with_local_recorder(&recorder, || server.run_on_threads(1, |_peer| ()));

@@ -1,7 +1,7 @@
 //! Bad input: the error line for it, whether the connection stays open, and how few bytes the server
 //! reads of it.
 
-use bellwire::{Connection, Fault, Limits, Next};
+use bellwire::{ErrorKind, Limits, Next, ServerConnection};
 use bellwire_tests::expect::{answers, at_its_end_answers, ends};
 use bellwire_tests::server::{App, Setup, endpoint, framed, join, show};
 
@@ -232,13 +232,13 @@ fn a_timed_out_request_gets_an_error_line() {
         ("NOBODY\n", ""),
     ] {
         let (mut rx, mut tx) = ([0; 256], [0; 512]);
-        let mut connection = Connection::new(&mut rx, &mut tx);
+        let mut connection = ServerConnection::new(&mut rx, &mut tx);
         let (endpoint, mut app) = (endpoint(), App::default());
         connection.space()[..heard.len()].copy_from_slice(heard.as_bytes());
         connection.received(heard.len());
         connection.advance(&mut endpoint.with(&mut app));
         connection.sent(connection.pending().len());
-        connection.abort(Fault::TimedOut, &mut endpoint.with(&mut app));
+        connection.abort(ErrorKind::TimedOut, &mut endpoint.with(&mut app));
         assert_eq!(show(connection.pending()), show(told.as_bytes()));
         assert_eq!(
             connection.advance(&mut endpoint.with(&mut app)),
@@ -281,7 +281,7 @@ fn limits_beyond_the_buffers_are_lowered_to_the_buffers() {
 #[test]
 fn input_after_a_fatal_error_is_discarded() {
     let (mut rx, mut tx) = ([0; 64], [0; 512]);
-    let mut connection = Connection::new(&mut rx, &mut tx);
+    let mut connection = ServerConnection::new(&mut rx, &mut tx);
     let (endpoint, mut app) = (endpoint(), App::default());
     for _ in 0..3 {
         connection.space().fill(b'N');

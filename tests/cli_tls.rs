@@ -199,7 +199,7 @@ fn a_look_at_the_port_is_no_failure() {
 #[test]
 fn a_connection_that_is_cut_between_requests_is_worth_no_warning() {
     let folder = files("cli-tls-cut");
-    let authorities = tls::Authorities::from_file(folder.file("ca.pem")).unwrap();
+    let authorities = tls::RootCerts::from_file(folder.file("ca.pem")).unwrap();
     let connector = tls::Connector::new(&authorities, None).unwrap();
     for threads in [&[][..], &["--threads"]] {
         let server = serve(&folder, threads);

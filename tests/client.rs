@@ -3,10 +3,11 @@
 #![allow(clippy::needless_pass_by_value)] // lets a case read Ok(…) or Err(…)
 
 use bellwire::blocking::Client;
-use bellwire::{Caller, Code, Error, Fault, Flaw, Malformed, Refusal};
+use bellwire::{
+    ClientConnection, Code, DecodeError, DecodeErrorKind, Error, ErrorKind, RemoteError,
+};
 use bellwire_tests::server::{ECHO, LOG, PING, RESET, STRING, TEXT, framed, join, show};
 use bellwire_tests::wire::{Failed, Trouble, Wire};
-use embedded_io::ErrorKind;
 
 type Result<T> = core::result::Result<T, Error<Failed>>;
 
@@ -59,11 +60,15 @@ fn check_text_closes(reply: impl AsRef<[u8]>, expected: Error<Failed>) {
 
 fn refused(code: Code, sentence: &str) -> Error<Failed> {
     let sentence = sentence.try_into().expect("short enough");
-    Error::Refused(Refusal { code, sentence })
+    Error::Remote(RemoteError { code, sentence })
 }
 
-fn malformed(flaw: Flaw) -> Error<Failed> {
-    Fault::Malformed(Malformed { flaw, field: None }).into()
+fn malformed(flaw: DecodeErrorKind) -> Error<Failed> {
+    ErrorKind::Decode(DecodeError {
+        kind: flaw,
+        field: None,
+    })
+    .into()
 }
 
 #[test]
@@ -123,14 +128,14 @@ fn the_sentence_of_an_error_line_is_cut_to_96_bytes() {
 
 #[test]
 fn a_request_that_cannot_be_encoded_sends_no_bytes() {
-    const TOO_LONG: Fault = Fault::MessageTooLong { limit: 32 };
+    const TOO_LONG: ErrorKind = ErrorKind::MessageTooLong { limit: 32 };
     with_replies("next\n", |client| {
         let long = "x".repeat(27); // ECHO, two line feeds: 33 bytes
         assert_eq!(client.call(ECHO, &long), Err(TOO_LONG.into()));
         assert_eq!(client.call(TEXT, &long.as_str()), Err(TOO_LONG.into()));
         assert_eq!(client.send(LOG, &(long + "x")), Err(TOO_LONG.into()));
         for text in ["a\nb", "\n", "a\r"] {
-            assert_eq!(client.call(ECHO, text), Err(Fault::Unencodable.into()));
+            assert_eq!(client.call(ECHO, text), Err(ErrorKind::Unencodable.into()));
         }
         assert_eq!(client.call(ECHO, &"x".repeat(26)), Ok("next"));
         assert_eq!(client.stream().written.len(), 32);
@@ -139,16 +144,25 @@ fn a_request_that_cannot_be_encoded_sends_no_bytes() {
 
 #[test]
 fn a_call_after_a_malformed_reply_succeeds() {
-    check_text(b"OK\n\x03\x05hi", Err(malformed(Flaw::Truncated)));
-    check_text(b"OK\n\x00", Err(malformed(Flaw::Truncated)));
-    check_text(b"OK\n\x04\x02hi!", Err(malformed(Flaw::LeftOver)));
-    check_text(b"OK\n\x03\x02\xc3\x28", Err(malformed(Flaw::BadUtf8)));
-    check_echo(b"\xff\n", Err(malformed(Flaw::BadUtf8)));
+    check_text(
+        b"OK\n\x03\x05hi",
+        Err(malformed(DecodeErrorKind::Truncated)),
+    );
+    check_text(b"OK\n\x00", Err(malformed(DecodeErrorKind::Truncated)));
+    check_text(
+        b"OK\n\x04\x02hi!",
+        Err(malformed(DecodeErrorKind::LeftOver)),
+    );
+    check_text(
+        b"OK\n\x03\x02\xc3\x28",
+        Err(malformed(DecodeErrorKind::BadUtf8)),
+    );
+    check_echo(b"\xff\n", Err(malformed(DecodeErrorKind::BadUtf8)));
 }
 
 #[test]
 fn an_oversized_reply_is_skipped_by_its_length_prefix() {
-    let too_long = || Err(Fault::MessageTooLong { limit: 32 }.into());
+    let too_long = || Err(ErrorKind::MessageTooLong { limit: 32 }.into());
     let fits = "x".repeat(27);
     check_text(join(&[b"OK\n", &framed(framed(&fits))]), Ok(&fits));
     for length in [29, 100, 1000, 65_000] {
@@ -158,7 +172,7 @@ fn an_oversized_reply_is_skipped_by_its_length_prefix() {
 
 #[test]
 fn an_oversized_reply_that_cannot_be_skipped_closes_the_client() {
-    let too_long = || Fault::MessageTooLong { limit: 32 }.into();
+    let too_long = || ErrorKind::MessageTooLong { limit: 32 }.into();
     check_text_closes(b"OK\n\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", too_long());
     check_text_closes(b"OK\n\xfe\xff\x03", too_long());
     check_text_closes("!refused ".to_owned() + &"x".repeat(23), too_long());
@@ -173,18 +187,21 @@ fn an_oversized_reply_that_cannot_be_skipped_closes_the_client() {
 #[test]
 fn a_garbage_reply_closes_the_client() {
     for garbage in ["Thank you.\n", "OX\n", "OK \n", "\n", "\0", "ok\n", "K"] {
-        check_text_closes(garbage, Fault::UnexpectedReply.into());
+        check_text_closes(garbage, ErrorKind::UnexpectedReply.into());
     }
     check_text_closes(
         b"OK\n\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02",
-        malformed(Flaw::BadLength),
+        malformed(DecodeErrorKind::BadLength),
     );
 }
 
 #[test]
 fn finish_after_a_garbage_reply_reports_closed() {
     with_replies(b"garbage\nnext\n", |client| {
-        assert_eq!(client.call(TEXT, &"hi"), Err(Fault::UnexpectedReply.into()));
+        assert_eq!(
+            client.call(TEXT, &"hi"),
+            Err(ErrorKind::UnexpectedReply.into())
+        );
         assert_eq!(client.finish(), Err(Error::Closed));
     });
 }
@@ -192,7 +209,7 @@ fn finish_after_a_garbage_reply_reports_closed() {
 #[test]
 fn finish_after_a_truncated_oversized_reply_reports_closed() {
     with_replies(b"OK\n\x7fabc", |client| {
-        let fault = Fault::MessageTooLong { limit: 32 };
+        let fault = ErrorKind::MessageTooLong { limit: 32 };
         assert_eq!(client.call(TEXT, &"hi"), Err(fault.into()));
         assert_eq!(client.finish(), Err(Error::Closed));
         assert_eq!(client.finish(), Err(Error::Closed));
@@ -203,7 +220,7 @@ fn finish_after_a_truncated_oversized_reply_reports_closed() {
 fn bytes_after_the_last_reply_are_an_unexpected_reply() {
     for garbage in [&b"more\n"[..], b"\xff\n"] {
         with_replies(garbage, |client| {
-            assert_eq!(client.finish(), Err(Fault::UnexpectedReply.into()));
+            assert_eq!(client.finish(), Err(ErrorKind::UnexpectedReply.into()));
             assert_eq!(client.finish(), Err(Error::Closed));
         });
     }
@@ -228,7 +245,7 @@ fn a_stream_that_ends_within_a_reply_reports_closed() {
 #[track_caller]
 fn check_late(late: impl AsRef<[u8]>) {
     with_replies(join(&[late.as_ref(), b"next\n"]), |client| {
-        let timed_out = ErrorKind::TimedOut;
+        let timed_out = embedded_io::ErrorKind::TimedOut;
         client.stream().trouble = Some((2, Trouble::Fails(timed_out))); // after write and flush
         let failed = Error::Transport(Failed(timed_out));
         assert_eq!(client.call(TEXT, &"hi"), Err(failed));
@@ -251,9 +268,12 @@ fn a_late_malformed_or_oversized_reply_is_skipped() {
 #[test]
 fn a_late_garbage_reply_closes_the_client() {
     with_replies(b"garbage\nnext\n", |client| {
-        client.stream().trouble = Some((2, Trouble::Fails(ErrorKind::TimedOut)));
+        client.stream().trouble = Some((2, Trouble::Fails(embedded_io::ErrorKind::TimedOut)));
         assert!(client.call(TEXT, &"hi").is_err());
-        assert_eq!(client.call(ECHO, "hi"), Err(Fault::UnexpectedReply.into()));
+        assert_eq!(
+            client.call(ECHO, "hi"),
+            Err(ErrorKind::UnexpectedReply.into())
+        );
         assert_eq!(client.call(ECHO, "hi"), Err(Error::Closed));
     });
 }
@@ -272,8 +292,8 @@ fn a_rejected_send_is_reported_by_the_next_call() {
 #[test]
 fn a_caller_sends_no_request_while_a_reply_is_pending() {
     let (mut rx, mut tx) = ([0; 32], [0; 32]);
-    let mut caller = Caller::new(&mut rx, &mut tx);
-    assert_eq!(caller.reply(PING), Err(Fault::ReplyPending.into()));
+    let mut caller = ClientConnection::new(&mut rx, &mut tx);
+    assert_eq!(caller.reply(PING), Err(ErrorKind::ReplyPending.into()));
     assert_eq!(caller.request(LOG, "a"), Ok(()));
     assert_eq!(caller.request(LOG, "b"), Ok(()));
     assert_eq!(
@@ -282,12 +302,15 @@ fn a_caller_sends_no_request_while_a_reply_is_pending() {
     );
     assert_eq!(caller.request(PING, ()), Ok(()));
     assert!(caller.is_waiting());
-    assert_eq!(caller.request(LOG, "c"), Err(Fault::ReplyPending.into()));
+    assert_eq!(
+        caller.request(LOG, "c"),
+        Err(ErrorKind::ReplyPending.into())
+    );
     assert_eq!(show(caller.pending()), "LOG\\na\\nLOG\\nb\\nPING\\n");
     caller.space()[..7].copy_from_slice(b"pong\nno");
     caller.received(4);
     assert_eq!(caller.has_reply(), Ok(false));
-    assert_eq!(caller.reply(PING), Err(Fault::ReplyPending.into()));
+    assert_eq!(caller.reply(PING), Err(ErrorKind::ReplyPending.into()));
     assert_eq!(
         (caller.is_over(), caller.is_waiting()),
         (Ok(false), true),
@@ -299,7 +322,7 @@ fn a_caller_sends_no_request_while_a_reply_is_pending() {
     assert_eq!(caller.reply(PING), Ok("pong"));
     assert_eq!(
         caller.reply(PING),
-        Err(Fault::ReplyPending.into()),
+        Err(ErrorKind::ReplyPending.into()),
         "the reply was taken already"
     );
     assert_eq!(caller.skip(), Ok(false), "no reply to skip");

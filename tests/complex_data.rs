@@ -2,7 +2,7 @@
 
 use bellwire::complex_data::{Inner, KEY_CAPACITY, Level, M_CAPACITY, P_CAPACITY, S_CAPACITY};
 use bellwire::format::{EncodeError, Format, MAX_DEPTH};
-use bellwire::{ComplexData, Flaw, Gob, HeapComplexData, Malformed, Postcard};
+use bellwire::{ComplexData, DecodeError, DecodeErrorKind, Gob, HeapComplexData, Postcard};
 use bellwire_tests::server::{framed, join, show};
 use core::fmt::Debug;
 use serde::Deserialize;
@@ -19,7 +19,7 @@ where
 }
 
 /// Decodes a body, to which it adds the length prefix.
-fn decode<T>(body: impl AsRef<[u8]>) -> Result<T, Malformed>
+fn decode<T>(body: impl AsRef<[u8]>) -> Result<T, DecodeError>
 where
     Postcard<T>: for<'a> Format<Value<'a> = T>,
 {
@@ -28,9 +28,13 @@ where
 
 /// Checks that the fixed and the heap type refuse `body` for this flaw in this field.
 #[track_caller]
-fn both_refuse(body: impl AsRef<[u8]>, flaw: Flaw, field: impl Into<Option<&'static str>>) {
-    let expected = Malformed {
-        flaw,
+fn both_refuse(
+    body: impl AsRef<[u8]>,
+    flaw: DecodeErrorKind,
+    field: impl Into<Option<&'static str>>,
+) {
+    let expected = DecodeError {
+        kind: flaw,
         field: field.into(),
     };
     assert_eq!(decode::<ComplexData>(&body), Err(expected));
@@ -39,9 +43,9 @@ fn both_refuse(body: impl AsRef<[u8]>, flaw: Flaw, field: impl Into<Option<&'sta
 
 /// Checks that the fixed type refuses `body` for this flaw in this field, and the heap type takes it.
 #[track_caller]
-fn only_fixed_refuses(body: impl AsRef<[u8]>, flaw: Flaw, field: &'static str) {
-    let expected = Malformed {
-        flaw,
+fn only_fixed_refuses(body: impl AsRef<[u8]>, flaw: DecodeErrorKind, field: &'static str) {
+    let expected = DecodeError {
+        kind: flaw,
         field: Some(field),
     };
     assert_eq!(decode::<ComplexData>(&body), Err(expected));
@@ -160,48 +164,60 @@ fn a_cut_at_any_byte_is_an_error_with_its_field() {
     let body = &encode(&mission())[1..];
     for end in 0..body.len() {
         // A count without its entries exceeds the count that the remaining bytes can hold.
-        let flaw = [Flaw::Truncated, Flaw::BadLength];
+        let flaw = [DecodeErrorKind::Truncated, DecodeErrorKind::BadLength];
         let fixed = decode::<ComplexData>(&body[..end]).expect_err("cut short");
         let heap = decode::<HeapComplexData>(&body[..end]).expect_err("cut short");
-        assert!(flaw.contains(&fixed.flaw), "{fixed:?} at {end}");
+        assert!(flaw.contains(&fixed.kind), "{fixed:?} at {end}");
         assert_eq!(fixed, heap, "at {end}");
         assert!(fixed.field.is_some(), "at {end}");
     }
-    both_refuse(b"", Flaw::Truncated, "N");
-    both_refuse(b"\x80", Flaw::Truncated, "N");
-    both_refuse(b"\0\x05abc", Flaw::Truncated, "S");
-    both_refuse(b"\0\0\x01\x05ab", Flaw::Truncated, "M");
-    both_refuse(b"\0\0\0\x05abc", Flaw::Truncated, "P");
-    both_refuse(b"\0\0\0\0", Flaw::Truncated, "C");
-    both_refuse(b"\0\0\0\0\x01\0", Flaw::Truncated, "S");
+    both_refuse(b"", DecodeErrorKind::Truncated, "N");
+    both_refuse(b"\x80", DecodeErrorKind::Truncated, "N");
+    both_refuse(b"\0\x05abc", DecodeErrorKind::Truncated, "S");
+    both_refuse(b"\0\0\x01\x05ab", DecodeErrorKind::Truncated, "M");
+    both_refuse(b"\0\0\0\x05abc", DecodeErrorKind::Truncated, "P");
+    both_refuse(b"\0\0\0\0", DecodeErrorKind::Truncated, "C");
+    both_refuse(b"\0\0\0\0\x01\0", DecodeErrorKind::Truncated, "S");
 }
 
 #[test]
 fn each_flaw_is_reported_with_its_field() {
-    both_refuse(b"\0\0\0\0\0\0", Flaw::LeftOver, None);
-    both_refuse(b"\0\x01\xff\0\0\0", Flaw::BadUtf8, "S");
-    both_refuse(b"\0\0\x01\x01\xff\0\0\0", Flaw::BadUtf8, "M");
-    both_refuse(b"\0\0\x05\0\0\0", Flaw::BadLength, "M");
+    both_refuse(b"\0\0\0\0\0\0", DecodeErrorKind::LeftOver, None);
+    both_refuse(b"\0\x01\xff\0\0\0", DecodeErrorKind::BadUtf8, "S");
+    both_refuse(b"\0\0\x01\x01\xff\0\0\0", DecodeErrorKind::BadUtf8, "M");
+    both_refuse(b"\0\0\x05\0\0\0", DecodeErrorKind::BadLength, "M");
     both_refuse(
         b"\0\0\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\0\0",
-        Flaw::BadLength,
+        DecodeErrorKind::BadLength,
         "M",
     );
     both_refuse(
         b"\0\0\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02\0\0",
-        Flaw::BadLength,
+        DecodeErrorKind::BadLength,
         "M",
     );
     both_refuse(
         b"\0\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02\0\0\0",
-        Flaw::BadLength,
+        DecodeErrorKind::BadLength,
         "S",
     );
-    both_refuse([0xff; 20], Flaw::BadValue, "N");
-    both_refuse(b"\0\0\0\0\x02", Flaw::BadValue, "C");
-    both_refuse(b"\0\0\x02\x01a\x02\x01a\x02\0\0", Flaw::DuplicateKey, "M");
-    both_refuse(b"\0\0\x02\x01a\x02\x01a", Flaw::DuplicateKey, "M");
-    both_refuse(b"\0\0\x02\0\x02\0\x04\0\0", Flaw::DuplicateKey, "M");
+    both_refuse([0xff; 20], DecodeErrorKind::BadValue, "N");
+    both_refuse(b"\0\0\0\0\x02", DecodeErrorKind::BadValue, "C");
+    both_refuse(
+        b"\0\0\x02\x01a\x02\x01a\x02\0\0",
+        DecodeErrorKind::DuplicateKey,
+        "M",
+    );
+    both_refuse(
+        b"\0\0\x02\x01a\x02\x01a",
+        DecodeErrorKind::DuplicateKey,
+        "M",
+    );
+    both_refuse(
+        b"\0\0\x02\0\x02\0\x04\0\0",
+        DecodeErrorKind::DuplicateKey,
+        "M",
+    );
 }
 
 #[test]
@@ -227,10 +243,10 @@ fn a_value_beyond_a_capacity_is_refused_with_its_field() {
     ] {
         assert!(decode::<ComplexData>(fits).is_ok());
     }
-    only_fixed_refuses(map(9), Flaw::OverCapacity, "M");
-    only_fixed_refuses(text(S_CAPACITY + 1), Flaw::OverCapacity, "S");
-    only_fixed_refuses(key(KEY_CAPACITY + 1), Flaw::OverCapacity, "M");
-    only_fixed_refuses(bytes(P_CAPACITY + 1), Flaw::OverCapacity, "P");
+    only_fixed_refuses(map(9), DecodeErrorKind::OverCapacity, "M");
+    only_fixed_refuses(text(S_CAPACITY + 1), DecodeErrorKind::OverCapacity, "S");
+    only_fixed_refuses(key(KEY_CAPACITY + 1), DecodeErrorKind::OverCapacity, "M");
+    only_fixed_refuses(bytes(P_CAPACITY + 1), DecodeErrorKind::OverCapacity, "P");
 }
 
 /// Returns the body of `count` nested levels, all empty.
@@ -244,7 +260,7 @@ fn a_level_beyond_those_of_the_type_is_too_deep() {
     assert!(decode::<Inner>(levels(1)).is_ok());
     assert!(decode::<ComplexData>(levels(2)).is_ok());
     assert!(decode::<Level<ComplexData>>(levels(3)).is_ok());
-    only_fixed_refuses(levels(3), Flaw::TooDeep, "C");
+    only_fixed_refuses(levels(3), DecodeErrorKind::TooDeep, "C");
     let deeper = decode::<HeapComplexData>(levels(3)).unwrap();
     assert!(Level::<ComplexData>::try_from(&deeper).is_ok());
 }
@@ -257,7 +273,10 @@ fn the_heap_type_nests_up_to_max_depth() {
     assert_eq!(encode(&deepest), framed(levels(most)));
     for count in [most + 1, most + 2, 1000, 10_000] {
         let error = decode::<HeapComplexData>(levels(count)).expect_err("too deep");
-        assert_eq!((error.flaw, error.field), (Flaw::TooDeep, Some("C")));
+        assert_eq!(
+            (error.kind, error.field),
+            (DecodeErrorKind::TooDeep, Some("C"))
+        );
     }
 }
 

@@ -1,7 +1,7 @@
 //! The blocking and the async driver produce the same bytes over any stream that does not fail.
 //! `transport_faults.rs` tests streams that fail.
 
-use bellwire::{Connection, Error};
+use bellwire::{Error, ServerConnection};
 use bellwire_tests::driver::{BOTH, Client, Driver, SCRIPT, STEPS, requests, script_answer};
 use bellwire_tests::server::{App, endpoint, show};
 use bellwire_tests::wire::Wire;
@@ -13,7 +13,7 @@ const STREAMS: [(usize, bool); 5] = [(0, false), (0, true), (1, true), (2, false
 /// Serves `wire` with `driver` and returns the bytes sent, made printable.
 fn serve(driver: Driver, wire: &mut Wire) -> String {
     let (mut rx, mut tx) = ([0; 256], [0; 512]);
-    let mut connection = Connection::new(&mut rx, &mut tx);
+    let mut connection = ServerConnection::new(&mut rx, &mut tx);
     let (endpoint, mut app) = (endpoint(), App::default());
     let result = driver.serve(wire, &mut endpoint.with(&mut app), &mut connection);
     assert_eq!(result, Ok(()));

@@ -1,7 +1,7 @@
 //! The end of a connection: each reply of a request that ran arrives at a client that reads late,
 //! although the client goes on sending.
 
-use bellwire_std::{Conn, Listener, Network, Server, ServerLimits, asynch};
+use bellwire_std::{Conn, Listener, Network, Server, ServerLimits};
 use bellwire_tests::certificates::{Authority, HOST};
 use bellwire_tests::gate::Gate;
 use bellwire_tests::net::{LONG, SHORT};
@@ -229,17 +229,18 @@ fn a_stop_over_unix_sockets_loses_no_reply_and_waits_for_no_idle_client() {
         idle
     };
 
-    let mut server = Server::over(listen(), Arc::clone(&tcp.endpoint));
+    let mut server = Server::from_listener(listen(), Arc::clone(&tcp.endpoint));
     server.limits.stop = LONG;
-    let stopper = server.stopper();
+    let stopper = server.shutdown_handle();
     let running = thread::spawn(move || server.run(|_peer| ()));
     let idle = converse(&|| stopper.stop());
     until(|| running.is_finished());
     drop(idle);
 
-    let mut server = asynch::Server::over(listen(), Arc::clone(&tcp.endpoint));
+    let mut server =
+        bellwire_std::tokio::Server::from_listener(listen(), Arc::clone(&tcp.endpoint));
     server.limits.stop = LONG;
-    let stopper = server.stopper();
+    let stopper = server.shutdown_handle();
     let running = thread::spawn(move || server.run_on_threads(1, |_peer| ()));
     let idle = converse(&|| stopper.stop());
     until(|| running.is_finished());

@@ -2,8 +2,8 @@
 
 use bellwire::format::{EncodeError, Format, Frame};
 use bellwire::{
-    Answered, Command, Connection, Endpoint, Fault, Flaw, Line, Malformed, Next, NoReply, Party,
-    Postcard, RegisterError, Rejection, Reply, Route, Service,
+    Command, DecodeError, DecodeErrorKind, Endpoint, ErrorKind, Line, Next, NoReply, Postcard,
+    RegisterError, Reply, ReplySent, RequestError, Route, ServerConnection, Service,
 };
 use bellwire_tests::server::{Setup, framed, join, show};
 
@@ -16,7 +16,7 @@ const THREE: Command<Line, Line> = Command::new("THREE");
 /// Returns the bytes that `service` sends for `input`, made printable, and its next step.
 fn exchange(service: &mut impl Service, input: impl AsRef<[u8]>) -> (String, Next) {
     let (mut rx, mut tx) = ([0; 256], [0; 512]);
-    let mut connection = Connection::new(&mut rx, &mut tx);
+    let mut connection = ServerConnection::new(&mut rx, &mut tx);
     let input = input.as_ref();
     connection.space()[..input.len()].copy_from_slice(input);
     connection.received(input.len());
@@ -27,7 +27,7 @@ fn exchange(service: &mut impl Service, input: impl AsRef<[u8]>) -> (String, Nex
 /// Checks the reply, or the error line, that a handler of ONE sends for `ONE\nhi\n`.
 #[track_caller]
 fn check_one(
-    handler: &'static (impl for<'a> Fn(&mut (), &'a str, Reply<'a, Line>) -> Answered + Send + Sync),
+    handler: &'static (impl for<'a> Fn(&mut (), &'a str, Reply<'a, Line>) -> ReplySent + Send + Sync),
     expected: &str,
 ) {
     let mut endpoint = Endpoint::<(), 1>::new();
@@ -111,7 +111,7 @@ fn a_cut_error_line_is_a_prefix_of_the_whole_line() {
     assert_eq!(added, Ok(()));
     for size in 2..24 {
         let (mut rx, mut tx) = ([0; 32], vec![0; size]);
-        let mut connection = Connection::new(&mut rx, &mut tx);
+        let mut connection = ServerConnection::new(&mut rx, &mut tx);
         connection.space()[..7].copy_from_slice(b"ONE\nhi\n");
         connection.received(7);
         connection.advance(&mut endpoint.with(&mut ()));
@@ -183,14 +183,14 @@ fn handlers_share_a_context_that_outlives_a_connection() {
 
 #[test]
 fn on_rejection_reports_each_rejection_once() {
-    let mut endpoint = Endpoint::<Vec<Rejection>, 2>::new();
+    let mut endpoint = Endpoint::<Vec<RequestError>, 2>::new();
     let replying = endpoint.handle(ONE, &|_: &mut _, _, reply| reply.refuse("no"));
     let silent = endpoint.handle(SILENT, &|_: &mut _, _, reply| reply.refuse("never"));
     assert_eq!((replying, silent), (Ok(()), Ok(())));
     endpoint.on_rejection(|_, _| panic!("the replaced callback was called"));
     endpoint.on_rejection(|heard, rejection| heard.push(rejection.clone()));
-    let bad_utf8 = Fault::Malformed(Malformed {
-        flaw: Flaw::BadUtf8,
+    let bad_utf8 = ErrorKind::Decode(DecodeError {
+        kind: DecodeErrorKind::BadUtf8,
         field: None,
     });
     let mut heard = Vec::new();
@@ -198,25 +198,24 @@ fn on_rejection_reports_each_rejection_once() {
         &mut endpoint.with(&mut heard),
         b"ONE\nhi\nONE\n\xff\nSILENT\nhi\nONE\n\n",
     );
-    let rejection = |command, fault, detail: &str, fatal| Rejection {
+    let rejection = |command, fault, detail: &str, fatal| RequestError {
         command: Some(command),
-        fault,
+        kind: fault,
         detail: detail.try_into().expect("short enough"),
         fatal,
     };
     assert_eq!(
         heard,
         [
-            rejection("ONE", Fault::Refused, "no", false),
+            rejection("ONE", ErrorKind::Refused, "no", false),
             rejection("ONE", bad_utf8, "", false),
-            rejection("SILENT", Fault::Refused, "never", true),
+            rejection("SILENT", ErrorKind::Refused, "never", true),
         ]
     );
     let mut heard = Vec::new();
     exchange(&mut endpoint.with(&mut heard), b"NOBODY\nONE\nhi\n");
     assert_eq!(heard.len(), 1);
     assert_eq!((heard[0].command, heard[0].fatal), (None, true));
-    assert_eq!(heard[0].fault.party(), Party::Peer);
     assert_eq!(heard[0].detail, "NOBODY");
     assert_eq!(heard[0].to_string(), "no command is named \"NOBODY\"");
 }
@@ -233,7 +232,7 @@ impl<F: FnMut(&str) -> String> Service for Capturing<F> {
         (name == b"GREET").then(|| GREET.route(0))
     }
 
-    fn call(&mut self, _index: usize, payload: &[u8], reply: Reply<'_>) -> Answered {
+    fn call(&mut self, _index: usize, payload: &[u8], reply: Reply<'_>) -> ReplySent {
         Command::<Line, Line>::answer(payload, reply, |name, reply| {
             reply.send(&(self.greet)(name))
         })
@@ -263,16 +262,16 @@ enum Digit {}
 impl Format for Digit {
     type Value<'a> = u8;
     type Sent<'a> = u8;
-    const INTRODUCTION: &'static [u8] = b"";
+    const PREFIX: &'static [u8] = b"";
 
     fn frame(_input: &[u8], _progress: &mut usize) -> Frame {
         Frame::Ends(1)
     }
 
-    fn decode(payload: &[u8]) -> Result<u8, Malformed> {
+    fn decode(payload: &[u8]) -> Result<u8, DecodeError> {
         match payload {
             [digit @ b'0'..=b'9'] => Ok(digit - b'0'),
-            _ => Err(Flaw::BadValue.into()),
+            _ => Err(DecodeErrorKind::BadValue.into()),
         }
     }
 

@@ -1,8 +1,8 @@
 //! Every duration and size that a user sets, at 0, 1 and its maximum.
 
-use bellwire::{Answered, Buffer, Connection, Limits, Next, Rejection, Reply, Route};
+use bellwire::{Buffer, Limits, Next, Reply, ReplySent, RequestError, Route, ServerConnection};
 use bellwire::{Command, Line, Service, Session, Step};
-use bellwire_std::{Conn, Dialer, Endpoint, Listener, Network, Server, ServerLimits, asynch, dial};
+use bellwire_std::{Conn, Dialer, Endpoint, Listener, Network, Server, ServerLimits, dial};
 use bellwire_tests::certificates::{Authority, HOST};
 use bellwire_tests::net::pair;
 use bellwire_tests::running::{BUSY, Kind, each, rest, serve, serve_over_tls};
@@ -98,7 +98,7 @@ fn run(kind: Kind, limit: fn(&mut ServerLimits)) -> io::Result<()> {
         limit(&mut server.limits);
         return server.run(|_peer| ());
     }
-    let mut server = asynch::Server::bind("127.0.0.1:0", endpoint)?;
+    let mut server = bellwire_std::tokio::Server::bind("127.0.0.1:0", endpoint)?;
     limit(&mut server.limits);
     match kind {
         Kind::Workers => server.run_on_threads(2, |_peer| ()),
@@ -154,7 +154,7 @@ fn a_server_without_any_limit_serves_and_stops() {
 fn a_server_runs_on_1_to_1024_threads() {
     for threads in [0, 1025, usize::MAX] {
         let endpoint = Endpoint::<()>::new().into();
-        let server = asynch::Server::bind("127.0.0.1:0", endpoint).unwrap();
+        let server = bellwire_std::tokio::Server::bind("127.0.0.1:0", endpoint).unwrap();
         let error = server.run_on_threads(threads, |_peer| ()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
         let sentence = format!("{threads} threads; a server runs on 1 to 1024");
@@ -251,12 +251,12 @@ impl Service for Echo {
         (name == b"ECHO").then(|| ECHO.route(0))
     }
 
-    fn call(&mut self, _index: usize, payload: &[u8], reply: Reply<'_>) -> Answered {
+    fn call(&mut self, _index: usize, payload: &[u8], reply: Reply<'_>) -> ReplySent {
         let text = str::from_utf8(payload).unwrap().trim_end();
         reply.typed::<Line>().send(text)
     }
 
-    fn rejected(&mut self, _rejection: &Rejection) {}
+    fn rejected(&mut self, _rejection: &RequestError) {}
 }
 
 #[test]
@@ -314,7 +314,7 @@ fn a_connection_over_buffers_of_0_and_1_bytes_ends() {
         (256, 1),
     ] {
         let (mut rx, mut tx) = (vec![0; rx], vec![0; tx]);
-        let mut connection = Connection::new(&mut rx, &mut tx);
+        let mut connection = ServerConnection::new(&mut rx, &mut tx);
         drive(&mut connection, "ECHO\nhi\n", 3);
     }
 }
@@ -322,11 +322,11 @@ fn a_connection_over_buffers_of_0_and_1_bytes_ends() {
 /// All that a connection with these limits says to `input`, given so many bytes at a time.
 fn over_buffers(limits: Limits, input: &str, step: usize) -> String {
     let (mut rx, mut tx) = ([0; 256], [0; 512]);
-    let mut connection = Connection::new(&mut rx, &mut tx).with_limits(limits);
+    let mut connection = ServerConnection::new(&mut rx, &mut tx).with_limits(limits);
     drive(&mut connection, input, step)
 }
 
-fn drive(connection: &mut Connection<'_>, input: &str, step: usize) -> String {
+fn drive(connection: &mut ServerConnection<'_>, input: &str, step: usize) -> String {
     let mut pieces = input.as_bytes().chunks(step);
     let mut said = Vec::new();
     for _ in 0..100 {

@@ -2,7 +2,7 @@
 //! server has one thread, and all bytes wait in the system's buffers before it looks at them.
 
 use bellwire::{Command, Line, NoReply};
-use bellwire_std::{Endpoint, asynch};
+use bellwire_std::Endpoint;
 use bellwire_tests::running::{PATIENCE, line};
 use std::future::poll_fn;
 use std::io::{ErrorKind, Write};
@@ -78,7 +78,7 @@ fn shares(size: usize, turn: usize, flooded_how: Flooded) {
     const TRICKLE: Command<Line, Line> = Command::new("TRICKLE");
     const ROUNDS: usize = 10;
     let endpoint = Arc::new(Endpoint::<()>::new());
-    let server = asynch::Server::bind("127.0.0.1:0", Arc::clone(&endpoint)).unwrap();
+    let server = bellwire_std::tokio::Server::bind("127.0.0.1:0", Arc::clone(&endpoint)).unwrap();
     let address = server.local_addr().tcp().unwrap();
 
     let flooded = Arc::new(AtomicUsize::new(0));
@@ -125,7 +125,7 @@ fn shares(size: usize, turn: usize, flooded_how: Flooded) {
     };
     endpoint.handle(TRICKLE, handler).unwrap();
 
-    let stopper = server.stopper();
+    let stopper = server.shutdown_handle();
     let running = thread::spawn(move || server.run_on_threads(1, |_peer| ()).unwrap());
     for round in 0..ROUNDS {
         let trickle = &mut trickles[round % 2];

@@ -44,7 +44,7 @@ fn the_boards_client_talks_to_the_host() {
     endpoint.handle(POSTCARD, mission::postcard).unwrap();
     let server = Server::bind("127.0.0.1:0", Arc::new(endpoint)).unwrap();
     let port = server.local_addr().tcp().unwrap().port();
-    let stopper = server.stopper();
+    let stopper = server.shutdown_handle();
     let app = arrived.clone();
     let serving = thread::spawn(move || server.run(|_peer| app.clone()));
     // `Board::server` returns `None` if QEMU is not installed.

@@ -5,7 +5,9 @@
 
 use bellwire::complex_data::Inner;
 use bellwire::format::MAX_DEPTH;
-use bellwire::{Answer, Caller, Command, ComplexData, Format, Gob, Line, NoReply, Postcard};
+use bellwire::{
+    ClientConnection, Command, ComplexData, Format, Gob, Line, NoReply, Postcard, ReplyFormat,
+};
 use bellwire_tests::board::{Board, ROOT};
 use bellwire_tests::image::{build, footprint, library_is_rustups, run};
 use bellwire_tests::mission;
@@ -144,9 +146,12 @@ fn core_alone(profile: &str, level: &str) -> Vec<Row> {
 }
 
 /// Returns the bytes of a request.
-fn request<Req: Format, Rsp: Answer>(command: Command<Req, Rsp>, value: Req::Sent<'_>) -> Vec<u8> {
+fn request<Req: Format, Rsp: ReplyFormat>(
+    command: Command<Req, Rsp>,
+    value: Req::Sent<'_>,
+) -> Vec<u8> {
     let (mut rx, mut tx) = ([0; 1], [0; 1024]);
-    let mut caller = Caller::new(&mut rx, &mut tx);
+    let mut caller = ClientConnection::new(&mut rx, &mut tx);
     caller.request(command, value).unwrap();
     caller.pending().to_vec()
 }

@@ -4,7 +4,7 @@
 
 use bellwire::format::{EncodeError, Format, Frame, MAX_DEPTH};
 use bellwire::gob::{self, Described, MAX_FIELDS, MAX_MESSAGE, MAX_TYPES, Stream, Type};
-use bellwire::{Flaw, Gob, RawGob};
+use bellwire::{DecodeErrorKind, Gob, RawGob};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -55,9 +55,9 @@ fn value(parts: &[&[u8]]) -> Vec<u8> {
     message(&[&id(64), &[0], &parts.concat()])
 }
 
-fn flaw<'de, T: Deserialize<'de>>(stream: &'de [u8]) -> Option<Flaw> {
+fn flaw<'de, T: Deserialize<'de>>(stream: &'de [u8]) -> Option<DecodeErrorKind> {
     let result = gob::from_slice::<T>(stream);
-    result.err().map(|malformed| malformed.flaw)
+    result.err().map(|malformed| malformed.kind)
 }
 
 const INT: i64 = 2;
@@ -70,23 +70,26 @@ fn a_number_of_more_than_eight_bytes_is_refused() {
     assert_eq!(flaw::<u64>(&[11, 6, 0, 0xf8, 1, 2, 3, 4, 5, 6, 7, 8]), None);
     assert_eq!(
         flaw::<u64>(&[12, 6, 0, 0xf7, 1, 2, 3, 4, 5, 6, 7, 8, 9]),
-        Some(Flaw::BadLength)
+        Some(DecodeErrorKind::BadLength)
     );
-    assert_eq!(flaw::<u64>(&[3, 6, 0, 0x80]), Some(Flaw::BadLength));
+    assert_eq!(
+        flaw::<u64>(&[3, 6, 0, 0x80]),
+        Some(DecodeErrorKind::BadLength)
+    );
     assert_eq!(flaw::<u64>(&[3, 6, 0, 0x7f]), None);
 }
 
 #[test]
 fn a_message_of_length_0_or_beyond_max_message_is_refused() {
     let frame = |length| RawGob::frame(&uint(length), &mut 0);
-    let broken = Frame::Broken(Flaw::BadLength);
+    let broken = Frame::Broken(DecodeErrorKind::BadLength);
     assert_eq!(frame(0), broken);
     assert_eq!(MAX_MESSAGE, 0x3fff_ffff);
     assert_eq!(frame(MAX_MESSAGE + 1), broken);
     assert!(matches!(frame(MAX_MESSAGE), Frame::Open(_)));
-    let next = |length| Stream::new(&uint(length)).next::<i64>().unwrap_err().flaw;
-    assert_eq!(next(MAX_MESSAGE + 1), Flaw::BadLength);
-    assert_eq!(next(MAX_MESSAGE), Flaw::Truncated);
+    let next = |length| Stream::new(&uint(length)).next::<i64>().unwrap_err().kind;
+    assert_eq!(next(MAX_MESSAGE + 1), DecodeErrorKind::BadLength);
+    assert_eq!(next(MAX_MESSAGE), DecodeErrorKind::Truncated);
 }
 
 #[test]
@@ -96,7 +99,7 @@ fn a_stream_may_define_max_fields_fields_and_no_more() {
     let most = MAX_FIELDS as usize;
     let number = message(&[&id(INT), &[0, 6]]);
     let with = |definitions: &[Vec<u8>]| [definitions.concat(), number.clone()].concat();
-    let too_many = Some(Flaw::TooManyTypes);
+    let too_many = Some(DecodeErrorKind::TooManyTypes);
     assert_eq!(
         flaw::<i64>(&with(&[struct_of(64, &names[..most], INT)])),
         None
@@ -116,12 +119,12 @@ fn a_payload_may_define_as_many_types_as_its_table_holds() {
         let types = (64..).take(count).map(|ty| struct_of(ty, &["f"], INT));
         [types.collect::<Vec<_>>().concat(), number.clone()].concat()
     };
-    let too_many = Some(Flaw::TooManyTypes);
+    let too_many = Some(DecodeErrorKind::TooManyTypes);
     assert_eq!(flaw::<i64>(&with(MAX_TYPES)), None);
     assert_eq!(flaw::<i64>(&with(MAX_TYPES + 1)), too_many);
-    let two = |count| Gob::<i64, 2>::decode(&with(count)).map_err(|malformed| malformed.flaw);
+    let two = |count| Gob::<i64, 2>::decode(&with(count)).map_err(|malformed| malformed.kind);
     assert_eq!(two(2), Ok(3));
-    assert_eq!(two(3), Err(Flaw::TooManyTypes));
+    assert_eq!(two(3), Err(DecodeErrorKind::TooManyTypes));
 }
 
 #[test]
@@ -147,14 +150,14 @@ fn skipped_values_nest_up_to_max_depth() {
     };
     let nested = |levels| nested_with(levels, &[2, 6]);
     let most = usize::from(MAX_DEPTH);
-    let too_deep = Some(Flaw::TooDeep);
+    let too_deep = Some(DecodeErrorKind::TooDeep);
     assert_eq!(flaw::<IgnoredAny>(&nested(most)), None);
     assert_eq!(flaw::<IgnoredAny>(&nested(most + 1)), too_deep);
     // An opaque value is a level. A value beyond the limit is not examined, not even its impossible count.
     let (opaque, numbers) = ([3, 1, 0xff], [4, 100]);
     assert_eq!(flaw::<IgnoredAny>(&nested_with(most - 1, &opaque)), None);
     assert_eq!(flaw::<IgnoredAny>(&nested_with(most, &opaque)), too_deep);
-    let bad = Some(Flaw::BadLength);
+    let bad = Some(DecodeErrorKind::BadLength);
     assert_eq!(flaw::<IgnoredAny>(&nested_with(most - 1, &numbers)), bad);
     assert_eq!(flaw::<IgnoredAny>(&nested_with(most, &numbers)), too_deep);
     // The limit also applies to a skipped field of a struct that is read.
@@ -178,25 +181,31 @@ fn a_field_with_an_empty_name_is_refused() {
         [struct_of(64, &[name], INT), value].concat()
     };
     assert_eq!(flaw::<IgnoredAny>(&stream("f")), None);
-    assert_eq!(flaw::<IgnoredAny>(&stream("")), Some(Flaw::BadValue));
+    assert_eq!(
+        flaw::<IgnoredAny>(&stream("")),
+        Some(DecodeErrorKind::BadValue)
+    );
 }
 
 #[test]
 fn an_array_whose_count_differs_from_its_type_is_refused() {
     let array = message(&[&id(-64), &[1, 2], &id(INT), &[1], &id(2), &[0, 0]]);
     let with = |elements: &[u8]| [array.clone(), value(&[elements])].concat();
-    let bad = Some(Flaw::BadLength);
+    let bad = Some(DecodeErrorKind::BadLength);
     assert_eq!(flaw::<[i64; 2]>(&with(&[2, 2, 4])), None);
     assert_eq!(flaw::<Vec<i64>>(&with(&[2, 2, 4])), None);
     assert_eq!(flaw::<[i64; 2]>(&with(&[1, 2])), bad);
     assert_eq!(flaw::<Vec<i64>>(&with(&[1, 2])), bad);
     assert_eq!(flaw::<IgnoredAny>(&with(&[3, 2, 4, 6])), bad);
-    assert_eq!(flaw::<[i64; 3]>(&with(&[2, 2, 4])), Some(Flaw::WrongType));
+    assert_eq!(
+        flaw::<[i64; 3]>(&with(&[2, 2, 4])),
+        Some(DecodeErrorKind::WrongType)
+    );
 }
 
 #[test]
 fn a_value_of_another_kind_than_the_receiver_is_refused() {
-    let wrong = Some(Flaw::WrongType);
+    let wrong = Some(DecodeErrorKind::WrongType);
     let number = message(&[&id(INT), &[0, 6]]);
     assert_eq!(flaw::<Vec<i64>>(&number), wrong);
     let octets = message(&[&id(BYTES), &[0, 2, 7, 8]]);
@@ -221,7 +230,7 @@ fn an_interface_of_unknown_type_breaks_a_complete_payload() {
     let stream = |ty| [slice_of(INTERFACE), value(&[&inside(ty)])].concat();
     let frame = |stream: &[u8]| Gob::<Numbers>::frame(stream, &mut 0);
     assert_eq!(frame(&stream(INT)), Frame::Ends(stream(INT).len()));
-    let broken = Frame::Broken(Flaw::UnknownType);
+    let broken = Frame::Broken(DecodeErrorKind::UnknownType);
     assert_eq!(frame(&stream(70)), broken);
 }
 
@@ -233,7 +242,10 @@ fn raw_gob_refuses_an_interface_in_a_struct() {
         RawGob::frame(&stream, &mut 0)
     };
     assert!(matches!(frame(INT), Frame::Ends(_)));
-    assert_eq!(frame(INTERFACE), Frame::Broken(Flaw::Unsupported));
+    assert_eq!(
+        frame(INTERFACE),
+        Frame::Broken(DecodeErrorKind::Unsupported)
+    );
 }
 
 /// A value that is a slice instead of a struct.

@@ -1,7 +1,7 @@
 //! Decoding gobs: the values, and the errors for streams that do not fit the receiver.
 
 use bellwire::gob::{self, Decoder, Encoder, Stream};
-use bellwire::{ComplexData, Flaw, Malformed};
+use bellwire::{ComplexData, DecodeError, DecodeErrorKind};
 use bellwire_tests::gob_streams::{MISSION, Place, bytes, mission};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -54,21 +54,24 @@ fn decode_errors_name_the_field() {
     struct Wrong {
         s: u64,
     }
-    fn error<T>(flaw: Flaw, field: &'static str) -> Result<T, Malformed> {
+    fn error<T>(flaw: DecodeErrorKind, field: &'static str) -> Result<T, DecodeError> {
         let field = Some(field);
-        Err(Malformed { flaw, field })
+        Err(DecodeError { kind: flaw, field })
     }
     // The inner N is 256.
     assert_eq!(
         gob::from_slice::<Narrow>(&bytes(MISSION)),
-        error(Flaw::OutOfRange, "N")
+        error(DecodeErrorKind::OutOfRange, "N")
     );
     assert_eq!(
         gob::from_slice::<Wrong>(&bytes(MISSION)),
-        error(Flaw::WrongType, "S")
+        error(DecodeErrorKind::WrongType, "S")
     );
     let zero = [&bytes(MISSION)[..88], &[3, 0xff, 0x80, 0]].concat();
-    assert_eq!(gob::from_slice::<Wrong>(&zero), error(Flaw::WrongType, "S"));
+    assert_eq!(
+        gob::from_slice::<Wrong>(&zero),
+        error(DecodeErrorKind::WrongType, "S")
+    );
 }
 
 #[test]
@@ -88,14 +91,14 @@ fn a_full_type_table_reports_too_many_types() {
     stream.extend([3, 4, 0, 6]);
     assert_eq!(
         gob::from_slice::<i64>(&stream),
-        Err(Flaw::TooManyTypes.into())
+        Err(DecodeErrorKind::TooManyTypes.into())
     );
 
     let mut memory = [0; 40];
     let mut decoder = Decoder::new(&mut memory);
     assert_eq!(
         decoder.decode::<ComplexData>(&bytes(MISSION)),
-        Err(Flaw::TooManyTypes.into())
+        Err(DecodeErrorKind::TooManyTypes.into())
     );
 }
 
@@ -108,7 +111,7 @@ fn a_decoder_keeps_the_types_received_before_an_error() {
     stream[0] += 1;
     stream.insert(57, 0);
     let first = decoder.decode::<ComplexData>(&stream[..58]);
-    assert_eq!(first, Err(Flaw::LeftOver.into()));
+    assert_eq!(first, Err(DecodeErrorKind::LeftOver.into()));
     let place = Place::default();
     let size = Encoder::<Place, 70>::with_ids().encode(&place, &mut space);
     assert_eq!(decoder.decode(&space[..size.unwrap()]), Ok(place));

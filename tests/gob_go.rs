@@ -9,7 +9,7 @@ mod go_json;
 
 use bellwire::format::Format;
 use bellwire::gob::Encoder;
-use bellwire::{Caller, Connection, Error, Fault, Gob, HeapComplexData, Next};
+use bellwire::{ClientConnection, Error, ErrorKind, Gob, HeapComplexData, Next, ServerConnection};
 use bellwire_tests::go::{Go, PATIENCE};
 use bellwire_tests::gob_exchange::{
     GOB, ROUNDS, Received, STRING, go_client, go_server, mission, value_of,
@@ -17,7 +17,7 @@ use bellwire_tests::gob_exchange::{
 use go_json::{go_json, parsed};
 use serde_json::Value;
 use std::convert::Infallible;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -99,7 +99,7 @@ fn accept(listener: &TcpListener) -> TcpStream {
     loop {
         match listener.accept() {
             Ok((stream, _)) => return patient(stream),
-            Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock, "{error}"),
+            Err(error) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock, "{error}"),
         }
         assert!(Instant::now() < deadline, "no client connected");
         thread::sleep(Duration::from_millis(1));
@@ -120,7 +120,7 @@ fn patient(stream: TcpStream) -> TcpStream {
 fn serve(stream: &mut TcpStream, received: &mut Received) {
     let endpoint = Received::endpoint();
     let (mut rx, mut tx) = (vec![0; 1024], vec![0; 1024]);
-    let mut connection = Connection::new(&mut rx, &mut tx);
+    let mut connection = ServerConnection::new(&mut rx, &mut tx);
     loop {
         let next = connection.advance(&mut endpoint.with(received));
         let size = connection.pending().len();
@@ -143,7 +143,7 @@ fn a_bellwire_client_calls_a_go_server() {
     let (server, address) = go_server(go, "127.0.0.1");
     let mut stream = patient(TcpStream::connect(address).unwrap());
     let (mut rx, mut tx) = (vec![0; 256], vec![0; 1024]);
-    let mut caller = Caller::new(&mut rx, &mut tx);
+    let mut caller = ClientConnection::new(&mut rx, &mut tx);
     for value in (0..ROUNDS).map(value_of) {
         caller.request(STRING, "Additional data.").unwrap();
         exchange(&mut caller, &mut stream).unwrap();
@@ -162,13 +162,16 @@ fn bellwire_over_smoltcp_exchanges_gobs_with_go() {
 }
 
 /// Sends a request, and receives its reply if the command has one.
-fn exchange(caller: &mut Caller<'_>, stream: &mut TcpStream) -> Result<(), Error<Infallible>> {
+fn exchange(
+    caller: &mut ClientConnection<'_>,
+    stream: &mut TcpStream,
+) -> Result<(), Error<Infallible>> {
     let size = caller.pending().len();
     stream.write_all(caller.pending()).unwrap();
     caller.sent(size);
     while caller.is_waiting() && !caller.has_reply()? {
         match stream.read(caller.space()).unwrap() {
-            0 => return Err(Fault::Truncated.into()),
+            0 => return Err(ErrorKind::Truncated.into()),
             size => caller.received(size),
         }
     }

@@ -12,8 +12,8 @@ mod complex_data;
 #[path = "gob_values/go_json.rs"]
 mod go_json;
 
-use bellwire::Connection;
-use bellwire::smoltcp::{Client, Patience, Server};
+use bellwire::ServerConnection;
+use bellwire::smoltcp::{Client, Server, Timeouts};
 use bellwire_tests::go::{Go, PATIENCE};
 use bellwire_tests::gob_exchange::{GOB, ROUNDS, Received, STRING, go_client, go_server, value_of};
 use bellwire_tests::not_tested;
@@ -45,7 +45,7 @@ fn bellwire_over_smoltcp_serves_a_go_client() {
     let Some(go) = Go::find() else { return };
     in_own_network(|network| {
         let (mut rx, mut tx) = (vec![0; 1024], vec![0; 1024]);
-        let mut server = Server::new(Connection::new(&mut rx, &mut tx), Patience::default());
+        let mut server = Server::new(ServerConnection::new(&mut rx, &mut tx), Timeouts::default());
         let endpoint = Received::endpoint();
         let mut received = Received::default();
 

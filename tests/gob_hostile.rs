@@ -8,7 +8,7 @@ mod base64;
 use any::Any;
 use bellwire::format::{Format, Frame};
 use bellwire::gob;
-use bellwire::{ComplexData, Flaw, Gob, HeapComplexData, Malformed};
+use bellwire::{ComplexData, DecodeError, DecodeErrorKind, Gob, HeapComplexData};
 use bellwire_tests::gob_streams::{MISSION, VECTORS, bytes};
 use serde::de::IgnoredAny;
 use std::time::{Duration, Instant};
@@ -123,14 +123,14 @@ fn the_nesting_that_overflows_gos_stack_is_too_deep() {
     stream.extend(&(levels + 2).to_be_bytes()[1..]);
     stream.extend([0xff, 0x80]);
     stream.extend(std::iter::repeat_n(5, levels as usize));
-    let deep = Err(Malformed {
-        flaw: Flaw::TooDeep,
+    let deep = Err(DecodeError {
+        kind: DecodeErrorKind::TooDeep,
         field: Some("C"),
     });
     assert_eq!(gob::from_slice::<HeapComplexData>(&stream), deep);
     assert_eq!(
         gob::from_slice::<IgnoredAny>(&stream).map(drop),
-        Err(Flaw::TooDeep.into())
+        Err(DecodeErrorKind::TooDeep.into())
     );
 }
 
@@ -138,7 +138,7 @@ fn the_nesting_that_overflows_gos_stack_is_too_deep() {
 fn elements_of_type_0_are_refused() {
     // Regression: elements of type 0 took no bytes, so each level of lists counted all later bytes again.
     type Lists = Vec<Vec<Vec<i64>>>;
-    let unknown = Err(Malformed::from(Flaw::UnknownType));
+    let unknown = Err(DecodeError::from(DecodeErrorKind::UnknownType));
     let rest = [40; 100];
     let value = [&[102, 0, 0][..], &rest].concat();
     assert_eq!(gob::from_slice::<Lists>(&value), unknown);

@@ -2,7 +2,9 @@
 
 use bellwire::format::{EncodeError, Format, Frame};
 use bellwire::gob::{self, Decoder, Encoder};
-use bellwire::{Buffer, Command, ComplexData, Connection, Endpoint, Flaw, Gob, HeapComplexData};
+use bellwire::{
+    Buffer, Command, ComplexData, DecodeErrorKind, Endpoint, Gob, HeapComplexData, ServerConnection,
+};
 use bellwire::{Limits, Line, Next, NoReply, RawGob, Session, Step};
 use bellwire_tests::gob_streams::{MISSION, Place, VECTORS, bytes, mission, vectors};
 
@@ -47,7 +49,7 @@ fn no_split_of_the_bytes_hides_the_end_of_a_payload() {
         for split in splits.chain([(0..request.len()).collect()]) {
             let (endpoint, mut app) = (endpoint(), App::default());
             let (mut rx, mut tx) = (vec![0; 4096], [0; 512]);
-            let mut connection = Connection::new(&mut rx, &mut tx);
+            let mut connection = ServerConnection::new(&mut rx, &mut tx);
             let mut sent = 0;
             for end in split.into_iter().chain([request.len()]) {
                 let part = &request[sent..end];
@@ -79,7 +81,7 @@ fn a_request_after_a_malformed_gob_is_answered() {
     wrong[at] = 0xff;
     let request = [b"PUT\n", &wrong[..], b"PUT\n", &bytes(MISSION)].concat();
     let (mut rx, mut tx) = ([0; 1024], [0; 1024]);
-    let mut connection = Connection::new(&mut rx, &mut tx);
+    let mut connection = ServerConnection::new(&mut rx, &mut tx);
     connection.space()[..request.len()].copy_from_slice(&request);
     connection.received(request.len());
     connection.advance(&mut endpoint.with(&mut ()));
@@ -126,7 +128,7 @@ fn one_encoder_and_one_decoder_send_each_type_once() {
     // Like Go, the Decoder refuses the definitions of a second Encoder.
     assert_eq!(
         decoder.decode::<ComplexData>(&bytes(MISSION)),
-        Err(Flaw::DuplicateType.into())
+        Err(DecodeErrorKind::DuplicateType.into())
     );
     // The Decoder takes a second type if its ids differ.
     let mut places = Encoder::<Place, 70>::with_ids();
@@ -173,7 +175,7 @@ fn a_handler_of_raw_gob_may_feed_one_decoder() {
         request.extend(&payload[..written]);
     }
     let (mut rx, mut tx) = ([0; 512], [0; 512]);
-    let mut connection = Connection::new(&mut rx, &mut tx);
+    let mut connection = ServerConnection::new(&mut rx, &mut tx);
     for byte in request {
         connection.space()[0] = byte;
         connection.received(1);
@@ -193,7 +195,7 @@ fn raw_gob_refuses_interfaces() {
         let parts: Vec<_> = line.split('\t').collect();
         if matches!(parts[0], "any []interface {}" | "more fields") {
             let frame = RawGob::frame(&bytes(parts[4]), &mut 0);
-            assert_eq!(frame, Frame::Broken(Flaw::Unsupported));
+            assert_eq!(frame, Frame::Broken(DecodeErrorKind::Unsupported));
         }
     }
 }

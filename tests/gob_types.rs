@@ -2,7 +2,7 @@
 
 use bellwire::format::{EncodeError, Format, Frame};
 use bellwire::gob::{self, Described, Type};
-use bellwire::{Flaw, Gob};
+use bellwire::{DecodeErrorKind, Gob};
 use serde::de::{DeserializeOwned, SeqAccess, Visitor};
 use serde::ser::{SerializeMap, SerializeSeq, SerializeTuple};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -165,7 +165,10 @@ fn numbers_of_every_width_survive_a_round_trip() {
         );
         let stream = check_round_trip::<Int, i64>(large);
         let error = Gob::<One<i8, Int>>::decode(&stream).unwrap_err();
-        assert_eq!((error.flaw, error.field), (Flaw::OutOfRange, Some("x")));
+        assert_eq!(
+            (error.kind, error.field),
+            (DecodeErrorKind::OutOfRange, Some("x"))
+        );
     }
 }
 
@@ -259,7 +262,10 @@ fn unit_types_are_empty_structs() {
     assert_eq!(Gob::<One<(), Empty>>::decode(&absent), Ok(one(())));
     let stream = check_round_trip::<Pair, Point>(Point(1, 2));
     let error = Gob::<One<(), Pair>>::decode(&stream).unwrap_err();
-    assert_eq!((error.flaw, error.field), (Flaw::WrongType, Some("x")));
+    assert_eq!(
+        (error.kind, error.field),
+        (DecodeErrorKind::WrongType, Some("x"))
+    );
     let sent = encode(&one::<Int, i64>(7)).unwrap();
     assert_eq!(
         gob::from_slice::<Nothing>(&sent),

@@ -12,7 +12,7 @@ mod kinds;
 use any::Any;
 use bellwire::format::{Format, Frame};
 use bellwire::gob::Stream;
-use bellwire::{ComplexData, Flaw, Gob, HeapComplexData, Malformed};
+use bellwire::{ComplexData, DecodeError, DecodeErrorKind, Gob, HeapComplexData};
 use bellwire_tests::gob_streams::{VECTORS, bytes};
 use complex_data::complex_data_json;
 use kinds::Kinds;
@@ -30,21 +30,27 @@ const INTS_ONLY: &str = r#"[{"Array":[0,0,0],"Bool":false,"Deep":null,"F32":0,"F
 
 /// The vectors that Go and Bellwire decode differently, with Bellwire's values or its error. Before
 /// the error, Bellwire decodes the same values as Go. The table in the module `gob` gives the reasons.
-const DIFFERENCES: &[(&str, Result<&str, Flaw>)] = &[
-    ("not utf-8", Err(Flaw::BadUtf8)),
-    ("key not utf-8", Err(Flaw::BadUtf8)),
-    ("nested 17", Err(Flaw::TooDeep)),
-    ("nested 100", Err(Flaw::TooDeep)),
-    ("key twice", Err(Flaw::DuplicateKey)),
-    ("end missing", Err(Flaw::Truncated)),
-    ("inner end missing", Err(Flaw::Truncated)),
-    ("bytes behind the value", Err(Flaw::LeftOver)),
-    ("negative map count", Err(Flaw::BadLength)),
-    ("bool of 2", Err(Flaw::BadValue)),
+const DIFFERENCES: &[(&str, Result<&str, DecodeErrorKind>)] = &[
+    ("not utf-8", Err(DecodeErrorKind::BadUtf8)),
+    ("key not utf-8", Err(DecodeErrorKind::BadUtf8)),
+    ("nested 17", Err(DecodeErrorKind::TooDeep)),
+    ("nested 100", Err(DecodeErrorKind::TooDeep)),
+    ("key twice", Err(DecodeErrorKind::DuplicateKey)),
+    ("end missing", Err(DecodeErrorKind::Truncated)),
+    ("inner end missing", Err(DecodeErrorKind::Truncated)),
+    ("bytes behind the value", Err(DecodeErrorKind::LeftOver)),
+    ("negative map count", Err(DecodeErrorKind::BadLength)),
+    ("bool of 2", Err(DecodeErrorKind::BadValue)),
     // Go reports the end of file, as for a stream that ended here.
-    ("empty message", Err(Flaw::Truncated)),
-    ("empty message behind types", Err(Flaw::Truncated)),
-    ("map longer than the message", Err(Flaw::BadLength)),
+    ("empty message", Err(DecodeErrorKind::Truncated)),
+    (
+        "empty message behind types",
+        Err(DecodeErrorKind::Truncated),
+    ),
+    (
+        "map longer than the message",
+        Err(DecodeErrorKind::BadLength),
+    ),
     // Bellwire decodes the value completely or reports an error.
     ("C int, zero", Ok(ZERO)),
     (
@@ -55,7 +61,7 @@ const DIFFERENCES: &[(&str, Result<&str, Flaw>)] = &[
         "P opaque",
         Ok(r#"[{"N":0,"S":"","M":null,"P":"AQAAAA53kfcBAAAAAP//","C":null}]"#),
     ),
-    ("S bytes", Err(Flaw::WrongType)),
+    ("S bytes", Err(DecodeErrorKind::WrongType)),
     (
         "P string",
         Ok(r#"[{"N":0,"S":"","M":null,"P":"YWJj","C":null}]"#),
@@ -109,7 +115,7 @@ fn check(
         return match (end, expected) {
             (Ok(()), Ok(values)) if decoded == parsed(values) => Ok(()),
             // The values before the error are a prefix of Go's.
-            (Err(error), Err(flaw)) if error.flaw == *flaw => {
+            (Err(error), Err(flaw)) if error.kind == *flaw => {
                 let before = verdict != "ok" || parsed(values).starts_with(&decoded);
                 before.then_some(()).ok_or(format!("{decoded:?}"))
             }
@@ -146,7 +152,7 @@ fn a_value_that_arrives_byte_by_byte_ends_at_the_same_byte() {
 }
 
 /// Decodes all values up to the end or the first error.
-fn decode(receiver: &str, stream: &[u8]) -> (Vec<Value>, Result<(), Malformed>) {
+fn decode(receiver: &str, stream: &[u8]) -> (Vec<Value>, Result<(), DecodeError>) {
     let mut stream = Stream::new(stream);
     let mut values = Vec::new();
     loop {

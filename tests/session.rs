@@ -2,7 +2,8 @@
 
 use bellwire::format::Format;
 use bellwire::{
-    Buffer, Connection, Endpoint, Fault, Limits, Next, Postcard, Ref, Service, Session, Step,
+    Buffer, Endpoint, ErrorKind, Limits, Next, Postcard, Ref, ServerConnection, Service, Session,
+    Step,
 };
 use bellwire_tests::expect::{answers, at_its_end_answers, ends};
 use bellwire_tests::server::{App, ECHO, PING, Setup, endpoint, framed, join, show};
@@ -15,7 +16,7 @@ fn postcard_text(text: &str) -> Vec<u8> {
 }
 
 /// Delivers `bytes` to the connection in one piece.
-fn receive(connection: &mut Connection<'_>, bytes: &[u8]) {
+fn receive(connection: &mut ServerConnection<'_>, bytes: &[u8]) {
     connection.space()[..bytes.len()].copy_from_slice(bytes);
     connection.received(bytes.len());
 }
@@ -54,7 +55,7 @@ fn reset_forgets_the_commands_of_the_previous_endpoint() {
     let served = endpoint();
     let none = Endpoint::<App, 1>::new();
     let (mut rx, mut tx) = ([0; 256], [0; 512]);
-    let mut connection = Connection::new(&mut rx, &mut tx);
+    let mut connection = ServerConnection::new(&mut rx, &mut tx);
     receive(&mut connection, b"PING\n");
     connection.advance(&mut served.with(&mut App::default()));
     connection.reset();
@@ -67,10 +68,10 @@ fn reset_forgets_the_commands_of_the_previous_endpoint() {
 fn an_abort_between_requests_names_no_command() {
     let served = endpoint();
     let (mut rx, mut tx) = ([0; 256], [0; 512]);
-    let mut connection = Connection::new(&mut rx, &mut tx);
+    let mut connection = ServerConnection::new(&mut rx, &mut tx);
     receive(&mut connection, b"PING\n");
     connection.advance(&mut served.with(&mut App::default()));
-    connection.abort(Fault::Busy, &mut served.with(&mut App::default()));
+    connection.abort(ErrorKind::Busy, &mut served.with(&mut App::default()));
     let expected = "pong\n!busy the server takes no requests now\n";
     assert_eq!(show(connection.pending()), show(expected.as_bytes()));
 }
@@ -167,7 +168,7 @@ fn a_thousand_requests_in_one_write_get_a_thousand_replies() {
 #[test]
 fn requests_received_together_are_answered_together() {
     let (mut rx, mut tx) = ([0; 256], [0; 512]);
-    let mut connection = Connection::new(&mut rx, &mut tx);
+    let mut connection = ServerConnection::new(&mut rx, &mut tx);
     receive(&mut connection, b"PING\nPING\nPING\nPI");
     let next = connection.advance(&mut endpoint().with(&mut App::default()));
     assert_eq!(next, Next::Receive);
@@ -177,7 +178,7 @@ fn requests_received_together_are_answered_together() {
 #[test]
 fn a_request_waits_for_room_for_its_reply() {
     let (mut rx, mut tx) = ([0; 256], [0; 512]);
-    let mut connection = Connection::new(&mut rx, &mut tx);
+    let mut connection = ServerConnection::new(&mut rx, &mut tx);
     receive(&mut connection, &b"REPEAT\n\x02\xc8\x01".repeat(5)); // 200 each
     let (endpoint, mut app) = (endpoint(), App::default());
     let mut advance = |replies: usize| {
@@ -195,7 +196,7 @@ fn a_request_waits_for_room_for_its_reply() {
 #[test]
 fn a_request_waits_until_more_bytes_have_left_than_its_reply_moves() {
     let (mut rx, mut tx) = ([0; 256], [0; 512]);
-    let mut connection = Connection::new(&mut rx, &mut tx);
+    let mut connection = ServerConnection::new(&mut rx, &mut tx);
     receive(&mut connection, &b"REPEAT\n\x01\x64".repeat(5)); // 100 each
     let (endpoint, mut app) = (endpoint(), App::default());
     for (sent, pending, expected) in [
@@ -324,9 +325,9 @@ fn a_refusal_reason_may_be_longer_than_a_reply() {
 #[test]
 fn a_refusal_without_a_reason_gets_a_default_sentence() {
     let (mut rx, mut tx) = ([0; 256], [0; 512]);
-    let mut connection = Connection::new(&mut rx, &mut tx);
+    let mut connection = ServerConnection::new(&mut rx, &mut tx);
     let endpoint = endpoint();
-    connection.abort(Fault::Refused, &mut endpoint.with(&mut App::default()));
+    connection.abort(ErrorKind::Refused, &mut endpoint.with(&mut App::default()));
     assert_eq!(
         show(connection.pending()),
         "!refused the handler refused\\n"
@@ -336,11 +337,11 @@ fn a_refusal_without_a_reason_gets_a_default_sentence() {
 #[test]
 fn a_crashed_handler_closes_the_connection() {
     let mut endpoint = Endpoint::<(), 2>::new();
-    let crash = endpoint.handle(ECHO, &|(), _, reply| reply.fail(Fault::Crashed));
+    let crash = endpoint.handle(ECHO, &|(), _, reply| reply.fail(ErrorKind::Crashed));
     let ping = endpoint.handle(PING, &|(), (), reply| reply.send("pong"));
     crash.and(ping).expect("room for both commands");
     let (mut rx, mut tx) = ([0; 256], [0; 512]);
-    let mut connection = Connection::new(&mut rx, &mut tx);
+    let mut connection = ServerConnection::new(&mut rx, &mut tx);
     receive(&mut connection, b"PING\nECHO\nhi\nPING\n");
     let next = connection.advance(&mut endpoint.with(&mut ()));
     assert_eq!(next, Next::Close);

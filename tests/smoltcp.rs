@@ -1,7 +1,7 @@
 //! The server over smoltcp sockets, with good and bad peers.
 
-use bellwire::smoltcp::{Lost, Patience, Server};
-use bellwire::{Connection, Endpoint};
+use bellwire::smoltcp::{ConnectionLost, Server, Timeouts};
+use bellwire::{Endpoint, ServerConnection};
 use bellwire_tests::lan::Lan;
 use smoltcp::socket::tcp::{Socket, SocketBuffer, State};
 use smoltcp::time::{Duration, Instant};
@@ -125,7 +125,7 @@ fn a_fin_that_arrives_while_the_device_is_busy_is_acknowledged() {
 
 #[test]
 fn input_after_a_fatal_error_is_tolerated_up_to_65536_bytes() {
-    for (more, end) in [(0, Ok(())), (1, Err(Lost))] {
+    for (more, end) in [(0, Ok(())), (1, Err(ConnectionLost))] {
         let mut lan = Lan::with_sockets(1);
         let peer = lan.connect();
         lan.send(peer, b"NOPE\n");
@@ -141,7 +141,7 @@ fn input_after_a_fatal_error_is_tolerated_up_to_65536_bytes() {
 #[test]
 fn a_socket_without_a_peer_is_free() {
     let (mut rx, mut tx) = ([0; 64], [0; 64]);
-    let mut server = Server::new(Connection::new(&mut rx, &mut tx), Patience::default());
+    let mut server = Server::new(ServerConnection::new(&mut rx, &mut tx), Timeouts::default());
     let mut socket = Socket::new(SocketBuffer::new(vec![0; 9]), SocketBuffer::new(vec![0; 9]));
     let endpoint = Endpoint::<(), 1>::new();
     let polled = server.poll(&mut socket, &mut endpoint.with(&mut ()), Instant::ZERO);
@@ -188,7 +188,7 @@ fn a_peer_that_resets_before_the_last_reply_is_reported_lost() {
     lan.until(|lan| !lan.log.rejections.is_empty());
     lan.socket(peer).abort();
     lan.until(|lan| lan.listening() == 1);
-    assert_eq!(lan.log.ends, [Err(Lost)]);
+    assert_eq!(lan.log.ends, [Err(ConnectionLost)]);
 }
 
 #[test]
@@ -199,7 +199,7 @@ fn a_peer_that_keeps_sending_after_a_fatal_error_is_reset() {
     lan.send(peer, &b"x".repeat(100_000));
     lan.until(|lan| lan.socket(peer).state() == State::Closed);
     lan.until(|lan| lan.listening() == 1);
-    assert_eq!(lan.log.ends, [Err(Lost)]);
+    assert_eq!(lan.log.ends, [Err(ConnectionLost)]);
     assert!(
         lan.now.secs() < 5,
         "the reset must come from the byte limit, not from the time limit"
@@ -215,7 +215,7 @@ fn a_peer_that_never_closes_is_reset_after_5_seconds() {
     let ended = lan.now;
     lan.until(|lan| lan.socket(peer).state() == State::Closed);
     assert_eq!((lan.now - ended).secs(), 5);
-    assert_eq!(lan.log.ends, [Err(Lost)]);
+    assert_eq!(lan.log.ends, [Err(ConnectionLost)]);
 }
 
 #[test]
@@ -278,7 +278,7 @@ fn a_peer_that_never_reads_is_reset_and_delays_no_other_peer() {
     let peer = lan.connect();
     lan.push(peer, &b"STRING\nhi\n".repeat(1000));
     assert_eq!(lan.socket(peer).state(), State::Closed);
-    assert_eq!(lan.log.ends, [Err(Lost)]);
+    assert_eq!(lan.log.ends, [Err(ConnectionLost)]);
     assert!(
         lan.log.lines.len() < 300,
         "the server answered more than the buffers hold"

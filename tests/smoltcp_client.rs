@@ -1,7 +1,7 @@
 //! The client over a smoltcp socket, with the real server and with faulty ones.
 
-use bellwire::smoltcp::{Client, Lost};
-use bellwire::{Error, Fault};
+use bellwire::smoltcp::{Client, ConnectionLost};
+use bellwire::{Error, ErrorKind};
 use bellwire_tests::lan::{BUFFER, DOUBLE, Lan, NOTE, Peer, STRING};
 use smoltcp::time::Duration;
 use std::task::Poll;
@@ -16,7 +16,11 @@ fn client() -> Client<'static> {
 }
 
 /// Calls STRING and waits for its result.
-fn string(lan: &mut Lan, client: &mut Client<'_>, peer: Peer) -> Result<String, Error<Lost>> {
+fn string(
+    lan: &mut Lan,
+    client: &mut Client<'_>,
+    peer: Peer,
+) -> Result<String, Error<ConnectionLost>> {
     let deadline = lan.now + PATIENCE;
     client.call(STRING, "hi", lan.socket(peer), deadline)?;
     let mut outcome = None;
@@ -31,7 +35,7 @@ fn string(lan: &mut Lan, client: &mut Client<'_>, peer: Peer) -> Result<String, 
 }
 
 /// Calls STRING on a server that sends `bytes` and closes.
-fn call_answered_with(bytes: &'static [u8]) -> Result<String, Error<Lost>> {
+fn call_answered_with(bytes: &'static [u8]) -> Result<String, Error<ConnectionLost>> {
     let mut lan = Lan::with_sockets(0);
     let server = lan.listen(OTHER);
     let peer = lan.connect_to(OTHER);
@@ -92,7 +96,7 @@ fn poll_sent_is_ready_once_the_socket_holds_the_request() {
 
 #[test]
 fn a_call_returns_the_servers_error_line() {
-    let Err(Error::Refused(refusal)) = call_answered_with(b"!busy come back later\n") else {
+    let Err(Error::Remote(refusal)) = call_answered_with(b"!busy come back later\n") else {
         panic!("the call was not refused");
     };
     assert_eq!(refusal.sentence, "come back later");
@@ -109,7 +113,7 @@ fn a_call_to_a_closed_port_reports_lost() {
     let mut lan = Lan::with_sockets(0);
     let peer = lan.begin_to_connect(OTHER);
     let outcome = string(&mut lan, &mut client(), peer);
-    assert_eq!(outcome, Err(Error::Transport(Lost)));
+    assert_eq!(outcome, Err(Error::Transport(ConnectionLost)));
 }
 
 #[test]
@@ -119,7 +123,7 @@ fn a_client_works_again_after_a_server_reset_and_its_own_reset() {
     let (mut client, peer) = (client(), lan.connect_to(OTHER));
     lan.socket(server).abort();
     let outcome = string(&mut lan, &mut client, peer);
-    assert_eq!(outcome, Err(Error::Transport(Lost)));
+    assert_eq!(outcome, Err(Error::Transport(ConnectionLost)));
 
     client.reset();
     let peer = lan.connect();
@@ -133,11 +137,11 @@ fn a_late_reply_is_not_taken_by_the_next_call() {
     let (mut client, peer) = (client(), lan.connect_to(OTHER));
     let begun = lan.now;
     let outcome = string(&mut lan, &mut client, peer);
-    assert_eq!(outcome, Err(Error::Fault(Fault::TimedOut)));
+    assert_eq!(outcome, Err(Error::Protocol(ErrorKind::TimedOut)));
     assert_eq!((lan.now - begun).secs(), 5);
 
     let again = string(&mut lan, &mut client, peer);
-    assert_eq!(again, Err(Error::Fault(Fault::ReplyPending)));
+    assert_eq!(again, Err(Error::Protocol(ErrorKind::ReplyPending)));
 
     lan.send(server, b"Late.\nIn time.\n");
     lan.pass(Duration::from_secs(1));
@@ -152,7 +156,7 @@ fn an_oversized_request_is_an_error_and_sends_nothing() {
     let outcome = client.call(STRING, &text, lan.socket(peer), deadline);
     assert_eq!(
         outcome,
-        Err(Error::Fault(Fault::MessageTooLong { limit: BUFFER }))
+        Err(Error::Protocol(ErrorKind::MessageTooLong { limit: BUFFER }))
     );
     assert_eq!(string(&mut lan, &mut client, peer).unwrap(), "Thank you.");
     assert_eq!(lan.log.lines, ["hi"]);

@@ -1,7 +1,7 @@
 //! The server over TCP, with what real clients send it.
 
 use bellwire::{Command, HeapComplexData, Line, RegisterError, blocking::Client};
-use bellwire_std::{Address, Endpoint, Server, asynch, dial};
+use bellwire_std::{Address, Endpoint, Server, dial};
 use bellwire_tests::gate::Gate;
 use bellwire_tests::running::{PATIENCE, POSTCARD, Running, STRING, each, line, rest, serve};
 use std::io::{Read, Write};
@@ -41,14 +41,14 @@ fn an_app_that_cannot_be_made_costs_no_connection_but_its_own() {
         assert!(told.starts_with("!unknown-command "), "{told}");
     }
     let server = Server::bind("127.0.0.1:0", Endpoint::new().into()).unwrap();
-    let (address, stopper) = (server.local_addr().clone(), server.stopper());
+    let (address, stopper) = (server.local_addr().clone(), server.shutdown_handle());
     let running = thread::spawn(move || server.run(first_panics()));
     check(&address);
     stopper.stop();
     running.join().unwrap().unwrap();
 
-    let server = asynch::Server::bind("127.0.0.1:0", Endpoint::new().into()).unwrap();
-    let (address, stopper) = (server.local_addr().clone(), server.stopper());
+    let server = bellwire_std::tokio::Server::bind("127.0.0.1:0", Endpoint::new().into()).unwrap();
+    let (address, stopper) = (server.local_addr().clone(), server.shutdown_handle());
     let running = thread::spawn(move || server.run_on_threads(1, first_panics()));
     check(&address);
     stopper.stop();

@@ -118,7 +118,7 @@ fn what_has_arrived_by_the_stop_is_answered_though_nobody_has_looked_yet() {
     const STOP: Command<Line, Line> = Command::new("STOP");
     let stopper = Arc::new(OnceLock::new());
     let stops = Arc::clone(&stopper);
-    let server = serve_on_one_thread(|server| assert!(stops.set(server.stopper()).is_ok()));
+    let server = serve_on_one_thread(|server| assert!(stops.set(server.shutdown_handle()).is_ok()));
     let mut idle = server.connect();
     idle.write_all(b"STRING\nhi\n").unwrap();
     assert_eq!(line(&mut idle), "Thank you.\n");

@@ -4,7 +4,7 @@ use bellwire::blocking::Client;
 use bellwire::{Command, Error, Gob, HeapComplexData, Line};
 use bellwire_std::tls::rustls::{ClientConfig, ClientConnection, RootCertStore};
 use bellwire_std::tls::{self, Connector};
-use bellwire_std::{Conn, Endpoint, Listener, Network, asynch, dial};
+use bellwire_std::{Conn, Endpoint, Listener, Network, dial};
 use bellwire_tests::certificates::{Authority, HOST};
 use bellwire_tests::gate::Gate;
 use bellwire_tests::net;
@@ -155,9 +155,9 @@ fn a_record_for_which_the_socket_has_no_room_is_sent_later() {
         .handle(LONG, |(), (), reply| reply.send(&"x".repeat(999)))
         .unwrap();
     let listener = Listener::try_from(listener).unwrap();
-    let mut server = asynch::Server::over(listener, endpoint.into());
+    let mut server = bellwire_std::tokio::Server::from_listener(listener, endpoint.into());
     server.tls = Some(authority.acceptor(None));
-    let (address, stopper) = (server.local_addr().clone(), server.stopper());
+    let (address, stopper) = (server.local_addr().clone(), server.shutdown_handle());
     let running = thread::spawn(move || server.run_on_threads(1, |_peer| ()));
 
     let conn = dial(address, PATIENCE).unwrap();

@@ -1,17 +1,16 @@
 //! Faulty streams, under both drivers, for the server and the client. Each operation in turn fails,
 //! is interrupted, writes 0 bytes or reads the end, once, twice or for good; or its future is dropped.
 
-use bellwire::{Code, Connection, Error, Fault, Refusal, asynch};
+use bellwire::{Code, Error, ErrorKind, RemoteError, ServerConnection, asynch};
 use bellwire_tests::driver::{BOTH, Client, Driver, Result, SCRIPT, STEPS};
 use bellwire_tests::driver::{request, requests, script_answer};
 use bellwire_tests::poll::{block_on, cancel_after};
 use bellwire_tests::server::{App, Setup, endpoint, show};
 use bellwire_tests::wire::{Failed, Trouble, Wire};
-use embedded_io::ErrorKind;
 
-const TIMED_OUT: Trouble = Trouble::Fails(ErrorKind::TimedOut);
-const RESET: Trouble = Trouble::Fails(ErrorKind::ConnectionReset);
-const INTERRUPTED: Trouble = Trouble::Fails(ErrorKind::Interrupted);
+const TIMED_OUT: Trouble = Trouble::Fails(embedded_io::ErrorKind::TimedOut);
+const RESET: Trouble = Trouble::Fails(embedded_io::ErrorKind::ConnectionReset);
+const INTERRUPTED: Trouble = Trouble::Fails(embedded_io::ErrorKind::Interrupted);
 
 /// The faults after which a stream may still work.
 const PASSING: [Trouble; 3] = [TIMED_OUT, RESET, Trouble::TakesNothing];
@@ -56,7 +55,7 @@ fn serve(
     mut again: impl FnMut(&mut Wire),
 ) -> (Vec<Error<Failed>>, Vec<String>) {
     let (mut rx, mut tx) = ([0; 256], [0; 512]);
-    let mut connection = Connection::new(&mut rx, &mut tx);
+    let mut connection = ServerConnection::new(&mut rx, &mut tx);
     let (endpoint, mut app) = (endpoint(), App::default());
     let mut service = endpoint.with(&mut app);
     let mut failures = Vec::new();
@@ -239,7 +238,7 @@ fn a_server_whose_stream_dies_has_run_a_prefix_of_the_requests() {
                 ..script()
             };
             let (mut rx, mut tx) = ([0; 256], [0; 512]);
-            let mut connection = Connection::new(&mut rx, &mut tx);
+            let mut connection = ServerConnection::new(&mut rx, &mut tx);
             let (endpoint, mut app) = (endpoint(), App::default());
             let mut service = endpoint.with(&mut app);
             let result = driver.serve(&mut wire, &mut service, &mut connection);
@@ -388,7 +387,7 @@ fn check_finish(driver: Driver, last_words: &str, expected: &Result<()>) {
 /// an abandoned reply, or an orderly end for a broken stream.
 #[test]
 fn finish_repeated_after_a_failure_reports_the_same_end() {
-    let refused = Err(Error::Refused(Refusal {
+    let refused = Err(Error::Remote(RemoteError {
         code: Code::Refused,
         sentence: "LOG: no".try_into().expect("short enough"),
     }));
@@ -396,7 +395,7 @@ fn finish_repeated_after_a_failure_reports_the_same_end() {
         check_finish(driver, "", &Ok(()));
         check_finish(driver, "!refused LOG: no\n", &refused);
         check_finish(driver, "!refused LOG", &Err(Error::Closed));
-        check_finish(driver, "two\n", &Err(Fault::UnexpectedReply.into()));
+        check_finish(driver, "two\n", &Err(ErrorKind::UnexpectedReply.into()));
     }
 }
 
@@ -404,7 +403,7 @@ fn finish_repeated_after_a_failure_reports_the_same_end() {
 /// serves to the end.
 fn serve_with_drops(wire: &mut Wire, drops: impl IntoIterator<Item = usize>) {
     let (mut rx, mut tx) = ([0; 256], [0; 512]);
-    let mut connection = Connection::new(&mut rx, &mut tx);
+    let mut connection = ServerConnection::new(&mut rx, &mut tx);
     let (endpoint, mut app) = (endpoint(), App::default());
     let mut service = endpoint.with(&mut app);
     let mut drops = drops.into_iter();

@@ -1,11 +1,11 @@
 //! The drivers over async embedded-io streams: [`blocking`](crate::blocking) with `.await`.
 
-use crate::client::Caller;
+use crate::client::ClientConnection;
 use crate::command::{Command, NoReply};
 use crate::error::Error;
 use crate::format::Format;
-use crate::{Connection, Next, Service};
-use embedded_io::{Error as _, ErrorKind};
+use crate::{Next, ServerConnection, Service};
+use embedded_io::Error as _;
 use embedded_io_async::{Read, Write};
 
 /// Serves one conversation until it is over.
@@ -24,14 +24,14 @@ use embedded_io_async::{Read, Write};
 /// bytes.
 ///
 /// ```
-/// use bellwire::{Command, Connection, Endpoint, Line, asynch};
+/// use bellwire::{Command, ServerConnection, Endpoint, Line, asynch};
 ///
 /// const STRING: Command<Line, Line> = Command::new("STRING");
 /// # async fn example<S: embedded_io_async::Read + embedded_io_async::Write>(mut uart: S) -> Result<(), bellwire::Error<S::Error>> {
 /// # let mut endpoint = Endpoint::<(), 1>::new();
 /// # endpoint.handle(STRING, &|(), _text, reply| reply.send("Thank you.")).unwrap();
 /// let (mut rx, mut tx) = ([0; 256], [0; 512]);
-/// let mut connection = Connection::new(&mut rx, &mut tx);
+/// let mut connection = ServerConnection::new(&mut rx, &mut tx);
 /// asynch::serve(&mut uart, &mut endpoint.with(&mut ()), &mut connection).await?;
 /// # Ok(())
 /// # }
@@ -39,7 +39,7 @@ use embedded_io_async::{Read, Write};
 pub async fn serve<S: Read + Write>(
     stream: &mut S,
     service: &mut impl Service,
-    connection: &mut Connection<'_>,
+    connection: &mut ServerConnection<'_>,
 ) -> Result<(), Error<S::Error>> {
     while answer(stream, service, connection).await? {
         match read(stream, connection.space()).await? {
@@ -54,7 +54,7 @@ pub async fn serve<S: Read + Write>(
 ///
 /// Returns `true` if the conversation continues; then receive more bytes. [`serve`] calls this
 /// between two reads. Call it yourself in a server that reads in its own way, for example with time
-/// limits that depend on [`Connection::begun`].
+/// limits that depend on [`ServerConnection::begun`].
 ///
 /// The service must stay the same until the connection is reset.
 ///
@@ -66,7 +66,7 @@ pub async fn serve<S: Read + Write>(
 pub async fn answer<S: Write>(
     stream: &mut S,
     service: &mut impl Service,
-    connection: &mut Connection<'_>,
+    connection: &mut ServerConnection<'_>,
 ) -> Result<bool, Error<S::Error>> {
     loop {
         let next = connection.advance(service);
@@ -106,7 +106,7 @@ pub async fn answer<S: Write>(
 #[derive(Debug)]
 pub struct Client<'b, S> {
     stream: S,
-    caller: Caller<'b>,
+    caller: ClientConnection<'b>,
     /// Whether bytes of the last request may still have to be written or flushed.
     unsent: bool,
 }
@@ -116,7 +116,7 @@ impl<'b, S: Read + Write> Client<'b, S> {
     pub fn new(stream: S, rx: &'b mut [u8], tx: &'b mut [u8]) -> Self {
         Self {
             stream,
-            caller: Caller::new(rx, tx),
+            caller: ClientConnection::new(rx, tx),
             unsent: false,
         }
     }
@@ -129,8 +129,8 @@ impl<'b, S: Read + Write> Client<'b, S> {
     /// Sends a request and waits for its reply.
     ///
     /// # Errors
-    /// - [`Error::Refused`]: the server sent an error line.
-    /// - [`Error::Fault`]: the request does not fit `tx` or cannot be encoded, and nothing was
+    /// - [`Error::Remote`]: the server sent an error line.
+    /// - [`Error::Protocol`]: the request does not fit `tx` or cannot be encoded, and nothing was
     ///   sent; or the reply does not fit `rx` or cannot be decoded.
     /// - [`Error::Closed`], [`Error::Transport`]: no reply came.
     pub async fn call<Req: Format, Rsp: Format>(
@@ -169,8 +169,8 @@ impl<'b, S: Read + Write> Client<'b, S> {
     /// whether a request without reply was rejected.
     ///
     /// # Errors
-    /// - [`Error::Refused`]: the server ended with an error line.
-    /// - [`Error::Fault`], [`Error::Closed`], [`Error::Transport`]: the outcome is unknown.
+    /// - [`Error::Remote`]: the server ended with an error line.
+    /// - [`Error::Protocol`], [`Error::Closed`], [`Error::Transport`]: the outcome is unknown.
     pub async fn finish(&mut self) -> Result<(), Error<S::Error>> {
         self.settle().await?;
         while !self.caller.is_over().map_err(Error::widen)? {
@@ -221,7 +221,7 @@ async fn read<S: Read>(stream: &mut S, space: &mut [u8]) -> Result<usize, Error<
     loop {
         match stream.read(space).await {
             Ok(n) => return Ok(n),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == embedded_io::ErrorKind::Interrupted => {}
             Err(error) => return Err(Error::Transport(error)),
         }
     }
@@ -233,7 +233,7 @@ async fn write<S: Write>(stream: &mut S, bytes: &[u8]) -> Result<usize, Error<S:
         match stream.write(bytes).await {
             Ok(0) => return Err(Error::Closed),
             Ok(n) => return Ok(n),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == embedded_io::ErrorKind::Interrupted => {}
             Err(error) => return Err(Error::Transport(error)),
         }
     }
@@ -243,7 +243,7 @@ async fn flush<S: Write>(stream: &mut S) -> Result<(), Error<S::Error>> {
     loop {
         match stream.flush().await {
             Ok(()) => return Ok(()),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == embedded_io::ErrorKind::Interrupted => {}
             Err(error) => return Err(Error::Transport(error)),
         }
     }

@@ -1,11 +1,11 @@
 //! The drivers over blocking embedded-io streams.
 
-use crate::client::Caller;
+use crate::client::ClientConnection;
 use crate::command::{Command, NoReply};
 use crate::error::Error;
 use crate::format::Format;
-use crate::{Connection, Next, Service};
-use embedded_io::{Error as _, ErrorKind, Read, Write};
+use crate::{Next, ServerConnection, Service};
+use embedded_io::{Error as _, Read, Write};
 
 /// Serves one conversation until it is over.
 ///
@@ -20,7 +20,7 @@ use embedded_io::{Error as _, ErrorKind, Read, Write};
 /// bytes.
 ///
 /// ```
-/// use bellwire::{Command, Connection, Endpoint, Line, blocking};
+/// use bellwire::{Command, ServerConnection, Endpoint, Line, blocking};
 ///
 /// const STRING: Command<Line, Line> = Command::new("STRING");
 /// let mut endpoint = Endpoint::<(), 1>::new();
@@ -37,7 +37,7 @@ use embedded_io::{Error as _, ErrorKind, Read, Write};
 /// # }
 /// # let mut uart = Wire { from: b"STRING\nhi\n", to: Vec::new() };
 /// let (mut rx, mut tx) = ([0; 256], [0; 512]);
-/// let mut connection = Connection::new(&mut rx, &mut tx);
+/// let mut connection = ServerConnection::new(&mut rx, &mut tx);
 /// blocking::serve(&mut uart, &mut endpoint.with(&mut ()), &mut connection)?;
 /// # assert_eq!(uart.to, b"Thank you.\n");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -45,7 +45,7 @@ use embedded_io::{Error as _, ErrorKind, Read, Write};
 pub fn serve<S: Read + Write>(
     stream: &mut S,
     service: &mut impl Service,
-    connection: &mut Connection<'_>,
+    connection: &mut ServerConnection<'_>,
 ) -> Result<(), Error<S::Error>> {
     while answer(stream, service, connection)? {
         match read(stream, connection.space())? {
@@ -60,7 +60,7 @@ pub fn serve<S: Read + Write>(
 ///
 /// Returns `true` if the conversation continues; then receive more bytes. [`serve`] calls this
 /// between two reads. Call it yourself in a server that reads in its own way, for example with time
-/// limits that depend on [`Connection::begun`].
+/// limits that depend on [`ServerConnection::begun`].
 ///
 /// The service must stay the same until the connection is reset.
 ///
@@ -69,7 +69,7 @@ pub fn serve<S: Read + Write>(
 pub fn answer<S: Write>(
     stream: &mut S,
     service: &mut impl Service,
-    connection: &mut Connection<'_>,
+    connection: &mut ServerConnection<'_>,
 ) -> Result<bool, Error<S::Error>> {
     loop {
         let next = connection.advance(service);
@@ -107,7 +107,7 @@ pub fn answer<S: Write>(
 #[derive(Debug)]
 pub struct Client<'b, S> {
     stream: S,
-    caller: Caller<'b>,
+    caller: ClientConnection<'b>,
     /// Whether bytes of the last request may still have to be written or flushed.
     unsent: bool,
 }
@@ -117,7 +117,7 @@ impl<'b, S: Read + Write> Client<'b, S> {
     pub fn new(stream: S, rx: &'b mut [u8], tx: &'b mut [u8]) -> Self {
         Self {
             stream,
-            caller: Caller::new(rx, tx),
+            caller: ClientConnection::new(rx, tx),
             unsent: false,
         }
     }
@@ -130,8 +130,8 @@ impl<'b, S: Read + Write> Client<'b, S> {
     /// Sends a request and waits for its reply.
     ///
     /// # Errors
-    /// - [`Error::Refused`]: the server sent an error line.
-    /// - [`Error::Fault`]: the request does not fit `tx` or cannot be encoded, and nothing was
+    /// - [`Error::Remote`]: the server sent an error line.
+    /// - [`Error::Protocol`]: the request does not fit `tx` or cannot be encoded, and nothing was
     ///   sent; or the reply does not fit `rx` or cannot be decoded.
     /// - [`Error::Closed`], [`Error::Transport`]: no reply came.
     pub fn call<Req: Format, Rsp: Format>(
@@ -170,8 +170,8 @@ impl<'b, S: Read + Write> Client<'b, S> {
     /// whether a request without reply was rejected.
     ///
     /// # Errors
-    /// - [`Error::Refused`]: the server ended with an error line.
-    /// - [`Error::Fault`], [`Error::Closed`], [`Error::Transport`]: the outcome is unknown.
+    /// - [`Error::Remote`]: the server ended with an error line.
+    /// - [`Error::Protocol`], [`Error::Closed`], [`Error::Transport`]: the outcome is unknown.
     pub fn finish(&mut self) -> Result<(), Error<S::Error>> {
         self.settle()?;
         while !self.caller.is_over().map_err(Error::widen)? {
@@ -222,7 +222,7 @@ fn read<S: Read>(stream: &mut S, space: &mut [u8]) -> Result<usize, Error<S::Err
     loop {
         match stream.read(space) {
             Ok(n) => return Ok(n),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == embedded_io::ErrorKind::Interrupted => {}
             Err(error) => return Err(Error::Transport(error)),
         }
     }
@@ -234,7 +234,7 @@ fn write<S: Write>(stream: &mut S, bytes: &[u8]) -> Result<usize, Error<S::Error
         match stream.write(bytes) {
             Ok(0) => return Err(Error::Closed),
             Ok(n) => return Ok(n),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == embedded_io::ErrorKind::Interrupted => {}
             Err(error) => return Err(Error::Transport(error)),
         }
     }
@@ -244,7 +244,7 @@ fn flush<S: Write>(stream: &mut S) -> Result<(), Error<S::Error>> {
     loop {
         match stream.flush() {
             Ok(()) => return Ok(()),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == embedded_io::ErrorKind::Interrupted => {}
             Err(error) => return Err(Error::Transport(error)),
         }
     }

@@ -1,8 +1,8 @@
 //! Commands: a name and the formats of two payloads.
 
-use crate::error::Fault;
+use crate::error::ErrorKind;
 use crate::format::{EncodeError, Format, Frame};
-use crate::{Answered, Buffer, Reply};
+use crate::{Buffer, Reply, ReplySent};
 use core::fmt;
 use core::marker::PhantomData;
 
@@ -34,18 +34,18 @@ pub struct Command<Req, Rsp> {
 pub enum NoReply {}
 
 /// The reply of a command: a [`Format`], or [`NoReply`].
-pub trait Answer: 'static {
+pub trait ReplyFormat: 'static {
     /// How a client finds the end of the reply; `None` if there is no reply.
     const EXPECTED: Option<Expected>;
 }
 
-impl Answer for NoReply {
+impl ReplyFormat for NoReply {
     const EXPECTED: Option<Expected> = None;
 }
 
-impl<F: Format> Answer for F {
+impl<F: Format> ReplyFormat for F {
     const EXPECTED: Option<Expected> = Some(Expected {
-        introduction: F::INTRODUCTION,
+        introduction: F::PREFIX,
         frame: F::frame,
     });
 }
@@ -118,7 +118,7 @@ impl<Req, Rsp> Command<Req, Rsp> {
     }
 }
 
-impl<Req: Format, Rsp: Answer> Command<Req, Rsp> {
+impl<Req: Format, Rsp: ReplyFormat> Command<Req, Rsp> {
     const KIND: &'static Kind = &Kind {
         frame: Req::frame,
         answered: Rsp::EXPECTED.is_some(),
@@ -141,16 +141,20 @@ impl<Req: Format, Rsp: Answer> Command<Req, Rsp> {
     pub fn answer<'a>(
         payload: &'a [u8],
         reply: Reply<'a>,
-        handler: impl FnOnce(Req::Value<'a>, Reply<'a, Rsp>) -> Answered,
-    ) -> Answered {
+        handler: impl FnOnce(Req::Value<'a>, Reply<'a, Rsp>) -> ReplySent,
+    ) -> ReplySent {
         match Req::decode_with(payload, |value| handler(value, reply.typed())) {
             Ok(answered) => answered,
-            Err(malformed) => Answered::failed(Fault::Malformed(malformed)),
+            Err(malformed) => ReplySent::failed(ErrorKind::Decode(malformed)),
         }
     }
 
     /// Appends the command line and the payload to `out`, which is unchanged after an error.
-    pub(crate) fn write(&self, value: Req::Sent<'_>, out: &mut Buffer<'_>) -> Result<(), Fault> {
+    pub(crate) fn write(
+        &self,
+        value: Req::Sent<'_>,
+        out: &mut Buffer<'_>,
+    ) -> Result<(), ErrorKind> {
         let limit = out.capacity();
         let space = out.space();
         let name = self.name.as_bytes();
@@ -159,8 +163,8 @@ impl<Req: Format, Rsp: Answer> Command<Req, Rsp> {
             .ok_or(EncodeError::NoRoom)
             .and_then(|space| Req::encode(value, space))
             .map_err(|error| match error {
-                EncodeError::NoRoom => Fault::MessageTooLong { limit },
-                EncodeError::Unencodable => Fault::Unencodable,
+                EncodeError::NoRoom => ErrorKind::MessageTooLong { limit },
+                EncodeError::Unencodable => ErrorKind::Unencodable,
             })?;
         out.fill(name.len().saturating_add(1).saturating_add(size));
         Ok(())

@@ -1,6 +1,6 @@
 //! One conversation of a server: a session and its two buffers.
 
-use crate::error::Fault;
+use crate::error::ErrorKind;
 use crate::session::{Session, Step};
 use crate::{Buffer, Limits, Service};
 
@@ -18,14 +18,14 @@ use crate::{Buffer, Limits, Service};
 /// 4. Do as the returned [`Next`] says.
 ///
 /// ```
-/// use bellwire::{Command, Connection, Endpoint, Line, Next};
+/// use bellwire::{Command, ServerConnection, Endpoint, Line, Next};
 ///
 /// const STRING: Command<Line, Line> = Command::new("STRING");
 /// let mut endpoint = Endpoint::<(), 1>::new();
 /// endpoint.handle(STRING, &|(), _text, reply| reply.send("Thank you."))?;
 ///
 /// let (mut rx, mut tx) = ([0; 256], [0; 512]);
-/// let mut connection = Connection::new(&mut rx, &mut tx);
+/// let mut connection = ServerConnection::new(&mut rx, &mut tx);
 /// connection.space()[..10].copy_from_slice(b"STRING\nhi\n");
 /// connection.received(10);
 /// assert_eq!(connection.advance(&mut endpoint.with(&mut ())), Next::Receive);
@@ -33,27 +33,27 @@ use crate::{Buffer, Limits, Service};
 /// # Ok::<(), bellwire::RegisterError>(())
 /// ```
 #[derive(Debug)]
-pub struct Connection<'b> {
+pub struct ServerConnection<'b> {
     session: Session,
     rx: Buffer<'b>,
     tx: Buffer<'b>,
     ended: bool,
 }
 
-/// The driver's next step after [`Connection::advance`].
+/// The driver's next step after [`ServerConnection::advance`].
 ///
-/// In every case the driver first sends all [`pending`](Connection::pending) bytes.
+/// In every case the driver first sends all [`pending`](ServerConnection::pending) bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
-    /// Receive more bytes into [`Connection::space`].
+    /// Receive more bytes into [`ServerConnection::space`].
     Receive,
-    /// Call [`Connection::advance`] again: more requests can be answered once the replies are sent.
+    /// Call [`ServerConnection::advance`] again: more requests can be answered once the replies are sent.
     Send,
     /// Close the stream, in the way [`Step::Close`] describes, so that the last error line arrives.
     Close,
 }
 
-impl<'b> Connection<'b> {
+impl<'b> ServerConnection<'b> {
     /// Creates a connection at the start of a conversation, with [`Limits::for_buffers`].
     ///
     /// `rx` holds one request at a time. `tx` holds at least one reply, and error lines of up to
@@ -131,7 +131,7 @@ impl<'b> Connection<'b> {
     }
 
     /// Ends the conversation with an error line; see [`Session::abort`].
-    pub fn abort(&mut self, fault: Fault, service: &mut impl Service) {
+    pub fn abort(&mut self, fault: ErrorKind, service: &mut impl Service) {
         self.session.abort(fault, service, &mut self.tx);
     }
 

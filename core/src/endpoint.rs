@@ -1,9 +1,9 @@
 //! The registry of a server: commands and their handlers.
 
-use crate::command::{Answer, Command, Route};
-use crate::error::{Fault, Rejection};
+use crate::command::{Command, ReplyFormat, Route};
+use crate::error::{ErrorKind, RequestError};
 use crate::format::Format;
-use crate::{Answered, Reply};
+use crate::{Reply, ReplySent};
 use core::any::Any;
 use core::fmt;
 
@@ -24,10 +24,10 @@ pub trait Service {
 
     /// Answers a complete request. `index` is the [`Route::index`] that [`find`](Self::find)
     /// returned.
-    fn call(&mut self, index: usize, payload: &[u8], reply: Reply<'_>) -> Answered;
+    fn call(&mut self, index: usize, payload: &[u8], reply: Reply<'_>) -> ReplySent;
 
     /// Is called for each request that was answered with an error line, for example to log it.
-    fn rejected(&mut self, rejection: &Rejection) {
+    fn rejected(&mut self, rejection: &RequestError) {
         let _ = rejection;
     }
 }
@@ -61,10 +61,10 @@ pub struct Endpoint<App, const N: usize> {
 struct Entry<App> {
     route: Route,
     handler: &'static (dyn Any + Send + Sync),
-    run: fn(&(dyn Any + Send + Sync), &mut App, &[u8], Reply<'_>) -> Answered,
+    run: fn(&(dyn Any + Send + Sync), &mut App, &[u8], Reply<'_>) -> ReplySent,
 }
 
-type OnRejection<App> = fn(&mut App, &Rejection);
+type OnRejection<App> = fn(&mut App, &RequestError);
 
 /// The reason why a command could not be registered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,8 +101,8 @@ impl<App, const N: usize> Endpoint<App, N> {
     ) -> Result<(), RegisterError>
     where
         Req: Format,
-        Rsp: Answer,
-        H: for<'a> Fn(&mut App, Req::Value<'a>, Reply<'a, Rsp>) -> Answered + Send + Sync,
+        Rsp: ReplyFormat,
+        H: for<'a> Fn(&mut App, Req::Value<'a>, Reply<'a, Rsp>) -> ReplySent + Send + Sync,
     {
         if self.find(command.name().as_bytes()).is_some() {
             return Err(RegisterError::Duplicate);
@@ -124,7 +124,7 @@ impl<App, const N: usize> Endpoint<App, N> {
     /// let mut endpoint = bellwire::Endpoint::<(), 4>::new();
     /// endpoint.on_rejection(|(), rejection| eprintln!("{rejection}"));
     /// ```
-    pub fn on_rejection(&mut self, listener: fn(&mut App, &Rejection)) {
+    pub fn on_rejection(&mut self, listener: fn(&mut App, &RequestError)) {
         self.on_rejection = Some(listener);
     }
 
@@ -147,18 +147,18 @@ fn run<App, Req, Rsp, H>(
     app: &mut App,
     payload: &[u8],
     reply: Reply<'_>,
-) -> Answered
+) -> ReplySent
 where
     Req: Format,
-    Rsp: Answer,
-    H: for<'a> Fn(&mut App, Req::Value<'a>, Reply<'a, Rsp>) -> Answered + 'static,
+    Rsp: ReplyFormat,
+    H: for<'a> Fn(&mut App, Req::Value<'a>, Reply<'a, Rsp>) -> ReplySent + 'static,
 {
     match handler.downcast_ref::<H>() {
         Some(handler) => {
             Command::<Req, Rsp>::answer(payload, reply, |value, reply| handler(app, value, reply))
         }
         // Unreachable: `handle` stores a handler together with the function for its type.
-        None => reply.fail(Fault::Unanswered),
+        None => reply.fail(ErrorKind::Unanswered),
     }
 }
 
@@ -172,14 +172,14 @@ impl<App, const N: usize> Service for Bound<'_, App, N> {
         self.endpoint.find(name).copied()
     }
 
-    fn call(&mut self, index: usize, payload: &[u8], reply: Reply<'_>) -> Answered {
+    fn call(&mut self, index: usize, payload: &[u8], reply: Reply<'_>) -> ReplySent {
         match self.endpoint.entries.get(index) {
             Some(entry) => (entry.run)(entry.handler, self.app, payload, reply),
-            None => reply.fail(Fault::Unanswered),
+            None => reply.fail(ErrorKind::Unanswered),
         }
     }
 
-    fn rejected(&mut self, rejection: &Rejection) {
+    fn rejected(&mut self, rejection: &RequestError) {
         if let Some(listener) = self.endpoint.on_rejection {
             listener(self.app, rejection);
         }

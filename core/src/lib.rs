@@ -5,7 +5,7 @@
 //!
 //! A [`Command`] is a constant that both ends share: a name, the [`Format`] of the request and the
 //! format of the reply. A server registers handlers in an [`Endpoint`] and serves it over a
-//! [`Connection`]. A client calls. [`wire`] has the grammar of the bytes. [`Fault`] and [`Error`]
+//! [`ServerConnection`]. A client calls. [`wire`] has the grammar of the bytes. [`ErrorKind`] and [`Error`]
 //! describe how errors are reported.
 //!
 //! ```text
@@ -21,7 +21,7 @@
 //! ```
 //!
 //! Only the drivers move bytes. Everything below them is a state machine over memory that you lend.
-//! A driver of your own is therefore short: see [`Connection`] and [`Caller`]. Use [`Session`]
+//! A driver of your own is therefore short: see [`ServerConnection`] and [`ClientConnection`]. Use [`Session`]
 //! directly if your server shares buffers between connections or answers later.
 //!
 //! # Features
@@ -68,16 +68,18 @@ pub mod wire {}
 mod work;
 
 pub use buffer::Buffer;
-pub use client::Caller;
-pub use command::{Answer, Command, Expected, NoReply, Route};
+pub use client::ClientConnection;
+pub use command::{Command, Expected, NoReply, ReplyFormat, Route};
 pub use complex_data::ComplexData;
 #[cfg(feature = "alloc")]
 pub use complex_data::HeapComplexData;
-pub use connection::{Connection, Next};
+pub use connection::{Next, ServerConnection};
 pub use endpoint::{Endpoint, RegisterError, Service};
-pub use error::{Code, Error, Fault, Flaw, Malformed, Party, Refusal, Rejection, Text};
+pub use error::{
+    Code, DecodeError, DecodeErrorKind, Error, ErrorKind, RemoteError, RequestError, Text,
+};
 pub use format::{Borrowed, Format, Gob, Line, Payload, Postcard, RawGob, Ref, gob};
 pub use limits::Limits;
 pub use printable::Printable;
-pub use reply::{Answered, Reply, Untyped};
+pub use reply::{Reply, ReplySent, Untyped};
 pub use session::{Session, Step};

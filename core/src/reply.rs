@@ -1,13 +1,13 @@
 //! The reply to one request, for its handler.
 
 use crate::command::{NoReply, put};
-use crate::error::{Fault, Text};
+use crate::error::{ErrorKind, Text};
 use crate::format::{EncodeError, Format};
 use core::marker::PhantomData;
 
 /// The right to answer one request, once, in the format `Rsp`.
 ///
-/// Each method consumes it and returns the [`Answered`] that a handler must return. So every
+/// Each method consumes it and returns the [`ReplySent`] that a handler must return. So every
 /// handler that compiles answers.
 ///
 /// ```
@@ -36,10 +36,10 @@ pub enum Untyped {}
 /// The result of a handler: it answered, or it failed for a reason.
 #[derive(Debug)]
 #[must_use = "a handler returns it"]
-pub struct Answered {
+pub struct ReplySent {
     /// The length of the reply, or of a refusal's reason, at the start of the space.
     size: usize,
-    fault: Option<Fault>,
+    fault: Option<ErrorKind>,
 }
 
 /// Stands in place of the size of a reply that did not fit. It exceeds every limit.
@@ -70,29 +70,29 @@ impl<Rsp: Format> Reply<'_, Rsp> {
     /// The peer gets an error line instead if the value cannot be encoded, takes more than
     /// [`Limits::reply`](crate::Limits::reply) bytes, or begins with `!` or `>`. [The
     /// wire](crate::wire) keeps these two for error lines and pushes.
-    pub fn send(self, value: Rsp::Sent<'_>) -> Answered {
-        let size = put(self.space, Rsp::INTRODUCTION)
+    pub fn send(self, value: Rsp::Sent<'_>) -> ReplySent {
+        let size = put(self.space, Rsp::PREFIX)
             .ok_or(EncodeError::NoRoom)
             .and_then(|space| Rsp::encode(value, space))
-            .map(|size| size.saturating_add(Rsp::INTRODUCTION.len()));
+            .map(|size| size.saturating_add(Rsp::PREFIX.len()));
         match size {
             Ok(_) if matches!(self.space.first(), Some(b'!' | b'>')) => {
-                Answered::failed(Fault::Unencodable)
+                ReplySent::failed(ErrorKind::Unencodable)
             }
-            Ok(size) => Answered { size, fault: None },
-            Err(EncodeError::NoRoom) => Answered {
+            Ok(size) => ReplySent { size, fault: None },
+            Err(EncodeError::NoRoom) => ReplySent {
                 size: TOO_LONG,
                 fault: None,
             },
-            Err(EncodeError::Unencodable) => Answered::failed(Fault::Unencodable),
+            Err(EncodeError::Unencodable) => ReplySent::failed(ErrorKind::Unencodable),
         }
     }
 }
 
 impl Reply<'_, NoReply> {
     /// Ends the handling of a command that has no reply.
-    pub fn none(self) -> Answered {
-        Answered {
+    pub fn none(self) -> ReplySent {
+        ReplySent {
             size: 0,
             fault: None,
         }
@@ -104,28 +104,28 @@ impl<Rsp> Reply<'_, Rsp> {
     ///
     /// Only the first 64 bytes of the reason are sent. A line feed in it becomes a space. If the
     /// command has no reply, this ends the conversation; see [`NoReply`].
-    pub fn refuse(self, reason: &str) -> Answered {
+    pub fn refuse(self, reason: &str) -> ReplySent {
         let most = self.space.len().min(Text::new().capacity());
         let size = reason.floor_char_boundary(most);
         for (slot, byte) in self.space.iter_mut().zip(reason.bytes().take(size)) {
             *slot = byte;
         }
-        Answered {
+        ReplySent {
             size,
-            fault: Some(Fault::Refused),
+            fault: Some(ErrorKind::Refused),
         }
     }
 
     /// Fails the request with any fault.
     ///
     /// A registry of your own uses this, for example for a payload that cannot be decoded.
-    pub fn fail(self, fault: Fault) -> Answered {
-        Answered::failed(fault)
+    pub fn fail(self, fault: ErrorKind) -> ReplySent {
+        ReplySent::failed(fault)
     }
 }
 
-impl Answered {
-    pub(crate) fn failed(fault: Fault) -> Self {
+impl ReplySent {
+    pub(crate) fn failed(fault: ErrorKind) -> Self {
         Self {
             size: 0,
             fault: Some(fault),
@@ -133,7 +133,7 @@ impl Answered {
     }
 
     /// Returns the bytes written and the fault, if any. With a fault, the bytes are its reason.
-    pub(crate) fn into_parts(self) -> (usize, Option<Fault>) {
+    pub(crate) fn into_parts(self) -> (usize, Option<ErrorKind>) {
         (self.size, self.fault)
     }
 }

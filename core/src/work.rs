@@ -4,7 +4,8 @@ extern crate std;
 
 use crate::format::{End, Frame};
 use crate::{
-    Buffer, Caller, Command, Connection, Endpoint, Fault, Line, NoReply, Postcard, Session, Step,
+    Buffer, ClientConnection, Command, Endpoint, ErrorKind, Line, NoReply, Postcard,
+    ServerConnection, Session, Step,
 };
 use std::cell::Cell;
 use std::vec::Vec;
@@ -46,7 +47,7 @@ fn server_is_linear(input: &[u8]) {
         .unwrap();
     for piece in [1, 2, 3, 7, 100, 1000, 4096] {
         let (mut rx, mut tx) = (vec![0; 4096], [0; 1024]);
-        let mut connection = Connection::new(&mut rx, &mut tx);
+        let mut connection = ServerConnection::new(&mut rx, &mut tx);
         let ((), work) = work(|| {
             for mut bytes in input.chunks(piece) {
                 while !bytes.is_empty() {
@@ -146,10 +147,10 @@ fn a_reader_of_few_bytes_has_few_bytes_moved() {
 
 /// That a client does no more for `replies` than three things for each byte of them.
 #[track_caller]
-fn client_is_linear(replies: &[u8], mut call: impl FnMut(&mut Caller<'_>) -> bool) {
+fn client_is_linear(replies: &[u8], mut call: impl FnMut(&mut ClientConnection<'_>) -> bool) {
     for piece in [1, 2, 3, 7, 100, 1000, 4096] {
         let (mut rx, mut tx) = (vec![0; 4096], [0; 64]);
-        let mut caller = Caller::new(&mut rx, &mut tx);
+        let mut caller = ClientConnection::new(&mut rx, &mut tx);
         let ((), work) = work(|| {
             for mut bytes in replies.chunks(piece) {
                 while !bytes.is_empty() {
@@ -172,7 +173,10 @@ fn client_is_linear(replies: &[u8], mut call: impl FnMut(&mut Caller<'_>) -> boo
 }
 
 /// Takes a reply that has come, and calls again.
-fn next_reply<Rsp: crate::Format>(caller: &mut Caller<'_>, command: Command<(), Rsp>) -> bool {
+fn next_reply<Rsp: crate::Format>(
+    caller: &mut ClientConnection<'_>,
+    command: Command<(), Rsp>,
+) -> bool {
     if !caller.is_waiting() {
         if caller.request(command, ()).is_err() {
             return false;
@@ -184,7 +188,7 @@ fn next_reply<Rsp: crate::Format>(caller: &mut Caller<'_>, command: Command<(), 
             let _ = caller.reply(command);
             true
         }
-        Err(crate::Error::Fault(Fault::MessageTooLong { .. })) => true,
+        Err(crate::Error::Protocol(ErrorKind::MessageTooLong { .. })) => true,
         Ok(false) | Err(_) => false,
     }
 }

@@ -60,8 +60,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 
 fn connector(arguments: &Arguments) -> io::Result<tls::Connector> {
     let authorities = match &arguments.ca {
-        Some(file) => tls::Authorities::from_file(file)?,
-        None => tls::Authorities::system()?,
+        Some(file) => tls::RootCerts::from_file(file)?,
+        None => tls::RootCerts::system()?,
     };
     let files = arguments.cert.as_ref().zip(arguments.key.as_ref());
     let identity = files.map(|(chain, key)| tls::Identity::from_files(chain, key));

@@ -7,7 +7,7 @@ use crate::output::{self, Unprinted};
 use crate::shown::Shown;
 use crate::{files, metrics};
 use bellwire::{ComplexData, Printable, RegisterError};
-use bellwire_std::{Address, Endpoint, Listener, Server, ServerLimits, asynch, tls};
+use bellwire_std::{Address, Endpoint, Listener, Server, ServerLimits, tls};
 use std::error::Error;
 use std::io;
 use std::path::PathBuf;
@@ -91,10 +91,10 @@ pub fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 }
 
 fn serve_with_threads(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    let mut server = Server::over(listen(arguments)?, Arc::new(endpoint()?));
+    let mut server = Server::from_listener(listen(arguments)?, Arc::new(endpoint()?));
     set_limits(&mut server.limits, arguments);
     server.tls = acceptor(arguments, server.local_addr())?;
-    let stopper = server.stopper();
+    let stopper = server.shutdown_handle();
     ctrlc::set_handler(move || stopper.stop())?;
     announce(server.local_addr())?;
     Ok(server.run(|_peer| Log)?)
@@ -106,11 +106,12 @@ fn serve_with_tasks(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         // Before the endpoint is made, which counts its requests from then on.
         metrics::show(address).map_err(|error| format!("cannot show metrics: {error}"))?;
     }
-    let mut server = asynch::Server::over(listen(arguments)?, Arc::new(endpoint()?));
+    let mut server =
+        bellwire_std::tokio::Server::from_listener(listen(arguments)?, Arc::new(endpoint()?));
     server.proxy_protocol = arguments.proxy_protocol;
     set_limits(&mut server.limits, arguments);
     server.tls = acceptor(arguments, server.local_addr())?;
-    let stopper = server.stopper();
+    let stopper = server.shutdown_handle();
     ctrlc::set_handler(move || stopper.stop())?;
     announce(server.local_addr())?;
     Ok(server.run_on_threads(workers, |_peer| Log)?)
@@ -160,10 +161,7 @@ fn acceptor(arguments: &Arguments, address: &Address) -> io::Result<Option<tls::
         }
         return Ok(None);
     };
-    let authorities = arguments
-        .client_ca
-        .as_ref()
-        .map(tls::Authorities::from_file);
+    let authorities = arguments.client_ca.as_ref().map(tls::RootCerts::from_file);
     let identity = tls::Identity::from_files(chain, key)?;
     tls::Acceptor::new(identity, authorities.transpose()?.as_ref()).map(Some)
 }

@@ -39,7 +39,7 @@ pub fn run() -> Result<(), Box<dyn Error>> {
 fn over_tcp(guide: &mut Guide) -> Result<(), Box<dyn Error>> {
     let server = Server::bind("127.0.0.1:0", Arc::new(endpoint()?))?;
     let address = server.local_addr().clone();
-    let stopper = server.stopper();
+    let stopper = server.shutdown_handle();
     let guests = guide.clone();
     let serving = thread::spawn(move || server.run(|_peer| guests.clone()));
 

@@ -1,6 +1,6 @@
 //! A registry of handlers that grows.
 
-use bellwire::{Answer, Answered, Command, Fault, Format, RegisterError, Reply, Route};
+use bellwire::{Command, ErrorKind, Format, RegisterError, Reply, ReplyFormat, ReplySent, Route};
 use metrics::{Counter, counter};
 use std::fmt;
 use std::pin::Pin;
@@ -57,7 +57,7 @@ pub(crate) enum Run<App> {
     Later(Arc<Start<App>>),
 }
 
-type Now<App> = dyn Fn(&mut App, &[u8], Reply<'_>) -> Answered + Send + Sync;
+type Now<App> = dyn Fn(&mut App, &[u8], Reply<'_>) -> ReplySent + Send + Sync;
 /// With a context, it polls the future once.
 type Start<App> = dyn for<'r> Fn(&mut App, &[u8], Reply<'r>, Option<&mut Context<'_>>) -> Outcome<'r>
     + Send
@@ -74,14 +74,14 @@ where
 
 /// The outcome of a request.
 pub(crate) enum Outcome<'r> {
-    Answered(Answered),
+    Answered(ReplySent),
     /// It is answered later; the place for its reply is given back.
     Later(Later, Reply<'r>),
 }
 
 /// The future of an answer: what it is ready with writes the reply.
 pub(crate) type Later = Pin<Box<dyn Future<Output = Finish> + Send>>;
-pub(crate) type Finish = Box<dyn FnOnce(Reply<'_>) -> Answered + Send>;
+pub(crate) type Finish = Box<dyn FnOnce(Reply<'_>) -> ReplySent + Send>;
 
 impl<App: 'static> Endpoint<App> {
     /// An endpoint without commands.
@@ -112,8 +112,11 @@ impl<App: 'static> Endpoint<App> {
     ) -> Result<(), RegisterError>
     where
         Req: Format,
-        Rsp: Answer,
-        H: for<'a> Fn(&mut App, Req::Value<'a>, Reply<'a, Rsp>) -> Answered + Send + Sync + 'static,
+        Rsp: ReplyFormat,
+        H: for<'a> Fn(&mut App, Req::Value<'a>, Reply<'a, Rsp>) -> ReplySent
+            + Send
+            + Sync
+            + 'static,
     {
         let run = move |app: &mut App, payload: &[u8], reply: Reply<'_>| {
             Command::<Req, Rsp>::answer(payload, reply, |value, reply| handler(app, value, reply))
@@ -164,16 +167,16 @@ impl<App: 'static> Endpoint<App> {
     ) -> Result<(), RegisterError>
     where
         Req: Format,
-        Rsp: Answer,
+        Rsp: ReplyFormat,
         H: for<'a> Fn(&mut App, Req::Value<'a>) -> F + Send + Sync + 'static,
         F: Future<Output = R> + Send + 'static,
-        R: for<'a> FnOnce(Reply<'a, Rsp>) -> Answered + Send + 'static,
+        R: for<'a> FnOnce(Reply<'a, Rsp>) -> ReplySent + Send + 'static,
     {
         let start = start(move |app, payload, reply, context| {
             let value = match Req::decode(payload) {
                 Ok(value) => value,
                 Err(malformed) => {
-                    return Outcome::Answered(reply.fail(Fault::Malformed(malformed)));
+                    return Outcome::Answered(reply.fail(ErrorKind::Decode(malformed)));
                 }
             };
             let mut future = Box::pin(handler(app, value));
@@ -191,7 +194,7 @@ impl<App: 'static> Endpoint<App> {
         self.register(command, Run::Later(start))
     }
 
-    fn register<Req: Format, Rsp: Answer>(
+    fn register<Req: Format, Rsp: ReplyFormat>(
         &self,
         command: Command<Req, Rsp>,
         run: Run<App>,

@@ -5,7 +5,7 @@ use crate::endpoint::Later;
 use crate::endpoint::{Commands, Outcome, Run};
 use crate::rate::limited;
 use crate::{Address, Endpoint};
-use bellwire::{Answered, Fault, Rejection, Reply, Route, Service};
+use bellwire::{ErrorKind, Reply, ReplySent, RequestError, Route, Service};
 use metrics::counter;
 #[cfg(feature = "tokio")]
 use std::future::poll_fn;
@@ -67,7 +67,7 @@ impl<App: 'static> Service for Serving<'_, App> {
         self.commands.find(name)
     }
 
-    fn call(&mut self, index: usize, payload: &[u8], reply: Reply<'_>) -> Answered {
+    fn call(&mut self, index: usize, payload: &[u8], reply: Reply<'_>) -> ReplySent {
         self.count(index, 1);
         let context = &mut Context::from_waker(Waker::noop());
         guard(
@@ -78,8 +78,8 @@ impl<App: 'static> Service for Serving<'_, App> {
         )
     }
 
-    fn rejected(&mut self, rejection: &Rejection) {
-        let code = rejection.fault.code().as_str();
+    fn rejected(&mut self, rejection: &RequestError) {
+        let code = rejection.kind.code().as_str();
         counter!("bellwire_errors_total", "code" => code).increment(1);
         let end = if rejection.fatal {
             "; the conversation ends"
@@ -91,7 +91,7 @@ impl<App: 'static> Service for Serving<'_, App> {
 }
 
 /// Runs a handler; one that panics has failed its request, and no more than that conversation.
-pub(crate) fn guard(handle: impl FnOnce() -> Answered) -> Answered {
+pub(crate) fn guard(handle: impl FnOnce() -> ReplySent) -> ReplySent {
     catch_unwind(AssertUnwindSafe(handle)).unwrap_or_else(|_| crashed())
 }
 
@@ -104,6 +104,6 @@ pub(crate) fn guard_future(mut later: Later) -> Later {
     }))
 }
 
-fn crashed() -> Answered {
-    Reply::new(&mut []).fail(Fault::Crashed)
+fn crashed() -> ReplySent {
+    Reply::new(&mut []).fail(ErrorKind::Crashed)
 }

@@ -1,7 +1,7 @@
 //! Values whose hand-written `Serialize` or `Deserialize` announces one thing and does another.
 
 use bellwire::format::{EncodeError, Format, MAX_DEPTH};
-use bellwire::{Flaw, Postcard};
+use bellwire::{DecodeErrorKind, Postcard};
 use serde::de::{SeqAccess, Visitor};
 use serde::ser::{
     SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
@@ -176,12 +176,12 @@ impl<'de, const TAKEN: usize> Visitor<'de> for Uneven<TAKEN> {
 fn each_element_takes_a_byte_and_is_taken() {
     assert_eq!(encode(&Uneven::<2>), Err(EncodeError::Unencodable));
     let decoded = Postcard::<Uneven<2>>::decode(b"\x03\x02\x01\x00");
-    assert_eq!(decoded, Err(Flaw::BadLength.into()));
+    assert_eq!(decoded, Err(DecodeErrorKind::BadLength.into()));
     let decoded = Postcard::<Uneven<1>>::decode(b"\x03\x02\x01\x00");
-    assert_eq!(decoded, Err(Flaw::LeftOver.into()));
+    assert_eq!(decoded, Err(DecodeErrorKind::LeftOver.into()));
     // The untaken element would be the next value.
     let decoded = Postcard::<(Uneven<1>, u8)>::decode(b"\x03\x02\x01\x05");
-    assert_eq!(decoded, Err(Flaw::LeftOver.into()));
+    assert_eq!(decoded, Err(DecodeErrorKind::LeftOver.into()));
     assert_eq!(Postcard::<Uneven<1>>::decode(b"\x02\x01\x01"), Ok(Uneven));
 }
 

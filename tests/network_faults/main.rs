@@ -9,7 +9,7 @@ mod cases;
 mod network;
 mod tally;
 
-use bellwire::{Error, Fault};
+use bellwire::{Error, ErrorKind};
 use cases::{CASES, Case, WELL};
 use network::Network;
 use smoltcp::time::Duration;
@@ -63,7 +63,7 @@ fn run(case: &Case, seed: u64, tally: &mut Tally) {
     assert!(recovery <= RECOVERY, "it took {recovery} to recover");
     tally.recovery = tally.recovery.max(recovery.secs());
     network.check_what_ran();
-    let timed_out = |fault: &Fault| matches!(fault, Fault::TimedOut);
+    let timed_out = |fault: &ErrorKind| matches!(fault, ErrorKind::TimedOut);
     let rejected = &network.log.rejected;
     assert!(rejected.iter().all(timed_out), "{rejected:?}");
     let different: HashSet<_> = network.log.ran.iter().collect();

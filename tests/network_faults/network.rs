@@ -1,8 +1,8 @@
 //! A server and a client over smoltcp, connected by a simulated network with a simulated clock.
 
 use crate::cases::Case;
-use bellwire::smoltcp::{Client, Lost, Patience, Server};
-use bellwire::{Answer, Command, Connection, Endpoint, Error, Fault, Line, NoReply};
+use bellwire::smoltcp::{Client, ConnectionLost, Server, Timeouts};
+use bellwire::{Command, Endpoint, Error, ErrorKind, Line, NoReply, ReplyFormat, ServerConnection};
 use bellwire_tests::cable::{Cable, End};
 use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet};
 use smoltcp::phy::FaultInjector;
@@ -74,7 +74,7 @@ impl Host {
 #[derive(Default)]
 pub(crate) struct Log {
     pub(crate) ran: Vec<String>,
-    pub(crate) rejected: Vec<Fault>,
+    pub(crate) rejected: Vec<ErrorKind>,
 }
 
 /// A network with a client and a server of one socket.
@@ -96,7 +96,7 @@ pub(crate) struct Network {
 impl Network {
     pub(crate) fn new(case: &Case, seed: u64) -> Self {
         let mut endpoint = Endpoint::new();
-        endpoint.on_rejection(|log: &mut Log, rejection| log.rejected.push(rejection.fault));
+        endpoint.on_rejection(|log: &mut Log, rejection| log.rejected.push(rejection.kind));
         let echo = endpoint.handle(ECHO, &|log, text, reply| {
             log.ran.push(text.to_owned());
             reply.send(text)
@@ -107,7 +107,7 @@ impl Network {
         });
         echo.and(note).expect("room for both commands");
         let memory = || vec![0; 256].leak();
-        let connection = Connection::new(memory(), memory());
+        let connection = ServerConnection::new(memory(), memory());
         let (cable, [near, far]) = Cable::new(case.mtu, seed);
         let mut network = Self {
             now: Instant::ZERO,
@@ -115,7 +115,7 @@ impl Network {
             near: Host::new(ADDRESSES[0], near, case.window, seed * 2 + 1),
             far: Host::new(ADDRESSES[1], far, case.window, seed * 2 + 2),
             client: Client::new(memory(), memory()),
-            server: Server::new(connection, Patience::default()),
+            server: Server::new(connection, Timeouts::default()),
             endpoint,
             log: Log::default(),
             connections: 0,
@@ -198,12 +198,12 @@ impl Network {
     }
 
     /// Makes a call and returns its result. Checks that it ends by its deadline.
-    fn call<Rsp: Answer>(
+    fn call<Rsp: ReplyFormat>(
         &mut self,
         command: Command<Line, Rsp>,
         text: &str,
-        poll: impl Fn(&mut Self) -> Poll<Result<(), Error<Lost>>>,
-    ) -> Result<(), Error<Lost>> {
+        poll: impl Fn(&mut Self) -> Poll<Result<(), Error<ConnectionLost>>>,
+    ) -> Result<(), Error<ConnectionLost>> {
         let deadline = self.now + PATIENCE;
         let socket = self.near.sockets.get_mut(self.near.socket);
         self.client.call(command, text, socket, deadline)?;
@@ -218,7 +218,7 @@ impl Network {
     }
 
     /// Calls ECHO. Checks that a reply equals `text` and that every earlier request ran.
-    pub(crate) fn echo(&mut self, text: &str) -> Result<(), Error<Lost>> {
+    pub(crate) fn echo(&mut self, text: &str) -> Result<(), Error<ConnectionLost>> {
         let poll = |network: &mut Self| {
             let socket = network.near.sockets.get_mut(network.near.socket);
             let reply = network.client.poll_reply(ECHO, socket, network.now);
@@ -233,7 +233,7 @@ impl Network {
         Ok(())
     }
 
-    pub(crate) fn note(&mut self, text: &str) -> Result<(), Error<Lost>> {
+    pub(crate) fn note(&mut self, text: &str) -> Result<(), Error<ConnectionLost>> {
         self.call(NOTE, text, |network| {
             let socket = network.near.sockets.get_mut(network.near.socket);
             network.client.poll_sent(NOTE, socket, network.now)

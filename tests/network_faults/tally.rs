@@ -1,7 +1,7 @@
 //! Counts the results of calls and prints them as a table.
 
-use bellwire::smoltcp::Lost;
-use bellwire::{Code, Error, Fault};
+use bellwire::smoltcp::ConnectionLost;
+use bellwire::{Code, Error, ErrorKind};
 
 /// The counts over all runs of a case.
 #[derive(Default)]
@@ -22,13 +22,13 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    pub(crate) fn count(&mut self, result: &Result<(), Error<Lost>>) {
+    pub(crate) fn count(&mut self, result: &Result<(), Error<ConnectionLost>>) {
         let count = match result {
             Ok(()) => &mut self.done,
-            Err(Error::Fault(Fault::TimedOut)) => &mut self.timed_out,
-            Err(Error::Fault(Fault::ReplyPending)) => &mut self.waiting,
-            Err(Error::Refused(refusal)) if refusal.code == Code::TimedOut => &mut self.refused,
-            Err(Error::Closed | Error::Transport(Lost)) => &mut self.lost,
+            Err(Error::Protocol(ErrorKind::TimedOut)) => &mut self.timed_out,
+            Err(Error::Protocol(ErrorKind::ReplyPending)) => &mut self.waiting,
+            Err(Error::Remote(refusal)) if refusal.code == Code::TimedOut => &mut self.refused,
+            Err(Error::Closed | Error::Transport(ConnectionLost)) => &mut self.lost,
             Err(error) => panic!("an error that no network fault explains: {error}"),
         };
         *count += 1;

@@ -1,6 +1,6 @@
 //! Certificates that live as long as a test.
 
-use bellwire_std::tls::{Acceptor, Authorities, Connector, Identity};
+use bellwire_std::tls::{Acceptor, Connector, Identity, RootCerts};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -68,8 +68,8 @@ impl Authority {
     }
 
     /// As whom to trust.
-    pub fn authorities(&self) -> Authorities {
-        Authorities::from_pem(self.pem().as_bytes()).unwrap()
+    pub fn authorities(&self) -> RootCerts {
+        RootCerts::from_pem(self.pem().as_bytes()).unwrap()
     }
 
     /// A server's side that is signed for [`HOST`] and 127.0.0.1, and demands certificates of these

@@ -3,7 +3,7 @@
 use crate::poll::{block_on, cancel_after};
 use crate::server::{ECHO, LOG, PING, Setup, TEXT};
 use crate::wire::{Failed, Wire};
-use bellwire::{Code, Command, Connection, Error, Line, Service, asynch, blocking};
+use bellwire::{Code, Command, Error, Line, ServerConnection, Service, asynch, blocking};
 use core::future::Future;
 
 /// The result of an operation over a [`Wire`].
@@ -42,7 +42,7 @@ impl Driver {
         self,
         wire: &mut Wire,
         service: &mut impl Service,
-        connection: &mut Connection<'_>,
+        connection: &mut ServerConnection<'_>,
     ) -> Result<()> {
         match self {
             Driver::Blocking => blocking::serve(wire, service, connection),
@@ -112,7 +112,7 @@ impl<'b> Client<'b> {
             }
             3 => {
                 let reply = self.call(ECHO, "!", polls);
-                let Err(Error::Refused(refusal)) = reply else {
+                let Err(Error::Remote(refusal)) = reply else {
                     return reply.map(|_| panic!("a line that begins with ! is no reply"));
                 };
                 assert_eq!(refusal.code, Code::Failed);

@@ -1,7 +1,7 @@
 //! A server and raw peers on one smoltcp interface, with a simulated clock.
 
-use bellwire::smoltcp::{Lost, Patience, Server};
-use bellwire::{Command, Connection, Endpoint, Line, NoReply, Postcard};
+use bellwire::smoltcp::{ConnectionLost, Server, Timeouts};
+use bellwire::{Command, Endpoint, Line, NoReply, Postcard, ServerConnection};
 use smoltcp::iface::{Config, Interface, PollResult, SocketHandle, SocketSet};
 use smoltcp::phy::{ChecksumCapabilities, Device, DeviceCapabilities, Loopback, Medium, TxToken};
 use smoltcp::socket::tcp::{RecvError, Socket, SocketBuffer, State};
@@ -80,7 +80,7 @@ pub struct Log {
     /// The rejections of requests.
     pub rejections: Vec<String>,
     /// The results of the conversations.
-    pub ends: Vec<Result<(), Lost>>,
+    pub ends: Vec<Result<(), ConnectionLost>>,
 }
 
 /// A socket that a test drives.
@@ -115,10 +115,10 @@ impl Lan {
         });
         let mut sockets = SocketSet::new(Vec::new());
         let servers = (0..count).map(|_| {
-            let connection = Connection::new(vec![0; BUFFER].leak(), vec![0; BUFFER].leak());
+            let connection = ServerConnection::new(vec![0; BUFFER].leak(), vec![0; BUFFER].leak());
             (
                 sockets.add(socket()),
-                Server::new(connection, Patience::default()),
+                Server::new(connection, Timeouts::default()),
             )
         });
         let servers = servers.collect();

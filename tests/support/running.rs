@@ -1,7 +1,7 @@
 //! A server over real sockets, for one test.
 
 use bellwire::{Command, HeapComplexData, Line, NoReply, Postcard};
-use bellwire_std::{Endpoint, Listener, Network, Server, ServerLimits, asynch, tls};
+use bellwire_std::{Endpoint, Listener, Network, Server, ServerLimits, tls};
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -15,17 +15,17 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 /// What a connection is told for which there is no room.
 pub const BUSY: &str = "!busy the server takes no requests now\n";
 
-/// Answered with `Thank you.`
+/// ReplySent with `Thank you.`
 pub const STRING: Command<Line, Line> = Command::new("STRING");
-/// Answered with the string inside.
+/// ReplySent with the string inside.
 pub const POSTCARD: Command<Postcard<HeapComplexData>, Line> = Command::new("POSTCARD");
 /// Not answered.
 pub const NOTE: Command<Line, NoReply> = Command::new("NOTE");
-/// Answered with 1000 bytes.
+/// ReplySent with 1000 bytes.
 pub const LONG: Command<(), Line> = Command::new("LONG");
 /// Never answered: the handler panics.
 pub const PANIC: Command<(), Line> = Command::new("PANIC");
-/// Answered with `done` after 300 ms.
+/// ReplySent with `done` after 300 ms.
 pub const SLOW: Command<(), Line> = Command::new("SLOW");
 
 /// Which server.
@@ -33,7 +33,7 @@ pub const SLOW: Command<(), Line> = Command::new("SLOW");
 pub enum Kind {
     /// `bellwire_std::Server`, a thread for each connection.
     Threads,
-    /// `bellwire_std::asynch::Server`, a task for each connection, on one runtime.
+    /// `bellwire_std::tokio::Server`, a task for each connection, on one runtime.
     Tasks,
     /// The same on threads with a runtime each.
     Workers,
@@ -57,14 +57,14 @@ pub struct Running {
     pub endpoint: Arc<Endpoint<()>>,
     /// All texts that came with `STRING` and `NOTE`.
     pub texts: Arc<Mutex<Vec<String>>>,
-    stopper: Stopper,
+    stopper: ShutdownHandle,
     thread: Option<JoinHandle<()>>,
 }
 
 #[derive(Debug)]
-enum Stopper {
-    Threads(bellwire_std::Stopper),
-    Tasks(asynch::Stopper),
+enum ShutdownHandle {
+    Threads(bellwire_std::ShutdownHandle),
+    Tasks(bellwire_std::tokio::ShutdownHandle),
 }
 
 /// Starts a server with these limits.
@@ -130,48 +130,48 @@ fn serve_threads(
     limit: impl FnOnce(&mut ServerLimits),
 ) -> Running {
     let (endpoint, texts) = endpoint();
-    let mut server = Server::over(listener, Arc::clone(&endpoint));
+    let mut server = Server::from_listener(listener, Arc::clone(&endpoint));
     server.tls = acceptor;
     limit(&mut server.limits);
     Running {
         address: server.local_addr().tcp().unwrap(),
         endpoint,
         texts,
-        stopper: Stopper::Threads(server.stopper()),
+        stopper: ShutdownHandle::Threads(server.shutdown_handle()),
         thread: Some(thread::spawn(move || server.run(|_peer| ()).unwrap())),
     }
 }
 
 /// Starts a server of tasks, set up as the test wants it.
-pub fn serve_tasks(set_up: impl FnOnce(&mut asynch::Server<()>)) -> Running {
+pub fn serve_tasks(set_up: impl FnOnce(&mut bellwire_std::tokio::Server<()>)) -> Running {
     serve_on(any_port(), on_runtime, set_up)
 }
 
-fn on_runtime(server: asynch::Server<()>) -> io::Result<()> {
+fn on_runtime(server: bellwire_std::tokio::Server<()>) -> io::Result<()> {
     let mut runtime = Builder::new_multi_thread();
     let runtime = runtime.worker_threads(2).enable_all().build()?;
     runtime.block_on(server.run(|_peer| ()))
 }
 
 /// Starts a server of tasks that all run on one thread, so that what it does has an order.
-pub fn serve_on_one_thread(set_up: impl FnOnce(&mut asynch::Server<()>)) -> Running {
-    let run = |server: asynch::Server<()>| server.run_on_threads(1, |_peer| ());
+pub fn serve_on_one_thread(set_up: impl FnOnce(&mut bellwire_std::tokio::Server<()>)) -> Running {
+    let run = |server: bellwire_std::tokio::Server<()>| server.run_on_threads(1, |_peer| ());
     serve_on(any_port(), run, set_up)
 }
 
 fn serve_on(
     listener: Listener,
-    run: impl FnOnce(asynch::Server<()>) -> io::Result<()> + Send + 'static,
-    set_up: impl FnOnce(&mut asynch::Server<()>),
+    run: impl FnOnce(bellwire_std::tokio::Server<()>) -> io::Result<()> + Send + 'static,
+    set_up: impl FnOnce(&mut bellwire_std::tokio::Server<()>),
 ) -> Running {
     let (endpoint, texts) = endpoint();
-    let mut server = asynch::Server::over(listener, Arc::clone(&endpoint));
+    let mut server = bellwire_std::tokio::Server::from_listener(listener, Arc::clone(&endpoint));
     set_up(&mut server);
     Running {
         address: server.local_addr().tcp().unwrap(),
         endpoint,
         texts,
-        stopper: Stopper::Tasks(server.stopper()),
+        stopper: ShutdownHandle::Tasks(server.shutdown_handle()),
         thread: Some(thread::spawn(move || run(server).unwrap())),
     }
 }
@@ -226,8 +226,8 @@ impl Running {
     /// Wishes that it stops.
     pub fn begin_stop(&self) {
         match &self.stopper {
-            Stopper::Threads(stopper) => stopper.stop(),
-            Stopper::Tasks(stopper) => stopper.stop(),
+            ShutdownHandle::Threads(stopper) => stopper.stop(),
+            ShutdownHandle::Tasks(stopper) => stopper.stop(),
         }
     }
 

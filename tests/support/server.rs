@@ -1,8 +1,8 @@
 //! A server with a command of each kind, and conversations with it in memory.
 
 use bellwire::{
-    Command, ComplexData, Connection, Endpoint, Gob, HeapComplexData, Limits, Line, Next, NoReply,
-    Postcard, RawGob, Ref, Service,
+    Command, ComplexData, Endpoint, Gob, HeapComplexData, Limits, Line, Next, NoReply, Postcard,
+    RawGob, Ref, ServerConnection, Service,
 };
 
 /// A line, answered with `Thank you.`
@@ -154,7 +154,7 @@ impl Setup {
 
     fn run<'c>(&self, chunks: impl IntoIterator<Item = &'c [u8]>, ends: bool) -> Outcome {
         let (mut rx, mut tx) = (vec![0; self.rx], vec![0; self.tx]);
-        let mut connection = Connection::new(&mut rx, &mut tx);
+        let mut connection = ServerConnection::new(&mut rx, &mut tx);
         if let Some(limits) = self.limits {
             connection = connection.with_limits(limits);
         }
@@ -190,7 +190,11 @@ impl Setup {
 }
 
 /// Advances the connection until it needs more input or closes.
-fn settle(connection: &mut Connection<'_>, service: &mut impl Service, outcome: &mut Outcome) {
+fn settle(
+    connection: &mut ServerConnection<'_>,
+    service: &mut impl Service,
+    outcome: &mut Outcome,
+) {
     loop {
         let next = connection.advance(service);
         let sent = connection.pending().len();

@@ -3,7 +3,7 @@
 extern crate alloc;
 
 use super::{GO_TYPE, Level, Nested};
-use crate::Flaw;
+use crate::DecodeErrorKind;
 use crate::format::MAX_DEPTH;
 use crate::gob::{Described, Type};
 use alloc::boxed::Box;
@@ -69,13 +69,13 @@ impl<C: Nested> From<&Level<C>> for HeapComplexData {
 }
 
 impl<C: Nested> TryFrom<&HeapComplexData> for Level<C> {
-    type Error = Flaw;
+    type Error = DecodeErrorKind;
 
     /// Converts to fixed capacities.
     ///
     /// # Errors
-    /// Returns [`Flaw::OverCapacity`] or [`Flaw::TooDeep`] if the value does not fit.
-    fn try_from(data: &HeapComplexData) -> Result<Self, Flaw> {
+    /// Returns [`DecodeErrorKind::OverCapacity`] or [`DecodeErrorKind::TooDeep`] if the value does not fit.
+    fn try_from(data: &HeapComplexData) -> Result<Self, DecodeErrorKind> {
         Self::from_heap(data)
     }
 }
@@ -93,8 +93,8 @@ pub(super) fn from_level<C: Nested>(level: &Level<C>) -> HeapComplexData {
     }
 }
 
-pub(super) fn to_level<C: Nested>(data: &HeapComplexData) -> Result<Level<C>, Flaw> {
-    let over = |_| Flaw::OverCapacity;
+pub(super) fn to_level<C: Nested>(data: &HeapComplexData) -> Result<Level<C>, DecodeErrorKind> {
+    let over = |_| DecodeErrorKind::OverCapacity;
     let mut level = Level {
         n: data.n,
         s: data.s.as_str().try_into().map_err(over)?,
@@ -104,7 +104,10 @@ pub(super) fn to_level<C: Nested>(data: &HeapComplexData) -> Result<Level<C>, Fl
     };
     for (key, n) in &data.m {
         let key = key.as_str().try_into().map_err(over)?;
-        level.m.insert(key, *n).map_err(|_| Flaw::OverCapacity)?;
+        level
+            .m
+            .insert(key, *n)
+            .map_err(|_| DecodeErrorKind::OverCapacity)?;
     }
     Ok(level)
 }

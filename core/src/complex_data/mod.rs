@@ -25,8 +25,8 @@ pub const P_CAPACITY: usize = 64;
 /// On the wire the fields are named `N`, `S`, `M`, `P` and `C`.
 ///
 /// This type has two levels. `Level<ComplexData>` has three, and so on. Decoding refuses a value
-/// that exceeds a capacity ([`Flaw::OverCapacity`](crate::Flaw::OverCapacity)) or nests deeper
-/// ([`Flaw::TooDeep`](crate::Flaw::TooDeep)). With the feature `alloc`, `HeapComplexData` has the
+/// that exceeds a capacity ([`DecodeErrorKind::OverCapacity`](crate::DecodeErrorKind::OverCapacity)) or nests deeper
+/// ([`DecodeErrorKind::TooDeep`](crate::DecodeErrorKind::TooDeep)). With the feature `alloc`, `HeapComplexData` has the
 /// same encoding and grows as needed.
 ///
 /// ```
@@ -92,7 +92,7 @@ pub trait Nested: serde::Serialize + Sized {
     /// Copies `data` and the levels inside it, if they fit.
     #[cfg(feature = "alloc")]
     #[doc(hidden)]
-    fn from_heap(data: &HeapComplexData) -> Result<Self, crate::Flaw>;
+    fn from_heap(data: &HeapComplexData) -> Result<Self, crate::DecodeErrorKind>;
 }
 
 impl<C: Nested> Described for Level<C> {
@@ -127,7 +127,7 @@ impl<C: Nested> Nested for Level<C> {
     }
 
     #[cfg(feature = "alloc")]
-    fn from_heap(data: &HeapComplexData) -> Result<Self, crate::Flaw> {
+    fn from_heap(data: &HeapComplexData) -> Result<Self, crate::DecodeErrorKind> {
         heap::to_level(data)
     }
 }
@@ -143,8 +143,8 @@ impl Nested for Deepest {
     }
 
     #[cfg(feature = "alloc")]
-    fn from_heap(_data: &HeapComplexData) -> Result<Self, crate::Flaw> {
-        Err(crate::Flaw::TooDeep)
+    fn from_heap(_data: &HeapComplexData) -> Result<Self, crate::DecodeErrorKind> {
+        Err(crate::DecodeErrorKind::TooDeep)
     }
 }
 

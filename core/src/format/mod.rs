@@ -16,7 +16,7 @@ pub use gob::{Gob, RawGob};
 pub use line::Line;
 pub use postcard::Postcard;
 
-use crate::error::{Flaw, Malformed};
+use crate::error::{DecodeError, DecodeErrorKind};
 use core::cell::Cell;
 use core::fmt;
 use core::fmt::Display;
@@ -36,7 +36,7 @@ pub const MAX_DEPTH: u8 = 32;
 ///
 /// ```
 /// use bellwire::format::{EncodeError, Format, Frame};
-/// use bellwire::{Command, Flaw, Malformed};
+/// use bellwire::{Command, DecodeErrorKind, DecodeError};
 ///
 /// /// A big-endian number of four bytes.
 /// enum Word {}
@@ -49,8 +49,8 @@ pub const MAX_DEPTH: u8 = 32;
 ///         Frame::Ends(4)
 ///     }
 ///
-///     fn decode(payload: &[u8]) -> Result<u32, Malformed> {
-///         let bytes = payload.try_into().map_err(|_| Flaw::Truncated)?;
+///     fn decode(payload: &[u8]) -> Result<u32, DecodeError> {
+///         let bytes = payload.try_into().map_err(|_| DecodeErrorKind::Truncated)?;
 ///         Ok(u32::from_be_bytes(bytes))
 ///     }
 ///
@@ -73,7 +73,7 @@ pub trait Format: 'static {
     ///
     /// Their first byte distinguishes the reply from an error line and a push. If a format has no
     /// introduction, its payloads that start with `!` or `>` cannot be replies.
-    const INTRODUCTION: &'static [u8] = b"OK\n";
+    const PREFIX: &'static [u8] = b"OK\n";
 
     /// Finds the end of the payload at the start of `input`.
     ///
@@ -86,7 +86,7 @@ pub trait Format: 'static {
     ///
     /// # Errors
     /// Returns the fault found. No part of a faulty payload is returned.
-    fn decode(payload: &[u8]) -> Result<Self::Value<'_>, Malformed>;
+    fn decode(payload: &[u8]) -> Result<Self::Value<'_>, DecodeError>;
 
     /// Decodes a whole payload and passes the value to `take`.
     ///
@@ -98,7 +98,7 @@ pub trait Format: 'static {
     fn decode_with<'a, R>(
         payload: &'a [u8],
         take: impl FnOnce(Self::Value<'a>) -> R,
-    ) -> Result<R, Malformed> {
+    ) -> Result<R, DecodeError> {
         Self::decode(payload).map(take)
     }
 
@@ -119,7 +119,7 @@ pub enum Frame {
     /// refused, and [`End`] says how to find its end.
     Open(End),
     /// The end cannot be found.
-    Broken(Flaw),
+    Broken(DecodeErrorKind),
 }
 
 /// How to find the end of a payload that is too long to keep.
@@ -247,7 +247,7 @@ impl Format for () {
         Frame::Ends(0)
     }
 
-    fn decode(_payload: &[u8]) -> Result<(), Malformed> {
+    fn decode(_payload: &[u8]) -> Result<(), DecodeError> {
         Ok(())
     }
 
@@ -257,24 +257,24 @@ impl Format for () {
 }
 
 /// Maps the errors of serde's types to flaws. Their messages are discarded.
-impl Error for Flaw {
+impl Error for DecodeErrorKind {
     fn custom<T: Display>(_message: T) -> Self {
-        Flaw::BadValue
+        DecodeErrorKind::BadValue
     }
 
     fn invalid_value(unexpected: Unexpected<'_>, _expected: &dyn Expected) -> Self {
         match unexpected {
-            TOO_DEEP => Flaw::TooDeep,
-            _ => Flaw::BadValue,
+            TOO_DEEP => DecodeErrorKind::TooDeep,
+            _ => DecodeErrorKind::BadValue,
         }
     }
 
     fn invalid_length(_length: usize, _expected: &dyn Expected) -> Self {
-        Flaw::OverCapacity
+        DecodeErrorKind::OverCapacity
     }
 
     fn duplicate_field(_field: &'static str) -> Self {
-        Flaw::DuplicateKey
+        DecodeErrorKind::DuplicateKey
     }
 }
 

@@ -4,7 +4,7 @@ use super::postcard_output::Output;
 use super::postcard_reader::{Reader, take_leb128};
 use super::postcard_writer::Writer;
 use super::{EncodeError, End, Format, Frame, Payload, make_room, whole};
-use crate::error::{Flaw, Malformed};
+use crate::error::{DecodeError, DecodeErrorKind};
 use core::marker::PhantomData;
 use serde::Serialize;
 
@@ -34,7 +34,7 @@ use serde::Serialize;
 /// | a `Serialize` that writes more or fewer elements or fields than it announces | is refused |
 /// | elements or entries that take no bytes, as in `Vec<()>` | is refused |
 /// | a value that nests deeper than [`MAX_DEPTH`](super::MAX_DEPTH) | is refused |
-/// | `tag` or `untagged` of an enum | is encoded, and refused by the receiver ([`Flaw::Unsupported`]) |
+/// | `tag` or `untagged` of an enum | is encoded, and refused by the receiver ([`DecodeErrorKind::Unsupported`]) |
 /// | `skip` or `skip_deserializing` of a variant | is encoded, and **a later variant decodes to its neighbour**: serde numbers the variants differently on the two sides |
 /// | `skip_serializing` or `skip_deserializing` of a field alone, `tag` of a struct | is encoded, and **decodes to another value** or is refused |
 /// | `skip_serializing_if` of a tuple's field | is encoded, and **decodes to another value** or is refused when the field is left out |
@@ -55,24 +55,24 @@ impl<T: Payload> Format for Postcard<T> {
                 let prefix = input.len().saturating_sub(rest.len());
                 Frame::Ends(length.saturating_add(prefix))
             }
-            Err(Flaw::Truncated) => Frame::Open(End::Unknown),
-            Err(_) => Frame::Broken(Flaw::BadLength),
+            Err(DecodeErrorKind::Truncated) => Frame::Open(End::Unknown),
+            Err(_) => Frame::Broken(DecodeErrorKind::BadLength),
         }
     }
 
-    fn decode(payload: &[u8]) -> Result<T::Value<'_>, Malformed> {
+    fn decode(payload: &[u8]) -> Result<T::Value<'_>, DecodeError> {
         Self::decode_with(payload, |value| value)
     }
 
     fn decode_with<'a, R>(
         payload: &'a [u8],
         take: impl FnOnce(T::Value<'a>) -> R,
-    ) -> Result<R, Malformed> {
+    ) -> Result<R, DecodeError> {
         let mut body = payload;
-        take_leb128(&mut body, 64).map_err(|_| Flaw::BadLength)?;
+        take_leb128(&mut body, 64).map_err(|_| DecodeErrorKind::BadLength)?;
         let mut reader = Reader::new(body);
-        whole::read(&mut reader, take).map_err(|flaw| Malformed {
-            flaw,
+        whole::read(&mut reader, take).map_err(|flaw| DecodeError {
+            kind: flaw,
             field: reader.field,
         })
     }

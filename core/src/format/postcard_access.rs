@@ -1,7 +1,7 @@
 //! Reads the inside of postcard's containers: fields, elements, entries, variants.
 
 use super::postcard_reader::Reader;
-use crate::error::Flaw;
+use crate::error::DecodeErrorKind;
 use serde::de::value::U32Deserializer;
 use serde::de::{DeserializeSeed, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor};
 
@@ -14,12 +14,12 @@ pub(super) struct Fields<'r, 'de> {
 }
 
 impl<'de> SeqAccess<'de> for Fields<'_, 'de> {
-    type Error = Flaw;
+    type Error = DecodeErrorKind;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(
         &mut self,
         seed: T,
-    ) -> Result<Option<T::Value>, Flaw> {
+    ) -> Result<Option<T::Value>, DecodeErrorKind> {
         let Some(left) = self.left.checked_sub(1) else {
             return Ok(None);
         };
@@ -56,10 +56,10 @@ impl<'r, 'de> Elements<'r, 'de> {
     }
 
     /// Leaves them, all of which must have been taken.
-    pub(super) fn finish<T>(&self, value: T) -> Result<T, Flaw> {
+    pub(super) fn finish<T>(&self, value: T) -> Result<T, DecodeErrorKind> {
         match self.left {
             0 => Ok(value),
-            _ => Err(Flaw::LeftOver),
+            _ => Err(DecodeErrorKind::LeftOver),
         }
     }
 
@@ -75,22 +75,22 @@ impl<'r, 'de> Elements<'r, 'de> {
     }
 
     /// Ends it. It must have taken a byte, or a few bytes could count any number of them.
-    fn complete<T>(&self, value: T) -> Result<T, Flaw> {
+    fn complete<T>(&self, value: T) -> Result<T, DecodeErrorKind> {
         if self.reader.rest.len() < self.unread {
             Ok(value)
         } else {
-            Err(Flaw::BadLength)
+            Err(DecodeErrorKind::BadLength)
         }
     }
 }
 
 impl<'de> SeqAccess<'de> for &mut Elements<'_, 'de> {
-    type Error = Flaw;
+    type Error = DecodeErrorKind;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(
         &mut self,
         seed: T,
-    ) -> Result<Option<T::Value>, Flaw> {
+    ) -> Result<Option<T::Value>, DecodeErrorKind> {
         if !self.begin() {
             return Ok(None);
         }
@@ -105,19 +105,22 @@ impl<'de> SeqAccess<'de> for &mut Elements<'_, 'de> {
 }
 
 impl<'de> MapAccess<'de> for &mut Elements<'_, 'de> {
-    type Error = Flaw;
+    type Error = DecodeErrorKind;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(
         &mut self,
         seed: K,
-    ) -> Result<Option<K::Value>, Flaw> {
+    ) -> Result<Option<K::Value>, DecodeErrorKind> {
         if !self.begin() {
             return Ok(None);
         }
         seed.deserialize(&mut *self.reader).map(Some)
     }
 
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Flaw> {
+    fn next_value_seed<V: DeserializeSeed<'de>>(
+        &mut self,
+        seed: V,
+    ) -> Result<V::Value, DecodeErrorKind> {
         let value = seed.deserialize(&mut *self.reader)?;
         self.complete(value)
     }
@@ -131,27 +134,37 @@ impl<'de> MapAccess<'de> for &mut Elements<'_, 'de> {
 pub(super) struct Variant<'r, 'de>(pub(super) &'r mut Reader<'de>);
 
 impl<'de> EnumAccess<'de> for Variant<'_, 'de> {
-    type Error = Flaw;
+    type Error = DecodeErrorKind;
     type Variant = Self;
 
-    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), Flaw> {
-        let index = U32Deserializer::<Flaw>::new(self.0.unsigned(32)?);
+    fn variant_seed<V: DeserializeSeed<'de>>(
+        self,
+        seed: V,
+    ) -> Result<(V::Value, Self), DecodeErrorKind> {
+        let index = U32Deserializer::<DecodeErrorKind>::new(self.0.unsigned(32)?);
         Ok((seed.deserialize(index)?, self))
     }
 }
 
 impl<'de> VariantAccess<'de> for Variant<'_, 'de> {
-    type Error = Flaw;
+    type Error = DecodeErrorKind;
 
-    fn unit_variant(self) -> Result<(), Flaw> {
+    fn unit_variant(self) -> Result<(), DecodeErrorKind> {
         Ok(())
     }
 
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Flaw> {
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(
+        self,
+        seed: T,
+    ) -> Result<T::Value, DecodeErrorKind> {
         seed.deserialize(self.0)
     }
 
-    fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Flaw> {
+    fn tuple_variant<V: Visitor<'de>>(
+        self,
+        len: usize,
+        visitor: V,
+    ) -> Result<V::Value, DecodeErrorKind> {
         self.0.fields(len, &[], visitor)
     }
 
@@ -159,7 +172,7 @@ impl<'de> VariantAccess<'de> for Variant<'_, 'de> {
         self,
         fields: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Flaw> {
+    ) -> Result<V::Value, DecodeErrorKind> {
         self.0.fields(fields.len(), fields, visitor)
     }
 }

@@ -1,9 +1,9 @@
 //! The client's side of one socket.
 
-use super::{Lost, receive, send};
-use crate::client::Caller;
-use crate::command::{Answer, Command, NoReply};
-use crate::error::{Error, Fault};
+use super::{ConnectionLost, receive, send};
+use crate::client::ClientConnection;
+use crate::command::{Command, NoReply, ReplyFormat};
+use crate::error::{Error, ErrorKind};
 use crate::format::Format;
 use ::smoltcp::socket::tcp::{RecvError, Socket, State};
 use ::smoltcp::time::Instant;
@@ -45,7 +45,7 @@ use core::task::Poll;
 /// ```
 #[derive(Debug)]
 pub struct Client<'b> {
-    caller: Caller<'b>,
+    caller: ClientConnection<'b>,
     deadline: Instant,
 }
 
@@ -53,7 +53,7 @@ impl<'b> Client<'b> {
     /// Creates a client at the start of a conversation.
     pub fn new(rx: &'b mut [u8], tx: &'b mut [u8]) -> Self {
         Self {
-            caller: Caller::new(rx, tx),
+            caller: ClientConnection::new(rx, tx),
             deadline: Instant::ZERO,
         }
     }
@@ -71,18 +71,18 @@ impl<'b> Client<'b> {
     /// # Errors
     /// In each case no byte of the request was sent.
     ///
-    /// - [`Error::Fault`]: the request does not fit `tx` or cannot be encoded.
-    /// - [`Fault::ReplyPending`]: the reply to an earlier call has not arrived. Try again later.
+    /// - [`Error::Protocol`]: the request does not fit `tx` or cannot be encoded.
+    /// - [`ErrorKind::ReplyPending`]: the reply to an earlier call has not arrived. Try again later.
     /// - [`Error::Closed`], [`Error::Transport`]: the conversation is over.
-    pub fn call<Req: Format, Rsp: Answer>(
+    pub fn call<Req: Format, Rsp: ReplyFormat>(
         &mut self,
         command: Command<Req, Rsp>,
         value: Req::Sent<'_>,
         socket: &mut Socket<'_>,
         deadline: Instant,
-    ) -> Result<(), Error<Lost>> {
+    ) -> Result<(), Error<ConnectionLost>> {
         if self.caller.is_waiting() {
-            self.exchange(socket, Caller::skip)?;
+            self.exchange(socket, ClientConnection::skip)?;
         }
         self.caller.request(command, value).map_err(Error::widen)?;
         self.deadline = deadline;
@@ -96,9 +96,9 @@ impl<'b> Client<'b> {
     /// deadline.
     ///
     /// # Errors
-    /// - [`Error::Refused`]: the server sent an error line.
-    /// - [`Error::Fault`]: the reply does not fit `rx` or cannot be decoded.
-    /// - [`Fault::TimedOut`]: the deadline has passed. A late reply is skipped and never taken for
+    /// - [`Error::Remote`]: the server sent an error line.
+    /// - [`Error::Protocol`]: the reply does not fit `rx` or cannot be decoded.
+    /// - [`ErrorKind::TimedOut`]: the deadline has passed. A late reply is skipped and never taken for
     ///   the reply to another call.
     /// - [`Error::Closed`], [`Error::Transport`]: no reply came.
     pub fn poll_reply<Req: Format, Rsp: Format>(
@@ -106,11 +106,11 @@ impl<'b> Client<'b> {
         command: Command<Req, Rsp>,
         socket: &mut Socket<'_>,
         now: Instant,
-    ) -> Poll<Result<Rsp::Value<'_>, Error<Lost>>> {
-        match self.exchange(socket, Caller::has_reply) {
+    ) -> Poll<Result<Rsp::Value<'_>, Error<ConnectionLost>>> {
+        match self.exchange(socket, ClientConnection::has_reply) {
             Ok(true) => Poll::Ready(self.caller.reply(command).map_err(Error::widen)),
             Ok(false) if now < self.deadline => Poll::Pending,
-            Ok(false) => Poll::Ready(Err(Fault::TimedOut.into())),
+            Ok(false) => Poll::Ready(Err(ErrorKind::TimedOut.into())),
             Err(error) => Poll::Ready(Err(error)),
         }
     }
@@ -127,11 +127,11 @@ impl<'b> Client<'b> {
         _command: Command<Req, NoReply>,
         socket: &mut Socket<'_>,
         now: Instant,
-    ) -> Poll<Result<(), Error<Lost>>> {
-        match self.exchange(socket, Caller::has_reply) {
+    ) -> Poll<Result<(), Error<ConnectionLost>>> {
+        match self.exchange(socket, ClientConnection::has_reply) {
             Ok(true) => Poll::Ready(Ok(())),
             Ok(false) if now < self.deadline => Poll::Pending,
-            Ok(false) => Poll::Ready(Err(Fault::TimedOut.into())),
+            Ok(false) => Poll::Ready(Err(ErrorKind::TimedOut.into())),
             Err(error) => Poll::Ready(Err(error)),
         }
     }
@@ -141,8 +141,8 @@ impl<'b> Client<'b> {
     fn exchange(
         &mut self,
         socket: &mut Socket<'_>,
-        is_done: fn(&mut Caller<'b>) -> Result<bool, Error<Infallible>>,
-    ) -> Result<bool, Error<Lost>> {
+        is_done: fn(&mut ClientConnection<'b>) -> Result<bool, Error<Infallible>>,
+    ) -> Result<bool, Error<ConnectionLost>> {
         if matches!(socket.state(), State::SynSent | State::SynReceived) {
             return Ok(false);
         }
@@ -152,7 +152,7 @@ impl<'b> Client<'b> {
             return if sent || socket.may_send() {
                 Ok(sent)
             } else {
-                Err(Error::Transport(Lost))
+                Err(Error::Transport(ConnectionLost))
             };
         }
         while !is_done(&mut self.caller).map_err(Error::widen)? {
@@ -160,7 +160,7 @@ impl<'b> Client<'b> {
                 Ok(0) => return Ok(false),
                 Ok(n) => self.caller.received(n),
                 Err(RecvError::Finished) => self.caller.end(),
-                Err(RecvError::InvalidState) => return Err(Error::Transport(Lost)),
+                Err(RecvError::InvalidState) => return Err(Error::Transport(ConnectionLost)),
             }
         }
         Ok(true)

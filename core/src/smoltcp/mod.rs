@@ -11,7 +11,7 @@ mod client;
 mod server;
 
 pub use client::Client;
-pub use server::{Patience, Server};
+pub use server::{Server, Timeouts};
 
 use ::smoltcp::socket::tcp::{RecvError, Socket};
 use core::fmt;
@@ -19,7 +19,7 @@ use core::fmt;
 /// The connection was refused, reset or not acknowledged in time, by either end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Lost;
+pub struct ConnectionLost;
 
 /// Sends a part of `bytes` and returns its length.
 ///
@@ -40,10 +40,10 @@ fn receive(socket: &mut Socket<'_>, space: &mut [u8]) -> Result<usize, RecvError
     socket.recv_slice(space)
 }
 
-impl fmt::Display for Lost {
+impl fmt::Display for ConnectionLost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the connection was refused, reset or not acknowledged in time")
     }
 }
 
-impl core::error::Error for Lost {}
+impl core::error::Error for ConnectionLost {}

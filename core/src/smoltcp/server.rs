@@ -1,8 +1,8 @@
 //! The server's side of one socket.
 
-use super::{Lost, receive, send};
-use crate::error::Fault;
-use crate::{Connection, Next, Service};
+use super::{ConnectionLost, receive, send};
+use crate::error::ErrorKind;
+use crate::{Next, ServerConnection, Service};
 use ::smoltcp::socket::tcp::{RecvError, Socket, State};
 use ::smoltcp::time::{Duration, Instant};
 use core::task::Poll;
@@ -10,13 +10,13 @@ use core::task::Poll;
 /// The time limits of a [`Server`]. `Duration::MAX` never expires.
 ///
 /// ```
-/// use bellwire::smoltcp::Patience;
+/// use bellwire::smoltcp::Timeouts;
 /// use smoltcp::time::Duration;
-/// let hasty = Patience { idle: Duration::from_secs(5), ..Patience::default() };
+/// let hasty = Timeouts { idle: Duration::from_secs(5), ..Timeouts::default() };
 /// # assert_eq!(hasty.request, Duration::from_secs(10));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Patience {
+pub struct Timeouts {
     /// Limit from the first byte of a request to its last. After it, the peer gets the error
     /// `timed-out` and the conversation ends.
     pub request: Duration,
@@ -30,7 +30,7 @@ pub struct Patience {
     pub close: Duration,
 }
 
-impl Default for Patience {
+impl Default for Timeouts {
     /// Returns 10 s for `request` and `reply`, 60 s for `idle` and 5 s for `close`.
     fn default() -> Self {
         Self {
@@ -48,8 +48,8 @@ const DRAIN: usize = 65536;
 /// Serves the conversations of one listening socket, one after another.
 ///
 /// ```
-/// use bellwire::smoltcp::{Patience, Server};
-/// use bellwire::{Command, Connection, Endpoint, Line};
+/// use bellwire::smoltcp::{Timeouts, Server};
+/// use bellwire::{Command, ServerConnection, Endpoint, Line};
 /// use smoltcp::iface::{Interface, SocketHandle, SocketSet};
 /// use smoltcp::socket::tcp::{ListenError, Socket};
 /// # use smoltcp::{phy::Device, time::Instant};
@@ -62,7 +62,7 @@ const DRAIN: usize = 65536;
 /// endpoint.handle(STRING, &|(), _text, reply| reply.send("Thank you."))?;
 ///
 /// let (mut rx, mut tx) = ([0; 256], [0; 512]);
-/// let mut server = Server::new(Connection::new(&mut rx, &mut tx), Patience::default());
+/// let mut server = Server::new(ServerConnection::new(&mut rx, &mut tx), Timeouts::default());
 /// loop {
 ///     let now = clock();
 ///     interface.poll(now, device, sockets);
@@ -75,8 +75,8 @@ const DRAIN: usize = 65536;
 /// ```
 #[derive(Debug)]
 pub struct Server<'b> {
-    connection: Connection<'b>,
-    patience: Patience,
+    connection: ServerConnection<'b>,
+    patience: Timeouts,
     stage: Stage,
     /// The deadline of the stage, except in `Waiting`.
     until: Instant,
@@ -94,7 +94,7 @@ enum Stage {
     /// arrived at `heard`, which is `Instant::ZERO` if none did.
     Closing { drained: usize, heard: Instant },
     /// The conversation is over. The socket's last segment is being sent.
-    Leaving(Result<(), Lost>),
+    Leaving(Result<(), ConnectionLost>),
 }
 
 /// The event that the server waits for.
@@ -110,7 +110,7 @@ enum Awaited {
 
 impl<'b> Server<'b> {
     /// Creates a server whose conversations use the buffers and limits of `connection`.
-    pub fn new(connection: Connection<'b>, patience: Patience) -> Self {
+    pub fn new(connection: ServerConnection<'b>, patience: Timeouts) -> Self {
         Self {
             connection,
             patience,
@@ -128,14 +128,14 @@ impl<'b> Server<'b> {
     /// socket has yet to send. To stop the server, do not listen again.
     ///
     /// # Errors
-    /// Returns [`Lost`] if the conversation broke off, or its end was not acknowledged in time. The
+    /// Returns [`ConnectionLost`] if the conversation broke off, or its end was not acknowledged in time. The
     /// socket is free in that case too.
     pub fn poll(
         &mut self,
         socket: &mut Socket<'_>,
         service: &mut impl Service,
         now: Instant,
-    ) -> Poll<Result<(), Lost>> {
+    ) -> Poll<Result<(), ConnectionLost>> {
         if matches!(self.stage, Stage::Waiting | Stage::Connecting) {
             match socket.state() {
                 State::Closed => {
@@ -189,7 +189,7 @@ impl<'b> Server<'b> {
         now: Instant,
     ) {
         if !socket.may_send() {
-            return self.leave(Err(Lost), now);
+            return self.leave(Err(ConnectionLost), now);
         }
         // If no replies are pending, all earlier input has been answered.
         let mut next = if self.connection.is_pending() {
@@ -204,7 +204,7 @@ impl<'b> Server<'b> {
                     Ok(0) => break,
                     Ok(n) => self.connection.received(n),
                     Err(RecvError::Finished) => self.connection.end(),
-                    Err(RecvError::InvalidState) => return self.leave(Err(Lost), now),
+                    Err(RecvError::InvalidState) => return self.leave(Err(ConnectionLost), now),
                 }
             }
             next = self.answer(socket, service);
@@ -228,7 +228,7 @@ impl<'b> Server<'b> {
         }
         match awaited {
             Awaited::Start => {}
-            Awaited::Rest(_) => self.connection.abort(Fault::TimedOut, service),
+            Awaited::Rest(_) => self.connection.abort(ErrorKind::TimedOut, service),
             Awaited::Room => return self.give_up(socket, now),
         }
         self.begin_close(now);
@@ -244,7 +244,9 @@ impl<'b> Server<'b> {
         let drained = drained.saturating_add(more);
         let heard = if more > 0 { now } else { heard };
         match socket.state() {
-            State::Closed if unsent || socket.send_queue() > 0 => self.leave(Err(Lost), now),
+            State::Closed if unsent || socket.send_queue() > 0 => {
+                self.leave(Err(ConnectionLost), now);
+            }
             State::Closed => self.leave(Ok(()), now),
             // The peer's end may still have to be acknowledged. If bytes came before it, the
             // acknowledgement goes out after the delay. If the device was busy in this poll, it
@@ -290,10 +292,10 @@ impl<'b> Server<'b> {
 
     fn give_up(&mut self, socket: &mut Socket<'_>, now: Instant) {
         socket.abort();
-        self.leave(Err(Lost), now);
+        self.leave(Err(ConnectionLost), now);
     }
 
-    fn leave(&mut self, result: Result<(), Lost>, now: Instant) {
+    fn leave(&mut self, result: Result<(), ConnectionLost>, now: Instant) {
         self.enter(Stage::Leaving(result), self.patience.close, now);
     }
 

@@ -4,7 +4,7 @@ use crate::mission::Observer;
 use crate::shown::{Shown, write_decimal, write_hexadecimal};
 use crate::stack;
 use crate::uart::Uart;
-use bellwire::{ComplexData, Printable, Rejection};
+use bellwire::{ComplexData, Printable, RequestError};
 use embedded_io::{Read, ReadReady, Write};
 use smoltcp::time::{Duration, Instant};
 
@@ -82,7 +82,7 @@ impl Console {
     }
 
     /// Shows why a request was answered with an error line.
-    pub fn rejected(&mut self, rejection: &Rejection) {
+    pub fn rejected(&mut self, rejection: &RequestError) {
         self.say(&|write| {
             write("rejected ");
             rejection.write_to(write);

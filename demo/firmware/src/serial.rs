@@ -9,7 +9,7 @@
 //! after an error a client waits for 100 ms, then retries.
 
 use crate::uart::Uart;
-use bellwire::{Connection, Fault, Service, blocking};
+use bellwire::{ErrorKind, ServerConnection, Service, blocking};
 use embedded_io::{Read, ReadReady};
 use smoltcp::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Line<'b> {
     uart: Uart,
-    connection: Connection<'b>,
+    connection: ServerConnection<'b>,
     state: State,
 }
 
@@ -38,7 +38,7 @@ enum State {
 
 impl<'b> Line<'b> {
     /// Starts a conversation.
-    pub fn new(uart: Uart, connection: Connection<'b>) -> Self {
+    pub fn new(uart: Uart, connection: ServerConnection<'b>) -> Self {
         Self {
             uart,
             connection,
@@ -61,7 +61,7 @@ impl<'b> Line<'b> {
             (State::Deaf { .. }, Ok(0)) => return,
             (State::Deaf { .. }, _) | (_, Err(_)) => false,
             (State::Begun { until, .. }, Ok(0)) if now >= until => {
-                self.connection.abort(Fault::TimedOut, service);
+                self.connection.abort(ErrorKind::TimedOut, service);
                 self.answer(service)
             }
             (_, Ok(0)) => return,

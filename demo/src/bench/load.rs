@@ -1,7 +1,7 @@
 //! What is sent, and what must come back.
 
 use crate::mission::{self, GOB, POSTCARD, STRING, TEXT};
-use bellwire::{Answer, Caller, Command, Format};
+use bellwire::{ClientConnection, Command, Format, ReplyFormat};
 use clap::ValueEnum;
 use std::error::Error;
 
@@ -105,12 +105,12 @@ impl Load {
     }
 }
 
-fn encode<Req: Format, Rsp: Answer>(
+fn encode<Req: Format, Rsp: ReplyFormat>(
     command: Command<Req, Rsp>,
     value: Req::Sent<'_>,
 ) -> Result<Vec<u8>, Box<dyn Error>> {
     let mut memory = [0; 4096];
-    let mut caller = Caller::new(&mut [], &mut memory);
+    let mut caller = ClientConnection::new(&mut [], &mut memory);
     caller.request(command, value)?;
     Ok(caller.pending().to_vec())
 }

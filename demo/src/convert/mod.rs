@@ -7,7 +7,7 @@ use crate::json;
 use any::Any;
 use bellwire::format::{EncodeError, Format, Frame};
 use bellwire::gob::{Encoder, Stream};
-use bellwire::{Flaw, HeapComplexData, Malformed, Postcard};
+use bellwire::{DecodeError, DecodeErrorKind, HeapComplexData, Postcard};
 use go_data::GoData;
 use serde::Serialize;
 use std::error::Error;
@@ -74,7 +74,7 @@ pub fn decode(arguments: &DecodeArguments) -> Result<(), Box<dyn Error>> {
 }
 
 fn print_each<T: Serialize>(
-    mut next: impl FnMut() -> Result<Option<T>, Malformed>,
+    mut next: impl FnMut() -> Result<Option<T>, DecodeError>,
 ) -> Result<(), Box<dyn Error>> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     let mut result = Ok(());
@@ -93,14 +93,14 @@ fn print_each<T: Serialize>(
 }
 
 /// Takes the next value off the front of `rest`.
-fn next_postcard(rest: &mut &[u8]) -> Result<Option<GoData>, Malformed> {
+fn next_postcard(rest: &mut &[u8]) -> Result<Option<GoData>, DecodeError> {
     if rest.is_empty() {
         return Ok(None);
     }
     let end = match Postcard::<HeapComplexData>::frame(rest, &mut 0) {
         Frame::Broken(flaw) => return Err(flaw.into()),
         Frame::Ends(end) if end <= rest.len() => end,
-        Frame::Ends(_) | Frame::Open(_) => return Err(Flaw::Truncated.into()),
+        Frame::Ends(_) | Frame::Open(_) => return Err(DecodeErrorKind::Truncated.into()),
     };
     let (payload, behind) = rest.split_at(end);
     *rest = behind;

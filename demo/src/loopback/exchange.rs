@@ -5,8 +5,10 @@ use super::network::{BUFFER, Memory, Network, socket};
 use super::ring::Ring;
 use super::visitor::Visitor;
 use crate::mission::{self, GOB, Observer, PORT, POSTCARD, STRING, TEXT};
-use bellwire::smoltcp::{Patience, Server};
-use bellwire::{Answered, ComplexData, Connection, Endpoint, Line, NoReply, RegisterError, Reply};
+use bellwire::smoltcp::{Server, Timeouts};
+use bellwire::{
+    ComplexData, Endpoint, Line, NoReply, RegisterError, Reply, ReplySent, ServerConnection,
+};
 use core::task::Poll;
 use smoltcp::iface::{SocketSet, SocketStorage};
 use smoltcp::phy::{Device, PcapMode, PcapWriter};
@@ -83,7 +85,7 @@ fn run(guests: &mut Guests<'_>, device: impl Device) -> Result<Exchange, Box<dyn
         .iter_mut()
         .map(|memory| {
             let (socket, rx, tx) = socket(memory);
-            let server = Server::new(Connection::new(rx, tx), Patience::default());
+            let server = Server::new(ServerConnection::new(rx, tx), Timeouts::default());
             (sockets.add(socket), server)
         })
         .collect();
@@ -124,13 +126,13 @@ fn run(guests: &mut Guests<'_>, device: impl Device) -> Result<Exchange, Box<dyn
 /// Returns an endpoint with the demo's commands. `Guests` is not `'static`, so each handler is a
 /// separate function.
 fn endpoint<'a>() -> Result<Endpoint<Guests<'a>, 3>, RegisterError> {
-    fn string(guests: &mut Guests<'_>, text: &str, reply: Reply<'_, Line>) -> Answered {
+    fn string(guests: &mut Guests<'_>, text: &str, reply: Reply<'_, Line>) -> ReplySent {
         mission::string(guests, text, reply)
     }
-    fn postcard(guests: &mut Guests<'_>, data: ComplexData, reply: Reply<'_, Line>) -> Answered {
+    fn postcard(guests: &mut Guests<'_>, data: ComplexData, reply: Reply<'_, Line>) -> ReplySent {
         mission::postcard(guests, data, reply)
     }
-    fn gob(guests: &mut Guests<'_>, data: ComplexData, reply: Reply<'_, NoReply>) -> Answered {
+    fn gob(guests: &mut Guests<'_>, data: ComplexData, reply: Reply<'_, NoReply>) -> ReplySent {
         mission::gob(guests, data, reply)
     }
     let mut endpoint = Endpoint::new();

@@ -3,8 +3,8 @@
 use super::network::{BUFFER, Memory, Network, socket};
 use super::ring::Ring;
 use crate::mission::{self, Observer, PORT, STRING, TEXT};
-use bellwire::smoltcp::{Client, Patience, Server};
-use bellwire::{ComplexData, Connection, Endpoint};
+use bellwire::smoltcp::{Client, Server, Timeouts};
+use bellwire::{ComplexData, Endpoint, ServerConnection};
 use core::task::Poll;
 use smoltcp::iface::{SocketHandle, SocketSet, SocketStorage};
 use smoltcp::socket::tcp::Socket;
@@ -65,7 +65,7 @@ fn with_bellwire() -> Result<f64, Box<dyn Error>> {
     let mut memory: [Memory; 2] = [[[0; BUFFER]; 4]; _];
     let [for_server, for_client] = &mut memory;
     let (server_socket, rx, tx) = socket(for_server);
-    let mut server = Server::new(Connection::new(rx, tx), Patience::default());
+    let mut server = Server::new(ServerConnection::new(rx, tx), Timeouts::default());
     let (client_socket, rx, tx) = socket(for_client);
     let mut client = Client::new(rx, tx);
 

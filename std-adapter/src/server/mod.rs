@@ -22,7 +22,7 @@ use worker::Worker;
 /// let mut server = bellwire_std::Server::bind("127.0.0.1:0", endpoint)?;
 /// server.limits.connections = 50;
 /// println!("listening on {}", server.local_addr());
-/// let stopper = server.stopper();
+/// let stopper = server.shutdown_handle();
 /// std::thread::spawn(move || server.run(|_peer| ()));
 /// stopper.stop();
 /// # Ok::<(), std::io::Error>(())
@@ -31,7 +31,7 @@ use worker::Worker;
 pub struct Server<App: 'static> {
     /// What it allows; set it before [`run`](Self::run).
     pub limits: ServerLimits,
-    /// Has each connection begin TLS, as [`asynch::Server::tls`](crate::asynch::Server::tls); none
+    /// Has each connection begin TLS, as [`tokio::Server::tls`](crate::tokio::Server::tls); none
     /// unless set.
     #[cfg(feature = "tls")]
     pub tls: Option<crate::tls::Acceptor>,
@@ -41,9 +41,9 @@ pub struct Server<App: 'static> {
 
 /// Stops a running [`Server`], from any thread.
 #[derive(Debug, Clone)]
-pub struct Stopper(Listener);
+pub struct ShutdownHandle(Listener);
 
-impl Stopper {
+impl ShutdownHandle {
     /// Stops accepting at once, and has [`Server::run`] return after the requests that have arrived
     /// are answered and the clients have received the replies, within [`ServerLimits::stop`].
     pub fn stop(&self) {
@@ -58,7 +58,8 @@ impl<App: Send + 'static> Server<App> {
     /// # Errors
     /// As [`Listener::bind`].
     pub fn bind(address: &str, endpoint: Arc<Endpoint<App>>) -> io::Result<Self> {
-        Listener::bind(Network::Tcp, address).map(|listener| Self::over(listener, endpoint))
+        Listener::bind(Network::Tcp, address)
+            .map(|listener| Self::from_listener(listener, endpoint))
     }
 
     /// A server for those who connect to `listener`, say over a Unix socket. Several servers may
@@ -68,10 +69,10 @@ impl<App: Send + 'static> Server<App> {
     /// use bellwire_std::{Endpoint, Listener, Network, Server};
     ///
     /// let listener = Listener::bind(Network::Unix, "/run/bellwire")?;
-    /// Server::over(listener, Endpoint::<()>::new().into()).run(|_peer| ())?;
+    /// Server::from_listener(listener, Endpoint::<()>::new().into()).run(|_peer| ())?;
     /// # Ok::<(), std::io::Error>(())
     /// ```
-    pub fn over(listener: Listener, endpoint: Arc<Endpoint<App>>) -> Self {
+    pub fn from_listener(listener: Listener, endpoint: Arc<Endpoint<App>>) -> Self {
         Self {
             limits: ServerLimits::default(),
             #[cfg(feature = "tls")]
@@ -87,8 +88,8 @@ impl<App: Send + 'static> Server<App> {
     }
 
     /// What stops it.
-    pub fn stopper(&self) -> Stopper {
-        Stopper(self.listener.clone())
+    pub fn shutdown_handle(&self) -> ShutdownHandle {
+        ShutdownHandle(self.listener.clone())
     }
 
     /// Serves until it is stopped, each connection with the `App` that `app` makes for its peer.

@@ -8,8 +8,8 @@ use crate::probe::{is_cut, is_unused};
 use crate::rate::limited;
 use crate::serving::Serving;
 use crate::{Conn, Endpoint, Listener};
-use bellwire::{Connection, Error, Fault, blocking};
-use std::io::{self, ErrorKind};
+use bellwire::{Error, ErrorKind, ServerConnection, blocking};
+use std::io;
 use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
@@ -56,10 +56,10 @@ impl<App: Send + 'static> Worker<App> {
         let mut stream = Stream::plain(self.conn, self.limits);
         let mut rx = vec![0; self.limits.receive_buffer];
         let mut tx = vec![0; self.limits.transmit_buffer];
-        let mut connection = Connection::new(&mut rx, &mut tx);
+        let mut connection = ServerConnection::new(&mut rx, &mut tx);
         let mut service = Serving::new(&self.endpoint, self.app, &peer);
         if self.member.surplus {
-            connection.abort(Fault::Busy, &mut service);
+            connection.abort(ErrorKind::Busy, &mut service);
         }
 
         let mut wait = Wait::first();
@@ -78,7 +78,7 @@ impl<App: Send + 'static> Worker<App> {
                 {
                     break Peer::Quiet;
                 }
-                connection.abort(Fault::Busy, &mut service);
+                connection.abort(ErrorKind::Busy, &mut service);
                 continue;
             }
             if left.is_none() && self.listener.is_closed() {
@@ -90,7 +90,7 @@ impl<App: Send + 'static> Worker<App> {
                     connection.end();
                 }
                 // The server is stopping, and nothing more has arrived.
-                Err(error) if error.kind() == ErrorKind::WouldBlock => left = Some(0),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => left = Some(0),
                 // A cut between requests costs nothing.
                 Err(error) if is_cut(&error) && wait.begun.is_none() && !stream.is_in_part() => {
                     tracing::debug!("{peer}: {error}");
@@ -101,8 +101,8 @@ impl<App: Send + 'static> Worker<App> {
                     left = left.map(|left: usize| left.saturating_sub(n));
                     connection.received(n);
                 }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::TimedOut => {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => {
                     if wait.begun.is_none() && !stream.is_in_part() {
                         limited!(
                             info,
@@ -111,7 +111,7 @@ impl<App: Send + 'static> Worker<App> {
                         );
                         break Peer::Quiet;
                     }
-                    connection.abort(Fault::TimedOut, &mut service);
+                    connection.abort(ErrorKind::TimedOut, &mut service);
                 }
                 Err(error) => return Err(Error::Transport(error)),
             }

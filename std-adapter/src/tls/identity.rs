@@ -50,9 +50,9 @@ impl Identity {
 
 /// Whose signature makes a certificate one to trust.
 #[derive(Debug, Clone)]
-pub struct Authorities(pub(super) Arc<RootCertStore>);
+pub struct RootCerts(pub(super) Arc<RootCertStore>);
 
-impl Authorities {
+impl RootCerts {
     /// From their certificates, in PEM.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! TLS for connections: who may come in, and whom to trust. Needs the feature `tls`.
 //!
 //! It is TLS 1.3, by [rustls]. An [`Acceptor`] serves: give it to
-//! [`asynch::Server::tls`](crate::asynch::Server::tls), or to a connection of a [`Listener`].
+//! [`tokio::Server::tls`](crate::tokio::Server::tls), or to a connection of a [`Listener`].
 //! A [`Connector`] dials:
 //!
 //! ```no_run
@@ -11,7 +11,7 @@
 //!
 //! const STRING: Command<Line, Line> = Command::new("STRING");
 //!
-//! let connector = tls::Connector::new(&tls::Authorities::system()?, None)?;
+//! let connector = tls::Connector::new(&tls::RootCerts::system()?, None)?;
 //! let conn = dial("bell.example:61000", Duration::from_secs(5))?;
 //! conn.set_deadline(Some(Instant::now() + Duration::from_secs(5)));
 //! let (mut rx, mut tx) = ([0; 4096], [0; 4096]);
@@ -33,7 +33,7 @@ mod records;
 mod sentence;
 
 pub use conn::Conn;
-pub use identity::{Authorities, Identity};
+pub use identity::{Identity, RootCerts};
 pub use rustls;
 
 #[cfg(feature = "tokio")]
@@ -63,13 +63,13 @@ impl Acceptor {
     ///
     /// # Errors
     /// [`InvalidInput`](ErrorKind::InvalidInput) if rustls cannot use them.
-    pub fn new(identity: Identity, clients: Option<&Authorities>) -> io::Result<Self> {
+    pub fn new(identity: Identity, clients: Option<&RootCerts>) -> io::Result<Self> {
         let builder = ServerConfig::builder_with_provider(provider())
             .with_protocol_versions(&[&TLS13])
             .map_err(unusable)?;
         let builder = match clients {
             None => builder.with_no_client_auth(),
-            Some(Authorities(roots)) => {
+            Some(RootCerts(roots)) => {
                 let roots = Arc::clone(roots);
                 let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider());
                 builder.with_client_cert_verifier(verifier.build().map_err(unusable)?)
@@ -114,7 +114,7 @@ impl Connector {
     ///
     /// # Errors
     /// As [`Acceptor::new`].
-    pub fn new(authorities: &Authorities, identity: Option<Identity>) -> io::Result<Self> {
+    pub fn new(authorities: &RootCerts, identity: Option<Identity>) -> io::Result<Self> {
         let builder = ClientConfig::builder_with_provider(provider())
             .with_protocol_versions(&[&TLS13])
             .map_err(unusable)?

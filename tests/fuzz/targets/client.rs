@@ -3,7 +3,7 @@
 //! Every call ends. Its result does not depend on the pieces, and no byte belongs to two replies.
 #![no_main]
 
-use bellwire::{Caller, Command, Error, Format};
+use bellwire::{ClientConnection, Command, Error, Format};
 use bellwire_fuzz::cuts::Cuts;
 use bellwire_fuzz::server::{ECHO, GOB, LAST, LOG, PING, RAW, RESET, TEXT};
 use core::convert::Infallible;
@@ -25,7 +25,7 @@ fuzz_target!(|data: &[u8]| {
 fn talk(sizes: [usize; 2], calls: &[u8], replies: &[u8], cuts: Cuts<'_>) -> Vec<String> {
     let (mut rx, mut tx) = (vec![0; sizes[0]], vec![0; sizes[1]]);
     let mut client = Client {
-        caller: Caller::new(&mut rx, &mut tx),
+        caller: ClientConnection::new(&mut rx, &mut tx),
         replies,
         cuts,
         ended: false,
@@ -52,7 +52,7 @@ fn talk(sizes: [usize; 2], calls: &[u8], replies: &[u8], cuts: Cuts<'_>) -> Vec<
 }
 
 struct Client<'a> {
-    caller: Caller<'a>,
+    caller: ClientConnection<'a>,
     replies: &'a [u8],
     cuts: Cuts<'a>,
     ended: bool,

@@ -5,7 +5,7 @@
 
 use bellwire::format::Format;
 use bellwire::gob::{Described, from_slice};
-use bellwire::{ComplexData, Flaw, Gob, HeapComplexData, Malformed};
+use bellwire::{ComplexData, DecodeError, DecodeErrorKind, Gob, HeapComplexData};
 use bellwire_fuzz::formats::{bounded, encoded_in, payload};
 use bellwire_fuzz::values::Kinds;
 use core::fmt::Debug;
@@ -21,7 +21,10 @@ fuzz_target!(|data: &[u8]| {
     match (heap, fixed) {
         (Ok(heap), Ok(fixed)) => assert_eq!(ComplexData::try_from(&heap), Ok(fixed)),
         (Ok(heap), Err(malformed)) => {
-            assert!(matches!(malformed.flaw, Flaw::OverCapacity | Flaw::TooDeep));
+            assert!(matches!(
+                malformed.kind,
+                DecodeErrorKind::OverCapacity | DecodeErrorKind::TooDeep
+            ));
             assert!(ComplexData::try_from(&heap).is_err());
         }
         (Err(_), fixed) => assert!(fixed.is_err(), "{fixed:?}"),
@@ -29,7 +32,7 @@ fuzz_target!(|data: &[u8]| {
     let _ = check::<Kinds>(whole);
 });
 
-fn check<T>(payload: &[u8]) -> Result<T, Malformed>
+fn check<T>(payload: &[u8]) -> Result<T, DecodeError>
 where
     T: Serialize + DeserializeOwned + Described + Debug + 'static,
 {

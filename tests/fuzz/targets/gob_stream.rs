@@ -3,7 +3,7 @@
 
 use bellwire::format::{Format, Frame};
 use bellwire::gob::{Decoder, Encoder, Stream};
-use bellwire::{Flaw, HeapComplexData, RawGob};
+use bellwire::{DecodeErrorKind, HeapComplexData, RawGob};
 use bellwire_fuzz::formats::{encoded, encoded_in, payload};
 use bellwire_fuzz::values::Kinds;
 use libfuzzer_sys::fuzz_target;
@@ -54,7 +54,7 @@ fn check<T: DeserializeOwned + PartialEq + core::fmt::Debug>(data: &[u8]) -> Vec
                 values.push(value);
             }
             // The decoder's memory may be too small for the stream's types.
-            (Err(malformed), _) if malformed.flaw == Flaw::TooManyTypes => break,
+            (Err(malformed), _) if malformed.kind == DecodeErrorKind::TooManyTypes => break,
             // The errors may differ: whether a count is too large depends on the bytes after it.
             (Err(_), Err(_)) => break,
             different => panic!("{different:?}"),

@@ -4,7 +4,7 @@
 //! that arrived complete, once each and in order, and each reply belongs to its call.
 #![no_main]
 
-use bellwire::{Caller, Code, Connection, Endpoint, Error, HeapComplexData, Next};
+use bellwire::{ClientConnection, Code, Endpoint, Error, HeapComplexData, Next, ServerConnection};
 use bellwire_fuzz::pipe::Pipe;
 use bellwire_fuzz::server::{App, ECHO, GOB, LOG, REFUSE, RESET, TEXT, endpoint};
 use core::convert::Infallible;
@@ -19,10 +19,10 @@ fuzz_target!(|data: &[u8]| {
     let (mut rx, mut tx) = (size(170, rx), size(170, tx));
     let (mut server_rx, mut server_tx) = (size(170, server_rx), size(340, server_tx));
     let mut ends = Ends {
-        caller: Caller::new(&mut rx, &mut tx),
+        caller: ClientConnection::new(&mut rx, &mut tx),
         up: Pipe::default(),
         down: Pipe::default(),
-        connection: Connection::new(&mut server_rx, &mut server_tx),
+        connection: ServerConnection::new(&mut server_rx, &mut server_tx),
         closed: false,
         endpoint: endpoint(),
         app: App::default(),
@@ -36,10 +36,10 @@ fuzz_target!(|data: &[u8]| {
 });
 
 struct Ends<'b> {
-    caller: Caller<'b>,
+    caller: ClientConnection<'b>,
     up: Pipe,
     down: Pipe,
-    connection: Connection<'b>,
+    connection: ServerConnection<'b>,
     /// Whether the server has closed.
     closed: bool,
     endpoint: Endpoint<App, 12>,
@@ -201,12 +201,12 @@ impl Ends<'_> {
         match result {
             Ok(text) => assert_eq!(text, call.text, "the reply to another call"),
             Err(Error::Closed) => assert!(self.up.cut || self.down.cut, "closed without a cut"),
-            Err(Error::Refused(refusal)) if refusal.code == Code::Refused => {
+            Err(Error::Remote(refusal)) if refusal.code == Code::Refused => {
                 assert_eq!(call.kind, 3);
                 assert_eq!(refusal.sentence, format!("REFUSE: {}", call.text).as_str());
             }
             // The pipe was cut in the middle of the request.
-            Err(Error::Refused(refusal)) => {
+            Err(Error::Remote(refusal)) => {
                 assert_eq!(refusal.code, Code::Malformed, "{refusal}");
                 assert!(self.up.cut, "{refusal}");
             }

@@ -4,7 +4,7 @@
 #![no_main]
 
 use bellwire::format::Format;
-use bellwire::{ComplexData, Flaw, HeapComplexData, Malformed, Postcard, Ref};
+use bellwire::{ComplexData, DecodeError, DecodeErrorKind, HeapComplexData, Postcard, Ref};
 use bellwire_fuzz::formats::{encoded_in, payload};
 use bellwire_fuzz::server::framed;
 use bellwire_fuzz::values::{Kinds, Tree, Wrapped};
@@ -27,7 +27,10 @@ fuzz_target!(|data: &[u8]| {
     match (heap, fixed) {
         (Ok(heap), Ok(fixed)) => assert_eq!(ComplexData::try_from(&heap), Ok(fixed)),
         (Ok(heap), Err(malformed)) => {
-            assert!(matches!(malformed.flaw, Flaw::OverCapacity | Flaw::TooDeep));
+            assert!(matches!(
+                malformed.kind,
+                DecodeErrorKind::OverCapacity | DecodeErrorKind::TooDeep
+            ));
             assert!(ComplexData::try_from(&heap).is_err());
         }
         (Err(_), fixed) => assert!(fixed.is_err(), "{fixed:?}"),
@@ -64,7 +67,7 @@ fn is_linear<T: Serialize + DeserializeOwned + 'static>(body: &[u8]) {
 }
 
 /// Decodes `body`, with its length before it, and compares the result with the postcard crate's.
-fn check<T>(body: &[u8]) -> Result<T, Malformed>
+fn check<T>(body: &[u8]) -> Result<T, DecodeError>
 where
     T: Serialize + DeserializeOwned + Debug + 'static,
 {
@@ -81,10 +84,13 @@ where
             assert_eq!(again, Ok(bytes));
         }
         (Ok(value), theirs) => panic!("bellwire: {value:?}, postcard: {theirs:?}"),
-        (Err(malformed), Ok((value, rest))) => match malformed.flaw {
-            Flaw::LeftOver => assert!(!rest.is_empty()),
+        (Err(malformed), Ok((value, rest))) => match malformed.kind {
+            DecodeErrorKind::LeftOver => assert!(!rest.is_empty()),
             // Among them are elements of no bytes, and a `char` encoded as several characters.
-            Flaw::BadLength | Flaw::BadValue | Flaw::TooDeep | Flaw::DuplicateKey => {}
+            DecodeErrorKind::BadLength
+            | DecodeErrorKind::BadValue
+            | DecodeErrorKind::TooDeep
+            | DecodeErrorKind::DuplicateKey => {}
             _ => panic!("bellwire: {malformed:?}, postcard: {value:?}"),
         },
         (Err(_), Err(_)) => {}

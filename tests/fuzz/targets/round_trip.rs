@@ -4,7 +4,7 @@
 
 use bellwire::format::{EncodeError, Format, MAX_DEPTH};
 use bellwire::gob::{Decoder, Encoder};
-use bellwire::{ComplexData, Flaw, Gob, HeapComplexData, Line, Postcard, Ref};
+use bellwire::{ComplexData, DecodeErrorKind, Gob, HeapComplexData, Line, Postcard, Ref};
 use bellwire_fuzz::formats::{encoded, encoded_in};
 use bellwire_fuzz::values::{Kinds, Tree, complex_data, levels};
 use libfuzzer_sys::arbitrary::{Arbitrary, Result, Unstructured};
@@ -42,8 +42,11 @@ where
     assert_eq!(Heap::decode(&bytes).as_ref(), Ok(value));
     let Ok(fixed) = ComplexData::try_from(value) else {
         let decoded = Fixed::decode(&bytes);
-        let flaw = decoded.expect_err("the value does not fit").flaw;
-        assert!(matches!(flaw, Flaw::OverCapacity | Flaw::TooDeep));
+        let flaw = decoded.expect_err("the value does not fit").kind;
+        assert!(matches!(
+            flaw,
+            DecodeErrorKind::OverCapacity | DecodeErrorKind::TooDeep
+        ));
         return;
     };
     assert_eq!(&HeapComplexData::from(&fixed), value);

@@ -5,7 +5,7 @@ use super::reader::Reader;
 use super::steps::step;
 use super::types::TypeId;
 use super::value::Value;
-use crate::error::Flaw;
+use crate::error::DecodeErrorKind;
 use core::marker::PhantomData;
 use serde::de::value::{StrDeserializer, U32Deserializer};
 use serde::de::{DeserializeSeed, EnumAccess, IntoDeserializer, MapAccess, SeqAccess};
@@ -26,15 +26,19 @@ pub(super) struct Elements<'r, 't, 'de> {
 
 impl<'de> Elements<'_, '_, 'de> {
     /// Leaves the elements. Refuses elements that the visitor did not take.
-    pub(super) fn finish(self) -> Result<(), Flaw> {
+    pub(super) fn finish(self) -> Result<(), DecodeErrorKind> {
         self.reader.surface();
         match self.left {
             0 => Ok(()),
-            _ => Err(Flaw::OverCapacity),
+            _ => Err(DecodeErrorKind::OverCapacity),
         }
     }
 
-    fn value<S: DeserializeSeed<'de>>(&mut self, ty: TypeId, seed: S) -> Result<S::Value, Flaw> {
+    fn value<S: DeserializeSeed<'de>>(
+        &mut self,
+        ty: TypeId,
+        seed: S,
+    ) -> Result<S::Value, DecodeErrorKind> {
         seed.deserialize(Value {
             reader: &mut *self.reader,
             ty,
@@ -44,12 +48,12 @@ impl<'de> Elements<'_, '_, 'de> {
 }
 
 impl<'de> SeqAccess<'de> for &mut Elements<'_, '_, 'de> {
-    type Error = Flaw;
+    type Error = DecodeErrorKind;
 
     fn next_element_seed<S: DeserializeSeed<'de>>(
         &mut self,
         seed: S,
-    ) -> Result<Option<S::Value>, Flaw> {
+    ) -> Result<Option<S::Value>, DecodeErrorKind> {
         let Some(left) = self.left.checked_sub(1) else {
             return Ok(None);
         };
@@ -59,12 +63,12 @@ impl<'de> SeqAccess<'de> for &mut Elements<'_, '_, 'de> {
 }
 
 impl<'de> MapAccess<'de> for &mut Elements<'_, '_, 'de> {
-    type Error = Flaw;
+    type Error = DecodeErrorKind;
 
     fn next_key_seed<S: DeserializeSeed<'de>>(
         &mut self,
         seed: S,
-    ) -> Result<Option<S::Value>, Flaw> {
+    ) -> Result<Option<S::Value>, DecodeErrorKind> {
         let Some(left) = self.left.checked_sub(1) else {
             return Ok(None);
         };
@@ -72,7 +76,10 @@ impl<'de> MapAccess<'de> for &mut Elements<'_, '_, 'de> {
         self.value(self.key, seed).map(Some)
     }
 
-    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Flaw> {
+    fn next_value_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<S::Value, DecodeErrorKind> {
         self.value(self.element, seed)
     }
 }
@@ -128,16 +135,16 @@ impl<'r, 't, 'de> Structure<'r, 't, 'de> {
     }
 
     /// Leaves the struct. Refuses fields that the visitor did not take.
-    pub(super) fn finish(self) -> Result<(), Flaw> {
+    pub(super) fn finish(self) -> Result<(), DecodeErrorKind> {
         self.reader.surface();
         if self.sent {
-            return Err(Flaw::LeftOver);
+            return Err(DecodeErrorKind::LeftOver);
         }
         Ok(())
     }
 
     /// Returns the name of the next field for the receiver, and stores the field in `present`.
-    fn next(&mut self) -> Result<Option<&'t str>, Flaw> {
+    fn next(&mut self) -> Result<Option<&'t str>, DecodeErrorKind> {
         while self.sent {
             let Some((name, ty)) = self.reader.next_sent(&mut self.fields)? else {
                 self.sent = false;
@@ -145,9 +152,9 @@ impl<'r, 't, 'de> Structure<'r, 't, 'de> {
             };
             let Some(wanted) = self.wanted else {
                 if name.len() > MAX_NAME {
-                    return Err(Flaw::OverCapacity);
+                    return Err(DecodeErrorKind::OverCapacity);
                 }
-                let name = core::str::from_utf8(name).map_err(|_| Flaw::BadUtf8)?;
+                let name = core::str::from_utf8(name).map_err(|_| DecodeErrorKind::BadUtf8)?;
                 self.present = Some(Field {
                     name: None,
                     ty,
@@ -168,13 +175,13 @@ impl<'r, 't, 'de> Structure<'r, 't, 'de> {
                 let ty = self.type_unsent(name)?;
                 self.known(wanted, missing, ty, false)
             }
-            None if self.must_match => Err(Flaw::WrongType),
+            None if self.must_match => Err(DecodeErrorKind::WrongType),
             None => Ok(None),
         }
     }
 
     /// Returns the sender's type of a field that was not sent.
-    fn type_unsent(&mut self, wanted: &str) -> Result<TypeId, Flaw> {
+    fn type_unsent(&mut self, wanted: &str) -> Result<TypeId, DecodeErrorKind> {
         let mut fields = self.compared;
         while let Some((name, ty)) = fields.next()? {
             if name == wanted.as_bytes() {
@@ -204,10 +211,10 @@ impl<'r, 't, 'de> Structure<'r, 't, 'de> {
         index: usize,
         ty: TypeId,
         sent: bool,
-    ) -> Result<Option<&'t str>, Flaw> {
+    ) -> Result<Option<&'t str>, DecodeErrorKind> {
         let bit = u32::try_from(index).ok();
         let bit = bit.and_then(|index| 1u64.checked_shl(index));
-        self.come |= bit.ok_or(Flaw::Unsupported)?;
+        self.come |= bit.ok_or(DecodeErrorKind::Unsupported)?;
         let name = wanted.get(index).copied();
         self.present = Some(Field { name, ty, sent });
         Ok(name)
@@ -215,21 +222,24 @@ impl<'r, 't, 'de> Structure<'r, 't, 'de> {
 }
 
 impl<'de> MapAccess<'de> for &mut Structure<'_, '_, 'de> {
-    type Error = Flaw;
+    type Error = DecodeErrorKind;
 
     fn next_key_seed<S: DeserializeSeed<'de>>(
         &mut self,
         seed: S,
-    ) -> Result<Option<S::Value>, Flaw> {
+    ) -> Result<Option<S::Value>, DecodeErrorKind> {
         let Some(name) = self.next()? else {
             return Ok(None);
         };
-        let name: StrDeserializer<'_, Flaw> = name.into_deserializer();
+        let name: StrDeserializer<'_, DecodeErrorKind> = name.into_deserializer();
         seed.deserialize(name).map(Some)
     }
 
-    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Flaw> {
-        let field = self.present.take().ok_or(Flaw::Unsupported)?;
+    fn next_value_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<S::Value, DecodeErrorKind> {
+        let field = self.present.take().ok_or(DecodeErrorKind::Unsupported)?;
         let outer = core::mem::replace(&mut self.reader.field, field.name);
         let value = seed.deserialize(Value {
             reader: &mut *self.reader,
@@ -250,20 +260,20 @@ pub(super) enum Variant<'de> {
 }
 
 impl<'de> EnumAccess<'de> for Variant<'de> {
-    type Error = Flaw;
+    type Error = DecodeErrorKind;
     type Variant = NoContent<'de>;
 
     fn variant_seed<S: DeserializeSeed<'de>>(
         self,
         seed: S,
-    ) -> Result<(S::Value, NoContent<'de>), Flaw> {
+    ) -> Result<(S::Value, NoContent<'de>), DecodeErrorKind> {
         let variant = match self {
             Self::Named(name) => {
-                let name: StrDeserializer<'_, Flaw> = name.into_deserializer();
+                let name: StrDeserializer<'_, DecodeErrorKind> = name.into_deserializer();
                 seed.deserialize(name)
             }
             Self::Numbered(number) => {
-                let number: U32Deserializer<Flaw> = number.into_deserializer();
+                let number: U32Deserializer<DecodeErrorKind> = number.into_deserializer();
                 seed.deserialize(number)
             }
         };
@@ -275,25 +285,32 @@ impl<'de> EnumAccess<'de> for Variant<'de> {
 pub(super) struct NoContent<'de>(PhantomData<&'de ()>);
 
 impl<'de> VariantAccess<'de> for NoContent<'de> {
-    type Error = Flaw;
+    type Error = DecodeErrorKind;
 
-    fn unit_variant(self) -> Result<(), Flaw> {
+    fn unit_variant(self) -> Result<(), DecodeErrorKind> {
         Ok(())
     }
 
-    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, _seed: S) -> Result<S::Value, Flaw> {
-        Err(Flaw::Unsupported)
+    fn newtype_variant_seed<S: DeserializeSeed<'de>>(
+        self,
+        _seed: S,
+    ) -> Result<S::Value, DecodeErrorKind> {
+        Err(DecodeErrorKind::Unsupported)
     }
 
-    fn tuple_variant<V: Visitor<'de>>(self, _len: usize, _visitor: V) -> Result<V::Value, Flaw> {
-        Err(Flaw::Unsupported)
+    fn tuple_variant<V: Visitor<'de>>(
+        self,
+        _len: usize,
+        _visitor: V,
+    ) -> Result<V::Value, DecodeErrorKind> {
+        Err(DecodeErrorKind::Unsupported)
     }
 
     fn struct_variant<V: Visitor<'de>>(
         self,
         _fields: &'static [&'static str],
         _visitor: V,
-    ) -> Result<V::Value, Flaw> {
-        Err(Flaw::Unsupported)
+    ) -> Result<V::Value, DecodeErrorKind> {
+        Err(DecodeErrorKind::Unsupported)
     }
 }

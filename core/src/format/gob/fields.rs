@@ -4,7 +4,7 @@ use super::MAX_FIELDS;
 use super::steps::step;
 use super::types::{Struct, TypeId, Types};
 use super::wire::{take_bytes, take_counted, take_size};
-use crate::error::Flaw;
+use crate::error::DecodeErrorKind;
 use heapless::VecView;
 
 /// Every eighth field, except the first, has a mark: the place of the field in the list.
@@ -43,7 +43,7 @@ impl<'t> Fields<'t> {
     }
 
     /// Returns the name and the type of the next field.
-    pub(super) fn next(&mut self) -> Result<Option<(&'t [u8], TypeId)>, Flaw> {
+    pub(super) fn next(&mut self) -> Result<Option<(&'t [u8], TypeId)>, DecodeErrorKind> {
         let Some(left) = self.left.checked_sub(1) else {
             return Ok(None);
         };
@@ -58,7 +58,7 @@ impl<'t> Fields<'t> {
         count: usize,
         types: &Types<'_>,
         definitions: &'t [u8],
-    ) -> Result<usize, Flaw> {
+    ) -> Result<usize, DecodeErrorKind> {
         let ty = types.structure(self.ty)?;
         let left = usize::from(self.left).checked_sub(count);
         let left = left.and_then(|left| u16::try_from(left).ok()).unwrap_or(0);
@@ -69,7 +69,7 @@ impl<'t> Fields<'t> {
             0 => Some(0),
             _ => types.marks.get(mark.wrapping_sub(1)).copied(),
         };
-        self.list = ty.list(definitions, place.ok_or(Flaw::BadValue)?);
+        self.list = ty.list(definitions, place.ok_or(DecodeErrorKind::BadValue)?);
         self.left = left;
         let steps = target % STRIDE;
         for _ in 0..steps {
@@ -93,21 +93,23 @@ impl Struct {
 /// Stores the place of every eighth field in `marks`, for [`Fields::seek`].
 ///
 /// # Errors
-/// Returns [`Flaw::TooManyTypes`] if there is no space for a mark, or if the list takes 64 KiB or
+/// Returns [`DecodeErrorKind::TooManyTypes`] if there is no space for a mark, or if the list takes 64 KiB or
 /// more.
 pub(super) fn take_list(
     input: &mut &[u8],
     count: u16,
     mut marks: Option<&mut VecView<u16>>,
-) -> Result<bool, Flaw> {
+) -> Result<bool, DecodeErrorKind> {
     let size = input.len();
     let mut interface = false;
     for number in 0..count {
         if number % STRIDE == 0 && number > 0 {
             let place = u16::try_from(size.saturating_sub(input.len()));
-            let place = place.map_err(|_| Flaw::TooManyTypes)?;
+            let place = place.map_err(|_| DecodeErrorKind::TooManyTypes)?;
             if let Some(marks) = &mut marks {
-                marks.push(place).map_err(|_| Flaw::TooManyTypes)?;
+                marks
+                    .push(place)
+                    .map_err(|_| DecodeErrorKind::TooManyTypes)?;
             }
         }
         let (_, id) = take_field(input)?;
@@ -118,20 +120,20 @@ pub(super) fn take_list(
 
 /// Takes the name and the type of a field. Go sets both in every field that it can name.
 #[cfg_attr(target_pointer_width = "64", inline)]
-fn take_field<'a>(input: &mut &'a [u8]) -> Result<(&'a [u8], TypeId), Flaw> {
+fn take_field<'a>(input: &mut &'a [u8]) -> Result<(&'a [u8], TypeId), DecodeErrorKind> {
     step();
     let name = part(input).and_then(take_counted)?;
     let id = part(input).and_then(TypeId::take)?;
     match take_size(input)? {
-        _ if id == TypeId::NONE => Err(Flaw::UnknownType),
+        _ if id == TypeId::NONE => Err(DecodeErrorKind::UnknownType),
         0 if !name.is_empty() => Ok((name, id)),
-        _ => Err(Flaw::BadValue),
+        _ => Err(DecodeErrorKind::BadValue),
     }
 }
 
-fn part<'i, 'a>(input: &'i mut &'a [u8]) -> Result<&'i mut &'a [u8], Flaw> {
+fn part<'i, 'a>(input: &'i mut &'a [u8]) -> Result<&'i mut &'a [u8], DecodeErrorKind> {
     match take_bytes(input, 1)? {
         [1] => Ok(input),
-        _ => Err(Flaw::BadValue),
+        _ => Err(DecodeErrorKind::BadValue),
     }
 }

@@ -4,7 +4,7 @@ use super::reader::Reader;
 use super::types::{Definition, Head, Table, TypeId};
 use super::wire::take_uint;
 use super::{MAX_MESSAGE, MAX_TYPES};
-use crate::error::Flaw;
+use crate::error::DecodeErrorKind;
 use crate::format::{End, Frame};
 
 /// How to find the end of a value that may contain interfaces.
@@ -27,7 +27,7 @@ pub(super) fn find_end(input: &[u8], progress: &mut usize, interfaces: Interface
     let frame = place.advance(input, interfaces);
     match place.pack() {
         Some(packed) => *progress = packed,
-        None => return Frame::Broken(Flaw::BadLength),
+        None => return Frame::Broken(DecodeErrorKind::BadLength),
     }
     match frame {
         Ok(Some(end)) => Frame::Ends(usize::try_from(end).unwrap_or(usize::MAX)),
@@ -74,7 +74,11 @@ impl Place {
     }
 
     /// Advances to the end of the value, or as far as the bytes reach.
-    fn advance(&mut self, input: &[u8], interfaces: Interfaces) -> Result<Option<u64>, Flaw> {
+    fn advance(
+        &mut self,
+        input: &[u8],
+        interfaces: Interfaces,
+    ) -> Result<Option<u64>, DecodeErrorKind> {
         loop {
             let Some(rest) = input.get(self.message..) else {
                 return Ok(None);
@@ -84,7 +88,7 @@ impl Place {
                 return Ok(None);
             };
             if length == 0 || length > MAX_MESSAGE {
-                return Err(Flaw::BadLength);
+                return Err(DecodeErrorKind::BadLength);
             }
             let head = rest.len().saturating_sub(body.len());
             let end = (self.message as u64)
@@ -96,17 +100,20 @@ impl Place {
             if self.spent == 0 {
                 let mut start = message.unwrap_or(body);
                 match (Head::take(&mut start), message) {
-                    (Err(Flaw::Truncated) | Ok(Head::Definition(_)), None) => return Ok(None),
+                    (Err(DecodeErrorKind::Truncated) | Ok(Head::Definition(_)), None) => {
+                        return Ok(None);
+                    }
                     (Ok(Head::Definition(_)), Some(_)) => {
                         self.interface |= Definition::take(&mut start, 0, None)?.interface;
-                        self.message = usize::try_from(end).map_err(|_| Flaw::BadLength)?;
+                        self.message =
+                            usize::try_from(end).map_err(|_| DecodeErrorKind::BadLength)?;
                         continue;
                     }
                     (Ok(Head::Value(ty)), _) if !self.interface && ty != TypeId::INTERFACE => {
                         return Ok(Some(end));
                     }
                     (Ok(Head::Value(_)), _) if interfaces == Interfaces::Refused => {
-                        return Err(Flaw::Unsupported);
+                        return Err(DecodeErrorKind::Unsupported);
                     }
                     (head, _) => head?,
                 };
@@ -114,7 +121,7 @@ impl Place {
             if message.is_none() {
                 return Ok(None);
             }
-            let after = usize::try_from(end).map_err(|_| Flaw::BadLength)?;
+            let after = usize::try_from(end).map_err(|_| DecodeErrorKind::BadLength)?;
             let payload = input.get(..after).unwrap_or(input);
             // No overflow: `pack` refuses longer payloads.
             let most = after.wrapping_mul(STEPS_PER_BYTE);
@@ -132,7 +139,7 @@ impl Place {
 
 /// Returns whether these messages hold a whole value. Subtracts the steps of reading from the
 /// budget.
-fn is_whole(payload: &[u8], budget: &mut usize) -> Result<bool, Flaw> {
+fn is_whole(payload: &[u8], budget: &mut usize) -> Result<bool, DecodeErrorKind> {
     let mut table = Table::<MAX_TYPES>::new();
     let mut reader = Reader::of_stream(table.types(), payload, payload);
     reader.goes_on = true;
@@ -146,9 +153,9 @@ fn is_whole(payload: &[u8], budget: &mut usize) -> Result<bool, Flaw> {
 }
 
 /// Returns `None` if bytes are missing.
-fn arrived<T>(taken: Result<T, Flaw>) -> Result<Option<T>, Flaw> {
+fn arrived<T>(taken: Result<T, DecodeErrorKind>) -> Result<Option<T>, DecodeErrorKind> {
     match taken {
-        Err(Flaw::Truncated) => Ok(None),
+        Err(DecodeErrorKind::Truncated) => Ok(None),
         taken => taken.map(Some),
     }
 }

@@ -65,11 +65,11 @@
 //! | numbers in more bytes than needed | taken | taken | harmless |
 //! | a wrong type of a field that was not sent | refused | refused at the first value of the struct; not looked at inside an `Option` | later values cost only the bytes they have, and serde shows the type inside only with a value |
 //! | a field's name of more than 128 bytes | taken | refused by a receiver of anything | the name would come again with each value |
-//! | types that are defined late in a long value | taken | [`Flaw::TooManyMessages`](crate::Flaw::TooManyMessages) beyond 12 steps a byte in all | the value is read again for each of its messages |
+//! | types that are defined late in a long value | taken | [`DecodeErrorKind::TooManyMessages`](crate::DecodeErrorKind::TooManyMessages) beyond 12 steps a byte in all | the value is read again for each of its messages |
 //! | an array into a slice, a string or `time.Time` into bytes, an interface's value into its own type | refused | taken | the value is kept whole, and Rust has no other way to it |
 //! | a type that is named but not defined | refused | refused where a value of it comes | what does not matter is not looked up |
 //! | an interface that is nil or defines types, in what is passed over | misread | passed over | the bytes tell how |
-//! | values nested without end | stack overflow | [`Flaw::TooDeep`](crate::Flaw::TooDeep) beyond [`MAX_DEPTH`](super::MAX_DEPTH) | no peer chooses how deep this end recurses |
+//! | values nested without end | stack overflow | [`DecodeErrorKind::TooDeep`](crate::DecodeErrorKind::TooDeep) beyond [`MAX_DEPTH`](super::MAX_DEPTH) | no peer chooses how deep this end recurses |
 //!
 //! # Bounds
 //! A stream defines at most [`MAX_TYPES`] types, fewer where [`Gob`] is told so, with [`MAX_FIELDS`] fields
@@ -107,7 +107,7 @@ pub use steps::take_steps;
 pub use stream::{Decoder, Encoder, Stream, from_slice};
 
 use super::{EncodeError, Format, Frame, Payload};
-use crate::error::Malformed;
+use crate::error::DecodeError;
 use core::marker::PhantomData;
 use definitions::{Definitions, FIRST_ID};
 use frame::Interfaces;
@@ -125,7 +125,7 @@ pub const MAX_MESSAGE: u64 = (1 << 30) - 1;
 /// types, then the value.
 ///
 /// `TYPES` is how many types a payload may define, those that only the sender has among them; one with
-/// more is refused with [`Flaw::TooManyTypes`](crate::Flaw::TooManyTypes). Each takes 16 bytes of the stack
+/// more is refused with [`DecodeErrorKind::TooManyTypes`](crate::DecodeErrorKind::TooManyTypes). Each takes 16 bytes of the stack
 /// while a value is decoded, so a small machine names what it needs: `Gob<ComplexData, 8>`. Less than `T`
 /// needs itself, or more than [`MAX_TYPES`], does not compile.
 ///
@@ -177,14 +177,14 @@ impl<T: Payload + Described, const TYPES: usize> Format for Gob<T, TYPES> {
         frame::find_end(input, progress, Interfaces::Followed)
     }
 
-    fn decode(payload: &[u8]) -> Result<T::Value<'_>, Malformed> {
+    fn decode(payload: &[u8]) -> Result<T::Value<'_>, DecodeError> {
         Self::decode_with(payload, |value| value)
     }
 
     fn decode_with<'a, R>(
         payload: &'a [u8],
         take: impl FnOnce(T::Value<'a>) -> R,
-    ) -> Result<R, Malformed> {
+    ) -> Result<R, DecodeError> {
         let () = Self::HAS_ROOM;
         stream::from_slice_with::<_, _, TYPES>(payload, take)
     }
@@ -236,7 +236,7 @@ impl Format for RawGob {
         frame::find_end(input, progress, Interfaces::Refused)
     }
 
-    fn decode(payload: &[u8]) -> Result<&[u8], Malformed> {
+    fn decode(payload: &[u8]) -> Result<&[u8], DecodeError> {
         Ok(payload)
     }
 

@@ -3,7 +3,7 @@
 use super::fields::Fields;
 use super::types::{Head, Shape, TypeId, Types};
 use super::wire::{take_bytes, take_counted, take_message, take_size, take_uint};
-use crate::error::Flaw;
+use crate::error::DecodeErrorKind;
 use crate::format::MAX_DEPTH;
 
 /// The bytes of a definition that count as one step: about the size of a field.
@@ -64,7 +64,7 @@ impl<'t, 'de: 't> Reader<'t, 'de> {
 
 impl<'t, 'de> Reader<'t, 'de> {
     /// Takes the definitions before a value. Returns the type of the value.
-    pub(super) fn start(&mut self) -> Result<TypeId, Flaw> {
+    pub(super) fn start(&mut self) -> Result<TypeId, DecodeErrorKind> {
         loop {
             self.message = self.next_message()?;
             match Head::take(&mut self.message)? {
@@ -76,29 +76,29 @@ impl<'t, 'de> Reader<'t, 'de> {
     }
 
     /// Refuses bytes after a definition, or after the value in its last message.
-    pub(super) fn finish(&self) -> Result<(), Flaw> {
+    pub(super) fn finish(&self) -> Result<(), DecodeErrorKind> {
         match self.message {
             [] => Ok(()),
-            _ => Err(Flaw::LeftOver),
+            _ => Err(DecodeErrorKind::LeftOver),
         }
     }
 
     /// Refuses bytes after the last message too.
-    pub(super) fn finish_last(&self) -> Result<(), Flaw> {
+    pub(super) fn finish_last(&self) -> Result<(), DecodeErrorKind> {
         match self.following {
             [] => self.finish(),
-            _ => Err(Flaw::LeftOver),
+            _ => Err(DecodeErrorKind::LeftOver),
         }
     }
 
-    fn next_message(&mut self) -> Result<&'de [u8], Flaw> {
+    fn next_message(&mut self) -> Result<&'de [u8], DecodeErrorKind> {
         self.starved = self.following.is_empty();
         take_message(&mut self.following)
     }
 
-    fn define(&mut self, id: TypeId) -> Result<(), Flaw> {
+    fn define(&mut self, id: TypeId) -> Result<(), DecodeErrorKind> {
         if !self.inline {
-            return Err(Flaw::Unsupported);
+            return Err(DecodeErrorKind::Unsupported);
         }
         let ahead = self.message.len().saturating_add(self.following.len());
         let at = self.definitions.len().saturating_sub(ahead);
@@ -106,21 +106,21 @@ impl<'t, 'de> Reader<'t, 'de> {
         let left = rest.len().checked_sub(self.following.len());
         let used = left.and_then(|left| self.message.len().checked_sub(left));
         // A definition may not reach into the next message.
-        let used = take_bytes(&mut self.message, used.ok_or(Flaw::Truncated)?)?;
+        let used = take_bytes(&mut self.message, used.ok_or(DecodeErrorKind::Truncated)?)?;
         self.spend(used.len() / FIELD);
         Ok(())
     }
 
     /// A zero byte comes before a value that is not a struct, at the outermost level and in an
     /// interface.
-    fn enter(&mut self, ty: TypeId) -> Result<TypeId, Flaw> {
+    fn enter(&mut self, ty: TypeId) -> Result<TypeId, DecodeErrorKind> {
         if ty == TypeId::NONE {
-            return Err(Flaw::UnknownType);
+            return Err(DecodeErrorKind::UnknownType);
         }
         let defined = ty.0 >= TypeId::FIRST;
         let alone = !defined || !matches!(self.types.shape(ty)?, Shape::Struct(_));
         if alone && take_size(&mut self.message)? != 0 {
-            return Err(Flaw::BadValue);
+            return Err(DecodeErrorKind::BadValue);
         }
         Ok(ty)
     }
@@ -130,7 +130,7 @@ impl<'t, 'de> Reader<'t, 'de> {
     /// In order it holds: its Go name, the definitions of types that it uses first, its type, its
     /// size and the value. Go ends a message after each of these definitions, unless another
     /// interface encloses this one. A nil interface is an empty name.
-    pub(super) fn open_interface(&mut self) -> Result<TypeId, Flaw> {
+    pub(super) fn open_interface(&mut self) -> Result<TypeId, DecodeErrorKind> {
         if take_counted(&mut self.message)?.is_empty() {
             return Ok(TypeId::NONE);
         }
@@ -152,7 +152,7 @@ impl<'t, 'de> Reader<'t, 'de> {
     }
 
     /// Takes a count of elements, each of at least `size` bytes.
-    pub(super) fn take_count(&mut self, size: usize) -> Result<usize, Flaw> {
+    pub(super) fn take_count(&mut self, size: usize) -> Result<usize, DecodeErrorKind> {
         let count = take_size(&mut self.message)?;
         let left = self.message.len().saturating_add(self.following.len());
         match count.checked_mul(size) {
@@ -160,16 +160,16 @@ impl<'t, 'de> Reader<'t, 'de> {
             _ => {
                 // The rest of the elements may be in messages that have not arrived.
                 self.starved |= self.goes_on;
-                Err(Flaw::BadLength)
+                Err(DecodeErrorKind::BadLength)
             }
         }
     }
 
     /// Takes the count before an array, which must equal its length.
-    pub(super) fn take_length(&mut self, length: u32) -> Result<usize, Flaw> {
+    pub(super) fn take_length(&mut self, length: u32) -> Result<usize, DecodeErrorKind> {
         match self.take_count(1)? {
             count if count as u64 == u64::from(length) => Ok(count),
-            _ => Err(Flaw::BadLength),
+            _ => Err(DecodeErrorKind::BadLength),
         }
     }
 
@@ -178,7 +178,7 @@ impl<'t, 'de> Reader<'t, 'de> {
     pub(super) fn next_sent(
         &mut self,
         fields: &mut Fields<'t>,
-    ) -> Result<Option<(&'t [u8], TypeId)>, Flaw> {
+    ) -> Result<Option<(&'t [u8], TypeId)>, DecodeErrorKind> {
         match take_size(&mut self.message)? {
             0 => return Ok(None),
             1 => {}
@@ -190,7 +190,7 @@ impl<'t, 'de> Reader<'t, 'de> {
         }
         fields
             .next()?
-            .map_or(Err(Flaw::BadValue), |field| Ok(Some(field)))
+            .map_or(Err(DecodeErrorKind::BadValue), |field| Ok(Some(field)))
     }
 
     /// Subtracts steps from the budget. [`skip`](Self::skip) fails when none are left.
@@ -198,9 +198,9 @@ impl<'t, 'de> Reader<'t, 'de> {
         self.budget = self.budget.saturating_sub(steps);
     }
 
-    pub(super) fn deepen(&mut self) -> Result<(), Flaw> {
+    pub(super) fn deepen(&mut self) -> Result<(), DecodeErrorKind> {
         if self.depth >= MAX_DEPTH {
-            return Err(Flaw::TooDeep);
+            return Err(DecodeErrorKind::TooDeep);
         }
         self.depth = self.depth.wrapping_add(1); // below the limit
         Ok(())

@@ -4,7 +4,7 @@ use super::fields::Fields;
 use super::reader::Reader;
 use super::types::{Shape, TypeId};
 use super::wire::{take_bytes, take_counted, take_uint};
-use crate::error::Flaw;
+use crate::error::DecodeErrorKind;
 use crate::format::MAX_DEPTH;
 use heapless::Vec;
 
@@ -18,7 +18,7 @@ enum Around<'t> {
 
 impl<'t> Reader<'t, '_> {
     /// Skips a value.
-    pub(super) fn skip(&mut self, ty: TypeId) -> Result<(), Flaw> {
+    pub(super) fn skip(&mut self, ty: TypeId) -> Result<(), DecodeErrorKind> {
         // Without recursion: a peer could make its frames take kilobytes of a small machine's
         // stack.
         let mut around = Vec::<_, { MAX_DEPTH as usize }>::new();
@@ -26,10 +26,10 @@ impl<'t> Reader<'t, '_> {
         loop {
             self.spend(1);
             if self.budget == 0 {
-                return Err(Flaw::TooManyMessages);
+                return Err(DecodeErrorKind::TooManyMessages);
             }
             if let Some(inside) = self.begin(ty)? {
-                around.push(inside).map_err(|_| Flaw::TooDeep)?;
+                around.push(inside).map_err(|_| DecodeErrorKind::TooDeep)?;
             }
             ty = loop {
                 let Some(innermost) = around.last_mut() else {
@@ -45,7 +45,7 @@ impl<'t> Reader<'t, '_> {
     }
 
     /// Skips a value without parts, or enters a value with parts.
-    fn begin(&mut self, mut ty: TypeId) -> Result<Option<Around<'t>>, Flaw> {
+    fn begin(&mut self, mut ty: TypeId) -> Result<Option<Around<'t>>, DecodeErrorKind> {
         while ty == TypeId::INTERFACE {
             ty = self.open_interface()?;
         }
@@ -69,7 +69,7 @@ impl<'t> Reader<'t, '_> {
         Ok(None)
     }
 
-    fn go_into(&mut self, shape: Shape) -> Result<Around<'t>, Flaw> {
+    fn go_into(&mut self, shape: Shape) -> Result<Around<'t>, DecodeErrorKind> {
         self.deepen()?;
         // The cost of the search for the type.
         self.spend(self.types.len() / 4);
@@ -93,7 +93,7 @@ impl<'t> Reader<'t, '_> {
 
 impl<'t> Around<'t> {
     /// Returns the type of the next part.
-    fn next(&mut self, reader: &mut Reader<'t, '_>) -> Result<Option<TypeId>, Flaw> {
+    fn next(&mut self, reader: &mut Reader<'t, '_>) -> Result<Option<TypeId>, DecodeErrorKind> {
         match self {
             Self::Parts(left, [first, second]) => {
                 let ty = if *left % 2 == 0 { *first } else { *second };

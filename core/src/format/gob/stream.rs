@@ -8,7 +8,7 @@ use super::value::Value;
 use super::wire::take_message;
 use super::writer;
 use super::{Described, MAX_TYPES};
-use crate::error::{Flaw, Malformed};
+use crate::error::{DecodeError, DecodeErrorKind};
 use crate::format::EncodeError;
 use crate::format::whole::{self, Whole};
 use core::marker::PhantomData;
@@ -26,9 +26,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 /// // Go's encoding of the integer 3.
 /// let three: i64 = bellwire::gob::from_slice(&[3, 4, 0, 6])?;
 /// assert_eq!(three, 3);
-/// # Ok::<(), bellwire::Malformed>(())
+/// # Ok::<(), bellwire::DecodeError>(())
 /// ```
-pub fn from_slice<'a, T: Deserialize<'a>>(payload: &'a [u8]) -> Result<T, Malformed> {
+pub fn from_slice<'a, T: Deserialize<'a>>(payload: &'a [u8]) -> Result<T, DecodeError> {
     from_slice_with::<T, T, MAX_TYPES>(payload, |value| value)
 }
 
@@ -36,7 +36,7 @@ pub fn from_slice<'a, T: Deserialize<'a>>(payload: &'a [u8]) -> Result<T, Malfor
 pub(super) fn from_slice_with<'a, T: Deserialize<'a>, R, const TYPES: usize>(
     payload: &'a [u8],
     take: impl FnOnce(T) -> R,
-) -> Result<R, Malformed> {
+) -> Result<R, DecodeError> {
     let mut table = Table::<TYPES>::new();
     let mut reader = Reader::of_stream(table.types(), payload, payload);
     read(&mut reader, Reader::finish_last, take)
@@ -54,7 +54,7 @@ pub(super) fn from_slice_with<'a, T: Deserialize<'a>, R, const TYPES: usize>(
 /// assert_eq!(stream.next()?, Some("ho"));
 /// assert_eq!(stream.next()?, Some(3));
 /// assert_eq!(stream.next::<i64>()?, None);
-/// # Ok::<(), bellwire::Malformed>(())
+/// # Ok::<(), bellwire::DecodeError>(())
 /// ```
 #[derive(Debug)]
 pub struct Stream<'a> {
@@ -79,7 +79,7 @@ impl<'a> Stream<'a> {
     /// Returns the fault found and the field in which it is. After an error the stream is at its
     /// end.
     #[allow(clippy::should_implement_trait)] // each value may be of a type of its own
-    pub fn next<T: Deserialize<'a>>(&mut self) -> Result<Option<T>, Malformed> {
+    pub fn next<T: Deserialize<'a>>(&mut self) -> Result<Option<T>, DecodeError> {
         if self.rest.is_empty() {
             return Ok(None);
         }
@@ -95,7 +95,7 @@ impl<'a> Stream<'a> {
 ///
 /// Each payload holds the definitions that are new. The decoder keeps them in lent memory, which is
 /// all that a sender can use up, no matter how long the conversation lasts. When it is full,
-/// decoding returns [`Flaw::TooManyTypes`]. A definition takes about as many bytes as on the wire,
+/// decoding returns [`DecodeErrorKind::TooManyTypes`]. A definition takes about as many bytes as on the wire,
 /// its names included.
 ///
 /// Use it with a command in the format [`RawGob`](super::RawGob), and keep it in the context of the
@@ -147,9 +147,9 @@ impl<'m> Decoder<'m> {
     ///
     /// # Errors
     /// Returns the fault found and the field in which it is. The definitions before the value are
-    /// kept even then, as in Go. Returns [`Flaw::Unsupported`] if an interface value contains a
+    /// kept even then, as in Go. Returns [`DecodeErrorKind::Unsupported`] if an interface value contains a
     /// definition.
-    pub fn decode<'a, T: Deserialize<'a>>(&mut self, payload: &'a [u8]) -> Result<T, Malformed> {
+    pub fn decode<'a, T: Deserialize<'a>>(&mut self, payload: &'a [u8]) -> Result<T, DecodeError> {
         let mut rest = payload;
         loop {
             let mut following = rest;
@@ -165,12 +165,12 @@ impl<'m> Decoder<'m> {
         read(&mut reader, Reader::finish_last, |value| value)
     }
 
-    fn remember(&mut self, id: TypeId, definition: &[u8]) -> Result<(), Flaw> {
+    fn remember(&mut self, id: TypeId, definition: &[u8]) -> Result<(), DecodeErrorKind> {
         let mut types = self.table.types();
         types.check_new(id)?;
         let end = self.used.saturating_add(definition.len());
         let space = self.memory.get_mut(self.used..end);
-        let space = space.ok_or(Flaw::TooManyTypes)?;
+        let space = space.ok_or(DecodeErrorKind::TooManyTypes)?;
         for (slot, byte) in space.iter_mut().zip(definition) {
             *slot = *byte;
         }
@@ -178,7 +178,7 @@ impl<'m> Decoder<'m> {
         let is_whole = types.define(id, source, self.used)?.is_empty();
         self.used = end;
         if !is_whole {
-            return Err(Flaw::LeftOver);
+            return Err(DecodeErrorKind::LeftOver);
         }
         Ok(())
     }
@@ -187,13 +187,13 @@ impl<'m> Decoder<'m> {
 /// Reads a value and passes it to `take`, unless `finish` finds a fault in the bytes after it.
 fn read<'t, 'de, T: Deserialize<'de>, R>(
     reader: &mut Reader<'t, 'de>,
-    finish: fn(&Reader<'t, 'de>) -> Result<(), Flaw>,
+    finish: fn(&Reader<'t, 'de>) -> Result<(), DecodeErrorKind>,
     take: impl FnOnce(T) -> R,
-) -> Result<R, Malformed> {
+) -> Result<R, DecodeError> {
     let ty = reader.start()?;
     let mut only = Only { reader, ty, finish };
-    whole::read(&mut only, take).map_err(|flaw| Malformed {
-        flaw,
+    whole::read(&mut only, take).map_err(|flaw| DecodeError {
+        kind: flaw,
         field: only.reader.field,
     })
 }
@@ -202,11 +202,11 @@ fn read<'t, 'de, T: Deserialize<'de>, R>(
 struct Only<'r, 't, 'de> {
     reader: &'r mut Reader<'t, 'de>,
     ty: TypeId,
-    finish: fn(&Reader<'t, 'de>) -> Result<(), Flaw>,
+    finish: fn(&Reader<'t, 'de>) -> Result<(), DecodeErrorKind>,
 }
 
 impl<'de> Whole<'de> for Only<'_, '_, 'de> {
-    fn value(&mut self) -> impl Deserializer<'de, Error = Flaw> {
+    fn value(&mut self) -> impl Deserializer<'de, Error = DecodeErrorKind> {
         Value {
             reader: &mut *self.reader,
             ty: self.ty,
@@ -214,7 +214,7 @@ impl<'de> Whole<'de> for Only<'_, '_, 'de> {
         }
     }
 
-    fn finish(&self) -> Result<(), Flaw> {
+    fn finish(&self) -> Result<(), DecodeErrorKind> {
         (self.finish)(self.reader)
     }
 }

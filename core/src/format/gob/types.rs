@@ -4,7 +4,7 @@ use super::fields::{MARKS, take_list};
 use super::steps::step;
 use super::wire::{take_counted, take_size, take_uint};
 use super::{MAX_FIELDS, MAX_TYPES};
-use crate::error::Flaw;
+use crate::error::DecodeErrorKind;
 use heapless::{Vec, VecView};
 
 /// The id of a type in a stream.
@@ -28,10 +28,10 @@ impl TypeId {
     /// The lowest id that a stream defines.
     pub(super) const FIRST: u32 = 64;
 
-    pub(super) fn take(input: &mut &[u8]) -> Result<Self, Flaw> {
+    pub(super) fn take(input: &mut &[u8]) -> Result<Self, DecodeErrorKind> {
         match Head::take(input)? {
             Head::Value(id) => Ok(id),
-            Head::Definition(_) => Err(Flaw::UnknownType),
+            Head::Definition(_) => Err(DecodeErrorKind::UnknownType),
         }
     }
 }
@@ -43,8 +43,8 @@ pub(super) enum Head {
 }
 
 impl Head {
-    pub(super) fn take(input: &mut &[u8]) -> Result<Self, Flaw> {
-        let number = u32::try_from(take_uint(input)?).map_err(|_| Flaw::UnknownType)?;
+    pub(super) fn take(input: &mut &[u8]) -> Result<Self, DecodeErrorKind> {
+        let number = u32::try_from(take_uint(input)?).map_err(|_| DecodeErrorKind::UnknownType)?;
         let id = number >> 1;
         Ok(match number & 1 {
             0 => Self::Value(TypeId(id)),
@@ -140,9 +140,9 @@ impl Types<'_> {
         id: TypeId,
         source: &'a [u8],
         at: usize,
-    ) -> Result<&'a [u8], Flaw> {
+    ) -> Result<&'a [u8], DecodeErrorKind> {
         self.check_new(id)?;
-        let mut input = source.get(at..).ok_or(Flaw::Truncated)?;
+        let mut input = source.get(at..).ok_or(DecodeErrorKind::Truncated)?;
         let marks = Some(&mut *self.marks);
         let mut shape = Definition::take(&mut input, source.len(), marks)?.shape;
         if let Shape::Struct(ty) = &mut shape {
@@ -154,28 +154,30 @@ impl Types<'_> {
         });
         let fields = others.fold(shape.fields(), u32::saturating_add);
         if fields > MAX_FIELDS || self.shapes.push((id, shape)).is_err() {
-            return Err(Flaw::TooManyTypes);
+            return Err(DecodeErrorKind::TooManyTypes);
         }
         Ok(input)
     }
 
     /// Refuses an id that is already defined, or that the format reserves.
-    pub(super) fn check_new(&self, id: TypeId) -> Result<(), Flaw> {
+    pub(super) fn check_new(&self, id: TypeId) -> Result<(), DecodeErrorKind> {
         if id.0 < TypeId::FIRST || self.shape(id).is_ok() {
-            return Err(Flaw::DuplicateType);
+            return Err(DecodeErrorKind::DuplicateType);
         }
         Ok(())
     }
 
     /// Returns the shape of a defined type.
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))] // size
-    pub(super) fn shape(&self, id: TypeId) -> Result<Shape, Flaw> {
+    pub(super) fn shape(&self, id: TypeId) -> Result<Shape, DecodeErrorKind> {
         let mut defined = self.shapes.iter();
         let entry = defined.find(|(defined, _)| {
             step();
             *defined == id
         });
-        entry.map(|(_, shape)| *shape).ok_or(Flaw::UnknownType)
+        entry
+            .map(|(_, shape)| *shape)
+            .ok_or(DecodeErrorKind::UnknownType)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -183,10 +185,10 @@ impl Types<'_> {
     }
 
     /// Returns the struct type at this index in the table.
-    pub(super) fn structure(&self, number: u8) -> Result<Struct, Flaw> {
+    pub(super) fn structure(&self, number: u8) -> Result<Struct, DecodeErrorKind> {
         match self.shapes.get(usize::from(number)) {
             Some((_, Shape::Struct(ty))) => Ok(*ty),
-            _ => Err(Flaw::UnknownType),
+            _ => Err(DecodeErrorKind::UnknownType),
         }
     }
 
@@ -208,7 +210,7 @@ impl Definition {
         input: &mut &[u8],
         size: usize,
         mut marks: Option<&mut VecView<u16>>,
-    ) -> Result<Self, Flaw> {
+    ) -> Result<Self, DecodeErrorKind> {
         let kind = take_size(input)?;
         let (mut first, mut second) = (TypeId::NONE, TypeId::NONE);
         let (mut at, mut fields) = (0, 0);
@@ -226,23 +228,23 @@ impl Definition {
                 (2, 3) => {
                     fields = u16::try_from(take_size(input)?).unwrap_or(u16::MAX);
                     if u32::from(fields) > MAX_FIELDS {
-                        return Err(Flaw::TooManyTypes);
+                        return Err(DecodeErrorKind::TooManyTypes);
                     }
                     at = size.saturating_sub(input.len());
                     interface |= take_list(input, fields, marks.take())?;
                 }
                 (2, 1 | 2 | 4) => first = TypeId::take(input)?,
                 (3, 1 | 4) => second = TypeId::take(input)?,
-                _ => return Err(Flaw::BadValue),
+                _ => return Err(DecodeErrorKind::BadValue),
             }
         }
         if take_size(input)? != 0 {
-            return Err(Flaw::BadValue);
+            return Err(DecodeErrorKind::BadValue);
         }
         // Elements without a type would take no bytes, so their count would have no bound.
         if matches!(kind, 1 | 2 | 4) && first == TypeId::NONE || kind == 4 && second == TypeId::NONE
         {
-            return Err(Flaw::UnknownType);
+            return Err(DecodeErrorKind::UnknownType);
         }
         interface |= first == TypeId::INTERFACE || kind == 4 && second == TypeId::INTERFACE;
         let shape = match kind {
@@ -252,9 +254,9 @@ impl Definition {
             },
             2 => Shape::Slice { element: first },
             3 => Shape::Struct(Struct {
-                at: u32::try_from(at).map_err(|_| Flaw::BadLength)?,
+                at: u32::try_from(at).map_err(|_| DecodeErrorKind::BadLength)?,
                 fields,
-                marks: u16::try_from(first_mark).map_err(|_| Flaw::TooManyTypes)?,
+                marks: u16::try_from(first_mark).map_err(|_| DecodeErrorKind::TooManyTypes)?,
                 compared: false,
                 number: 0,
             }),
@@ -263,13 +265,13 @@ impl Definition {
                 element: second,
             },
             5..=7 => Shape::Opaque,
-            _ => return Err(Flaw::BadValue),
+            _ => return Err(DecodeErrorKind::BadValue),
         };
         Ok(Self { shape, interface })
     }
 }
 
-fn skip_name_and_id(input: &mut &[u8]) -> Result<(), Flaw> {
+fn skip_name_and_id(input: &mut &[u8]) -> Result<(), DecodeErrorKind> {
     let mut field = 0usize;
     loop {
         let gap = take_size(input)?;
@@ -280,7 +282,7 @@ fn skip_name_and_id(input: &mut &[u8]) -> Result<(), Flaw> {
         match field {
             1 => drop(take_counted(input)?),
             2 => drop(take_uint(input)?),
-            _ => return Err(Flaw::BadValue),
+            _ => return Err(DecodeErrorKind::BadValue),
         }
     }
 }

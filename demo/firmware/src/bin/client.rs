@@ -2,8 +2,8 @@
 #![no_std]
 #![no_main]
 
-use bellwire::smoltcp::{Client, Lost};
-use bellwire::{Command, Error, Fault, Format, Line};
+use bellwire::smoltcp::{Client, ConnectionLost};
+use bellwire::{Command, Error, ErrorKind, Format, Line};
 use core::fmt::Write;
 use core::panic::PanicInfo;
 use core::task::Poll;
@@ -77,9 +77,9 @@ struct Board {
 }
 
 impl Board {
-    fn exchange(&mut self, mut client: Client<'_>) -> Result<(), Error<Lost>> {
+    fn exchange(&mut self, mut client: Client<'_>) -> Result<(), Error<ConnectionLost>> {
         let dialed = self.network.connect(self.socket, (HOST, PORT), 49152);
-        dialed.map_err(|_| Error::Transport(Lost))?;
+        dialed.map_err(|_| Error::Transport(ConnectionLost))?;
         self.call(&mut client, STRING, TEXT, "Thank you.")?;
         self.call(&mut client, POSTCARD, &mission::value(), "Received.")
     }
@@ -91,7 +91,7 @@ impl Board {
         command: Command<Req, Line>,
         value: Req::Sent<'_>,
         expected: &str,
-    ) -> Result<(), Error<Lost>> {
+    ) -> Result<(), Error<ConnectionLost>> {
         let deadline = self.clock.now() + PATIENCE;
         let socket = self.network.socket(self.socket);
         client.call(command, value, socket, deadline)?;
@@ -105,7 +105,7 @@ impl Board {
                 return if reply == expected {
                     Ok(())
                 } else {
-                    Err(Fault::UnexpectedReply.into())
+                    Err(ErrorKind::UnexpectedReply.into())
                 };
             }
             if self.network.is_idle() {

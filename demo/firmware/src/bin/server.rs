@@ -2,8 +2,8 @@
 #![no_std]
 #![no_main]
 
-use bellwire::smoltcp::{Patience, Server};
-use bellwire::{Connection, Endpoint, RegisterError};
+use bellwire::smoltcp::{Server, Timeouts};
+use bellwire::{Endpoint, RegisterError, ServerConnection};
 use core::panic::PanicInfo;
 use cortex_m_rt::entry;
 use firmware::clock::Clock;
@@ -34,7 +34,7 @@ fn main() -> ! {
     };
 
     let [rx, tx] = LINE;
-    let mut line = Line::new(Uart::zero(), Connection::new(rx, tx));
+    let mut line = Line::new(Uart::zero(), ServerConnection::new(rx, tx));
 
     let mut network = Network::start(NETWORK, clock.now());
     let mut servers = MEMORY.each_mut().map(|memory| {
@@ -42,8 +42,8 @@ fn main() -> ! {
         // The first poll would refuse early clients if the socket did not listen yet. `listen` fails
         // only for port 0.
         let _ = network.socket(handle).listen(PORT);
-        let connection = Connection::new(&mut memory.rx, &mut memory.tx);
-        (handle, Server::new(connection, Patience::default()))
+        let connection = ServerConnection::new(&mut memory.rx, &mut memory.tx);
+        (handle, Server::new(connection, Timeouts::default()))
     });
 
     console.say(&|write| write("up"));

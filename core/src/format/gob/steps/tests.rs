@@ -7,7 +7,7 @@
 extern crate std;
 
 use super::take_steps;
-use crate::error::Flaw;
+use crate::error::DecodeErrorKind;
 use crate::format::gob::wire::take_uint;
 use crate::format::gob::{Decoder, Gob, MAX_FIELDS, MAX_TYPES, Stream, from_slice};
 use crate::format::{Format, Frame};
@@ -300,17 +300,17 @@ fn a_value_that_is_read_again_too_often_is_too_large() {
     let next = message(&[&id(INT), &[2, 0, 6], &[1, b'x']]).repeat(2999);
     let stream = [slice(64, INTERFACE), first, next].concat();
     let frame = Gob::<i64>::frame(&stream, &mut 0);
-    assert_eq!(frame, Frame::Broken(Flaw::TooManyMessages));
+    assert_eq!(frame, Frame::Broken(DecodeErrorKind::TooManyMessages));
 }
 
 #[test]
 fn a_long_field_name_is_refused_only_by_a_receiver_of_anything() {
-    for (length, refused) in [(128, None), (129, Some(Flaw::OverCapacity))] {
+    for (length, refused) in [(128, None), (129, Some(DecodeErrorKind::OverCapacity))] {
         let fields = [("x".repeat(length), INT)];
         let value = message(&[&id(64), &[1, 6, 0]]);
         let stream = [structure(64, &fields), value].concat();
         let any = from_slice::<Any>(&stream).map(drop);
-        assert_eq!(any.err().map(|malformed| malformed.flaw), refused);
+        assert_eq!(any.err().map(|malformed| malformed.kind), refused);
         from_slice::<IgnoredAny>(&stream).expect("decode");
     }
 }

@@ -4,7 +4,7 @@
 
 use bellwire::blocking::{self, Client};
 use bellwire::gob::{Decoder, Encoder, Stream};
-use bellwire::{Command, ComplexData, Connection, Endpoint, Line, NoReply, Postcard, Ref};
+use bellwire::{Command, ComplexData, Endpoint, Line, NoReply, Postcard, Ref, ServerConnection};
 use bellwire::{Gob, Printable, RawGob};
 use cortex_m_rt::entry;
 use firmware::uart::Uart;
@@ -52,7 +52,7 @@ fn main() -> ! {
         }
     });
 
-    let mut connection = Connection::new(rx, tx);
+    let mut connection = ServerConnection::new(rx, tx);
     let mut service = endpoint.with(&mut app);
     let _ = blocking::serve(&mut uart, &mut service, &mut connection);
     drop(service);

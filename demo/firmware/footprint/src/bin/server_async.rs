@@ -2,7 +2,7 @@
 #![no_std]
 #![no_main]
 
-use bellwire::{Command, Connection, Endpoint, Line, asynch};
+use bellwire::{Command, Endpoint, Line, ServerConnection, asynch};
 use core::pin::pin;
 use core::task::{Context, Waker};
 use cortex_m_rt::entry;
@@ -48,7 +48,7 @@ fn main() -> ! {
     let mut endpoint = Endpoint::<App, 1>::new();
     // The endpoint has room for the command.
     let _ = endpoint.handle(STRING, &|_app, _text, reply| reply.send("Thank you."));
-    let mut connection = Connection::new(rx, tx);
+    let mut connection = ServerConnection::new(rx, tx);
     let state = size_of_val(&endpoint) + size_of_val(&connection);
     let mut service = endpoint.with(&mut app);
     let mut context = Context::from_waker(Waker::noop());

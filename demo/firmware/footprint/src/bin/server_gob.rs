@@ -2,7 +2,7 @@
 #![no_std]
 #![no_main]
 
-use bellwire::{Command, ComplexData, Connection, Endpoint, Gob, Line, NoReply, blocking};
+use bellwire::{Command, ComplexData, Endpoint, Gob, Line, NoReply, ServerConnection, blocking};
 use cortex_m_rt::entry;
 use firmware::uart::Uart;
 use footprint::{RX, TX};
@@ -29,7 +29,7 @@ fn main() -> ! {
         app.last = Some(data);
         reply.none()
     });
-    let mut connection = Connection::new(rx, tx);
+    let mut connection = ServerConnection::new(rx, tx);
     let state = size_of_val(&endpoint) + size_of_val(&connection);
     let _ = blocking::serve(&mut uart, &mut endpoint.with(&mut app), &mut connection);
     footprint::report(&mut uart, state, size_of_val(&app))

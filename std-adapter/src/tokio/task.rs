@@ -14,9 +14,9 @@ use crate::limits::{Wait, replies_not_taken, too_many};
 use crate::probe::is_unused;
 use crate::rate::limited;
 use crate::wait::after;
-use bellwire::Fault;
+use bellwire::ErrorKind;
 use std::future::poll_fn;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -71,10 +71,10 @@ async fn begin<App>(
         let client = tokio::select! {
             biased;
             header = header => header.unwrap_or_else(|_| {
-                Err(no_header(ErrorKind::TimedOut, "did not come in time"))
+                Err(no_header(io::ErrorKind::TimedOut, "did not come in time"))
             }),
             () = shared.crowd.stopped() => {
-                Err(no_header(ErrorKind::Interrupted, "had not come when the server stopped"))
+                Err(no_header(io::ErrorKind::Interrupted, "had not come when the server stopped"))
             }
         };
         *peer = client?.map_or_else(|| peer.clone(), Address::Tcp);
@@ -138,7 +138,7 @@ impl<App: Send + 'static> Conversation<'_, App> {
                         break;
                     }
                     Event::Timer => {
-                        self.abort(Fault::TimedOut);
+                        self.abort(ErrorKind::TimedOut);
                         continue;
                     }
                 };
@@ -204,7 +204,7 @@ impl<App: Send + 'static> Conversation<'_, App> {
             ready.unwrap_or_else(|_| Err(replies_not_taken()))?;
             match self.try_send() {
                 Ok(n) => sent += n as u64,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error),
             }
         }

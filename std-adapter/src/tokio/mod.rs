@@ -56,9 +56,9 @@ const MOST_THREADS: usize = 1024;
 /// ```no_run
 /// # let endpoint = std::sync::Arc::new(bellwire_std::Endpoint::<()>::new());
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-/// let server = bellwire_std::asynch::Server::bind("127.0.0.1:0", endpoint)?;
+/// let server = bellwire_std::tokio::Server::bind("127.0.0.1:0", endpoint)?;
 /// println!("listening on {}", server.local_addr());
-/// let stopper = server.stopper();
+/// let stopper = server.shutdown_handle();
 /// let running = tokio::spawn(server.run(|_peer| ()));
 /// stopper.stop();
 /// running.await??;
@@ -87,9 +87,9 @@ pub struct Server<App: 'static> {
 
 /// Stops a running [`Server`], from any task or thread.
 #[derive(Debug, Clone)]
-pub struct Stopper(Arc<Crowd>);
+pub struct ShutdownHandle(Arc<Crowd>);
 
-impl Stopper {
+impl ShutdownHandle {
     /// Stops accepting at once, and has [`Server::run`] return after the requests that have arrived
     /// are answered and the clients have received the replies, within [`ServerLimits::stop`]. What has
     /// not ended by then goes on until the runtime ends.
@@ -104,12 +104,13 @@ impl<App: Send + 'static> Server<App> {
     /// # Errors
     /// As [`Listener::bind`].
     pub fn bind(address: &str, endpoint: Arc<Endpoint<App>>) -> io::Result<Self> {
-        Listener::bind(Network::Tcp, address).map(|listener| Self::over(listener, endpoint))
+        Listener::bind(Network::Tcp, address)
+            .map(|listener| Self::from_listener(listener, endpoint))
     }
 
-    /// A server for those who connect to `listener`, as [`crate::Server::over`]. By
+    /// A server for those who connect to `listener`, as [`crate::Server::from_listener`]. By
     /// [`Listener::bind_shared`], several processes may share a port.
-    pub fn over(listener: Listener, endpoint: Arc<Endpoint<App>>) -> Self {
+    pub fn from_listener(listener: Listener, endpoint: Arc<Endpoint<App>>) -> Self {
         Self {
             limits: ServerLimits {
                 connections: CONNECTIONS,
@@ -130,8 +131,8 @@ impl<App: Send + 'static> Server<App> {
     }
 
     /// What stops it.
-    pub fn stopper(&self) -> Stopper {
-        Stopper(Arc::clone(&self.crowd))
+    pub fn shutdown_handle(&self) -> ShutdownHandle {
+        ShutdownHandle(Arc::clone(&self.crowd))
     }
 
     /// Serves until it is stopped, each connection with the `App` that `app` makes for its peer.

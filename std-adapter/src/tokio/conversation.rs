@@ -11,7 +11,7 @@ use crate::lag::Lag;
 use crate::limits::no_room_for_replies;
 use crate::probe::is_cut;
 use crate::serving::{Serving, guard, guard_future};
-use bellwire::{Buffer, Fault, Limits, Session, Step};
+use bellwire::{Buffer, ErrorKind, Limits, Session, Step};
 use std::cell::RefCell;
 use std::io;
 use std::mem;
@@ -103,7 +103,7 @@ pub(super) struct Done {
 enum Pause {
     Receive,
     Send,
-    Answer(Later, usize),
+    ReplyFormat(Later, usize),
     Turn,
     Close,
 }
@@ -130,7 +130,7 @@ impl<'a, App: 'static> Conversation<'a, App> {
             end: End::Open,
         };
         if busy {
-            conversation.abort(Fault::Busy);
+            conversation.abort(ErrorKind::Busy);
         }
         conversation
     }
@@ -225,7 +225,7 @@ impl<'a, App: 'static> Conversation<'a, App> {
         if !self.unsent().is_empty() {
             return Err(no_room_for_replies());
         }
-        self.abort(Fault::Busy);
+        self.abort(ErrorKind::Busy);
         Ok(())
     }
 
@@ -274,7 +274,7 @@ impl<'a, App: 'static> Conversation<'a, App> {
             self.over = matches!(pause, Pause::Close);
             let left = matches!(pause, Pause::Turn);
             let mut later = None;
-            if let Pause::Answer(answer, taken) = pause {
+            if let Pause::ReplyFormat(answer, taken) = pause {
                 later = Some(guard_future(answer));
                 self.keep(|kept| kept.taken = taken);
             }
@@ -344,7 +344,8 @@ impl<'a, App: 'static> Conversation<'a, App> {
                 Ok(Ok(Pause::Turn)) if !self.share.keep(input.len() + self.stream.held()) => {}
                 Ok(pause) => break pause,
                 Err(_) => {
-                    self.session.abort(Fault::Crashed, &mut self.service, out);
+                    self.session
+                        .abort(ErrorKind::Crashed, &mut self.service, out);
                     *input = &[];
                     break Ok(Pause::Close);
                 }
@@ -381,7 +382,7 @@ impl<'a, App: 'static> Conversation<'a, App> {
                     End::Open | End::Stopping => return Ok(Pause::Receive),
                     // Requests that were not read do not run; their sender is told.
                     End::Stopped if session.begun(input).is_some() || stream.has_more() => {
-                        session.abort(Fault::Busy, service, out);
+                        session.abort(ErrorKind::Busy, service, out);
                     }
                     End::Stopped | End::Reached => session.end(input, service, out),
                 },
@@ -405,7 +406,7 @@ impl<'a, App: 'static> Conversation<'a, App> {
                     match service.start(index, payload, reply, context, may_poll) {
                         Outcome::Answered(answered) => session.answered(answered, service, out),
                         Outcome::Later(later, _reply) => {
-                            return Ok(Pause::Answer(later, payload.len()));
+                            return Ok(Pause::ReplyFormat(later, payload.len()));
                         }
                     }
                 }
@@ -429,7 +430,7 @@ impl<'a, App: 'static> Conversation<'a, App> {
     }
 
     /// See [`Session::abort`].
-    pub(super) fn abort(&mut self, fault: Fault) {
+    pub(super) fn abort(&mut self, fault: ErrorKind) {
         let mut memory = [0; 256];
         let mut out = Buffer::new(&mut memory);
         self.session.abort(fault, &mut self.service, &mut out);
