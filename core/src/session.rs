@@ -12,7 +12,7 @@ use crate::{Limits, Reply, ReplySent, Service};
 /// what to do next, and writes replies into a buffer. It never reads, writes, waits or keeps
 /// bytes.
 ///
-/// [`ServerConnection`](crate::Connection) joins it with a receive and a transmit buffer, which
+/// [`ServerConnection`](crate::ServerConnection) joins it with a receive and a transmit buffer, which
 /// is what most drivers want. Work with it directly where buffers are shared between
 /// connections, or where a request is answered later:
 ///

@@ -5,7 +5,7 @@ use bellwire::{Command, Line};
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-/// ReplySent with `done` once the test opens the [`Gate`].
+/// Answered with `done` once the test opens the [`Gate`].
 pub const HOLD: Command<(), Line> = Command::new("HOLD");
 
 /// Holds the handler of [`HOLD`], so that a test knows that a request is running.

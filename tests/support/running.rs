@@ -15,17 +15,17 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 /// What a connection is told for which there is no room.
 pub const BUSY: &str = "!busy the server takes no requests now\n";
 
-/// ReplySent with `Thank you.`
+/// Answered with `Thank you.`
 pub const STRING: Command<Line, Line> = Command::new("STRING");
-/// ReplySent with the string inside.
+/// Answered with the string inside.
 pub const POSTCARD: Command<Postcard<HeapComplexData>, Line> = Command::new("POSTCARD");
 /// Not answered.
 pub const NOTE: Command<Line, NoReply> = Command::new("NOTE");
-/// ReplySent with 1000 bytes.
+/// Answered with 1000 bytes.
 pub const LONG: Command<(), Line> = Command::new("LONG");
 /// Never answered: the handler panics.
 pub const PANIC: Command<(), Line> = Command::new("PANIC");
-/// ReplySent with `done` after 300 ms.
+/// Answered with `done` after 300 ms.
 pub const SLOW: Command<(), Line> = Command::new("SLOW");
 
 /// Which server.
