@@ -94,7 +94,7 @@ fn a_pipeline_that_needs_too_much_memory_is_an_error() {
     let long = format!(r"STRING\n{}\n", "x".repeat(100));
     let load = ["--request", &long, "--reply", "a"];
     let output = run(&[&["bench", "127.0.0.1:1", "-p1000000", "-c1"], &load[..]].concat());
-    let error = "bellwire: a connection has more than 64 MiB in flight\n";
+    let error = "bellwire: the requests in flight exceed 64 MiB per connection\n";
     assert_eq!(text(&output.stderr), error);
 }
 
@@ -111,7 +111,7 @@ fn too_many_workers_for_the_file_limit_are_an_error_before_the_announcement() {
     assert_eq!(text(&output.stdout), "");
     assert_eq!(
         text(&output.stderr),
-        "bellwire: 100 workers need 316 open files, and this process may have 64\n"
+        "bellwire: 100 workers need 316 open files, but the limit is 64\n"
     );
 }
 

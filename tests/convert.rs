@@ -112,7 +112,7 @@ fn decoding_postcard_as_any_is_a_clear_error() {
         &arguments,
         "",
         "",
-        "postcard does not say what it holds; only gob does",
+        "postcard does not describe its types; --type any needs gob",
     );
 }
 

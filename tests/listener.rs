@@ -20,7 +20,7 @@ fn port(listener: &Listener) -> u16 {
     listener.local_addr().tcp().unwrap().port()
 }
 
-/// Returns the path of a test's socket, where no file exists yet.
+/// Returns an unused path for a test's socket.
 fn path(test: &str) -> String {
     let name = format!("bellwire-{}-{test}", std::process::id());
     let path: PathBuf = std::env::temp_dir().join(name);

@@ -12,7 +12,7 @@ pub fn raise_limit() {
     };
     if let Err(error) = setrlimit(Resource::Nofile, raised) {
         tracing::warn!(
-            "cannot have more than {:?} files open: {error}",
+            "cannot raise the limit of {:?} open files: {error}",
             limit.current
         );
     }

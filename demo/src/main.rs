@@ -40,7 +40,7 @@ enum Command {
     Serve(serve::Arguments),
     /// Send a text and a structure to a server, and print its replies.
     ///
-    /// Characters that would control a terminal or hide text are escaped, also in a pipe.
+    /// Characters that would control a terminal or hide text are escaped, even if the output is a pipe.
     Connect(connect::Arguments),
     /// Decode the values on standard input, and print each as a line of JSON.
     Decode(convert::DecodeArguments),

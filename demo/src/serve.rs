@@ -126,7 +126,7 @@ fn workers(wanted: Option<usize>) -> Result<usize, String> {
     let limit = files::limit();
     if needed > limit {
         return Err(format!(
-            "{workers} workers need {needed} open files, and this process may have {limit}"
+            "{workers} workers need {needed} open files, but the limit is {limit}"
         ));
     }
     Ok(workers)
@@ -155,7 +155,7 @@ fn acceptor(arguments: &Arguments, address: &Address) -> io::Result<Option<tls::
     let (Some(chain), Some(key)) = (&arguments.tls_cert, &arguments.tls_key) else {
         if address.tcp().is_some_and(|tcp| !tcp.ip().is_loopback()) {
             tracing::warn!(
-                "whoever can reach {address} may send requests, and they travel in clear; see --tls-cert"
+                "anyone who can reach {address} may send requests, and they travel in clear; see --tls-cert"
             );
         }
         return Ok(None);

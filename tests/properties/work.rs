@@ -131,7 +131,7 @@ fn a_sessions_memory_is_bounded_by_its_limits_and_its_work_by_its_input() {
         let lines = input[..arrived].split(|byte| *byte == b'\n').count() - 1;
         assert!(service.found.get() <= lines);
         assert!(service.called <= lines);
-        // Each line or wait is one answer, error line or wait, and each may need a send first.
+        // Each line has one answer or error line. Each of these, and each wait, may need a send first.
         assert!(
             steps <= 2 * (lines + 1 + waits),
             "{steps} steps for {lines} lines"

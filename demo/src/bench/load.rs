@@ -63,7 +63,7 @@ impl Load {
         let size = request.len().checked_mul(pipeline.saturating_add(1));
         if size.is_none_or(|size| size > MOST) {
             let limit = MOST >> 20;
-            return Err(format!("a connection has more than {limit} MiB in flight").into());
+            return Err(format!("the requests in flight exceed {limit} MiB per connection").into());
         }
         Ok(Self {
             requests: request.repeat(pipeline + 1),
@@ -132,7 +132,7 @@ pub(super) fn unescape(text: &str) -> Result<Bytes, String> {
             }
             _ => (None, 0),
         };
-        bytes.push(byte.ok_or_else(|| format!("\\{escaped} begins with no known escape"))?);
+        bytes.push(byte.ok_or_else(|| format!("unknown escape at \\{escaped}"))?);
         rest = &escaped[length..];
     }
     bytes.extend_from_slice(rest.as_bytes());

@@ -30,7 +30,7 @@ impl Process {
             fs::read_to_string(&path).map_err(|error| format!("cannot read {path}: {error}"))
         };
         let usage = cpu(&read("stat")?).zip(memory(&read("status")?));
-        let (cpu, memory) = usage.ok_or("the system's figures of the process make no sense")?;
+        let (cpu, memory) = usage.ok_or("cannot parse the process's figures in /proc")?;
         Ok(Usage { cpu, memory })
     }
 }

@@ -68,7 +68,7 @@ pub fn decode(arguments: &DecodeArguments) -> Result<(), Box<dyn Error>> {
         (DataFormat::Gob, DataType::Any) => print_each(|| stream.next::<Any>()),
         (DataFormat::Postcard, DataType::ComplexData) => print_each(|| next_postcard(&mut rest)),
         (DataFormat::Postcard, DataType::Any) => {
-            Err("postcard does not say what it holds; only gob does".into())
+            Err("postcard does not describe its types; --type any needs gob".into())
         }
     }
 }

@@ -39,7 +39,7 @@ pub fn show(address: &str) -> Result<(), Box<dyn Error>> {
         runtime.block_on(async {
             tokio::spawn(keep_up(handle.clone()));
             if let Err(error) = http::serve(listener, move || handle.render()).await {
-                tracing::error!("metrics are no longer shown: {error}");
+                tracing::error!("metrics are no longer served: {error}");
             }
         });
     };
