@@ -3,6 +3,8 @@
 #[path = "cli/process.rs"]
 mod process;
 
+#[cfg(target_os = "linux")]
+use bellwire_tests::running::until;
 use process::{PATIENCE, Server, bellwire, run};
 use std::fs;
 use std::io::{self, Read, Write};
@@ -150,6 +152,7 @@ fn without_file_descriptors_the_accept_loop_waits() {
     let crowd: Vec<_> = (0..60)
         .map(|_| TcpStream::connect(&server.address).unwrap())
         .collect();
+    until(|| open_files(server.id()) >= 40);
     let mut kept_out = TcpStream::connect(metrics).unwrap();
     kept_out
         .write_all(b"GET /metrics HTTP/1.1\r\n\r\n")
@@ -168,6 +171,12 @@ fn without_file_descriptors_the_accept_loop_waits() {
     let lines = log.matches("cannot accept connections for metrics").count();
     assert_eq!(lines, 1, "{log}");
     assert!(log.len() < 10_000, "{log}");
+}
+
+#[cfg(target_os = "linux")]
+fn open_files(process: u32) -> usize {
+    let files = fs::read_dir(format!("/proc/{process}/fd")).unwrap();
+    files.count()
 }
 
 /// Returns the CPU time that the process has used, in hundredths of a second.
