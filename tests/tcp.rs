@@ -27,7 +27,12 @@ fn answers(request: impl AsRef<[u8]>, expected: &str) {
 fn a_panic_while_making_an_app_ends_only_its_connection() {
     fn first_panics() -> impl Fn(&Peer) + Send + Sync + 'static {
         let first = AtomicBool::new(true);
-        move |_peer| assert!(!first.swap(false, Ordering::SeqCst), "of this test")
+        move |_peer| {
+            assert!(
+                !first.swap(false, Ordering::SeqCst),
+                "the first call panics"
+            )
+        }
     }
     fn check(address: &Address) {
         let mut first = dial(address, PATIENCE).unwrap();
