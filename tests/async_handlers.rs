@@ -1,4 +1,4 @@
-//! Handlers that may await something, and do not: they are as good as those that may not.
+//! Async handlers that are ready at once cost no more than plain handlers.
 
 use bellwire::{Command, Line, Reply};
 use bellwire_std::Endpoint;
@@ -17,9 +17,9 @@ use std::thread;
 const ASK: Command<Line, Line> = Command::new("ASK");
 const REQUESTS: usize = 1000;
 
-/// Cause: each reply of a future was written by itself, 1000 times for these requests.
+/// Cause: each reply of a future was written separately, with 1000 writes for these requests.
 #[test]
-fn replies_of_futures_that_are_ready_leave_in_as_many_writes_as_those_of_plain_handlers() {
+fn ready_futures_need_as_many_writes_as_plain_handlers() {
     let plain = writes(|endpoint| {
         let handler = |(): &mut (), text: &str, reply: Reply<'_, Line>| reply.send(text);
         endpoint.handle(ASK, handler).unwrap();
@@ -36,8 +36,8 @@ fn replies_of_futures_that_are_ready_leave_in_as_many_writes_as_those_of_plain_h
     assert_eq!(ready, plain);
 }
 
-/// How many writes a server takes for the replies to requests that have all arrived before it reads
-/// them.
+/// Returns the number of writes that a server needs for its replies, if all requests arrive before it
+/// reads them.
 fn writes(add_ask: impl FnOnce(&Endpoint<()>)) -> usize {
     const BLOCK: Command<Line, Line> = Command::new("BLOCK");
     let endpoint = Arc::new(Endpoint::<()>::new());
@@ -45,7 +45,7 @@ fn writes(add_ask: impl FnOnce(&Endpoint<()>)) -> usize {
     let (blocked, is_blocked) = mpsc::channel();
     let (unblock, unblocked) = mpsc::channel::<()>();
     let unblocked = std::sync::Mutex::new(unblocked);
-    // While it runs, the one thread that there is reads nothing.
+    // While this handler runs, the only thread reads nothing.
     let block = move |(): &mut (), _text: &str, reply: Reply<'_, Line>| {
         blocked.send(()).unwrap();
         let _ = unblocked.lock().unwrap().recv_timeout(PATIENCE);
@@ -77,14 +77,14 @@ fn writes(add_ask: impl FnOnce(&Endpoint<()>)) -> usize {
     let mut replies = vec![0; REQUESTS * 3];
     asking.read_exact(&mut replies).unwrap();
     assert_eq!(replies, "hi\n".repeat(REQUESTS).as_bytes());
-    // One is counted after its bytes have left, so the last comes with the end.
+    // A write is counted after its bytes have left, so the last count comes with the end.
     stopper.stop();
     running.join().unwrap().unwrap();
     let blocking = 1;
     writes.0.load(Ordering::SeqCst) - before - blocking
 }
 
-/// Counts the times that bytes were sent: the server reports each.
+/// Counts writes; the server reports each one.
 #[derive(Debug, Default)]
 struct Writes(AtomicUsize);
 
@@ -96,7 +96,7 @@ impl CounterFn for Writes {
     fn absolute(&self, _bytes: u64) {}
 }
 
-/// A recorder of the bytes sent, and of nothing else.
+/// A recorder that records sent bytes only.
 struct Sent(Arc<Writes>);
 
 impl Recorder for Sent {

@@ -1,4 +1,4 @@
-//! `bellwire bench`, run as a user runs it, against servers that are well and servers that are not.
+//! `bellwire bench` as a user runs it, against correct and faulty servers.
 
 use bellwire_demo::bench::Report;
 use bellwire_demo::serve::{Log, endpoint};
@@ -11,7 +11,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A server that answers, until the test's process ends.
+/// Starts a server that runs until the test's process ends.
 fn server() -> String {
     let server = Server::bind("127.0.0.1:0", Arc::new(endpoint().unwrap())).unwrap();
     let address = server.local_addr().to_string();
@@ -19,7 +19,7 @@ fn server() -> String {
     address
 }
 
-/// A server that does with each connection as it is told.
+/// Starts a server that handles each connection with `converse`.
 fn fake(converse: fn(TcpStream)) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -33,7 +33,7 @@ fn bench(address: &str, arguments: &[&str]) -> Output {
     command.output().unwrap()
 }
 
-/// Runs it with `--json`, and returns the result with the exit code.
+/// Runs a bench with `--json`, and returns its report and its exit code.
 fn report(address: &str, arguments: &[&str]) -> (Report, Option<i32>) {
     let output = bench(address, &[&["--json"], arguments].concat());
     let report = serde_json::from_slice(&output.stdout);
@@ -43,7 +43,7 @@ fn report(address: &str, arguments: &[&str]) -> (Report, Option<i32>) {
     )
 }
 
-/// The errors of a run that fails.
+/// Returns the errors of a bench that fails.
 fn errors(address: &str, arguments: &[&str]) -> Vec<(String, u64)> {
     let (report, code) = report(address, arguments);
     assert_eq!(code, Some(1));
@@ -51,7 +51,7 @@ fn errors(address: &str, arguments: &[&str]) -> Vec<(String, u64)> {
 }
 
 #[test]
-fn it_counts_what_a_server_answers() {
+fn bench_counts_a_servers_replies() {
     for command in ["string", "postcard"] {
         let load = ["--connections=4", "--pipeline=8", "--duration=1"];
         let (report, code) = report(&server(), &[&load[..], &["--command", command]].concat());
@@ -66,7 +66,7 @@ fn it_counts_what_a_server_answers() {
 }
 
 #[test]
-fn it_shows_a_person_what_it_counted() {
+fn bench_prints_a_readable_report() {
     let output = bench(&server(), &["-c", "2", "-d", "0.1"]);
     let shown = String::from_utf8(output.stdout).unwrap();
     assert!(shown.contains("2 connections, 1 in flight"), "{shown}");
@@ -76,7 +76,7 @@ fn it_shows_a_person_what_it_counted() {
 }
 
 #[test]
-fn without_time_each_connection_fills_its_pipeline_once() {
+fn with_zero_duration_each_connection_fills_its_pipeline_once() {
     let load = ["-c", "10", "-p", "3", "-d", "0", "--threads", "3"];
     let (report, code) = report(&server(), &load);
     assert_eq!(
@@ -86,7 +86,7 @@ fn without_time_each_connection_fills_its_pipeline_once() {
 }
 
 #[test]
-fn a_command_of_ones_own_is_given_with_its_reply() {
+fn a_custom_request_is_checked_against_its_reply() {
     let load = ["-d", "0.1", "--request", r"STRING\nhi\n"];
     let (_, code) = report(
         &server(),
@@ -100,7 +100,7 @@ fn a_command_of_ones_own_is_given_with_its_reply() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn what_the_servers_process_uses_is_reported() {
+fn the_server_processs_cpu_time_and_memory_are_reported() {
     let pid = std::process::id().to_string();
     let load = [
         "-d",
@@ -118,7 +118,7 @@ fn what_the_servers_process_uses_is_reported() {
 }
 
 #[test]
-fn a_server_that_lies_is_an_error() {
+fn a_wrong_reply_is_an_error() {
     let address = fake(|mut stream| {
         let mut request = [0; 24];
         while stream.read_exact(&mut request).is_ok() {
@@ -130,7 +130,7 @@ fn a_server_that_lies_is_an_error() {
 }
 
 #[test]
-fn a_reply_that_nobody_asked_for_is_an_error() {
+fn a_reply_without_a_request_is_an_error() {
     let address = fake(|mut stream| {
         let _ = stream.read(&mut [0; 24]);
         let _ = stream.write_all(&b"Thank you.\n".repeat(2));
@@ -141,7 +141,7 @@ fn a_reply_that_nobody_asked_for_is_an_error() {
 }
 
 #[test]
-fn a_refusal_is_an_error_with_its_code() {
+fn an_error_line_is_counted_by_its_code() {
     let address = fake(|mut stream| {
         let _ = stream.read(&mut [0; 24]);
         let _ = stream.write_all(b"!busy come back later\n");
@@ -152,7 +152,7 @@ fn a_refusal_is_an_error_with_its_code() {
 }
 
 #[test]
-fn a_server_that_vanishes_is_an_error_for_each_request_in_flight() {
+fn a_closed_connection_is_an_error_for_each_request_in_flight() {
     let address = fake(|mut stream| {
         let _ = stream.read_exact(&mut [0; 4 * 24]);
         let _ = stream.write_all(b"Thank you.\nThank");
@@ -162,7 +162,7 @@ fn a_server_that_vanishes_is_an_error_for_each_request_in_flight() {
 }
 
 #[test]
-fn a_server_that_is_silent_is_an_error_in_time() {
+fn a_missing_reply_is_an_error_after_the_timeout() {
     let address = fake(|mut stream| drop(stream.read_to_end(&mut Vec::new())));
     let wrong = errors(
         &address,
@@ -172,7 +172,7 @@ fn a_server_that_is_silent_is_an_error_in_time() {
 }
 
 #[test]
-fn a_server_that_is_not_there_is_a_clear_error() {
+fn an_unreachable_server_is_a_clear_error() {
     let output = bench("127.0.0.1:1", &[]);
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(
@@ -182,29 +182,29 @@ fn a_server_that_is_not_there_is_a_clear_error() {
     assert_eq!(output.status.code(), Some(1));
 }
 
-/// Cause: Ctrl-C discarded all that was measured.
+/// Cause: Ctrl-C discarded the measurement.
 #[test]
-fn an_interrupted_run_reports_the_time_until_then() {
+fn an_interrupted_bench_reports_the_time_until_then() {
     for signal in ["INT", "TERM"] {
-        // That a second request comes shows that the first had its reply.
+        // The second request shows that the first reply has arrived.
         let report = interrupted(signal, true, 2, &["-d", "120"]);
         assert!(report.replies > 0 && report.seconds < 60.0, "{report:?}");
     }
 }
 
 #[test]
-fn an_interrupted_run_waits_for_no_reply() {
+fn an_interrupted_bench_does_not_wait_for_replies() {
     let report = interrupted("INT", false, 1, &["--timeout", "120"]);
     assert_eq!(report.replies, 0);
 }
 
 #[test]
-fn an_interrupted_run_holds_its_connections_no_longer() {
+fn an_interrupt_ends_the_hold_time() {
     interrupted("INT", true, 1, &["-d", "0", "--hold", "120"]);
 }
 
-/// The report of a run that gets a signal when so many requests have come, of which each is answered
-/// or none is.
+/// Returns the report of a bench that is interrupted after `requests` requests. The server answers all
+/// of them or none.
 fn interrupted(signal: &str, answers: bool, requests: usize, load: &[&str]) -> Report {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -229,7 +229,10 @@ fn interrupted(signal: &str, answers: bool, requests: usize, load: &[&str]) -> R
     let killed = Command::new("kill").args(["-s", signal, &pid]).status();
     assert!(killed.unwrap().success());
     let output = child.wait_with_output().unwrap();
-    assert!(begin.elapsed() < Duration::from_mins(1), "it goes on");
+    assert!(
+        begin.elapsed() < Duration::from_mins(1),
+        "bench did not stop"
+    );
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let report: Report = serde_json::from_slice(&output.stdout).unwrap();
     assert!(report.errors.is_empty(), "{report:?}");

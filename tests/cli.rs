@@ -1,4 +1,4 @@
-//! The demo's binary, run as a user runs it.
+//! The demo's binary, as a user runs it.
 
 #[path = "cli/process.rs"]
 mod process;
@@ -13,7 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 #[test]
-fn the_tour_shows_both_ends_and_succeeds() {
+fn the_tour_prints_both_ends_and_succeeds() {
     let output = run(&[]);
     let shown = text(&output.stdout);
     assert!(output.status.success(), "{output:?}");
@@ -30,7 +30,7 @@ fn the_tour_shows_both_ends_and_succeeds() {
 }
 
 #[test]
-fn the_tour_goes_over_smoltcp_as_well() {
+fn the_tour_prints_as_many_lines_for_smoltcp_as_for_tcp() {
     let output = run(&[]);
     let shown = text(&output.stdout);
     let (tcp, smoltcp) = shown.split_once("Over smoltcp").unwrap();
@@ -40,7 +40,7 @@ fn the_tour_goes_over_smoltcp_as_well() {
 }
 
 #[test]
-fn the_loopback_measures_itself_and_captures_its_packets() {
+fn loopback_prints_its_measurement_and_captures_packets() {
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("loopback.pcap");
     let output = run(&["loopback", "--pcap", file.to_str().unwrap()]);
     let shown = text(&output.stdout);
@@ -54,7 +54,7 @@ fn the_loopback_measures_itself_and_captures_its_packets() {
 }
 
 #[test]
-fn a_client_gets_its_replies() {
+fn connect_prints_the_replies() {
     let server = Server::start("127.0.0.1:0");
     let output = run(&["connect", &server.address]);
     assert_eq!(text(&output.stdout), "Thank you.\n");
@@ -65,7 +65,7 @@ fn a_client_gets_its_replies() {
 }
 
 #[test]
-fn the_server_logs_what_arrives_with_file_and_line() {
+fn the_server_logs_received_values_with_file_and_line() {
     let server = Server::start("127.0.0.1:0");
     run(&["connect", &server.address]);
     let (_, log) = server.stop("TERM");
@@ -79,7 +79,7 @@ fn the_server_logs_what_arrives_with_file_and_line() {
 }
 
 #[test]
-fn bad_input_is_one_line_in_the_log() {
+fn bad_input_logs_one_line() {
     let server = Server::start("127.0.0.1:0");
     let mut stream = TcpStream::connect(&server.address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -96,7 +96,7 @@ fn bad_input_is_one_line_in_the_log() {
 }
 
 #[test]
-fn it_listens_on_every_form_of_address() {
+fn serve_listens_on_every_form_of_address() {
     for (listen, client) in [
         (":0", "127.0.0.1"),
         (":0", "[::1]"),
@@ -110,7 +110,7 @@ fn it_listens_on_every_form_of_address() {
 }
 
 #[test]
-fn a_thread_for_each_connection_serves_as_well() {
+fn serve_works_with_a_thread_for_each_connection() {
     let server = Server::spawn(&mut bellwire(&["serve", "--threads", "--listen", ":0"]));
     let output = run(&["connect", &format!("localhost:{}", server.port())]);
     assert_eq!(text(&output.stdout), "Thank you.\n");
@@ -148,7 +148,7 @@ fn several_processes_share_a_port() {
 }
 
 #[test]
-fn it_stops_cleanly_on_both_signals_also_with_a_client_connected() {
+fn serve_stops_cleanly_on_sigint_and_sigterm_with_a_client_connected() {
     for signal in ["INT", "TERM"] {
         let server = Server::start("127.0.0.1:0");
         let _idle = TcpStream::connect(&server.address).unwrap();
@@ -157,7 +157,7 @@ fn it_stops_cleanly_on_both_signals_also_with_a_client_connected() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_a_clear_error() {
+fn a_taken_port_is_a_clear_error() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let output = run(&["serve", "--listen", &address]);
@@ -167,7 +167,7 @@ fn a_port_that_is_taken_is_a_clear_error() {
 }
 
 #[test]
-fn a_server_that_is_not_there_is_a_clear_error() {
+fn an_unreachable_server_is_a_clear_error() {
     let output = run(&["connect", "127.0.0.1:1"]);
     let error = "bellwire: cannot connect to 127.0.0.1:1: Connection refused";
     assert_eq!(output.status.code(), Some(1));
@@ -175,7 +175,7 @@ fn a_server_that_is_not_there_is_a_clear_error() {
 }
 
 #[test]
-fn a_server_that_refuses_is_a_clear_error() {
+fn an_error_line_is_a_clear_error_of_connect() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let refusing = thread::spawn(move || {
@@ -194,7 +194,7 @@ fn a_server_that_refuses_is_a_clear_error() {
 }
 
 #[test]
-fn a_server_that_refuses_what_it_need_not_answer_is_a_clear_error() {
+fn an_error_line_for_a_request_without_reply_is_a_clear_error() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let refusing = thread::spawn(move || {
@@ -217,7 +217,7 @@ fn a_server_that_refuses_what_it_need_not_answer_is_a_clear_error() {
 }
 
 #[test]
-fn fifty_clients_at_once_all_succeed() {
+fn fifty_concurrent_clients_succeed() {
     let server = Server::start("127.0.0.1:0");
     let clients: Vec<_> = (0..50)
         .map(|_| {
@@ -234,7 +234,7 @@ fn fifty_clients_at_once_all_succeed() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn when_no_file_descriptor_is_left_it_pauses_and_goes_on_later() {
+fn without_file_descriptors_serve_pauses_and_later_continues() {
     let script = r#"ulimit -n 24; exec "$0" serve --workers 1 --listen 127.0.0.1:0"#;
     let binary = env!("CARGO_BIN_EXE_bellwire");
     let server = Server::spawn(Command::new("sh").args(["-c", script, binary]));

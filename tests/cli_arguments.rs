@@ -1,4 +1,4 @@
-//! The demo's command line: numbers within their bounds, and one way to write an address.
+//! The demo's command line: bounds of numbers, and forms of addresses.
 
 #[path = "cli/process.rs"]
 mod process;
@@ -6,9 +6,9 @@ mod process;
 use process::{Server, bellwire, run, text};
 use std::process::Command;
 
-/// Cause: numbers reached arithmetic as they were, and overflowed, or asked for all memory.
+/// Cause: unchecked numbers overflowed arithmetic or requested all memory.
 #[test]
-fn a_number_beyond_its_bounds_is_refused() {
+fn a_number_beyond_its_bounds_is_an_error() {
     let most = "18446744073709551615";
     for (option, numbers) in [
         (
@@ -59,7 +59,7 @@ fn is_refused(command: &str, arguments: &[&str], option: &str, number: &str) {
 }
 
 #[test]
-fn numbers_at_their_bounds_are_taken() {
+fn numbers_at_their_bounds_are_accepted() {
     let server = Server::start("127.0.0.1:0");
     for numbers in [
         &["-c1", "-d0", "--timeout=0.5", "--threads=256"][..],
@@ -82,7 +82,7 @@ fn numbers_at_their_bounds_are_taken() {
 }
 
 #[test]
-fn requests_in_flight_that_take_too_much_memory_are_refused() {
+fn a_pipeline_that_needs_too_much_memory_is_an_error() {
     let load = [
         "--request",
         r"STRING\nHello, this is a longer text than usual, over 64\n",
@@ -94,14 +94,14 @@ fn requests_in_flight_that_take_too_much_memory_are_refused() {
     let long = format!(r"STRING\n{}\n", "x".repeat(100));
     let load = ["--request", &long, "--reply", "a"];
     let output = run(&[&["bench", "127.0.0.1:1", "-p1000000", "-c1"], &load[..]].concat());
-    let error = "bellwire: a connection has more than 64 MiB in flight\n";
+    let error = "bellwire: the requests in flight exceed 64 MiB per connection\n";
     assert_eq!(text(&output.stderr), error);
 }
 
-/// Cause: a server with more threads than the system gave announced itself, and then panicked.
+/// Cause: with more threads than the system allowed, the server announced itself and then panicked.
 #[test]
 #[cfg(target_os = "linux")]
-fn workers_that_need_more_files_than_there_are_end_it_before_the_announcement() {
+fn too_many_workers_for_the_file_limit_are_an_error_before_the_announcement() {
     let script = r#"ulimit -n 64; exec "$0" serve --listen 127.0.0.1:0 --workers 100"#;
     let output = Command::new("sh")
         .args(["-c", script, env!("CARGO_BIN_EXE_bellwire")])
@@ -111,15 +111,15 @@ fn workers_that_need_more_files_than_there_are_end_it_before_the_announcement() 
     assert_eq!(text(&output.stdout), "");
     assert_eq!(
         text(&output.stderr),
-        "bellwire: 100 workers need 316 open files, and this process may have 64\n"
+        "bellwire: 100 workers need 316 open files, but the limit is 64\n"
     );
 }
 
-/// Cause: it panicked.
+/// Cause: the server panicked.
 #[test]
 #[cfg(target_os = "linux")]
-fn threads_that_the_system_does_not_give_are_a_clear_error() {
-    // The stacks of the workers alone need 512 MiB.
+fn a_failure_to_start_threads_is_a_clear_error() {
+    // The workers' stacks alone need 512 MiB.
     let script = r#"ulimit -v 400000; exec "$0" -q serve --listen 127.0.0.1:0 --workers 256"#;
     let output = Command::new("sh")
         .args(["-c", script, env!("CARGO_BIN_EXE_bellwire")])
@@ -134,7 +134,7 @@ fn threads_that_the_system_does_not_give_are_a_clear_error() {
 }
 
 #[test]
-fn every_command_takes_every_form_of_an_address() {
+fn every_command_accepts_every_form_of_an_address() {
     let folder = std::env::temp_dir().join(format!("bellwire-forms-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let unix = format!("unix:{}", folder.join("bell").display());

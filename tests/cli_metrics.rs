@@ -1,4 +1,4 @@
-//! `bellwire serve --metrics`, with scrapers that are well and peers that are not.
+//! `bellwire serve --metrics`, with correct scrapers and with misbehaving peers.
 
 #[path = "cli/process.rs"]
 mod process;
@@ -11,7 +11,7 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 
-/// A port of this machine that nobody listens on.
+/// Returns an address of this machine that nobody listens on.
 fn free() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap()
@@ -24,7 +24,7 @@ fn serve() -> (Server, SocketAddr) {
     (Server::spawn(&mut bellwire(&arguments)), metrics)
 }
 
-/// What an HTTP client gets at this address.
+/// Returns the response to an HTTP request.
 fn get(metrics: SocketAddr, request: &str) -> io::Result<String> {
     let mut page = TcpStream::connect(metrics)?;
     page.set_read_timeout(Some(PATIENCE))?;
@@ -38,7 +38,7 @@ fn scrape(metrics: SocketAddr) -> String {
     get(metrics, "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap()
 }
 
-/// The connections to this address that the process has open.
+/// Returns how many connections to this address the process has open.
 #[cfg(target_os = "linux")]
 fn open_connections(process: u32, metrics: SocketAddr) -> usize {
     let port = format!(":{:04X} ", metrics.port());
@@ -46,7 +46,7 @@ fn open_connections(process: u32, metrics: SocketAddr) -> usize {
     let inodes: Vec<_> = table
         .lines()
         .map(|line| line.split_ascii_whitespace().collect::<Vec<_>>())
-        // Neither the listener nor the other ends.
+        // Skips the listener and the connections' other ends.
         .filter(|fields| format!("{} ", fields[1]).ends_with(&port) && fields[3] != "0A")
         .map(|fields| format!("socket:[{}]", fields[9]))
         .collect();
@@ -58,7 +58,7 @@ fn open_connections(process: u32, metrics: SocketAddr) -> usize {
 }
 
 #[test]
-fn metrics_are_shown_in_the_text_form_of_prometheus() {
+fn metrics_are_served_in_prometheus_text_format() {
     let metrics = free();
     let server = Server::spawn(&mut bellwire(&[
         "serve",
@@ -74,7 +74,7 @@ fn metrics_are_shown_in_the_text_form_of_prometheus() {
         "postcard",
     ]);
     let mut unknown = TcpStream::connect(("127.0.0.1", server.port().parse().unwrap())).unwrap();
-    // What arrives together is counted together, each under its own name.
+    // Requests that arrive together are counted separately, under their own names.
     unknown
         .write_all(b"STRING\na\nSTRING\nb\nPOSTCARD\n\x00STRING\nc\nHELP\n")
         .unwrap();
@@ -95,7 +95,7 @@ fn metrics_are_shown_in_the_text_form_of_prometheus() {
 }
 
 #[test]
-fn a_request_for_anything_else_gets_an_error_of_http() {
+fn other_requests_get_an_http_error() {
     let (_server, metrics) = serve();
     let long = format!(
         "GET /metrics HTTP/1.1\r\nA: {}\r\n\r\n",
@@ -115,10 +115,10 @@ fn a_request_for_anything_else_gets_an_error_of_http() {
     }
 }
 
-/// Cause: 400 connections that sent nothing were kept for ever, each with a file descriptor.
+/// Cause: 400 silent connections were kept forever, each with a file descriptor.
 #[test]
 #[cfg(target_os = "linux")]
-fn silent_connections_neither_pile_up_nor_keep_a_scraper_out() {
+fn silent_connections_neither_accumulate_nor_block_a_scraper() {
     let (server, metrics) = serve();
     let mut silent: Vec<_> = (0..400)
         .map(|_| TcpStream::connect(metrics).unwrap())
@@ -126,7 +126,7 @@ fn silent_connections_neither_pile_up_nor_keep_a_scraper_out() {
     assert!(scrape(metrics).starts_with("HTTP/1.1 200 OK"));
     let open = open_connections(server.id(), metrics);
     assert!((1..=16).contains(&open), "{open} connections are open");
-    // The first gave its place to another, the last is closed by its time limit.
+    // The first connection was replaced by a later one. The last one is closed by its time limit.
     for place in [0, 399] {
         let stream = &mut silent[place];
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -139,10 +139,10 @@ fn silent_connections_neither_pile_up_nor_keep_a_scraper_out() {
     }
 }
 
-/// Cause: the accept loop span, and wrote a line each time.
+/// Cause: the accept loop span, and logged a line each time.
 #[test]
 #[cfg(target_os = "linux")]
-fn without_a_file_descriptor_it_waits_instead_of_spinning() {
+fn without_file_descriptors_the_accept_loop_waits() {
     let metrics = free();
     let script = r#"ulimit -n 40; exec "$0" serve --workers 1 --listen 127.0.0.1:0 --metrics "$1""#;
     let binary = env!("CARGO_BIN_EXE_bellwire");
@@ -159,7 +159,7 @@ fn without_a_file_descriptor_it_waits_instead_of_spinning() {
         .unwrap();
     let ticks = cpu_ticks(server.id());
     std::thread::sleep(std::time::Duration::from_secs(2));
-    // A loop that spins takes 200 on one processor.
+    // A spinning loop would use 200 on one processor.
     let used = cpu_ticks(server.id()) - ticks;
     assert!(used < 50, "{used} hundredths of a second");
     drop(crowd);
@@ -179,7 +179,7 @@ fn open_files(process: u32) -> usize {
     files.count()
 }
 
-/// Hundredths of a second of CPU time that the process has used.
+/// Returns the CPU time that the process has used, in hundredths of a second.
 #[cfg(target_os = "linux")]
 fn cpu_ticks(process: u32) -> u64 {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
@@ -189,7 +189,7 @@ fn cpu_ticks(process: u32) -> u64 {
 }
 
 #[test]
-fn an_address_beyond_this_machine_is_warned_of() {
+fn a_public_metrics_address_logs_a_warning() {
     let port = free().port();
     for (host, warned) in [("", 1), ("127.0.0.1", 0), ("[::1]", 0)] {
         let metrics = format!("{host}:{port}");
@@ -202,12 +202,15 @@ fn an_address_beyond_this_machine_is_warned_of() {
 }
 
 #[test]
-fn an_address_that_is_taken_is_a_clear_error() {
+fn a_taken_metrics_address_is_a_clear_error() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let metrics = taken.local_addr().unwrap().to_string();
     let output = run(&["serve", "--listen", "127.0.0.1:0", "--metrics", &metrics]);
     let error = String::from_utf8(output.stderr).unwrap();
     let start = format!("bellwire: cannot show metrics: {metrics}: Address already in use");
     assert!(error.starts_with(&start), "{error}");
-    assert!(output.stdout.is_empty(), "it announces itself first");
+    assert!(
+        output.stdout.is_empty(),
+        "the server announced itself first"
+    );
 }

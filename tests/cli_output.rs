@@ -1,5 +1,5 @@
-//! What the demo's binary prints: into pipes that nobody reads, onto full disks, and of peers that send
-//! more than text.
+//! The output of the demo's binary: to closed pipes, to full disks, and with control characters from
+//! peers.
 
 #[path = "cli/process.rs"]
 mod process;
@@ -11,7 +11,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::{Command, Output, Stdio};
 use std::thread;
 
-/// Has each command that prints run with the standard output that `output` makes.
+/// Runs each command that prints, with the standard output from `output`.
 fn each(output: impl Fn() -> Stdio, check: impl Fn(&str, &Output)) {
     let server = Server::start("127.0.0.1:0");
     let json = &b"{}\n"[..];
@@ -37,7 +37,7 @@ fn each(output: impl Fn() -> Stdio, check: impl Fn(&str, &Output)) {
     }
 }
 
-/// Runs it with this standard input.
+/// Runs a command with `input` as standard input.
 fn fed(command: &mut Command, input: &[u8]) -> Output {
     command.stdin(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
@@ -53,7 +53,7 @@ fn closed() -> Stdio {
 }
 
 #[test]
-fn into_a_closed_pipe_every_command_ends_without_a_word_and_with_success() {
+fn to_a_closed_pipe_every_command_succeeds_silently() {
     each(closed, |command, output| {
         assert_eq!(text(&output.stderr), "", "{command}");
         assert_eq!(output.status.code(), Some(0), "{command}");
@@ -62,7 +62,7 @@ fn into_a_closed_pipe_every_command_ends_without_a_word_and_with_success() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn onto_a_full_disk_every_command_fails_with_a_sentence() {
+fn to_a_full_disk_every_command_fails_with_a_clear_error() {
     let full = || File::create("/dev/full").unwrap().into();
     each(full, |command, output| {
         assert_eq!(
@@ -75,7 +75,7 @@ fn onto_a_full_disk_every_command_fails_with_a_sentence() {
 }
 
 #[test]
-fn a_bench_with_errors_fails_though_nobody_reads_its_report() {
+fn a_bench_with_errors_fails_even_if_its_output_is_closed() {
     let address = fake(b"!busy\n");
     let mut command = bellwire(&["bench", &address, "-c1", "-d0"]);
     let output = fed(command.stdout(closed()), b"");
@@ -83,9 +83,9 @@ fn a_bench_with_errors_fails_though_nobody_reads_its_report() {
     assert_eq!(output.status.code(), Some(1));
 }
 
-/// Cause: the log's own complaint that it could not be written panicked.
+/// Cause: the log's own report of a failed write panicked.
 #[test]
-fn a_log_that_nobody_reads_neither_stops_a_server_nor_changes_an_exit_code() {
+fn a_closed_log_neither_stops_a_server_nor_changes_an_exit_code() {
     let mut serve = bellwire(&["serve", "--listen", "127.0.0.1:0"]);
     let mut child = serve
         .stdout(Stdio::piped())
@@ -109,7 +109,7 @@ fn a_log_that_nobody_reads_neither_stops_a_server_nor_changes_an_exit_code() {
     assert_eq!(status.unwrap().code(), Some(1));
 }
 
-/// A server that answers each connection's first bytes with these.
+/// Starts a server that answers each connection's first bytes with `reply`.
 fn fake(reply: &'static [u8]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -125,7 +125,7 @@ fn fake(reply: &'static [u8]) -> String {
 }
 
 #[test]
-fn a_reply_cannot_command_the_terminal() {
+fn a_reply_cannot_control_the_terminal() {
     let address = fake("done\u{1b}]0;title\u{7}\u{202e}\u{2028}\n".as_bytes());
     let output = run(&["connect", &address]);
     let shown = "done\\u{1b}]0;title\\u{7}\\u{202e}\\u{2028}\n";
@@ -133,7 +133,7 @@ fn a_reply_cannot_command_the_terminal() {
 }
 
 #[test]
-fn a_refusal_cannot_command_the_terminal() {
+fn an_error_line_cannot_control_the_terminal() {
     let address = fake("!refused \u{1b}[2Jno\r\u{9b}31m\n".as_bytes());
     let shown = "\\u{1b}[2Jno\\r\\u{9b}31m";
     let output = run(&["connect", &address]);
@@ -149,9 +149,9 @@ fn a_refusal_cannot_command_the_terminal() {
     );
 }
 
-/// Cause: the line feed in a peer's path began a line of the log.
+/// Cause: a line feed in a peer's path started a new line of the log.
 #[test]
-fn the_path_of_a_peer_cannot_forge_a_line_of_the_log() {
+fn a_peers_path_cannot_forge_a_line_of_the_log() {
     let folder = std::env::temp_dir().join(format!("bellwire-forge-{}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();
     let address = format!("unix:{}", folder.join("bell").display());
@@ -173,9 +173,9 @@ fn the_path_of_a_peer_cannot_forge_a_line_of_the_log() {
     assert!(!log.contains("\nforged"), "{log}");
 }
 
-/// Cause: each refused request of a few bytes was a line of the log.
+/// Cause: each rejected request of a few bytes logged a line.
 #[test]
-fn a_flood_of_refused_requests_logs_less_than_it_sends() {
+fn a_flood_of_rejected_requests_logs_less_than_it_sends() {
     for threads in [&[][..], &["--threads"]] {
         let mut command = bellwire(&["serve", "--listen", "127.0.0.1:0"]);
         let server = Server::spawn(command.args(threads));
@@ -195,7 +195,7 @@ fn a_flood_of_refused_requests_logs_less_than_it_sends() {
 }
 
 #[test]
-fn a_text_that_is_received_is_logged_up_to_a_bound() {
+fn received_texts_are_logged_up_to_a_bound() {
     let server = Server::start("127.0.0.1:0");
     let mut stream = TcpStream::connect(&server.address).unwrap();
     let text = format!("STRING\n{}\nSTRING\na\u{1b}\u{202e}\n", "x".repeat(50_000));

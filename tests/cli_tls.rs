@@ -1,4 +1,4 @@
-//! `bellwire serve` and `bellwire connect` with certificates, run as a user runs them.
+//! `bellwire serve` and `bellwire connect` with certificates, as a user runs them.
 
 #[path = "cli/process.rs"]
 mod process;
@@ -11,7 +11,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::Output;
 use std::time::{Duration, Instant};
 
-/// The files of an authority, of a server, and of a client.
+/// The files of an authority, a server and a client.
 fn files(test: &str) -> Folder {
     let authority = Authority::new();
     let server = authority.sign(&[HOST, "127.0.0.1", "::1"]);
@@ -44,14 +44,14 @@ fn connect(server: &Server, arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-/// The one line that it says on its failure.
+/// Returns the single line of standard error of a failed run.
 fn failure(output: &Output) -> &str {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     text(&output.stderr)
 }
 
 #[test]
-fn with_certificates_on_both_sides_all_passes() {
+fn connect_succeeds_with_certificates_on_both_sides() {
     let folder = files("cli-tls-both");
     let (ca, client) = (folder.file("ca.pem"), folder.file("client.pem"));
     for threads in [&[][..], &["--threads"]] {
@@ -70,7 +70,7 @@ fn with_certificates_on_both_sides_all_passes() {
 }
 
 #[test]
-fn a_client_without_a_certificate_learns_why_and_so_does_the_log() {
+fn a_missing_client_certificate_is_explained_to_the_client_and_in_the_log() {
     let folder = files("cli-tls-none");
     let ca = folder.file("ca.pem");
     let server = serve(&folder, &["--client-ca", &ca]);
@@ -86,7 +86,7 @@ fn a_client_without_a_certificate_learns_why_and_so_does_the_log() {
 }
 
 #[test]
-fn a_client_that_does_not_trust_the_server_learns_why() {
+fn an_untrusted_server_is_a_clear_error_of_connect() {
     let folder = files("cli-tls-trust");
     let server = serve(&folder, &[]);
     let stranger = files("cli-tls-stranger");
@@ -99,7 +99,7 @@ fn a_client_that_does_not_trust_the_server_learns_why() {
 }
 
 #[test]
-fn without_a_named_authority_those_of_the_machine_are_trusted() {
+fn without_ca_option_the_machines_authorities_are_trusted() {
     let folder = files("cli-tls-machine");
     let server = serve(&folder, &[]);
     let mut connect = bellwire(&["connect", &server.address, "--tls"]);
@@ -108,7 +108,7 @@ fn without_a_named_authority_those_of_the_machine_are_trusted() {
 }
 
 #[test]
-fn a_plain_client_at_a_tls_port_learns_why_and_so_does_the_log() {
+fn a_plain_client_at_a_tls_port_is_explained_to_the_client_and_in_the_log() {
     let folder = files("cli-tls-plain-client");
     let server = serve(&folder, &[]);
     assert_eq!(
@@ -121,7 +121,7 @@ fn a_plain_client_at_a_tls_port_learns_why_and_so_does_the_log() {
 }
 
 #[test]
-fn a_tls_client_at_a_plain_port_learns_why() {
+fn a_tls_client_at_a_plain_port_gets_a_clear_error() {
     let folder = files("cli-tls-plain-server");
     let server = Server::start("127.0.0.1:0");
     assert_eq!(
@@ -134,7 +134,7 @@ fn a_tls_client_at_a_plain_port_learns_why() {
 }
 
 #[test]
-fn an_ipv6_address_is_a_name_that_a_certificate_may_have() {
+fn a_certificate_may_name_an_ipv6_address() {
     let folder = files("cli-tls-ipv6");
     let (ca, pem) = (folder.file("ca.pem"), folder.file("server.pem"));
     let tls = ["--tls-cert", &pem, "--tls-key", &pem];
@@ -145,7 +145,7 @@ fn an_ipv6_address_is_a_name_that_a_certificate_may_have() {
 }
 
 #[test]
-fn handshakes_that_fail_are_counted() {
+fn failed_handshakes_are_counted() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     let metrics = free.local_addr().unwrap().to_string();
     drop(free);
@@ -158,7 +158,7 @@ fn handshakes_that_fail_are_counted() {
     show(&metrics, "bellwire_tls_handshake_failures_total 3");
 }
 
-/// Asks for the metrics until they have this line: a client may have its answer before it is counted.
+/// Scrapes the metrics until they contain `line`. A client may get its reply before it is counted.
 fn show(metrics: &str, line: &str) {
     let begin = Instant::now();
     loop {
@@ -174,9 +174,9 @@ fn show(metrics: &str, line: &str) {
     }
 }
 
-/// Cause: a load balancer that looks whether the port is open had each look counted and warned of.
+/// Cause: each probe of a load balancer counted as a failure and logged a warning.
 #[test]
-fn a_look_at_the_port_is_no_failure() {
+fn a_probe_of_the_port_is_not_a_failure() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     let metrics = free.local_addr().unwrap().to_string();
     drop(free);
@@ -197,7 +197,7 @@ fn a_look_at_the_port_is_no_failure() {
 }
 
 #[test]
-fn a_connection_that_is_cut_between_requests_is_worth_no_warning() {
+fn a_connection_cut_between_requests_logs_no_warning() {
     let folder = files("cli-tls-cut");
     let authorities = tls::RootCerts::from_file(folder.file("ca.pem")).unwrap();
     let connector = tls::Connector::new(&authorities, None).unwrap();
@@ -216,7 +216,7 @@ fn a_connection_that_is_cut_between_requests_is_worth_no_warning() {
 }
 
 #[test]
-fn requests_that_others_can_read_are_warned_of_unless_only_this_machine_is_served() {
+fn serving_without_tls_beyond_this_machine_logs_a_warning() {
     let folder = files("cli-tls-warning");
     let pem = folder.file("server.pem");
     let tls = ["--tls-cert", &pem, "--tls-key", &pem];
@@ -237,7 +237,7 @@ fn requests_that_others_can_read_are_warned_of_unless_only_this_machine_is_serve
 }
 
 #[test]
-fn options_that_mean_nothing_alone_are_refused() {
+fn tls_options_without_their_companions_are_errors() {
     for arguments in [
         &["serve", "--tls-cert", "x"][..],
         &["serve", "--tls-key", "x"],

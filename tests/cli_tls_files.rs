@@ -1,4 +1,4 @@
-//! Files for TLS that cannot be used: a sentence that names the file and says why.
+//! Unusable TLS files: the error names the file and the reason.
 
 #[path = "cli/process.rs"]
 mod process;
@@ -11,7 +11,7 @@ use std::fs;
 use std::io;
 use std::process::{Command, Output};
 
-/// A folder with an authority, and a server's certificate and key in files of their own.
+/// A folder with an authority, and separate files for a server's certificate and key.
 fn files(test: &str) -> Folder {
     let authority = Authority::new();
     let server = authority.sign(&[HOST]);
@@ -26,13 +26,13 @@ fn write(folder: &Folder, name: &str, signed: &Signed) {
     fs::write(folder.file(&format!("{name}.key")), &signed.key).unwrap();
 }
 
-/// Has a server, and a client, use these files, of which `culprit` is named with this reason.
+/// Checks that a server and a client with these files fail, with an error that names `culprit`.
 #[track_caller]
 fn are_refused(folder: &Folder, cert: &str, key: &str, culprit: &str, reason: &str) {
     let [cert, key, culprit, ca] = [cert, key, culprit, "ca.pem"].map(|name| folder.file(name));
     let listen = ["serve", "--listen", "localhost:0"];
     let serve = refused(&[&listen[..], &["--tls-cert", &cert, "--tls-key", &key]].concat());
-    // Nobody listens there: the files are looked at first.
+    // Nobody listens on this port: the files are read first.
     let to = ["connect", "127.0.0.1:1", "--tls", "--ca", &ca];
     let connect = run(&[&to[..], &["--cert", &cert, "--key", &key]].concat());
     for output in [serve, connect] {
@@ -47,8 +47,8 @@ fn are_refused(folder: &Folder, cert: &str, key: &str, culprit: &str, reason: &s
     }
 }
 
-/// What a server says that is to end. One that serves instead ends when it announces itself, as nobody
-/// reads that.
+/// Runs a server that should fail. If it serves instead, its announcement fails because standard
+/// output is closed.
 fn refused(arguments: &[&str]) -> Output {
     let (reader, writer) = io::pipe().unwrap();
     drop(reader);
@@ -56,7 +56,7 @@ fn refused(arguments: &[&str]) -> Output {
 }
 
 #[test]
-fn a_file_without_what_it_should_hold_is_refused() {
+fn unusable_certificate_and_key_files_are_clear_errors() {
     let folder = files("cli-tls-absent");
     fs::write(folder.file("empty"), "\n").unwrap();
     fs::write(folder.file("text"), "Hello\n").unwrap();
@@ -105,7 +105,7 @@ fn a_file_without_what_it_should_hold_is_refused() {
 }
 
 #[test]
-fn an_authority_that_cannot_be_read_is_refused() {
+fn unusable_authority_files_are_clear_errors() {
     let folder = files("cli-tls-authority");
     fs::write(folder.file("empty"), "").unwrap();
     let garbage = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
@@ -140,16 +140,16 @@ fn an_authority_that_cannot_be_read_is_refused() {
 }
 
 #[test]
-fn a_key_of_another_certificate_is_refused() {
+fn a_key_of_another_certificate_is_a_clear_error() {
     let folder = files("cli-tls-mismatch");
     write(&folder, "other", &Authority::new().sign(&[HOST]));
     let reason = "the private key does not belong to the certificate";
     are_refused(&folder, "server.pem", "other.key", "other.key", reason);
 }
 
-/// Cause: it was taken, and each client was told in the words of a library.
+/// Cause: the certificate was accepted, and each client got an error of the TLS library.
 #[test]
-fn an_authoritys_certificate_is_refused_as_an_ends_own() {
+fn an_authoritys_certificate_cannot_identify_a_server_or_client() {
     let folder = files("cli-tls-leaf");
     let mut params = CertificateParams::new([HOST.to_owned()]).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -162,7 +162,7 @@ fn an_authoritys_certificate_is_refused_as_an_ends_own() {
     are_refused(&folder, "ca.pem", "server.key", "ca.pem", reason);
 }
 
-/// Runs openssl in the folder, if there is one.
+/// Runs openssl in the folder, if it is installed.
 fn openssl(folder: &Folder, arguments: &str) -> bool {
     let mut command = Command::new("openssl");
     command.current_dir(folder.file(""));
@@ -174,9 +174,9 @@ fn openssl(folder: &Folder, arguments: &str) -> bool {
     true
 }
 
-/// Cause: "no private key" was told of the first, and of the second a character of its header.
+/// Cause: the first file's error was "no private key", and the second one's quoted a header character.
 #[test]
-fn an_encrypted_key_is_refused_as_one() {
+fn an_encrypted_key_is_a_clear_error() {
     let folder = files("cli-tls-encrypted");
     let secret = "-passout pass:secret";
     let made = openssl(
@@ -197,7 +197,7 @@ fn an_encrypted_key_is_refused_as_one() {
 }
 
 #[test]
-fn der_is_refused_as_such() {
+fn a_der_file_is_a_clear_error() {
     let folder = files("cli-tls-der");
     let made = openssl(&folder, "x509 -in server.pem -outform DER -out cert.der")
         && openssl(&folder, "pkey -in server.key -outform DER -out key.der");
@@ -212,25 +212,25 @@ fn der_is_refused_as_such() {
 
 /// Cause: "invalid peer certificate: Other(OtherError(UnsupportedCertVersion))".
 #[test]
-fn a_certificate_of_version_1_is_refused() {
+fn a_certificate_of_version_1_is_a_clear_error() {
     let folder = files("cli-tls-version");
     if !openssl(&folder, "x509 -in server.pem -outform DER -out cert.der") {
         return;
     }
     let mut der = fs::read(folder.file("cert.der")).unwrap();
-    // The version, of which 2 stands for 3.
+    // The version field; 2 stands for version 3.
     let mark = [0xa0, 3, 2, 1, 2];
     let place = der.windows(5).position(|bytes| bytes == mark).unwrap();
     der[place + 4] = 0;
     fs::write(folder.file("cert.der"), der).unwrap();
-    // OpenSSL reads such a certificate, and writes it as it is.
+    // OpenSSL reads such a certificate, and writes it unchanged.
     openssl(&folder, "x509 -inform DER -in cert.der -out old.pem");
     let reason = "its certificate is not of version 3, which TLS needs";
     are_refused(&folder, "old.pem", "server.key", "old.pem", reason);
 }
 
 #[test]
-fn a_certificate_out_of_its_time_is_named_at_the_handshake() {
+fn expired_and_future_certificates_are_named_at_the_handshake() {
     for (from, until, client) in [
         (2000, 2001, "has expired"),
         (3000, 3001, "is not valid yet"),

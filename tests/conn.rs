@@ -1,4 +1,4 @@
-//! A connection: its bytes, its addresses, its handles, its end.
+//! A connection: its bytes, addresses, handles and end.
 
 use bellwire::{Error, blocking::Client};
 use bellwire_std::{Address, Conn};
@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Instant;
 
 #[test]
-fn bytes_go_both_ways_until_each_side_ends() {
+fn bytes_pass_in_both_directions() {
     let (mut conn, mut peer) = pair();
     conn.write_all(b"to you\n").unwrap();
     assert_eq!(line(&mut peer), "to you\n");
@@ -22,7 +22,7 @@ fn bytes_go_both_ways_until_each_side_ends() {
 }
 
 #[test]
-fn more_than_the_system_buffers_goes_through() {
+fn transfers_may_exceed_the_system_buffers() {
     let (mut conn, mut peer) = pair();
     let sent: Vec<u8> = (0..8_000_000_u32).map(|n| n.to_le_bytes()[0]).collect();
     let mut received = vec![0; sent.len()];
@@ -34,14 +34,14 @@ fn more_than_the_system_buffers_goes_through() {
 }
 
 #[test]
-fn nothing_to_read_or_write_is_done_at_once() {
+fn empty_reads_and_writes_return_at_once() {
     let (mut conn, _peer) = pair();
     assert_eq!(conn.read(&mut []).unwrap(), 0);
     assert_eq!(conn.write(&[]).unwrap(), 0);
 }
 
 #[test]
-fn both_ends_have_the_addresses_that_the_other_sees() {
+fn addresses_match_those_that_the_peer_sees() {
     let (conn, peer) = pair();
     let local = Address::Tcp(peer.peer_addr().unwrap());
     assert_eq!(conn.local_addr().unwrap(), local);
@@ -53,7 +53,7 @@ fn both_ends_have_the_addresses_that_the_other_sees() {
 }
 
 #[test]
-fn a_stream_of_the_standard_library_becomes_a_connection() {
+fn a_std_stream_converts_to_a_connection() {
     let (near, mut far) = UnixStream::pair().unwrap();
     let mut conn = Conn::try_from(near).unwrap();
     assert_eq!(*conn.peer_addr(), Address::Unix(None));
@@ -93,7 +93,7 @@ fn close_wakes_a_read_and_a_write_in_other_threads() {
 }
 
 #[test]
-fn close_ends_the_peers_reading_after_all_that_was_written() {
+fn after_close_the_peer_reads_all_written_bytes_and_the_end() {
     let (mut conn, mut peer) = pair();
     let handle = conn.clone();
     conn.write_all(b"the last words").unwrap();
@@ -115,7 +115,7 @@ fn the_connection_closes_with_its_last_handle() {
 }
 
 #[test]
-fn writing_to_a_peer_that_is_gone_fails() {
+fn writing_to_a_closed_peer_is_an_error() {
     let (mut conn, peer) = pair();
     drop(peer);
     conn.set_write_deadline(Some(Instant::now() + PATIENCE));
@@ -126,7 +126,7 @@ fn writing_to_a_peer_that_is_gone_fails() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_connection_that_waits_alone_needs_one_file_descriptor() {
+fn a_single_waiting_handle_needs_one_file_descriptor() {
     let open = || std::fs::read_dir("/proc/self/fd").unwrap().count();
     let before = open();
     let (conns, peers): (Vec<_>, Vec<_>) = (0..100).map(|_| pair()).unzip();
@@ -135,7 +135,7 @@ fn a_connection_that_waits_alone_needs_one_file_descriptor() {
         .map(|mut conn| thread::spawn(move || read(&mut conn)))
         .collect();
     thread::sleep(SHORT);
-    // Other tests in this process open some, too.
+    // Other tests in this process open descriptors too.
     assert!(open() - before < 300);
     drop(peers);
     for waiting in waiting {
@@ -144,7 +144,7 @@ fn a_connection_that_waits_alone_needs_one_file_descriptor() {
 }
 
 #[test]
-fn a_call_whose_reply_is_late_fails_and_the_next_call_gets_its_own() {
+fn after_a_timed_out_call_the_next_call_gets_its_own_reply() {
     let (conn, mut peer) = pair();
     let (mut rx, mut tx) = ([0; 64], [0; 64]);
     let mut client = Client::new(conn, &mut rx, &mut tx);
@@ -164,7 +164,7 @@ fn a_call_whose_reply_is_late_fails_and_the_next_call_gets_its_own() {
 }
 
 #[test]
-fn a_call_that_waits_is_ended_by_another_thread() {
+fn closing_a_handle_ends_a_call_waiting_in_another_thread() {
     let (conn, _peer) = pair();
     let handle = conn.clone();
     let error = while_waiting(

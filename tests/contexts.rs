@@ -1,4 +1,4 @@
-//! The context of a connection: a server makes it from the peer, after PROXY and TLS.
+//! A connection's context. The server makes it from the peer, after the PROXY header and TLS.
 
 use bellwire::{Command, Line, blocking::Client};
 use bellwire_std::{Conn, Endpoint, Listener, Network, Peer, Server, dial};
@@ -13,7 +13,7 @@ use std::time::Instant;
 
 const WHO: Command<(), Line> = Command::new("WHO");
 
-/// Answers with the connection's context.
+/// An endpoint whose command `WHO` replies with the connection's context.
 fn who() -> Endpoint<String> {
     let endpoint = Endpoint::<String>::default();
     let answer = endpoint.handle(WHO, |name, (), reply| reply.send(name));
@@ -38,7 +38,7 @@ fn ask<S: embedded_io::Read + embedded_io::Write>(stream: S) -> String {
 }
 
 #[test]
-fn both_servers_make_the_context_after_tls_with_the_clients_certificate() {
+fn both_servers_pass_the_clients_certificate_to_the_context() {
     let (authority, clients) = (Authority::new(), Authority::new());
     let ask_over_tls = |listener: &Listener| {
         let conn = dial(listener.local_addr(), PATIENCE).expect("a connection");
@@ -68,7 +68,7 @@ fn both_servers_make_the_context_after_tls_with_the_clients_certificate() {
 }
 
 #[test]
-fn the_context_is_made_from_the_address_that_a_proxy_tells() {
+fn the_context_gets_the_address_from_the_proxy_header() {
     let listener = listen();
     let mut server = bellwire_std::tokio::Server::from_listener(listener.clone(), who());
     server.proxy_protocol = true;
@@ -90,7 +90,7 @@ fn the_context_is_made_from_the_address_that_a_proxy_tells() {
 }
 
 #[test]
-fn a_listener_hears_of_each_rejected_request_and_may_panic() {
+fn on_rejection_is_called_for_each_rejected_request_even_after_it_panicked() {
     let endpoint = Arc::new(who());
     let heard = Arc::new(Mutex::new(Vec::new()));
     let calls = AtomicUsize::new(0);
@@ -98,7 +98,10 @@ fn a_listener_hears_of_each_rejected_request_and_may_panic() {
     endpoint.on_rejection(move |name, error| {
         let line = format!("{name}: {error}");
         kept.lock().expect("no panic in here").push(line);
-        assert!(calls.fetch_add(1, Ordering::SeqCst) > 0, "of this test");
+        assert!(
+            calls.fetch_add(1, Ordering::SeqCst) > 0,
+            "the first call panics"
+        );
     });
     let listener = listen();
     let server = Server::from_listener(listener.clone(), endpoint);

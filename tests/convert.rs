@@ -1,4 +1,4 @@
-//! `bellwire decode` and `bellwire encode`, run as a user runs them.
+//! `bellwire decode` and `bellwire encode`, as a user runs them.
 
 use bellwire_tests::go::Go;
 use serde_json::Value;
@@ -16,7 +16,7 @@ fn run(program: &str, arguments: &[&str], input: &[u8]) -> Output {
         .unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let input = input.to_vec();
-    // It may stop reading at the first thing that is wrong.
+    // The program may stop reading at the first error.
     let writing = thread::spawn(move || drop(stdin.write_all(&input)));
     let output = child.wait_with_output().unwrap();
     writing.join().unwrap();
@@ -31,7 +31,7 @@ fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
 }
 
-/// `arguments` make `output` of `input`.
+/// Checks that `arguments` turn `input` into `expected`.
 #[track_caller]
 fn makes(arguments: &[&str], input: impl AsRef<[u8]>, expected: impl AsRef<[u8]>) {
     let output = bellwire(arguments, input.as_ref());
@@ -39,7 +39,7 @@ fn makes(arguments: &[&str], input: impl AsRef<[u8]>, expected: impl AsRef<[u8]>
     assert!(output.status.success());
 }
 
-/// `arguments` make `expected` of what is good of `input`, and say `error` of the rest.
+/// Checks that `arguments` turn the valid start of `input` into `expected`, and then report `error`.
 #[track_caller]
 fn fails(arguments: &[&str], input: impl AsRef<[u8]>, expected: &str, error: &str) {
     let output = bellwire(arguments, input.as_ref());
@@ -62,7 +62,7 @@ const MISSION: &str = concat!(
 const ZERO: &str = "{\"N\":0,\"S\":\"\",\"M\":null,\"P\":null,\"C\":null}\n";
 
 #[test]
-fn what_is_encoded_is_decoded_in_both_formats() {
+fn encoded_values_decode_to_the_same_json_in_both_formats() {
     for (encode, decode) in [(ENCODE_GOB, DECODE_GOB), (ENCODE_POSTCARD, DECODE_POSTCARD)] {
         let lines = [MISSION, ZERO, MISSION].concat();
         let encoded = bellwire(encode, lines.as_bytes()).stdout;
@@ -72,7 +72,7 @@ fn what_is_encoded_is_decoded_in_both_formats() {
 }
 
 #[test]
-fn fields_that_json_leaves_out_are_zero() {
+fn fields_absent_from_json_are_zero() {
     let encoded = bellwire(ENCODE_GOB, b"{} {\"N\": 1}").stdout;
     makes(
         DECODE_GOB,
@@ -82,7 +82,7 @@ fn fields_that_json_leaves_out_are_zero() {
 }
 
 #[test]
-fn any_shows_what_was_sent() {
+fn type_any_prints_the_sent_fields() {
     let encoded = bellwire(ENCODE_GOB, b"{\"N\":1,\"P\":\"YWJj\",\"C\":{}}").stdout;
     makes(DECODE_ANY, encoded, "{\"N\":1,\"P\":\"YWJj\",\"C\":{}}\n");
     // Two strings and an integer, as Go sends them.
@@ -91,7 +91,7 @@ fn any_shows_what_was_sent() {
 }
 
 #[test]
-fn the_values_in_front_of_one_that_is_wrong_are_shown() {
+fn values_before_a_malformed_one_are_printed() {
     let mut gob = bellwire(ENCODE_GOB, ZERO.as_bytes()).stdout;
     gob.extend([3, 4, 0, 6]);
     let output = bellwire(DECODE_GOB, &gob);
@@ -106,18 +106,18 @@ fn the_values_in_front_of_one_that_is_wrong_are_shown() {
 }
 
 #[test]
-fn postcard_does_not_say_what_it_holds() {
+fn decoding_postcard_as_any_is_a_clear_error() {
     let arguments = ["decode", "--format", "postcard", "--type", "any"];
     fails(
         &arguments,
         "",
         "",
-        "postcard does not say what it holds; only gob does",
+        "postcard does not describe its types; --type any needs gob",
     );
 }
 
 #[test]
-fn json_that_is_wrong_is_an_error_behind_what_was_right() {
+fn values_before_invalid_json_are_encoded() {
     let output = bellwire(ENCODE_GOB, b"{\"N\":1}{\"N\":\"one\"}");
     assert!(text(&output.stderr).starts_with("bellwire: N: invalid type: string \"one\""));
     assert_eq!(output.status.code(), Some(1));
@@ -129,7 +129,7 @@ fn json_that_is_wrong_is_an_error_behind_what_was_right() {
 }
 
 #[test]
-fn json_that_is_not_the_structure_is_an_error_that_names_the_field() {
+fn errors_in_json_name_the_field() {
     const KNOWN: &str = "expected one of `N`, `S`, `M`, `P`, `C`";
     let unknown = |path, name| format!("{path}: unknown field `{name}`, {KNOWN}");
     let kind = |path, found, expected| format!("{path}invalid type: {found}, expected {expected}");
@@ -175,7 +175,7 @@ fn json_that_is_not_the_structure_is_an_error_that_names_the_field() {
         (r#"{"M":{"a":"b"}}"#, kind("M.a: ", r#"string "b""#, "i64")),
         (r#"{"C":{"M":{"x":null}}}"#, kind("C.M.x: ", "null", "i64")),
         (r#"{"P":"!"}"#, "P: invalid base64".into()),
-        // Between values.
+        // Separators between values.
         ("{},{}", "expected value".into()),
         ("{}]", "expected value".into()),
     ] {
@@ -191,15 +191,15 @@ fn json_that_is_not_the_structure_is_an_error_that_names_the_field() {
 }
 
 #[test]
-fn any_shows_maps_whose_keys_are_no_names_as_pairs() {
+fn type_any_prints_maps_with_complex_keys_as_pairs() {
     for (stream, shown) in [
-        // As Go sends map[P]string, P being a struct of A and B.
+        // As Go sends map[P]string; P is a struct of A and B.
         (
             "0fff81040102ff820001ff80010c0000177f030102ff80000102010141010400010142010c\
              0000000eff820001010201017800036f6e65",
             r#"[[{"A":1,"B":"x"},"one"]]"#,
         ),
-        // map[[2]int]bool, map[complex128]int, map[float64]int of an infinity
+        // map[[2]int]bool, map[complex128]int, map[float64]int with an infinite key
         (
             "0fff85040102ff860001ff84010200000eff83010102ff840001040104000008ff86000102020401",
             "[[[1,2],true]]",
@@ -212,7 +212,7 @@ fn any_shows_maps_whose_keys_are_no_names_as_pairs() {
             "0eff8d040102ff8e0001080104000008ff8e0001fef07f0a",
             r#"[["Infinity",5]]"#,
         ),
-        // map[any]int of 1 and "1", which one object could not tell apart
+        // map[any]int with the keys 1 and "1", which would be the same name in an object
         (
             "0eff87040102ff88000110010400001aff88000203696e74040200020a06737472696e670c030001310c",
             r#"[[1,5],["1",6]]"#,
@@ -241,7 +241,7 @@ fn any_shows_maps_whose_keys_are_no_names_as_pairs() {
 }
 
 #[test]
-fn any_shows_floats_that_json_lacks_as_text() {
+fn type_any_prints_non_finite_floats_as_text() {
     // A struct of the floats X, Y and Z, and the complex number C.
     let stream = "27ff93030101014601ff9400010401015801080001015901080001015a01080001014301\
                   0e00000022ff9401f8010000000000f87f01fef07f01fef0ff01f8010000000000f87ffef03f00";
@@ -254,7 +254,7 @@ fn bytes(hex: &str) -> Vec<u8> {
     (0..hex.len()).step_by(2).map(byte).collect()
 }
 
-/// Where Bellwire refuses what Go takes; the table of the module `gob` says why.
+/// Streams that Go accepts and Bellwire rejects. The table of the module `gob` has the reasons.
 const REFUSED: [&str; 12] = [
     "not utf-8",
     "key not utf-8",
@@ -270,7 +270,7 @@ const REFUSED: [&str; 12] = [
     "map longer than the message",
 ];
 
-/// The streams in which Go sends our structure: name, Go's values as JSON, bytes.
+/// The streams of Go's encodings of our structure: name, Go's values as JSON, bytes.
 fn vectors() -> impl Iterator<Item = (&'static str, &'static str, Vec<u8>)> {
     include_str!("gob_vectors.tsv").lines().filter_map(|line| {
         let parts: Vec<&str> = line.split('\t').collect();
@@ -282,9 +282,9 @@ fn vectors() -> impl Iterator<Item = (&'static str, &'static str, Vec<u8>)> {
 }
 
 #[test]
-fn what_go_sends_is_shown() {
+fn values_encoded_by_go_are_decoded() {
     let mut compared = 0;
-    // The vectors show an empty map as null, which Go's JSON does not.
+    // Bellwire prints an empty map as null; Go's JSON does not.
     for (name, values, bytes) in vectors().filter(|(name, ..)| *name != "empty map") {
         let output = bellwire(DECODE_GOB, &bytes);
         assert!(output.status.success(), "{name}: {}", text(&output.stderr));
@@ -298,7 +298,7 @@ fn what_go_sends_is_shown() {
 }
 
 #[test]
-fn what_go_sends_is_shown_to_the_letter_as_go_shows_it() {
+fn decode_prints_gos_values_exactly_as_go_does() {
     let Some(go) = Go::find() else { return };
     for (name, _, bytes) in vectors() {
         let shown = bellwire(DECODE_GOB, &bytes).stdout;
@@ -308,7 +308,7 @@ fn what_go_sends_is_shown_to_the_letter_as_go_shows_it() {
 }
 
 #[test]
-fn go_shows_what_is_encoded_as_it_was() {
+fn go_decodes_encoded_values_unchanged() {
     let Some(go) = Go::find() else { return };
     let escaped = MISSION.replace("string data", "\\u003cé\\u2028\\u003e");
     for line in [MISSION, &escaped] {

@@ -5,10 +5,10 @@ use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-const CROWD: usize = 10_000;
+const CONNECTIONS: usize = 10_000;
 
 #[test]
-fn ten_thousand_connections_are_used_and_drained_without_a_lost_reply() {
+fn a_stop_with_ten_thousand_connections_loses_no_reply() {
     let mut server = Command::new(env!("CARGO_BIN_EXE_bellwire"))
         .args(["serve", "--listen", "127.0.0.1:0"])
         .stdout(Stdio::piped())
@@ -21,7 +21,7 @@ fn ten_thousand_connections_are_used_and_drained_without_a_lost_reply() {
         .unwrap();
     let address = line.trim_end().strip_prefix("listening on ").unwrap();
 
-    let mut crowd: Vec<TcpStream> = (0..CROWD)
+    let mut connections: Vec<TcpStream> = (0..CONNECTIONS)
         .map(|_| {
             let stream = TcpStream::connect(address).unwrap();
             stream
@@ -31,24 +31,24 @@ fn ten_thousand_connections_are_used_and_drained_without_a_lost_reply() {
         })
         .collect();
     for _ in 0..2 {
-        for stream in &mut crowd {
+        for stream in &mut connections {
             stream.write_all(b"STRING\nhi\n").unwrap();
         }
-        for stream in &mut crowd {
+        for stream in &mut connections {
             let mut reply = [0; 11];
             stream.read_exact(&mut reply).unwrap();
             assert_eq!(&reply, b"Thank you.\n");
         }
     }
 
-    // The server is told to stop while a request of each is on its way.
-    for stream in &mut crowd {
+    // Stop the server while each connection has a request on its way.
+    for stream in &mut connections {
         stream.write_all(b"STRING\nhi\n").unwrap();
     }
     let pid = server.id().to_string();
     let kill = Command::new("kill").args(["-s", "TERM", &pid]).status();
     assert!(kill.unwrap().success());
-    for stream in &mut crowd {
+    for stream in &mut connections {
         let mut rest = String::new();
         stream.read_to_string(&mut rest).unwrap();
         assert_eq!(rest, "Thank you.\n");

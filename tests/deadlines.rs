@@ -1,4 +1,4 @@
-//! The deadlines of a connection: points in time, which any thread may move.
+//! The deadlines of a connection: points in time that any thread may move.
 
 use bellwire_tests::net::{LONG, SHORT, fill, pair, read, while_waiting};
 use bellwire_tests::running::PATIENCE;
@@ -35,7 +35,7 @@ fn a_deadline_is_not_renewed_by_activity() {
 }
 
 #[test]
-fn a_deadline_ends_a_read_and_a_write_that_wait() {
+fn a_deadline_ends_a_waiting_read_and_a_waiting_write() {
     let (mut conn, _peer) = pair();
     conn.set_deadline(Some(soon()));
     let begin = Instant::now();
@@ -48,7 +48,7 @@ fn a_deadline_ends_a_read_and_a_write_that_wait() {
 }
 
 #[test]
-fn a_deadline_in_the_past_fails_at_once_even_if_bytes_are_there() {
+fn after_a_deadline_reads_and_writes_fail_even_if_bytes_are_available() {
     let (mut conn, mut peer) = pair();
     peer.write_all(b"x").unwrap();
     conn.set_deadline(Some(Instant::now()));
@@ -96,7 +96,7 @@ fn a_deadline_in_the_past_set_by_another_thread_wakes_a_write() {
 }
 
 #[test]
-fn a_deadline_that_is_brought_forward_wakes_a_read_that_has_a_later_one() {
+fn an_earlier_deadline_wakes_a_read_with_a_later_one() {
     let (mut conn, _peer) = pair();
     let handle = conn.clone();
     conn.set_read_deadline(Some(Instant::now() + LONG));
@@ -108,7 +108,7 @@ fn a_deadline_that_is_brought_forward_wakes_a_read_that_has_a_later_one() {
 }
 
 #[test]
-fn a_deadline_that_is_cleared_does_not_end_a_read_that_waits_under_it() {
+fn a_cleared_deadline_does_not_end_a_waiting_read() {
     let (mut conn, mut peer) = pair();
     let handle = conn.clone();
     let deadline = Duration::from_secs(2);
@@ -125,11 +125,11 @@ fn a_deadline_that_is_cleared_does_not_end_a_read_that_waits_under_it() {
 }
 
 #[test]
-fn a_deadline_wakes_all_handles_that_wait() {
+fn a_deadline_wakes_all_waiting_handles() {
     let (mut first, _peer) = pair();
     let handle = first.clone();
     for _ in 0..50 {
-        // The first handle has waited before, from the second time on.
+        // From the second iteration on, the first handle has waited before.
         let mut second = first.clone();
         handle.set_read_deadline(None);
         thread::scope(|scope| {
@@ -145,7 +145,7 @@ fn a_deadline_wakes_all_handles_that_wait() {
 }
 
 #[test]
-fn a_read_that_was_woken_can_wait_again() {
+fn a_woken_read_can_wait_again() {
     let (mut conn, mut peer) = pair();
     let handle = conn.clone();
     for _ in 0..3 {
@@ -162,13 +162,13 @@ fn a_read_that_was_woken_can_wait_again() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_read_that_was_woken_and_goes_on_waiting_costs_nothing() {
+fn a_woken_read_that_waits_again_uses_no_cpu_time() {
     let (mut conn, mut peer) = pair();
     let handle = conn.clone();
     let worked = while_waiting(
         || {
             read(&mut conn).unwrap();
-            // The first number: nanoseconds that this thread has run.
+            // The first number is the nanoseconds that this thread has run.
             let times = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
             times.split(' ').next().unwrap().parse().unwrap()
         },

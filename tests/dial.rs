@@ -1,4 +1,4 @@
-//! Opening connections, as Go's net does it.
+//! Opening connections, with the rules of Go's package net.
 
 use bellwire_std::{Cancel, Conn, Dialer, Network, dial};
 use bellwire_tests::net::Manner::{Answers, Ignores, Refuses};
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 const V4: &str = "127.0.0.1";
 const V6: &str = "::1";
 
-/// A dialer that knows one name, `bell.example`, and finds it at the addresses of `host`.
+/// A dialer whose resolver knows only `bell.example`, at the addresses of `host`.
 fn dialer(host: &Host) -> Dialer {
     let addresses = host.addresses.clone();
     Dialer::new().resolver(move |name| {
@@ -32,8 +32,8 @@ fn peer(conn: &Conn) -> IpAddr {
     conn.peer_addr().tcp().unwrap().ip()
 }
 
-/// Of a name with these addresses, a dialer that is set up like this connects to `expected`.
-/// Returns how long it took.
+/// Checks that a dialer with this setup connects to `expected` if a name has `addresses`. Returns the
+/// time it took.
 #[track_caller]
 fn reaches(
     set_up: impl Fn(Dialer) -> Dialer,
@@ -47,13 +47,13 @@ fn reaches(
     begin.elapsed()
 }
 
-/// A dialer as it comes.
+/// A dialer without changes.
 fn default(dialer: Dialer) -> Dialer {
     dialer
 }
 
 #[test]
-fn every_way_to_write_where_this_machine_listens() {
+fn dial_accepts_every_form_of_this_machines_address() {
     let host = host(&[(V4, Answers)]);
     for name in [
         "localhost",
@@ -71,7 +71,7 @@ fn every_way_to_write_where_this_machine_listens() {
 }
 
 #[test]
-fn a_network_picks_among_the_addresses_of_a_name() {
+fn the_network_selects_the_address_family() {
     let host = host(&[(V4, Answers), (V6, Answers)]);
     let address = format!("bell.example:{}", host.port);
     for (network, expected) in [(Network::Tcp4, V4), (Network::Tcp6, V6)] {
@@ -81,7 +81,7 @@ fn a_network_picks_among_the_addresses_of_a_name() {
 }
 
 #[test]
-fn a_refusal_is_one_sentence() {
+fn a_refused_connection_is_a_clear_error() {
     let host = host(&[(V4, Refuses)]);
     let error = dial(format!("127.0.0.1:{}", host.port), PATIENCE).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
@@ -93,7 +93,7 @@ fn a_refusal_is_one_sentence() {
 }
 
 #[test]
-fn of_several_failures_the_first_is_told_with_its_address() {
+fn of_several_failures_the_first_is_reported_with_its_address() {
     let host = host(&[("127.0.0.2", Refuses), ("127.0.0.3", Refuses)]);
     let error = ring(&dialer(&host), &host).unwrap_err().to_string();
     let (name, port) = ("bell.example", host.port);
@@ -102,7 +102,7 @@ fn of_several_failures_the_first_is_told_with_its_address() {
 }
 
 #[test]
-fn the_timeout_ends_it() {
+fn the_timeout_ends_a_dial() {
     let host = host(&[(V4, Ignores)]);
     let begin = Instant::now();
     let error = dial(format!("127.0.0.1:{}", host.port), SHORT).unwrap_err();
@@ -114,7 +114,7 @@ fn the_timeout_ends_it() {
 }
 
 #[test]
-fn of_timeout_and_deadline_the_earlier_ends_it() {
+fn the_earlier_of_timeout_and_deadline_ends_a_dial() {
     let host = host(&[(V4, Ignores)]);
     for (timeout, deadline) in [(SHORT, LONG), (LONG, SHORT)] {
         let begin = Instant::now();
@@ -138,12 +138,12 @@ fn a_deadline_in_the_past_and_a_timeout_of_zero_fail_at_once() {
 }
 
 #[test]
-fn the_longest_timeout_there_is_is_none() {
+fn the_maximum_timeout_never_expires() {
     reaches(|dialer| dialer.timeout(Duration::MAX), &[(V4, Answers)], V4);
 }
 
 #[test]
-fn a_lookup_that_hangs_is_subject_to_the_timeout() {
+fn the_timeout_ends_a_hanging_lookup() {
     let (hang, stop) = hanging_resolver();
     let begin = Instant::now();
     let dialed = hang.timeout(SHORT).dial(Network::Tcp, "bell.example:80");
@@ -152,7 +152,7 @@ fn a_lookup_that_hangs_is_subject_to_the_timeout() {
     drop(stop);
 }
 
-/// A dialer whose resolver answers only when the second is dropped.
+/// A dialer whose resolver answers only after the sender is dropped.
 fn hanging_resolver() -> (Dialer, mpsc::Sender<()>) {
     let (stop, stopped) = mpsc::channel();
     let stopped = std::sync::Mutex::new(stopped);
@@ -163,7 +163,7 @@ fn hanging_resolver() -> (Dialer, mpsc::Sender<()>) {
     (dialer, stop)
 }
 
-/// Cancels the dialing while it waits, and returns the error.
+/// Cancels a waiting dial, and returns its error.
 fn cancelled(dialer: Dialer, address: String) -> io::Error {
     let cancel = Cancel::new().unwrap();
     let dialer = dialer.cancelled_by(&cancel);
@@ -175,7 +175,7 @@ fn cancelled(dialer: Dialer, address: String) -> io::Error {
 }
 
 #[test]
-fn another_thread_cancels_a_dialing_that_connects() {
+fn another_thread_can_cancel_a_dial_while_connecting() {
     let host = host(&[(V4, Ignores)]);
     let address = format!("127.0.0.1:{}", host.port);
     let error = cancelled(Dialer::new(), address.clone());
@@ -185,14 +185,14 @@ fn another_thread_cancels_a_dialing_that_connects() {
 }
 
 #[test]
-fn another_thread_cancels_a_dialing_that_looks_up() {
+fn another_thread_can_cancel_a_dial_during_the_lookup() {
     let (dialer, _stop) = hanging_resolver();
     let error = cancelled(dialer, "bell.example:80".to_owned());
     assert_eq!(error.kind(), ErrorKind::ConnectionAborted);
 }
 
 #[test]
-fn what_is_cancelled_stays_so_for_all_who_use_it() {
+fn a_cancelled_dialer_fails_every_later_dial() {
     let host = host(&[(V4, Answers)]);
     let cancel = Cancel::new().unwrap();
     let dialer = dialer(&host).cancelled_by(&cancel);
@@ -205,26 +205,26 @@ fn what_is_cancelled_stays_so_for_all_who_use_it() {
 }
 
 #[test]
-fn an_address_that_ignores_is_joined_by_the_other_family_after_300_ms() {
+fn after_300_ms_without_answer_the_other_family_is_tried() {
     let took = reaches(default, &[(V6, Ignores), (V4, Answers)], V4);
     assert!(took >= Duration::from_millis(300));
 }
 
 #[test]
-fn the_fallback_delay_is_the_callers() {
+fn the_fallback_delay_can_be_set() {
     let delay = Duration::from_millis(700);
     let later = |dialer: Dialer| dialer.fallback_delay(Some(delay));
     assert!(reaches(later, &[(V6, Ignores), (V4, Answers)], V4) >= delay);
 }
 
 #[test]
-fn an_address_that_refuses_lets_the_next_one_start_at_once() {
+fn after_a_refusal_the_next_address_is_tried_at_once() {
     let patient = |dialer: Dialer| dialer.fallback_delay(Some(LONG));
     assert!(reaches(patient, &[(V6, Refuses), (V4, Answers)], V4) < PATIENCE);
 }
 
 #[test]
-fn it_does_so_too_while_another_address_is_being_tried() {
+fn a_refusal_starts_the_next_address_while_another_is_pending() {
     let delay = Duration::from_secs(2);
     let later = |dialer: Dialer| dialer.fallback_delay(Some(delay));
     let addresses = [(V6, Ignores), (V4, Refuses), ("127.0.0.2", Answers)];
@@ -233,14 +233,14 @@ fn it_does_so_too_while_another_address_is_being_tried() {
 }
 
 #[test]
-fn the_preferred_address_is_used_while_it_answers() {
+fn the_preferred_address_is_used_if_it_answers() {
     let all = [(V6, Answers), (V4, Answers)];
     reaches(default, &all, V6);
     reaches(default, &[all[1], all[0]], V4);
 }
 
 #[test]
-fn the_families_take_turns() {
+fn address_families_alternate() {
     let addresses = [
         ("127.0.0.2", Refuses),
         ("127.0.0.3", Answers),
@@ -252,7 +252,7 @@ fn the_families_take_turns() {
 }
 
 #[test]
-fn where_time_is_short_all_addresses_start_in_time() {
+fn a_short_timeout_still_tries_all_addresses() {
     let set_up = |dialer: Dialer| {
         dialer
             .fallback_delay(Some(LONG))
@@ -263,14 +263,14 @@ fn where_time_is_short_all_addresses_start_in_time() {
 }
 
 #[test]
-fn one_after_the_other_each_has_its_share_of_the_time() {
+fn without_fallback_each_address_gets_an_equal_share_of_the_time() {
     let set_up = |dialer: Dialer| dialer.fallback_delay(None).timeout(Duration::from_secs(6));
     let took = reaches(set_up, &[(V6, Ignores), (V4, Answers)], V4);
     assert!(took >= Duration::from_secs(3));
 }
 
 #[test]
-fn one_after_the_other_each_has_at_least_two_seconds() {
+fn without_fallback_each_address_gets_at_least_two_seconds() {
     let set_up = |dialer: Dialer| dialer.fallback_delay(None).timeout(Duration::from_secs(3));
     let took = reaches(set_up, &[(V6, Ignores), (V4, Answers)], V4);
     assert!(took >= Duration::from_secs(2));
@@ -285,7 +285,7 @@ fn the_resolver_is_not_asked_about_ip_addresses() {
 }
 
 #[test]
-fn a_resolver_that_fails_is_one_sentence() {
+fn a_failed_lookup_is_a_clear_error() {
     let dialer = Dialer::new().resolver(|_| Err(io::Error::other("the book is lost")));
     let error = dialer.dial(Network::Tcp, "bell.example:80").unwrap_err();
     let sentence = "cannot connect to bell.example:80: the book is lost";
@@ -293,7 +293,7 @@ fn a_resolver_that_fails_is_one_sentence() {
 }
 
 #[test]
-fn a_resolver_that_finds_nothing_is_one_sentence() {
+fn a_lookup_without_addresses_is_a_clear_error() {
     let dialer = Dialer::new().resolver(|_| Ok(Vec::new()));
     let error = dialer.dial(Network::Tcp, "bell.example:80").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
@@ -302,15 +302,15 @@ fn a_resolver_that_finds_nothing_is_one_sentence() {
 }
 
 #[test]
-fn a_resolver_that_panics_fails_the_dialing_only() {
-    let dialer = Dialer::new().resolver(|_| panic!("as the test wants it"));
+fn a_panicking_resolver_fails_only_the_dial() {
+    let dialer = Dialer::new().resolver(|_| panic!("this resolver panics"));
     let error = dialer.dial(Network::Tcp, "bell.example:80").unwrap_err();
     let sentence = "cannot connect to bell.example:80: the resolver panicked";
     assert_eq!(error.to_string(), sentence);
 }
 
 #[test]
-fn the_local_address_is_the_callers() {
+fn the_local_address_can_be_set() {
     let host = host(&[(V4, Answers)]);
     let dialer = dialer(&host).local_addr("127.0.0.9:0".parse().unwrap());
     let conn = ring(&dialer, &host).unwrap();
@@ -319,7 +319,7 @@ fn the_local_address_is_the_callers() {
 }
 
 #[test]
-fn only_addresses_of_the_local_addresss_family_are_dialed() {
+fn only_addresses_of_the_local_address_family_are_dialed() {
     let from_v4 = |dialer: Dialer| dialer.local_addr("127.0.0.1:0".parse().unwrap());
     reaches(from_v4, &[(V6, Answers), (V4, Answers)], V4);
     let error = from_v4(Dialer::new())
@@ -331,9 +331,9 @@ fn only_addresses_of_the_local_addresss_family_are_dialed() {
     );
 }
 
-/// Cause: from the port that it connects to, where nobody listens, a socket connects to itself.
+/// Cause: if nobody listens on the port that a socket dials from, the socket connects to itself.
 #[test]
-fn a_connection_to_itself_is_a_refusal() {
+fn a_connection_to_itself_is_reported_as_refused() {
     let host = host(&[(V4, Refuses)]);
     let address = SocketAddr::new(host.addresses[0], host.port);
     drop(host);
@@ -343,7 +343,7 @@ fn a_connection_to_itself_is_a_refusal() {
 }
 
 #[test]
-fn keep_alive_is_on_after_15_seconds_or_as_the_caller_says_or_off() {
+fn keep_alive_defaults_to_15_seconds_and_can_be_set_or_disabled() {
     let host = host(&[(V4, Answers)]);
     let keep_alive = |dialer: Dialer| {
         let conn = ring(&dialer, &host).unwrap();
@@ -368,7 +368,7 @@ fn keep_alive_is_on_after_15_seconds_or_as_the_caller_says_or_off() {
 }
 
 #[test]
-fn a_message_does_not_wait_for_more_to_send() {
+fn a_connection_sends_without_nagles_delay() {
     let host = host(&[(V4, Answers)]);
     let conn = ring(&dialer(&host), &host).unwrap();
     assert!(SockRef::from(&conn).tcp_nodelay().unwrap());

@@ -1,5 +1,5 @@
-//! The end of a connection: each reply of a request that ran arrives at a client that reads late,
-//! although the client goes on sending.
+//! The end of a connection: each reply to a request that ran reaches a client that reads late,
+//! although the client keeps sending.
 
 use bellwire_std::{Conn, Listener, Network, Server, ServerLimits};
 use bellwire_tests::certificates::{Authority, HOST};
@@ -18,17 +18,17 @@ use std::{env, process};
 const REQUEST: &[u8] = b"STRING\n8 bytes.\n";
 const REPLY: &str = "Thank you.\n";
 
-/// The replies to these exceed the client's receive buffer, and fit the server's send buffer.
+/// The replies to these exceed the client's receive buffer, but fit the server's send buffer.
 const REQUESTS: usize = 4096;
 
-/// More bytes than the systems of both ends hold for a server that does not read.
+/// More bytes than both systems buffer for a server that does not read.
 const FLOOD: usize = 8 << 20;
 
 trait Stream: Read + Write {}
 impl<T: Read + Write> Stream for T {}
 
-/// Runs a test against each kind of server, in clear and over TLS, with a client whose system has
-/// little room for replies.
+/// Runs a test against each kind of server, in clear and over TLS. The client's receive buffer is
+/// small.
 fn each_stream(limit: impl Fn(&mut ServerLimits), test: impl Fn(Running, Box<dyn Stream>)) {
     each_stream_with(4096, limit, test);
 }
@@ -62,14 +62,14 @@ fn connect(address: SocketAddr, room: usize) -> TcpStream {
     socket.into()
 }
 
-/// Goes on sending, then reads up to the end of the connection and closes it.
+/// Keeps sending, then reads to the end of the connection and closes it.
 fn flood_and_read(mut client: Box<dyn Stream>) -> String {
-    // The server may have ended the connection after all replies had arrived.
+    // The server may end the connection after all replies have arrived.
     let _ = client.write_all(&REQUEST.repeat(FLOOD / REQUEST.len()));
     read_to_end(client)
 }
 
-/// Reads up to the end of the connection and closes it.
+/// Reads to the end of the connection and closes it.
 fn read_to_end(mut client: Box<dyn Stream>) -> String {
     let mut replies = Vec::new();
     match client.read_to_end(&mut replies) {
@@ -78,19 +78,19 @@ fn read_to_end(mut client: Box<dyn Stream>) -> String {
     }
 }
 
-/// `replies` begin with one for each request that ran; returns the rest.
+/// Checks that `replies` begin with one for each request that ran; returns the rest.
 #[track_caller]
-fn after_all_that_ran<'a>(replies: &'a str, server: &Running) -> &'a str {
+fn rest_after_replies<'a>(replies: &'a str, server: &Running) -> &'a str {
     let ran = server.texts.lock().unwrap().len();
     let rest = replies.trim_start_matches(REPLY);
     assert_eq!((replies.len() - rest.len()) / REPLY.len(), ran, "{rest}");
     rest
 }
 
-/// Cause: a stop shut down the receiving, after which the system resets the connection at the next
-/// byte; or it closed the connection with requests unread, which resets it too.
+/// Cause: a stop shut down the receiving direction, or closed the connection with unread requests. In both
+/// cases the system resets the connection.
 #[test]
-fn a_stop_loses_no_reply_although_requests_still_arrive() {
+fn a_stop_loses_no_reply_while_requests_keep_arriving() {
     each_stream(
         |limits| limits.stop = LONG,
         |mut server, mut client| {
@@ -104,22 +104,22 @@ fn a_stop_loses_no_reply_although_requests_still_arrive() {
             gate.open();
             let replies = flood_and_read(client);
             let replies = replies.strip_prefix("done\n").unwrap();
-            let rest = after_all_that_ran(replies, &server);
+            let rest = rest_after_replies(replies, &server);
             assert!(rest.is_empty() || rest.starts_with("!busy "), "{rest}");
             server.stop();
         },
     );
 }
 
-/// Cause: between requests, a stop closed at once, although replies waited for the client.
+/// Cause: between requests, a stop closed at once, although replies were unsent.
 #[test]
-fn a_stop_loses_no_reply_of_a_client_that_has_yet_to_read_them() {
+fn a_stop_loses_no_reply_that_the_client_has_not_read() {
     stop_before_replies_are_read(4096, REQUESTS);
 }
 
-/// The system's smallest send buffer has room for these replies and more.
+/// The system's smallest send buffer is larger than these replies.
 #[test]
-fn a_stop_loses_no_reply_of_the_last_few_that_have_yet_to_be_read() {
+fn a_stop_loses_no_reply_in_the_send_buffer() {
     stop_before_replies_are_read(1, 300);
 }
 
@@ -132,19 +132,19 @@ fn stop_before_replies_are_read(room: usize, requests: usize) {
             client.flush().unwrap();
             until(|| server.texts.lock().unwrap().len() == requests);
             server.begin_stop();
-            // If the server has not noticed yet, it runs more requests: the claim holds.
+            // If the server stops late, it runs more requests; the assertions still hold.
             thread::sleep(SHORT);
             let replies = flood_and_read(client);
-            let rest = after_all_that_ran(&replies, &server);
+            let rest = rest_after_replies(&replies, &server);
             assert!(rest.is_empty() || rest.starts_with("!busy "), "{rest}");
             server.stop();
         },
     );
 }
 
-/// Cause: they were left unread without a word.
+/// Cause: the requests were left unread without an error line.
 #[test]
-fn a_stop_tells_the_sender_of_requests_that_it_does_not_read() {
+fn a_stop_answers_unread_requests_with_busy() {
     each_stream(
         |limits| {
             limits.stop = LONG;
@@ -161,22 +161,22 @@ fn a_stop_tells_the_sender_of_requests_that_it_does_not_read() {
             gate.open();
             let replies = read_to_end(client);
             let replies = replies.strip_prefix("done\n").unwrap();
-            assert_eq!(after_all_that_ran(replies, &server), BUSY);
+            assert_eq!(rest_after_replies(replies, &server), BUSY);
             server.stop();
         },
     );
 }
 
-/// Cause: the server discarded 1 MiB, then closed with bytes unread, which resets the connection.
+/// Cause: the server discarded 1 MiB, then closed with unread bytes, which resets the connection.
 #[test]
-fn an_error_line_that_ends_the_conversation_loses_no_earlier_reply() {
+fn a_final_error_line_loses_no_earlier_reply() {
     each_stream(
         |limits| limits.reply = LONG,
         |server, mut client| {
             client.write_all(&REQUEST.repeat(REQUESTS)).unwrap();
             client.write_all(b"HELP\n").unwrap();
             let replies = flood_and_read(client);
-            let rest = after_all_that_ran(&replies, &server);
+            let rest = rest_after_replies(&replies, &server);
             assert_eq!(rest, "!unknown-command no command is named \"HELP\"\n");
             assert_eq!(server.texts.lock().unwrap().len(), REQUESTS);
         },
@@ -185,25 +185,25 @@ fn an_error_line_that_ends_the_conversation_loses_no_earlier_reply() {
 
 /// Cause: the server closed at once, and the system reset the connection at the next byte.
 #[test]
-fn an_idle_connection_is_closed_without_losing_a_reply() {
+fn closing_an_idle_connection_loses_no_reply() {
     each_stream(
         |limits| {
             limits.idle = SHORT;
             limits.reply = LONG;
         },
         |server, mut client| {
-            // A busy server may close before these, or after the next: the claim holds.
+            // A busy server may close before or after these; the assertions hold either way.
             let _ = client.write_all(&REQUEST.repeat(REQUESTS));
             let _ = client.flush();
             thread::sleep(2 * SHORT);
             let _ = client.write_all(REQUEST);
             let replies = read_to_end(client);
-            assert_eq!(after_all_that_ran(&replies, &server), "");
+            assert_eq!(rest_after_replies(&replies, &server), "");
         },
     );
 }
 
-/// Here the system counts bytes as sent only after the client has read them.
+/// On Unix sockets, the system counts bytes as sent only after the client has read them.
 #[test]
 fn a_stop_over_unix_sockets_loses_no_reply_and_waits_for_no_idle_client() {
     let path = env::temp_dir().join(format!("bellwire-endings-{}", process::id()));

@@ -1,4 +1,4 @@
-//! Every duration and size that a user sets, at 0, 1 and its maximum.
+//! Every duration and size that users can set, at 0, 1 and its maximum.
 
 use bellwire::{Buffer, Limits, Next, Reply, ReplySent, RequestError, Route, ServerConnection};
 use bellwire::{Command, Line, Service, Session, Step};
@@ -13,15 +13,15 @@ const NONE: Duration = Duration::ZERO;
 const SHORTEST: Duration = Duration::from_nanos(1);
 const FOREVER: Duration = Duration::MAX;
 
-/// The fate of a request to a server with such a limit.
+/// The result of a request to a server with a certain limit.
 #[derive(Debug, Clone, Copy)]
 enum Fate {
     Served,
-    /// It is told that the server is busy.
+    /// The client gets the error "busy".
     Busy,
-    /// Its connection ends, with the reply or without.
+    /// The connection ends, with or without a reply.
     Ends,
-    /// The server does not run, and says so.
+    /// The server does not run, and returns this error.
     Invalid(&'static str),
 }
 
@@ -31,42 +31,42 @@ type Row = (&'static str, fn(&mut ServerLimits), Fate);
 
 #[rustfmt::skip]
 const ROWS: [Row; 32] = [
-    ("no connections",            |l| l.connections = 0,                         Busy),
-    ("one connection",            |l| l.connections = 1,                         Served),
-    ("any number of connections", |l| l.connections = usize::MAX,                Served),
-    ("none from an address",      |l| l.connections_per_address = Some(0),       Busy),
-    ("one from an address",       |l| l.connections_per_address = Some(1),       Served),
-    ("any number from one",       |l| l.connections_per_address = Some(usize::MAX), Served),
-    ("no idle time",              |l| l.idle = NONE,                             Invalid("the time limit `idle` is zero; use `Duration::MAX` for none")),
-    ("hardly any idle time",      |l| l.idle = SHORTEST,                         Ends),
-    ("any idle time",             |l| l.idle = FOREVER,                          Served),
-    ("no time for a handshake",   |l| l.handshake = NONE,                        Invalid("the time limit `handshake` is zero; use `Duration::MAX` for none")),
-    ("hardly any for one",        |l| l.handshake = SHORTEST,                    Served),
-    ("any time for one",          |l| l.handshake = FOREVER,                     Served),
-    ("no time for a request",     |l| l.request = NONE,                          Invalid("the time limit `request` is zero; use `Duration::MAX` for none")),
-    ("hardly any for one",        |l| l.request = SHORTEST,                      Served),
-    ("any time for one",          |l| l.request = FOREVER,                       Served),
-    ("no time for replies",       |l| l.reply = NONE,                            Invalid("the time limit `reply` is zero; use `Duration::MAX` for none")),
-    ("hardly any for them",       |l| l.reply = SHORTEST,                        Served),
-    ("any time for them",         |l| l.reply = FOREVER,                         Served),
-    ("no time to stop",           |l| l.stop = NONE,                             Served),
-    ("hardly any to stop",        |l| l.stop = SHORTEST,                         Served),
-    ("any time to stop",          |l| l.stop = FOREVER,                          Served),
-    ("no receive buffer",         |l| l.receive_buffer = 0,                      Invalid("`receive_buffer` must be 64 to 1073741824 bytes, not 0")),
-    ("a byte of one",             |l| l.receive_buffer = 1,                      Invalid("`receive_buffer` must be 64 to 1073741824 bytes, not 1")),
-    ("the smallest one",          |l| l.receive_buffer = 64,                     Served),
-    ("the largest there is",      |l| l.receive_buffer = usize::MAX,             Invalid("`receive_buffer` must be 64 to 1073741824 bytes, not ")),
-    ("no transmit buffer",        |l| l.transmit_buffer = 0,                     Invalid("`transmit_buffer` must be 160 to 1073741824 bytes, not 0")),
-    ("a byte of one",             |l| l.transmit_buffer = 1,                     Invalid("`transmit_buffer` must be 160 to 1073741824 bytes, not 1")),
-    ("the smallest one",          |l| l.transmit_buffer = 160,                   Served),
-    ("the largest there is",      |l| l.transmit_buffer = usize::MAX,            Invalid("`transmit_buffer` must be 160 to 1073741824 bytes, not ")),
-    ("no bytes in flight",        |l| l.bytes_in_flight = 0,                     Served),
-    ("one in flight",             |l| l.bytes_in_flight = 1,                     Served),
-    ("any number of them",        |l| l.bytes_in_flight = usize::MAX,            Served),
+    ("connections 0",             |l| l.connections = 0,                         Busy),
+    ("connections 1",             |l| l.connections = 1,                         Served),
+    ("connections maximum",       |l| l.connections = usize::MAX,                Served),
+    ("connections_per_address 0", |l| l.connections_per_address = Some(0),       Busy),
+    ("connections_per_address 1", |l| l.connections_per_address = Some(1),       Served),
+    ("connections_per_address maximum", |l| l.connections_per_address = Some(usize::MAX), Served),
+    ("idle zero",                 |l| l.idle = NONE,                             Invalid("the time limit `idle` is zero; use `Duration::MAX` for none")),
+    ("idle 1 ns",                 |l| l.idle = SHORTEST,                         Ends),
+    ("idle maximum",              |l| l.idle = FOREVER,                          Served),
+    ("handshake zero",            |l| l.handshake = NONE,                        Invalid("the time limit `handshake` is zero; use `Duration::MAX` for none")),
+    ("handshake 1 ns",            |l| l.handshake = SHORTEST,                    Served),
+    ("handshake maximum",         |l| l.handshake = FOREVER,                     Served),
+    ("request zero",              |l| l.request = NONE,                          Invalid("the time limit `request` is zero; use `Duration::MAX` for none")),
+    ("request 1 ns",              |l| l.request = SHORTEST,                      Served),
+    ("request maximum",           |l| l.request = FOREVER,                       Served),
+    ("reply zero",                |l| l.reply = NONE,                            Invalid("the time limit `reply` is zero; use `Duration::MAX` for none")),
+    ("reply 1 ns",                |l| l.reply = SHORTEST,                        Served),
+    ("reply maximum",             |l| l.reply = FOREVER,                         Served),
+    ("stop zero",                 |l| l.stop = NONE,                             Served),
+    ("stop 1 ns",                 |l| l.stop = SHORTEST,                         Served),
+    ("stop maximum",              |l| l.stop = FOREVER,                          Served),
+    ("receive_buffer 0",          |l| l.receive_buffer = 0,                      Invalid("`receive_buffer` must be 64 to 1073741824 bytes, not 0")),
+    ("receive_buffer 1",          |l| l.receive_buffer = 1,                      Invalid("`receive_buffer` must be 64 to 1073741824 bytes, not 1")),
+    ("receive_buffer 64",         |l| l.receive_buffer = 64,                     Served),
+    ("receive_buffer maximum",    |l| l.receive_buffer = usize::MAX,             Invalid("`receive_buffer` must be 64 to 1073741824 bytes, not ")),
+    ("transmit_buffer 0",         |l| l.transmit_buffer = 0,                     Invalid("`transmit_buffer` must be 160 to 1073741824 bytes, not 0")),
+    ("transmit_buffer 1",         |l| l.transmit_buffer = 1,                     Invalid("`transmit_buffer` must be 160 to 1073741824 bytes, not 1")),
+    ("transmit_buffer 160",       |l| l.transmit_buffer = 160,                   Served),
+    ("transmit_buffer maximum",   |l| l.transmit_buffer = usize::MAX,            Invalid("`transmit_buffer` must be 160 to 1073741824 bytes, not ")),
+    ("bytes_in_flight 0",         |l| l.bytes_in_flight = 0,                     Served),
+    ("bytes_in_flight 1",         |l| l.bytes_in_flight = 1,                     Served),
+    ("bytes_in_flight maximum",   |l| l.bytes_in_flight = usize::MAX,            Served),
 ];
 
 #[test]
-fn each_limit_of_a_server_at_0_1_and_its_maximum_serves_or_refuses() {
+fn each_server_limit_at_0_1_and_maximum_serves_or_is_an_error() {
     each(|kind| {
         for (name, limit, fate) in ROWS {
             println!("{name}: {fate:?}");
@@ -83,14 +83,14 @@ fn each_limit_of_a_server_at_0_1_and_its_maximum_serves_or_refuses() {
                 Busy => assert_eq!(answer, BUSY),
                 _ => assert!(["Thank you.\n", ""].contains(&&*answer), "{answer}"),
             }
-            // It stops with a connection open.
+            // The server stops although a connection is open.
             let _idle = server.connect();
             server.stop();
         }
     });
 }
 
-/// Runs a server that is not expected to run.
+/// Runs a server that should return an error.
 fn run(kind: Kind, limit: fn(&mut ServerLimits)) -> io::Result<()> {
     let endpoint = Endpoint::new();
     if kind == Kind::Threads {
@@ -111,7 +111,7 @@ fn run(kind: Kind, limit: fn(&mut ServerLimits)) -> io::Result<()> {
 
 /// Cause: `Instant + Duration::MAX` panicked in every connection and in the stop.
 #[test]
-fn a_server_without_any_limit_serves_and_stops() {
+fn a_server_with_all_limits_at_maximum_serves_and_stops() {
     fn unlimited(limits: &mut ServerLimits) {
         limits.connections = usize::MAX;
         limits.connections_per_address = Some(usize::MAX);
@@ -131,7 +131,7 @@ fn a_server_without_any_limit_serves_and_stops() {
         let mut stream = server.connect();
         stream.write_all(b"STRI").unwrap();
         assert!(server.is_well());
-        // Replies that have to wait for room.
+        // These replies exceed the send buffer.
         let long = server.answer("LONG\n".repeat(8000));
         assert_eq!(long.len(), 8_000_000);
         stream.write_all(b"NG\nhi\n").unwrap();
@@ -151,7 +151,7 @@ fn a_server_without_any_limit_serves_and_stops() {
 }
 
 #[test]
-fn a_server_runs_on_1_to_1024_threads() {
+fn thread_counts_outside_1_to_1024_are_errors() {
     for threads in [0, 1025, usize::MAX] {
         let endpoint = Endpoint::new();
         let server = bellwire_std::tokio::Server::bind("127.0.0.1:0", endpoint).unwrap();
@@ -163,24 +163,24 @@ fn a_server_runs_on_1_to_1024_threads() {
 }
 
 #[test]
-fn each_time_of_a_dialer_at_0_1_and_its_maximum_connects_or_times_out() {
+fn each_dialer_time_at_0_1_and_maximum_connects_or_times_out() {
     type Row = (&'static str, fn(Dialer) -> Dialer, bool);
     #[rustfmt::skip]
     let rows: [Row; 10] = [
-        ("no time-out at all",     |d| d.timeout(NONE),                   false),
-        ("any time-out",           |d| d.timeout(FOREVER),                true),
-        ("a deadline now",         |d| d.deadline(Instant::now()),        false),
-        ("a deadline far away",    |d| d.deadline(far_away()),            true),
-        ("no fallback delay",      |d| d.fallback_delay(Some(NONE)),      true),
-        ("hardly any",             |d| d.fallback_delay(Some(SHORTEST)),  true),
-        ("any fallback delay",     |d| d.fallback_delay(Some(FOREVER)),   true),
-        ("no time to keep alive",  |d| d.keep_alive(Some(NONE)),          true),
-        ("hardly any",             |d| d.keep_alive(Some(SHORTEST)),      true),
-        ("any time to keep alive", |d| d.keep_alive(Some(FOREVER)),       true),
+        ("timeout zero",           |d| d.timeout(NONE),                   false),
+        ("timeout maximum",        |d| d.timeout(FOREVER),                true),
+        ("deadline now",           |d| d.deadline(Instant::now()),        false),
+        ("deadline far away",      |d| d.deadline(far_away()),            true),
+        ("fallback_delay zero",    |d| d.fallback_delay(Some(NONE)),      true),
+        ("fallback_delay 1 ns",    |d| d.fallback_delay(Some(SHORTEST)),  true),
+        ("fallback_delay maximum", |d| d.fallback_delay(Some(FOREVER)),   true),
+        ("keep_alive zero",        |d| d.keep_alive(Some(NONE)),          true),
+        ("keep_alive 1 ns",        |d| d.keep_alive(Some(SHORTEST)),      true),
+        ("keep_alive maximum",     |d| d.keep_alive(Some(FOREVER)),       true),
     ];
     let listener = Listener::bind(Network::Tcp, "127.0.0.1:0").unwrap();
     let port = listener.local_addr().tcp().unwrap().port();
-    // Of three addresses the last answers, so that delays and turns are worked out.
+    // Only the last of three addresses answers, so the dialer computes delays and turns.
     let resolver = |_: &str| {
         let addresses = ["127.0.0.9", "127.0.0.8", "127.0.0.1"];
         Ok(addresses.map(|ip| ip.parse().unwrap()).to_vec())
@@ -199,7 +199,7 @@ fn each_time_of_a_dialer_at_0_1_and_its_maximum_connects_or_times_out() {
     assert_eq!(too_short.kind(), ErrorKind::TimedOut);
 }
 
-/// About as late as an `Instant` can be.
+/// Returns nearly the latest possible `Instant`.
 fn far_away() -> Instant {
     let halves = (0..63).rev().map(|bit| Duration::from_secs(1 << bit));
     halves.fold(Instant::now(), |time, half| {
@@ -208,7 +208,7 @@ fn far_away() -> Instant {
 }
 
 #[test]
-fn each_deadline_of_a_connection_now_and_far_away_passes_or_does_not() {
+fn deadlines_now_pass_and_deadlines_far_away_do_not() {
     type Row = (&'static str, fn(&mut Conn, Instant) -> io::Result<usize>);
     let rows: [Row; 2] = [
         ("a read", |conn, deadline| {
@@ -242,7 +242,7 @@ fn each_deadline_of_a_connection_now_and_far_away_passes_or_does_not() {
     conn.linger(usize::MAX, far_away());
 }
 
-/// A service with one command, which gives back the text that it is sent.
+/// A service with one command that returns its text.
 struct Echo;
 
 impl Service for Echo {
@@ -260,7 +260,7 @@ impl Service for Echo {
 }
 
 #[test]
-fn each_limit_of_a_session_at_0_1_and_its_maximum_answers_or_refuses() {
+fn each_session_limit_at_0_1_and_maximum_answers_or_is_an_error() {
     type Row = (&'static str, fn(&mut Limits), &'static str);
     const HI: &str = "ECHO\nhi\n";
     const WHOLE: &str = "hi\n";
@@ -269,18 +269,18 @@ fn each_limit_of_a_session_at_0_1_and_its_maximum_answers_or_refuses() {
     let reply = "!failed ECHO: ";
     #[rustfmt::skip]
     let rows: [Row; 12] = [
-        ("no name",            |l| l.name = 0,                                       name),
-        ("a byte of a name",   |l| l.name = 1,                                       name),
-        ("any name",           |l| l.name = usize::MAX,                              WHOLE),
-        ("no payload",         |l| l.payload = 0,                                    payload),
-        ("a byte of one",      |l| l.payload = 1,                                    payload),
-        ("any payload",        |l| l.payload = usize::MAX,                           WHOLE),
-        ("no reply",           |l| l.reply = 0,                                      reply),
-        ("a byte of one",      |l| l.reply = 1,                                      reply),
-        ("any reply",          |l| l.reply = usize::MAX,                             WHOLE),
-        ("nothing to skip",    |l| { l.payload = 1; l.skip = 0; },                   payload),
-        ("a byte to skip",     |l| { l.payload = 1; l.skip = 1; },                   payload),
-        ("anything to skip",   |l| { l.payload = 1; l.skip = usize::MAX; },          payload),
+        ("name 0",             |l| l.name = 0,                                       name),
+        ("name 1",             |l| l.name = 1,                                       name),
+        ("name maximum",       |l| l.name = usize::MAX,                              WHOLE),
+        ("payload 0",          |l| l.payload = 0,                                    payload),
+        ("payload 1",          |l| l.payload = 1,                                    payload),
+        ("payload maximum",    |l| l.payload = usize::MAX,                           WHOLE),
+        ("reply 0",            |l| l.reply = 0,                                      reply),
+        ("reply 1",            |l| l.reply = 1,                                      reply),
+        ("reply maximum",      |l| l.reply = usize::MAX,                             WHOLE),
+        ("skip 0",             |l| { l.payload = 1; l.skip = 0; },                   payload),
+        ("skip 1",             |l| { l.payload = 1; l.skip = 1; },                   payload),
+        ("skip maximum",       |l| { l.payload = 1; l.skip = usize::MAX; },          payload),
     ];
     for (name, set, expected) in rows {
         let mut limits = Limits::for_buffers(256, 512);
@@ -319,7 +319,7 @@ fn a_connection_over_buffers_of_0_and_1_bytes_ends() {
     }
 }
 
-/// All that a connection with these limits says to `input`, given so many bytes at a time.
+/// Returns the whole output of a connection with these limits, given `input` in pieces of `step` bytes.
 fn over_buffers(limits: Limits, input: &str, step: usize) -> String {
     let (mut rx, mut tx) = ([0; 256], [0; 512]);
     let mut connection = ServerConnection::new(&mut rx, &mut tx).with_limits(limits);
@@ -347,10 +347,10 @@ fn drive(connection: &mut ServerConnection<'_>, input: &str, step: usize) -> Str
             },
         }
     }
-    panic!("it does not end");
+    panic!("the connection does not end");
 }
 
-/// The same of a session whose limits nobody lowers.
+/// Does the same with a session, whose limits are not lowered to its buffers.
 fn alone(limits: Limits, input: &str, step: usize) -> String {
     let mut session = Session::new(limits);
     let mut memory = [0; 512];
@@ -387,5 +387,5 @@ fn alone(limits: Limits, input: &str, step: usize) -> String {
             return String::from_utf8(said).unwrap();
         }
     }
-    panic!("it does not end");
+    panic!("the session does not end");
 }

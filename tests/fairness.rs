@@ -1,5 +1,5 @@
-//! What a connection that always has more to say leaves to others. Turns are counted, not time: the
-//! server has one thread, and all bytes wait in the system's buffers before it looks at them.
+//! The service that other connections get beside a flood. Turns are counted, not time: the server
+//! has one thread, and all bytes are in the system's buffers before the server reads them.
 
 use bellwire::{Command, Line, NoReply};
 use bellwire_std::Endpoint;
@@ -15,17 +15,17 @@ use std::thread;
 
 const FLOODS: usize = 4;
 
-/// Requests that are not answered, so that nothing but the server holds them up.
+/// A command without reply, so that only the server limits the flood.
 const FLOOD: Command<Line, NoReply> = Command::new("FLOOD");
 
-/// A connection that has sent all that the system's buffers take, in requests of so many bytes.
+/// A connection that has filled the system's buffers with requests of `size` bytes.
 fn flood(address: SocketAddr, size: usize) -> TcpStream {
     let mut stream = TcpStream::connect(address).unwrap();
     let request = format!("{}\n{}\n", FLOOD.name(), "x".repeat(size - 7));
     assert_eq!(request.len(), size);
     let mut sent = 0;
     stream.set_nonblocking(true).unwrap();
-    // Whole requests only, however much the system takes at a time.
+    // Writes whole requests only, however much the system accepts at a time.
     let many = request.repeat(16384 / size);
     loop {
         match stream.write(&many.as_bytes()[sent % size..]) {
@@ -38,27 +38,27 @@ fn flood(address: SocketAddr, size: usize) -> TcpStream {
     stream
 }
 
-/// Cause: a connection whose requests kept coming gave others no turn for as long as it liked.
+/// Cause: a connection whose requests kept coming could take all the time of the others.
 #[test]
-fn between_two_requests_of_a_trickle_no_flood_has_more_than_a_turn() {
-    // A turn ends with 8 KiB, and a read of as many beyond.
+fn a_flood_gets_at_most_one_turn_before_other_connections() {
+    // A turn ends with 8 KiB, plus as many in a read beyond it.
     shares(256, 2 * 8192 / 256, Flooded::AtOnce);
 }
 
 /// Cause: a turn of 8 KiB was eight hundred requests.
 #[test]
-fn nor_has_a_flood_of_short_requests() {
+fn a_flood_of_short_requests_gets_at_most_one_turn() {
     shares(8, 2 * 128, Flooded::AtOnce);
 }
 
-/// Cause: such requests were not counted in a turn, and answered without a pause for others.
+/// Cause: such requests were not counted in a turn, and were answered without a pause for others.
 #[test]
-fn a_flood_for_an_async_handler_that_is_ready_at_once_has_no_more_than_a_turn() {
+fn a_flood_to_a_ready_async_handler_gets_at_most_one_turn() {
     shares(8, 2 * 128, Flooded::Ready);
 }
 
 #[test]
-fn a_flood_for_an_async_handler_that_is_ready_when_polled_again_has_no_more_than_a_turn() {
+fn a_flood_to_an_async_handler_ready_on_second_poll_gets_at_most_one_turn() {
     shares(8, 2 * 128, Flooded::PolledAgain);
 }
 
@@ -66,14 +66,14 @@ fn a_flood_for_an_async_handler_that_is_ready_when_polled_again_has_no_more_than
 #[derive(Clone, Copy)]
 enum Flooded {
     AtOnce,
-    /// By a future that is ready.
+    /// By a future that is ready when first polled.
     Ready,
-    /// By a future that is ready the second time it is polled, without having waited for anything.
+    /// By a future that is ready when polled the second time, without waiting for anything.
     PolledAgain,
 }
 
-/// Has floods of requests of so many bytes meet a trickle, which waits for at most so many of each
-/// flood.
+/// Runs floods of requests of `size` bytes beside a trickle. Between two requests of the trickle, each
+/// flood may have at most two turns of `turn` requests.
 fn shares(size: usize, turn: usize, flooded_how: Flooded) {
     const TRICKLE: Command<Line, Line> = Command::new("TRICKLE");
     const ROUNDS: usize = 10;
@@ -104,8 +104,8 @@ fn shares(size: usize, turn: usize, flooded_how: Flooded) {
     }
     let floods: Vec<_> = (0..FLOODS).map(|_| flood(address, size)).collect();
 
-    // Two connections, so that each request has to wait for its connection's turn: the handler of one
-    // sends the other's next.
+    // Each request waits for its connection's turn: the handler of one connection sends the next
+    // request of the other.
     let mut trickles = [(); 2].map(|()| TcpStream::connect(address).unwrap());
     trickles[0].write_all(b"TRICKLE\n0\n").unwrap();
     let senders = trickles
@@ -140,7 +140,7 @@ fn shares(size: usize, turn: usize, flooded_how: Flooded) {
     println!("requests of the floods seen by then: {counts:?}");
     let mut before = 0;
     for count in counts.iter() {
-        // Its connection's turn may just have passed when a request arrives, hence two.
+        // The connection's turn may just have passed when a request arrives, hence two turns.
         let most = FLOODS * 2 * turn;
         assert!(count - before <= most, "{} > {most}", count - before);
         before = *count;

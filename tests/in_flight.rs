@@ -1,5 +1,5 @@
-//! The limit on the bytes that a server of tasks keeps for all its clients together. The servers here
-//! have one thread, so that what one connection keeps is known before the next is looked at.
+//! The limit on the bytes that a server with tasks holds for all its clients together. The servers
+//! have one thread, so a connection's reservation is known before the next connection is read.
 
 use bellwire::{Command, Line, Reply};
 use bellwire_tests::net::{LONG, reset};
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::Semaphore;
 
-/// So many bytes that two connections cannot keep them at a time.
+/// A payload so large that the limit cannot hold two of them.
 const MOST: usize = 6000;
 const LIMIT: usize = 10_000;
 
@@ -24,7 +24,7 @@ fn serve(limit: usize) -> Running {
     })
 }
 
-/// A connection on which most of a request has arrived.
+/// A connection that has sent most of a request.
 fn begin(server: &Running) -> TcpStream {
     let mut stream = server.connect();
     stream
@@ -34,19 +34,19 @@ fn begin(server: &Running) -> TcpStream {
 }
 
 #[test]
-fn a_request_that_needs_more_than_there_is_is_refused_and_not_run() {
+fn a_request_beyond_the_limit_gets_busy_and_does_not_run() {
     let server = serve(MOST - 1);
     let mut stream = begin(&server);
     assert_eq!(line(&mut stream), "Thank you.\n");
     assert_eq!(line(&mut stream), BUSY_STRING);
-    // What still comes of it is not taken for a command.
+    // The rest of the rejected request does not run as a command.
     let _ = stream.write_all(b"\nSTRING\nho\n");
     assert_eq!(rest(&mut stream), "");
     assert_eq!(*server.texts.lock().unwrap(), ["hi"]);
 }
 
 #[test]
-fn what_one_connection_keeps_is_missing_for_the_next_until_it_is_given_back() {
+fn a_reservation_is_released_when_its_request_or_connection_ends() {
     let server = serve(LIMIT);
     for how in ["answered", "gone", "reset"] {
         let mut first = begin(&server);
@@ -72,23 +72,23 @@ fn what_one_connection_keeps_is_missing_for_the_next_until_it_is_given_back() {
 }
 
 #[test]
-fn short_requests_are_served_while_nothing_is_left() {
+fn with_a_limit_of_zero_trickled_and_long_requests_are_served() {
     let server = serve(0);
     let mut stream = server.connect();
     for byte in b"STRING\nbyte by byte\n" {
         stream.write_all(&[*byte]).unwrap();
-        // By then the byte has been looked at.
+        // A reply to another connection shows that the server has read the byte.
         assert!(server.is_well());
     }
     assert_eq!(line(&mut stream), "Thank you.\n");
-    // So is a long one that arrives at once.
+    // A long request is also served if it arrives at once.
     let long = format!("STRING\n{}\n", "x".repeat(MOST));
     assert_eq!(server.answer(long), "Thank you.\n");
 }
 
-/// They are more than a turn, and nothing may be kept for the next.
+/// These requests exceed a turn, and no bytes may be held until the next.
 #[test]
-fn short_requests_that_arrive_together_are_all_answered_while_nothing_is_left() {
+fn with_a_limit_of_zero_pipelined_short_requests_are_all_answered() {
     let server = serve(0);
     assert_eq!(
         server.answer("STRING\nhi\n".repeat(500)),
@@ -96,14 +96,14 @@ fn short_requests_that_arrive_together_are_all_answered_while_nothing_is_left() 
     );
 }
 
-/// What was kept of the first request took room that what is left of the others does not need.
+/// Cause: the buffered part of the first request took space that the unread bytes did not need.
 #[test]
-fn so_are_those_that_arrive_with_the_rest_of_one() {
+fn with_a_limit_of_zero_requests_after_a_partial_one_are_all_answered() {
     for (requests, part) in [(100, "STRI"), (150, ""), (300, "")] {
         let server = serve(0);
         let mut stream = server.connect();
         stream.write_all(b"STR").unwrap();
-        // It has been read once another connection is answered.
+        // A reply to another connection shows that the server has read the bytes.
         assert!(server.is_well());
         let burst = format!("ING\nhi\n{}{part}", "STRING\nhi\n".repeat(requests));
         stream.write_all(burst.as_bytes()).unwrap();
@@ -118,11 +118,11 @@ fn so_are_those_that_arrive_with_the_rest_of_one() {
 }
 
 #[test]
-fn a_peer_whose_replies_need_more_than_there_is_is_let_go() {
+fn a_peer_whose_unread_replies_exceed_the_limit_is_disconnected() {
     let server = serve(900);
     let mut stream = server.connect();
-    // It takes no reply, so at last the server keeps some, though the time for them is long. What it
-    // keeps of the requests is little, as they are few at a time.
+    // The client reads no reply, so the server finally has to hold one; its time limit is long. Few
+    // requests at a time keep the held requests small.
     let error = (0..5000).find_map(|_| {
         assert!(server.is_well());
         stream.write_all(&b"LONG\n".repeat(20)).err()
@@ -132,7 +132,7 @@ fn a_peer_whose_replies_need_more_than_there_is_is_let_go() {
 }
 
 #[test]
-fn a_request_that_a_handler_waits_with_counts_and_a_refused_one_does_not_begin() {
+fn a_waiting_handlers_request_counts_and_a_rejected_one_does_not_start() {
     const WAIT: Command<Line, Line> = Command::new("WAIT");
     let server = serve(LIMIT);
     let (gate, begun) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicUsize::new(0)));

@@ -1,4 +1,4 @@
-//! Waiting for connections, over TCP and Unix sockets.
+//! Accepting connections, over TCP and Unix sockets.
 
 use bellwire::blocking::Client;
 use bellwire_std::{Address, Conn, Dialer, Endpoint, Listener, Network, Peer, Server, dial};
@@ -20,14 +20,14 @@ fn port(listener: &Listener) -> u16 {
     listener.local_addr().tcp().unwrap().port()
 }
 
-/// A path for one test's socket.
+/// Returns an unused path for a test's socket.
 fn path(test: &str) -> String {
     let name = format!("bellwire-{}-{test}", std::process::id());
     let path: PathBuf = std::env::temp_dir().join(name);
     path.to_str().unwrap().to_owned()
 }
 
-/// Whether `listener` accepts what dials `network` and `address`, and bytes go through.
+/// Returns whether `listener` accepts a dial to `address` and a byte arrives.
 fn connects(listener: &Listener, network: Network, address: &str) -> bool {
     let dialer = Dialer::new().timeout(PATIENCE);
     let Ok(mut near) = dialer.dial(network, address) else {
@@ -42,7 +42,7 @@ fn connects(listener: &Listener, network: Network, address: &str) -> bool {
 }
 
 #[test]
-fn it_accepts_who_connects_and_knows_both_addresses() {
+fn accept_returns_a_connection_with_both_addresses() {
     let listener = listen(Network::Tcp, "127.0.0.1:0");
     assert_ne!(port(&listener), 0);
     let near = dial(listener.local_addr(), PATIENCE).unwrap();
@@ -52,7 +52,7 @@ fn it_accepts_who_connects_and_knows_both_addresses() {
 }
 
 #[test]
-fn without_a_host_it_listens_on_all_interfaces_of_the_networks_families() {
+fn an_address_without_host_means_all_interfaces_of_the_networks_families() {
     for (network, v4, v6) in [
         (Network::Tcp, true, true),
         (Network::Tcp4, true, false),
@@ -70,7 +70,7 @@ fn without_a_host_it_listens_on_all_interfaces_of_the_networks_families() {
 }
 
 #[test]
-fn an_ipv4_peer_of_a_socket_for_both_families_is_shown_as_one() {
+fn a_dual_stack_listener_reports_ipv4_peers_as_ipv4() {
     let listener = listen(Network::Tcp, ":0");
     let near = dial(format!("127.0.0.1:{}", port(&listener)), PATIENCE).unwrap();
     let far = listener.accept().unwrap();
@@ -78,7 +78,7 @@ fn an_ipv4_peer_of_a_socket_for_both_families_is_shown_as_one() {
 }
 
 #[test]
-fn close_wakes_all_who_accept_with_an_error_that_says_so() {
+fn close_wakes_all_waiting_accepts_with_an_error() {
     let listener = listen(Network::Tcp, "127.0.0.1:0");
     thread::scope(|scope| {
         let accepting = [(); 2].map(|()| scope.spawn(|| listener.accept().unwrap_err()));
@@ -95,7 +95,7 @@ fn close_wakes_all_who_accept_with_an_error_that_says_so() {
 }
 
 #[test]
-fn once_it_is_closed_who_connects_is_refused_and_who_is_connected_stays() {
+fn after_close_new_connections_are_refused_and_old_ones_stay() {
     let listener = listen(Network::Tcp, "127.0.0.1:0");
     let mut near = dial(listener.local_addr(), PATIENCE).unwrap();
     let mut far = listener.accept().unwrap();
@@ -108,10 +108,10 @@ fn once_it_is_closed_who_connects_is_refused_and_who_is_connected_stays() {
 }
 
 #[test]
-fn its_port_is_free_again_at_once() {
+fn a_closed_listeners_port_is_free_at_once() {
     let listener = listen(Network::Tcp, "127.0.0.1:0");
     let address = listener.local_addr().to_string();
-    // The end that closes first leaves a trace with the system.
+    // The end that closes first leaves the connection in TIME_WAIT.
     let near = dial(&address, PATIENCE).unwrap();
     drop(listener.accept().unwrap());
     drop(near);
@@ -120,7 +120,7 @@ fn its_port_is_free_again_at_once() {
 }
 
 #[test]
-fn it_closes_with_its_last_handle() {
+fn a_listener_closes_with_its_last_handle() {
     let listener = listen(Network::Tcp, "127.0.0.1:0");
     let address = listener.local_addr().to_string();
     let handle = listener.clone();
@@ -131,7 +131,7 @@ fn it_closes_with_its_last_handle() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_one_sentence() {
+fn a_taken_port_is_a_clear_error() {
     let taken = listen(Network::Tcp, "127.0.0.1:0");
     let address = taken.local_addr().to_string();
     let error = Listener::bind(Network::Tcp, &address).unwrap_err();
@@ -140,16 +140,16 @@ fn a_port_that_is_taken_is_one_sentence() {
     assert!(error.to_string().starts_with(&start), "{error}");
 }
 
-/// Cause: with the port taken for IPv6, it would have listened for IPv4 alone.
+/// Cause: if the port was taken for IPv6 only, the listener used IPv4 alone.
 #[test]
-fn a_port_that_is_taken_for_one_family_is_taken() {
+fn a_port_taken_for_one_family_is_an_error_for_both() {
     let taken = listen(Network::Tcp6, ":0");
     let error = Listener::bind(Network::Tcp, &format!(":{}", port(&taken))).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AddrInUse);
 }
 
 #[test]
-fn what_is_no_address_is_one_sentence() {
+fn an_invalid_address_is_a_clear_error() {
     let error = Listener::bind(Network::Tcp, "127.0.0.1:bells").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
     let sentence = r#"cannot listen on 127.0.0.1:bells: no TCP port is named "bells""#;
@@ -157,7 +157,7 @@ fn what_is_no_address_is_one_sentence() {
 }
 
 #[test]
-fn what_it_accepts_is_kept_alive_and_does_not_wait_for_more_to_send() {
+fn accepted_connections_have_keep_alive_and_no_nagle_delay() {
     let listener = listen(Network::Tcp, "127.0.0.1:0");
     let _near = dial(listener.local_addr(), PATIENCE).unwrap();
     let far = listener.accept().unwrap();
@@ -168,7 +168,7 @@ fn what_it_accepts_is_kept_alive_and_does_not_wait_for_more_to_send() {
 }
 
 #[test]
-fn listeners_of_the_standard_library_are_taken_over() {
+fn std_listeners_convert_to_listeners() {
     let std = TcpListener::bind("127.0.0.1:0").unwrap();
     let listener = Listener::try_from(std).unwrap();
     let address = listener.local_addr().to_string();
@@ -178,12 +178,12 @@ fn listeners_of_the_standard_library_are_taken_over() {
     let listener = Listener::try_from(UnixListener::bind(&path).unwrap()).unwrap();
     assert!(connects(&listener, Network::Unix, &path));
     drop(listener);
-    // It was not ours.
+    // The Listener did not create the file, so the test removes it.
     std::fs::remove_file(&path).unwrap();
 }
 
 #[test]
-fn a_unix_socket_has_a_path_which_it_removes() {
+fn a_unix_listener_removes_its_file() {
     let path = path("path");
     let listener = listen(Network::Unix, &path);
     let address = Address::Unix(Some(path.clone().into()));
@@ -196,7 +196,7 @@ fn a_unix_socket_has_a_path_which_it_removes() {
 
     listener.close();
     assert!(!std::fs::exists(&path).unwrap());
-    // The name is free for the next, whose file must stay when the first one goes.
+    // The path is free for the next listener. Its file must survive the first listener's drop.
     let next = listen(Network::Unix, &path);
     drop(listener);
     assert!(connects(&next, Network::Unix, &path));
@@ -204,9 +204,9 @@ fn a_unix_socket_has_a_path_which_it_removes() {
     assert!(!std::fs::exists(&path).unwrap());
 }
 
-/// Cause: it removed whatever file had its path.
+/// Cause: the listener removed any file at its path.
 #[test]
-fn a_unix_listener_that_closes_leaves_its_successors_file() {
+fn a_closing_unix_listener_keeps_its_successors_file() {
     for closes in [Listener::close as fn(&Listener), |_| {}] {
         let path = path("successor");
         let first = listen(Network::Unix, &path);
@@ -221,7 +221,7 @@ fn a_unix_listener_that_closes_leaves_its_successors_file() {
 }
 
 #[test]
-fn a_unix_listener_that_closes_leaves_any_other_file_at_its_path() {
+fn a_closing_unix_listener_keeps_any_other_file_at_its_path() {
     let path = path("other");
     for replace in [
         |path: &str| std::fs::write(path, "notes").unwrap(),
@@ -237,9 +237,9 @@ fn a_unix_listener_that_closes_leaves_any_other_file_at_its_path() {
     }
 }
 
-/// The file of the second listener may have the number of the first one's.
+/// The second listener's file may get the inode number of the first one's.
 #[test]
-fn unix_listeners_that_follow_one_another_leave_the_next_ones_file() {
+fn successive_unix_listeners_keep_the_next_ones_file() {
     let path = path("relay");
     let mut listener = listen(Network::Unix, &path);
     for _ in 0..100 {
@@ -252,7 +252,7 @@ fn unix_listeners_that_follow_one_another_leave_the_next_ones_file() {
 }
 
 #[test]
-fn close_wakes_who_accepts_from_a_unix_socket() {
+fn close_wakes_a_waiting_accept_on_a_unix_socket() {
     let listener = listen(Network::Unix, &path("close"));
     thread::scope(|scope| {
         let accepting = scope.spawn(|| listener.accept().unwrap_err());
@@ -264,7 +264,7 @@ fn close_wakes_who_accepts_from_a_unix_socket() {
 }
 
 #[test]
-fn a_unix_socket_that_is_not_there_or_cannot_be_is_one_sentence() {
+fn missing_and_invalid_unix_sockets_are_clear_errors() {
     let error = Dialer::new().dial(Network::Unix, "/no/socket").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     let start = "cannot connect to /no/socket: No such file";
@@ -285,7 +285,7 @@ fn a_unix_socket_that_is_not_there_or_cannot_be_is_one_sentence() {
 }
 
 #[test]
-fn a_unix_socket_with_a_full_queue_is_one_sentence() {
+fn a_full_queue_of_a_unix_socket_is_a_clear_error() {
     let path = path("full");
     let listener = UnixListener::bind(&path).unwrap();
     SockRef::from(&listener).listen(0).unwrap();
@@ -304,7 +304,7 @@ fn thanks(conn: Conn) -> String {
 }
 
 #[test]
-fn one_endpoint_is_served_over_tcp_and_unix_sockets_by_threads_and_by_tasks() {
+fn one_endpoint_can_serve_tcp_and_unix_sockets_with_threads_and_tasks() {
     let tcp = serve(Kind::Threads, |_| {});
     let (threads, tasks) = (path("threads"), path("tasks"));
     let nameless = |peer: &Peer| assert_eq!(*peer.address(), Address::Unix(None));
@@ -323,7 +323,7 @@ fn one_endpoint_is_served_over_tcp_and_unix_sockets_by_threads_and_by_tasks() {
         let conn = Dialer::new().dial(Network::Unix, path).unwrap();
         assert_eq!(thanks(conn), "Thank you.");
     }
-    // An error line that ends the conversation arrives, and then the end, though more was sent.
+    // The final error line and the end arrive, although the client sent more.
     for path in [&threads, &tasks] {
         let mut conn = Dialer::new().dial(Network::Unix, path).unwrap();
         conn.write_all(b"HELP\nSTRING\n").unwrap();
@@ -343,7 +343,7 @@ fn one_endpoint_is_served_over_tcp_and_unix_sockets_by_threads_and_by_tasks() {
 }
 
 #[test]
-fn a_server_whose_socket_others_have_shut_down_ends_with_an_error() {
+fn a_server_whose_socket_was_shut_down_returns_an_error() {
     let std = TcpListener::bind("127.0.0.1:0").unwrap();
     let other = std.try_clone().unwrap();
     let listener = Listener::try_from(std).unwrap();

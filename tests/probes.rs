@@ -1,5 +1,5 @@
-//! Load balancers look whether a server is well by connections that bring no request. They come every
-//! second, and are worth no warning, however they end.
+//! Load balancers probe a server every second with connections that send no request. Such probes log
+//! no warning, however they end.
 
 use bellwire_std::{Endpoint, Listener, Network, dial};
 use bellwire_tests::certificates::{Authority, Folder, HOST};
@@ -15,11 +15,11 @@ use std::thread;
 use std::time::Duration;
 use tracing_subscriber::filter::LevelFilter;
 
-/// The header of the PROXY protocol by which a balancer speaks for itself, with an address in it all
-/// the same.
+/// A PROXY protocol header with the command LOCAL: the balancer's own connection. It contains an
+/// address, which is ignored.
 const LOCAL: &[u8] = b"\r\n\r\n\0\r\nQUIT\n\x20\x11\0\x0c............";
 
-/// `bellwire serve`, and its log.
+/// `bellwire serve` and its log.
 struct Serve {
     child: Child,
     address: String,
@@ -56,8 +56,8 @@ impl Serve {
         }
     }
 
-    /// Connects, sends these bytes, and closes or resets the connection; waits until the server has
-    /// seen that.
+    /// Connects, sends `bytes`, and closes or resets the connection. Waits until the server has logged
+    /// the end.
     fn probe(&mut self, bytes: &[u8], reset: bool) {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.write_all(bytes).unwrap();
@@ -68,10 +68,10 @@ impl Serve {
                 .unwrap();
         }
         drop(stream);
-        self.has_seen_the_end_of(end);
+        self.wait_for_end(end);
     }
 
-    fn has_seen_the_end_of(&mut self, peer: SocketAddr) {
+    fn wait_for_end(&mut self, peer: SocketAddr) {
         let peer = format!("{peer}: ");
         loop {
             let line = self.log.recv_timeout(PATIENCE).expect("it logs no end");
@@ -83,7 +83,7 @@ impl Serve {
         }
     }
 
-    /// Stops it, and returns its warnings.
+    /// Stops the server, and returns its warnings.
     fn warnings(mut self) -> Vec<String> {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").arg(id).status().unwrap().success());
@@ -102,8 +102,7 @@ impl Drop for Serve {
     }
 }
 
-/// Starts a server with each of these sets of arguments, and sends it the probe, both closed and
-/// reset.
+/// Starts a server with each set of arguments, and probes it with each of `bytes`, closed and reset.
 fn probe(arguments: &[&[&str]], bytes: &[&[u8]]) {
     for arguments in arguments {
         println!("serve {arguments:?}");
@@ -117,7 +116,7 @@ fn probe(arguments: &[&[&str]], bytes: &[&[u8]]) {
     }
 }
 
-/// The files of a server, and who has signed them.
+/// Returns an authority and the files of a server's certificate.
 fn files(test: &str) -> (Authority, Folder) {
     let authority = Authority::new();
     let server = authority.sign(&[HOST, "127.0.0.1"]);
@@ -126,12 +125,12 @@ fn files(test: &str) -> (Authority, Folder) {
 }
 
 #[test]
-fn a_probe_of_threads_or_tasks_is_worth_no_warning() {
+fn a_probe_logs_no_warning_with_threads_or_tasks() {
     probe(&[&["--threads"], &[], &["--workers", "1"]], &[b""]);
 }
 
 #[test]
-fn a_probe_with_a_part_of_the_proxy_header_is_worth_no_warning() {
+fn a_probe_with_an_incomplete_proxy_header_logs_no_warning() {
     let bytes = [
         b"",
         &LOCAL[..1],
@@ -144,7 +143,7 @@ fn a_probe_with_a_part_of_the_proxy_header_is_worth_no_warning() {
 }
 
 #[test]
-fn a_probe_of_a_port_with_tls_is_worth_no_warning() {
+fn a_probe_of_a_tls_port_logs_no_warning() {
     let (_, folder) = files("probes-tls");
     let (pem, ca) = (folder.file("server.pem"), folder.file("ca.pem"));
     let tls = ["--tls-cert", &pem, "--tls-key", &pem];
@@ -156,7 +155,7 @@ fn a_probe_of_a_port_with_tls_is_worth_no_warning() {
 }
 
 #[test]
-fn a_probe_that_ends_after_the_handshake_of_tls_is_worth_no_warning() {
+fn a_probe_that_ends_after_the_tls_handshake_logs_no_warning() {
     let (authority, folder) = files("probes-greeted");
     let pem = folder.file("server.pem");
     let tls = ["--tls-cert", &pem, "--tls-key", &pem];
@@ -172,18 +171,18 @@ fn a_probe_that_ends_after_the_handshake_of_tls_is_worth_no_warning() {
                     .set_linger(Some(Duration::ZERO))
                     .unwrap();
             } else {
-                // Before it can say that it ends.
+                // Closes before TLS can send its end.
                 below.close();
             }
             drop((greeted, below));
-            server.has_seen_the_end_of(end);
+            server.wait_for_end(end);
         }
         assert_eq!(server.warnings(), [""; 0]);
     }
 }
 
 #[test]
-fn a_request_that_is_cut_or_reset_is_worth_a_warning() {
+fn a_truncated_or_reset_request_logs_a_warning() {
     for arguments in [&[][..], &["--threads"]] {
         let mut server = Serve::start(arguments);
         server.probe(b"STRING\nhal", false);
@@ -192,7 +191,7 @@ fn a_request_that_is_cut_or_reset_is_worth_a_warning() {
     }
 }
 
-/// What the servers of this process log.
+/// The log of this process's servers.
 static LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
 struct Log;
@@ -212,7 +211,7 @@ fn logged() -> String {
 }
 
 #[test]
-fn a_probe_of_a_unix_socket_is_worth_no_warning() {
+fn a_probe_of_a_unix_socket_logs_no_warning() {
     let log = tracing_subscriber::fmt().with_writer(|| Log);
     log.with_max_level(LevelFilter::DEBUG).init();
     let path = std::env::temp_dir().join(format!("bellwire-probes-{}", std::process::id()));
@@ -237,7 +236,7 @@ fn a_probe_of_a_unix_socket_is_worth_no_warning() {
     assert!(!logged().contains("WARN"), "{}", logged());
 }
 
-/// Connects and closes, and waits until the log shows as many ends.
+/// Connects and closes, then waits until the log shows `ends` ends.
 fn probe_unix(path: &str, ends: usize) {
     drop(UnixStream::connect(path).unwrap());
     until(|| logged().matches("unix: ended").count() == ends);

@@ -1,11 +1,11 @@
-//! From what people write to the addresses of sockets, as Go's net does it.
+//! Resolving written addresses to socket addresses, with the rules of Go's package net.
 
 use bellwire_std::{Dialer, Listener, Network, resolve};
 use bellwire_tests::go::Go;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 
-/// Addresses, and what Go makes of them: "no" for an error.
+/// Addresses and Go's results: "no" for an error.
 const ADDRESSES: &[(&str, &str)] = &[
     ("127.0.0.1:80", "127.0.0.1:80"),
     ("[127.0.0.1]:80", "127.0.0.1:80"),
@@ -33,7 +33,7 @@ const ADDRESSES: &[(&str, &str)] = &[
     ("1..2:80", "no"),
     ("127.0.0.1 :80", "no"),
     (" 127.0.0.1:80", "no"),
-    // IPv6, and IPv4 in it.
+    // IPv6, and IPv4 mapped to it.
     ("[::]:80", "[::]:80"),
     ("[::1]:80", "[::1]:80"),
     ("[1:2:3:4:5:6:7::]:80", "[1:2:3:4:5:6:7:0]:80"),
@@ -48,7 +48,7 @@ const ADDRESSES: &[(&str, &str)] = &[
     ("[1:2:3:4:5:6:7:8:9]:80", "no"),
     ("[12345::1]:80", "no"),
     ("[g::1]:80", "no"),
-    // Zones, of any address of IPv6 and of no other.
+    // Zones, which any IPv6 address may have, and no other.
     ("[fe80::1%lo]:80", "[fe80::1%lo]:80"),
     ("[ff02::1%lo]:80", "[ff02::1%lo]:80"),
     ("[::1%lo]:80", "[::1%lo]:80"),
@@ -115,7 +115,7 @@ const ADDRESSES: &[(&str, &str)] = &[
     ("", ":0"),
 ];
 
-/// Those that Go takes and this refuses: nothing is guessed of a mistake.
+/// Addresses that Go accepts and Bellwire rejects, because they are probably mistakes.
 const REFUSED: &[&str] = &[
     // No such interface.
     "[fe80::1%25lo]:80",
@@ -129,14 +129,14 @@ const REFUSED: &[&str] = &[
     "localhost:",
     ":",
     "",
-    // A sign, and a number that Go takes modulo 2³².
+    // A sign, or a number that Go reduces modulo 2³².
     "127.0.0.1:+80",
     "127.0.0.1:-0",
     "127.0.0.1:4294967376",
 ];
 
 #[test]
-fn addresses_are_taken_and_refused_as_by_go() {
+fn addresses_resolve_as_in_go() {
     for (address, go) in ADDRESSES {
         let ours = resolve(Network::Tcp, address);
         if *go == "no" || REFUSED.contains(address) {
@@ -144,7 +144,7 @@ fn addresses_are_taken_and_refused_as_by_go() {
             let sentence = format!("cannot resolve {address}: ");
             assert!(error.to_string().starts_with(&sentence), "{error}");
         } else {
-            // The number of the interface `lo` is 1 on every Linux.
+            // The interface `lo` has number 1 on every Linux.
             let go: SocketAddr = go.replace("%lo", "%1").parse().unwrap();
             assert!(ours.expect(address).contains(&go), "{address}");
         }
@@ -152,7 +152,7 @@ fn addresses_are_taken_and_refused_as_by_go() {
 }
 
 #[test]
-fn go_itself_says_so() {
+fn the_table_matches_the_go_runtime() {
     let Some(go) = Go::find() else { return };
     let lines: Vec<_> = ADDRESSES.iter().map(|(address, _)| *address).collect();
     let answers = go.run(&["resolve"], (lines.join("\n") + "\n").as_bytes());
@@ -163,7 +163,7 @@ fn go_itself_says_so() {
 }
 
 #[test]
-fn what_only_c_takes_for_an_ip_address_is_looked_up_nowhere() {
+fn ip_addresses_that_only_c_accepts_are_errors_without_a_lookup() {
     let dialer = Dialer::new().resolver(|name| panic!("asked about {name}"));
     for host in [
         "127.1",
@@ -182,7 +182,7 @@ fn what_only_c_takes_for_an_ip_address_is_looked_up_nowhere() {
 }
 
 #[test]
-fn a_name_that_only_ends_like_an_ip_address_is_looked_up() {
+fn names_that_resemble_ip_addresses_are_looked_up() {
     let listener = Listener::bind(Network::Tcp, "127.0.0.1:0").unwrap();
     let port = listener.local_addr().tcp().unwrap().port();
     let dialer = Dialer::new().resolver(|_| Ok(vec!["127.0.0.1".parse().unwrap()]));
@@ -193,7 +193,7 @@ fn a_name_that_only_ends_like_an_ip_address_is_looked_up() {
 }
 
 #[test]
-fn this_machine_is_reached_by_its_address_with_a_zone() {
+fn an_address_with_a_zone_connects() {
     let listener = Listener::bind(Network::Tcp, "[::1%lo]:0").unwrap();
     let port = listener.local_addr().tcp().unwrap().port();
     let conn = Dialer::new().dial(Network::Tcp, &format!("[::1%lo]:{port}"));
@@ -201,7 +201,7 @@ fn this_machine_is_reached_by_its_address_with_a_zone() {
 }
 
 #[test]
-fn a_zone_that_is_no_interface_is_one_sentence() {
+fn an_unknown_zone_is_a_clear_error() {
     let why = r#"this machine has no interface "nosuch""#;
     for address in ["[fe80::1%nosuch]:80", "[::1%nosuch]:80"] {
         does_not_resolve(Network::Tcp, address, ErrorKind::NotFound, why);
@@ -225,7 +225,7 @@ fn does_not_resolve(network: Network, address: &str, kind: ErrorKind, why: &str)
 }
 
 #[test]
-fn addresses_in_numbers() {
+fn numeric_addresses_resolve_to_themselves() {
     resolves(Network::Tcp, "127.0.0.1:80", &["127.0.0.1:80"]);
     resolves(Network::Tcp4, "127.0.0.1:80", &["127.0.0.1:80"]);
     resolves(Network::Tcp, "[::1]:80", &["[::1]:80"]);
@@ -234,26 +234,26 @@ fn addresses_in_numbers() {
 }
 
 #[test]
-fn an_ipv4_address_written_as_ipv6_is_one() {
+fn an_ipv4_mapped_address_resolves_to_ipv4() {
     resolves(Network::Tcp4, "[::ffff:127.0.0.1]:80", &["127.0.0.1:80"]);
 }
 
 #[test]
-fn no_host_means_all_interfaces() {
+fn an_empty_host_means_all_interfaces() {
     resolves(Network::Tcp, ":80", &["[::]:80", "0.0.0.0:80"]);
     resolves(Network::Tcp4, ":80", &["0.0.0.0:80"]);
     resolves(Network::Tcp6, ":80", &["[::]:80"]);
 }
 
 #[test]
-fn names_of_hosts_and_ports() {
+fn host_and_service_names_resolve() {
     resolves(Network::Tcp4, "localhost:80", &["127.0.0.1:80"]);
     resolves(Network::Tcp4, "localhost:http", &["127.0.0.1:80"]);
     resolves(Network::Tcp6, "[::1]:HTTPS", &["[::1]:443"]);
 }
 
 #[test]
-fn what_is_no_address_is_told_how_one_is_written() {
+fn the_error_for_an_invalid_address_shows_the_form() {
     let form = "an address is written HOST:PORT, or [HOST]:PORT for IPv6";
     for address in ["", "localhost", "[::1]", "[::1]80"] {
         does_not_resolve(Network::Tcp, address, ErrorKind::InvalidInput, form);
@@ -263,7 +263,7 @@ fn what_is_no_address_is_told_how_one_is_written() {
 }
 
 #[test]
-fn what_is_no_port() {
+fn invalid_ports_are_clear_errors() {
     let invalid = |address, why| {
         does_not_resolve(Network::Tcp, address, ErrorKind::InvalidInput, why);
     };
@@ -275,7 +275,7 @@ fn what_is_no_port() {
 }
 
 #[test]
-fn a_host_without_an_address_for_the_network() {
+fn a_host_without_an_address_for_the_network_is_a_clear_error() {
     let missing = |network, address, why| {
         does_not_resolve(network, address, ErrorKind::NotFound, why);
     };
@@ -285,7 +285,7 @@ fn a_host_without_an_address_for_the_network() {
 }
 
 #[test]
-fn networks_have_gos_names() {
+fn networks_have_the_same_names_as_in_go() {
     for network in [Network::Tcp, Network::Tcp4, Network::Tcp6, Network::Unix] {
         assert_eq!(network.to_string().parse::<Network>().unwrap(), network);
     }

@@ -1,4 +1,4 @@
-//! The server over TCP, with what real clients send it.
+//! The server over TCP, with typical and malformed input of real clients.
 
 use bellwire::{Command, HeapComplexData, Line, RegisterError, blocking::Client};
 use bellwire_std::{Address, Endpoint, Peer, Server, dial};
@@ -12,7 +12,7 @@ use std::time::Instant;
 
 const NEW: Command<(), Line> = Command::new("NEW");
 
-/// A server with the default limits answers `request` with `expected`, and lives on.
+/// Checks that a server with the default limits answers `request` with `expected` and keeps running.
 #[track_caller]
 fn answers(request: impl AsRef<[u8]>, expected: &str) {
     each(|kind| {
@@ -22,12 +22,17 @@ fn answers(request: impl AsRef<[u8]>, expected: &str) {
     });
 }
 
-/// Cause: with a thread for each connection, it ended the server.
+/// Cause: the server with a thread for each connection ended when one panicked here.
 #[test]
-fn an_app_that_cannot_be_made_costs_no_connection_but_its_own() {
+fn a_panic_while_making_an_app_ends_only_its_connection() {
     fn first_panics() -> impl Fn(&Peer) + Send + Sync + 'static {
         let first = AtomicBool::new(true);
-        move |_peer| assert!(!first.swap(false, Ordering::SeqCst), "of this test")
+        move |_peer| {
+            assert!(
+                !first.swap(false, Ordering::SeqCst),
+                "the first call panics"
+            )
+        }
     }
     fn check(address: &Address) {
         let mut first = dial(address, PATIENCE).unwrap();
@@ -56,12 +61,12 @@ fn an_app_that_cannot_be_made_costs_no_connection_but_its_own() {
 }
 
 #[test]
-fn a_line_gets_its_line() {
+fn a_text_line_gets_a_reply_line() {
     answers("STRING\nhi\n", "Thank you.\n");
 }
 
 #[test]
-fn a_person_at_a_terminal_sends_carriage_returns() {
+fn carriage_returns_and_spaces_around_the_name_are_ignored() {
     answers("  STRING \r\nhi\r\n", "Thank you.\n");
 }
 
@@ -71,13 +76,13 @@ fn a_thousand_pipelined_requests_in_one_write_get_a_thousand_replies() {
 }
 
 #[test]
-fn replies_beyond_the_transmit_buffer_all_arrive() {
+fn replies_larger_than_the_transmit_buffer_all_arrive() {
     let reply = "x".repeat(999) + "\n";
     answers("LONG\n".repeat(500), &reply.repeat(500));
 }
 
 #[test]
-fn a_name_of_ten_megabytes() {
+fn a_name_of_ten_megabytes_ends_with_a_too_large_error() {
     let error = "!too-large no line feed within the 64 bytes of a command line\n";
     answers(vec![b'x'; 10_000_000], error);
 }
@@ -103,7 +108,7 @@ fn an_empty_name_ends_the_conversation() {
 }
 
 #[test]
-fn text_that_is_not_utf8() {
+fn text_that_is_not_utf8_is_malformed() {
     let error = "!malformed STRING: the text is not UTF-8\n";
     answers(
         b"STRING\nh\xff\nSTRING\nhi\n",
@@ -112,7 +117,7 @@ fn text_that_is_not_utf8() {
 }
 
 #[test]
-fn a_payload_beyond_the_limit_is_skipped_and_its_bytes_are_never_run() {
+fn an_oversized_payload_is_skipped_and_never_run_as_commands() {
     let payload = "STRING\nnot a command\n".repeat(3334);
     assert_eq!(payload.len(), 70_014);
     // 70014 as LEB128.
@@ -127,7 +132,7 @@ fn a_payload_beyond_the_limit_is_skipped_and_its_bytes_are_never_run() {
 }
 
 #[test]
-fn a_length_of_all_ones_ends_the_conversation() {
+fn the_largest_payload_length_ends_the_conversation() {
     let length = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];
     let request = [b"POSTCARD\n", &length[..], b"STRING\nhi\n"].concat();
     answers(
@@ -137,7 +142,7 @@ fn a_length_of_all_ones_ends_the_conversation() {
 }
 
 #[test]
-fn a_postcard_body_cut_short() {
+fn a_truncated_postcard_payload_is_malformed() {
     let error = "!malformed POSTCARD: the payload ends before the value does, in field S\n";
     answers(
         b"POSTCARD\n\x02\x2e\x0bSTRING\nhi\n",
@@ -146,7 +151,7 @@ fn a_postcard_body_cut_short() {
 }
 
 #[test]
-fn a_postcard_body_with_bytes_left_over() {
+fn a_postcard_payload_with_extra_bytes_is_malformed() {
     let error = "!malformed POSTCARD: bytes are left over after the value\n";
     answers(
         b"POSTCARD\n\x06\0\0\0\0\0\0STRING\nhi\n",
@@ -155,13 +160,13 @@ fn a_postcard_body_with_bytes_left_over() {
 }
 
 #[test]
-fn a_peer_that_ends_in_the_middle_is_told() {
+fn a_peer_that_shuts_down_in_mid_request_gets_an_error_line() {
     let error = "!malformed STRING: the stream ended in the middle of a request\n";
     answers("STRING\nh", error);
 }
 
 #[test]
-fn a_peer_that_vanishes_in_the_middle_disturbs_nobody() {
+fn peers_that_vanish_in_mid_request_disturb_no_other_connection() {
     each(|kind| {
         let server = serve(kind, |_| {});
         let mut other = server.connect();
@@ -178,7 +183,7 @@ fn a_peer_that_vanishes_in_the_middle_disturbs_nobody() {
 }
 
 #[test]
-fn fifty_clients_at_once() {
+fn fifty_concurrent_clients_get_their_own_replies() {
     each(|kind| {
         let server = serve(kind, |_| {});
         thread::scope(|scope| {
@@ -208,7 +213,7 @@ fn exchange(server: &Running, number: i64) {
 }
 
 #[test]
-fn a_command_is_added_while_the_server_runs() {
+fn a_command_can_be_added_while_the_server_runs() {
     each(|kind| {
         let server = serve(kind, |_| {});
         let mut stream = server.connect();
@@ -229,7 +234,7 @@ fn a_command_is_added_while_the_server_runs() {
 }
 
 #[test]
-fn a_handler_that_panics_ends_its_connection_and_no_other() {
+fn a_panicking_handler_ends_only_its_connection() {
     each(|kind| {
         let server = serve(kind, |_| {});
         let mut other = server.connect();
@@ -244,7 +249,7 @@ fn a_handler_that_panics_ends_its_connection_and_no_other() {
 }
 
 #[test]
-fn stopping_closes_what_is_idle_and_lets_running_requests_finish() {
+fn a_stop_closes_idle_connections_and_finishes_running_requests() {
     each(|kind| {
         let mut server = serve(kind, |_| {});
         let (mut idle, mut busy, mut begun) =
@@ -273,7 +278,7 @@ fn stopping_closes_what_is_idle_and_lets_running_requests_finish() {
 }
 
 #[test]
-fn the_last_error_line_arrives_although_the_client_keeps_sending() {
+fn a_final_error_line_arrives_although_the_client_keeps_sending() {
     each(|kind| {
         let server = serve(kind, |_| {});
         let mut stream = server.connect();

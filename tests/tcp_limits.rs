@@ -1,4 +1,4 @@
-//! What the server allows its clients.
+//! The server's limits on its clients.
 
 use bellwire_std::Listener;
 use bellwire_tests::net::{LONG, SHORT, connect_from};
@@ -9,11 +9,11 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A time to wait that a client on a busy machine does not use up between two steps.
+/// A time that even a client on a busy machine does not spend between two steps.
 const PAUSE: Duration = Duration::from_secs(2);
 
 #[test]
-fn a_peer_that_sends_a_byte_now_and_then_is_told_that_it_took_too_long() {
+fn a_peer_that_trickles_a_request_is_timed_out() {
     each(|kind| {
         let server = serve(kind, |limits| limits.request = SHORT);
         let mut stream = server.connect();
@@ -37,10 +37,10 @@ fn a_peer_that_sends_a_byte_now_and_then_is_told_that_it_took_too_long() {
     });
 }
 
-/// Cause: the time limit ran on from one half-received request to the next, so a client that
-/// always had one on its way was cut off.
+/// Cause: the time limit continued from one half-received request to the next. A client that always
+/// had a request on its way was cut off.
 #[test]
-fn the_time_for_a_request_begins_anew_with_each_request() {
+fn each_request_has_its_own_time_limit() {
     at_once(|kind| {
         let server = serve(kind, |limits| limits.request = PAUSE);
         let mut stream = server.connect();
@@ -55,7 +55,7 @@ fn the_time_for_a_request_begins_anew_with_each_request() {
 }
 
 #[test]
-fn a_connection_that_idles_too_long_is_closed() {
+fn a_connection_beyond_its_idle_time_is_closed() {
     at_once(|kind| {
         let server = serve(kind, |limits| {
             limits.idle = PAUSE;
@@ -68,29 +68,29 @@ fn a_connection_that_idles_too_long_is_closed() {
 }
 
 #[test]
-fn a_peer_that_never_reads_its_replies_is_let_go_and_the_others_are_served() {
+fn a_peer_that_never_reads_replies_does_not_affect_others_or_the_stop() {
     each(|kind| {
         let mut server = serve(kind, |limits| limits.reply = SHORT);
         let mut stream = server.connect();
         stream.set_write_timeout(Some(SHORT)).unwrap();
-        // It sends until the server, whose replies are not taken, takes no more.
+        // The client sends until the server, whose replies it does not read, stops reading.
         while stream.write_all(&b"LONG\n".repeat(1000)).is_ok() {}
         assert!(server.is_well());
-        // The server stops without waiting for it.
+        // The server stops without waiting for this client.
         let begin = Instant::now();
         server.stop();
         assert!(begin.elapsed() < PATIENCE);
     });
 }
 
-/// Two seconds for 64 KiB are 32 KiB a second. This peer takes a third of
-/// that, though something every 400 ms.
+/// Two seconds for 64 KiB are 32 KiB per second. This peer reads a third of that, with progress every
+/// 400 ms.
 ///
-/// Cause: each bit that a peer took gave it all its time again.
+/// Cause: each read of some bytes restarted the whole time limit.
 #[test]
-fn a_peer_that_takes_its_replies_bit_by_bit_is_let_go() {
+fn a_peer_that_reads_replies_too_slowly_is_disconnected() {
     at_once(|kind| {
-        // The smallest that the system allows, so that it tells of each bit that the peer takes.
+        // The smallest send buffer that the system allows, so that it reports each small read of the peer.
         let server = serve_over(kind, listen_with_send_buffers(1), |limits| {
             limits.reply = PAUSE;
         });
@@ -106,9 +106,9 @@ fn a_peer_that_takes_its_replies_bit_by_bit_is_let_go() {
     });
 }
 
-/// The server waits for it longer than the limit in all, and shorter each time.
+/// In sum, the server waits for this peer longer than the limit. Each single wait is shorter.
 #[test]
-fn a_peer_that_takes_enough_of_its_replies_between_pauses_has_them_all() {
+fn a_peer_that_reads_fast_enough_between_pauses_gets_all_replies() {
     const CHUNK: usize = 1_000_000;
     at_once(|kind| {
         let listener = listen_with_send_buffers(65536);
@@ -125,7 +125,7 @@ fn a_peer_that_takes_enough_of_its_replies_between_pauses_has_them_all() {
     });
 }
 
-/// Runs a test that takes its time against all kinds of server at once.
+/// Runs a slow test against all kinds of server in parallel.
 fn at_once(test: impl Fn(Kind) + Sync) {
     thread::scope(|scope| {
         for kind in [Kind::Threads, Kind::Tasks, Kind::Workers] {
@@ -137,7 +137,7 @@ fn at_once(test: impl Fn(Kind) + Sync) {
 
 fn listen_with_send_buffers(bytes: usize) -> Listener {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    // Accepted sockets inherit it.
+    // Accepted sockets inherit the buffer size.
     let socket = SockRef::from(&listener);
     socket.set_send_buffer_size(bytes).unwrap();
     listener.try_into().unwrap()
@@ -151,9 +151,9 @@ fn connect_with_receive_buffer(to: SocketAddr, bytes: usize) -> TcpStream {
     socket.into()
 }
 
-/// Cause: the time for taking replies ran while handlers did, so their replies were thrown away.
+/// Cause: the time limit for reading replies included the handlers' time, so replies were lost.
 #[test]
-fn handlers_may_take_longer_than_clients_have_to_take_replies() {
+fn handlers_may_run_longer_than_the_time_limit_for_replies() {
     each(|kind| {
         let server = serve(kind, |limits| limits.reply = SHORT);
         assert_eq!(server.answer("SLOW\n"), "done\n");
@@ -161,9 +161,9 @@ fn handlers_may_take_longer_than_clients_have_to_take_replies() {
     });
 }
 
-/// Cause: a stopping server went on as long as a client had more to say.
+/// Cause: a stopping server continued for as long as a client kept sending.
 #[test]
-fn a_client_that_sends_on_and_on_does_not_hold_up_a_stop() {
+fn a_client_that_keeps_sending_does_not_delay_a_stop() {
     each(|kind| {
         let mut server = serve(kind, |limits| limits.stop = LONG);
         let clients: Vec<_> = (0..2).map(|_| server.connect()).collect();
@@ -188,7 +188,7 @@ fn a_client_that_sends_on_and_on_does_not_hold_up_a_stop() {
 }
 
 #[test]
-fn a_connection_beyond_the_limit_is_told_so_and_a_later_one_served() {
+fn a_connection_beyond_the_limit_gets_busy_and_a_later_one_is_served() {
     each(|kind| {
         let server = serve(kind, |limits| limits.connections = 2);
         let (mut first, mut second) = (server.connect(), server.connect());
@@ -205,10 +205,10 @@ fn a_connection_beyond_the_limit_is_told_so_and_a_later_one_served() {
     });
 }
 
-/// On Linux, as elsewhere a machine has one loopback address.
+/// Runs on Linux only, because other systems have a single loopback address.
 #[test]
 #[cfg(target_os = "linux")]
-fn connections_beyond_the_limit_of_their_address_are_told_so_and_take_no_place() {
+fn connections_beyond_their_address_limit_get_busy_and_hold_no_permit() {
     each(|kind| {
         let server = serve(kind, |limits| {
             limits.connections = 3;
@@ -234,7 +234,7 @@ fn connections_beyond_the_limit_of_their_address_are_told_so_and_take_no_place()
 }
 
 #[test]
-fn stopping_does_not_wait_for_ever() {
+fn a_stop_ends_although_a_client_never_reads() {
     each(|kind| {
         let mut server = serve(kind, |limits| {
             limits.stop = SHORT;

@@ -1,4 +1,4 @@
-//! What only the server of tasks can do.
+//! Features that only the server with tasks has.
 
 use bellwire::{Command, Line, Reply};
 use bellwire_tests::net::LONG;
@@ -20,7 +20,7 @@ use tokio::sync::Semaphore;
 
 const WAIT: Command<Line, Line> = Command::new("WAIT");
 
-/// Registers `WAIT`, which answers once the semaphore gives a permit, and counts who waits.
+/// Registers `WAIT`, which answers after the semaphore gives a permit. Counts the waiting handlers.
 fn add_wait(server: &Running) -> (Arc<Semaphore>, Arc<AtomicUsize>) {
     let (gate, waiting) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicUsize::new(0)));
     let (theirs, count) = (Arc::clone(&gate), Arc::clone(&waiting));
@@ -37,7 +37,7 @@ fn add_wait(server: &Running) -> (Arc<Semaphore>, Arc<AtomicUsize>) {
 }
 
 #[test]
-fn a_handler_that_awaits_blocks_nobody_else() {
+fn a_handler_that_awaits_blocks_no_other_connection() {
     let server = serve_tasks(|_| {});
     let (gate, waiting) = add_wait(&server);
     let mut waiters: Vec<_> = (0..20).map(|_| server.connect()).collect();
@@ -55,7 +55,7 @@ fn a_handler_that_awaits_blocks_nobody_else() {
 }
 
 #[test]
-fn replies_keep_their_order_round_an_answer_that_comes_later() {
+fn a_delayed_reply_keeps_its_place_in_the_order() {
     let server = serve_tasks(|_| {});
     let (gate, waiting) = add_wait(&server);
     let mut stream = server.connect();
@@ -70,11 +70,11 @@ fn replies_keep_their_order_round_an_answer_that_comes_later() {
 }
 
 #[test]
-fn a_future_that_panics_ends_its_connection_and_no_other() {
+fn a_panicking_future_ends_only_its_connection() {
     let server = serve_tasks(|_| {});
     let handler = |(): &mut (), _text: &str| async {
         tokio::task::yield_now().await;
-        assert!(PATIENCE.is_zero(), "as the test wants it");
+        assert!(PATIENCE.is_zero(), "this handler panics");
         |reply: Reply<'_, Line>| reply.send("not reached")
     };
     server.endpoint.handle_async(WAIT, handler).unwrap();
@@ -86,23 +86,23 @@ fn a_future_that_panics_ends_its_connection_and_no_other() {
 }
 
 #[test]
-fn so_does_a_handler_that_panics_before_its_future_or_behind_it() {
+fn a_panic_before_or_after_the_handlers_future_ends_only_its_connection() {
     const BEFORE: Command<Line, Line> = Command::new("BEFORE");
-    const BEHIND: Command<Line, Line> = Command::new("BEHIND");
+    const AFTER: Command<Line, Line> = Command::new("AFTER");
     let server = serve_tasks(|_| {});
     let before = |(): &mut (), _text: &str| {
-        assert!(PATIENCE.is_zero(), "as the test wants it");
+        assert!(PATIENCE.is_zero(), "this handler panics");
         std::future::ready(|reply: Reply<'_, Line>| reply.send("not reached"))
     };
-    let behind = |(): &mut (), _text: &str| {
+    let after = |(): &mut (), _text: &str| {
         std::future::ready(|reply: Reply<'_, Line>| {
-            assert!(PATIENCE.is_zero(), "as the test wants it");
+            assert!(PATIENCE.is_zero(), "this handler panics");
             reply.send("not reached")
         })
     };
     server.endpoint.handle_async(BEFORE, before).unwrap();
-    server.endpoint.handle_async(BEHIND, behind).unwrap();
-    for name in ["BEFORE", "BEHIND"] {
+    server.endpoint.handle_async(AFTER, after).unwrap();
+    for name in ["BEFORE", "AFTER"] {
         assert_eq!(
             server.answer(format!("STRING\na\n{name}\nb\nSTRING\nc\n")),
             format!("Thank you.\n!failed {name}: the handler crashed\n")
@@ -111,10 +111,10 @@ fn so_does_a_handler_that_panics_before_its_future_or_behind_it() {
     assert!(server.is_well());
 }
 
-/// Cause: when it was told to stop, it read only what the runtime had heard of, and so closed on requests
-/// that had arrived.
+/// Cause: a stopping server read only the connections that the runtime had reported, and closed others
+/// although requests had arrived.
 #[test]
-fn what_has_arrived_by_the_stop_is_answered_though_nobody_has_looked_yet() {
+fn a_stop_answers_arrived_requests_that_the_runtime_has_not_reported() {
     const STOP: Command<Line, Line> = Command::new("STOP");
     let stopper = Arc::new(OnceLock::new());
     let stops = Arc::clone(&stopper);
@@ -122,7 +122,7 @@ fn what_has_arrived_by_the_stop_is_answered_though_nobody_has_looked_yet() {
     let mut idle = server.connect();
     idle.write_all(b"STRING\nhi\n").unwrap();
     assert_eq!(line(&mut idle), "Thank you.\n");
-    // While this runs, the one thread that there is hears of nothing else.
+    // While this handler runs, the only thread learns of no other event.
     let sender = idle.try_clone().unwrap();
     let handler = move |(): &mut (), _text: &str, reply: Reply<'_, Line>| {
         (&sender).write_all(b"STRING\nho\n").unwrap();
@@ -134,7 +134,7 @@ fn what_has_arrived_by_the_stop_is_answered_though_nobody_has_looked_yet() {
     assert_eq!(rest(&mut idle), "Thank you.\n");
 }
 
-/// Cause: whichever thread was idle accepted, so that one could have them all.
+/// Cause: the idle threads raced to accept, so one thread could get all connections.
 #[test]
 fn connections_are_spread_evenly_over_the_threads() {
     const WHERE: Command<Line, Line> = Command::new("WHERE");
@@ -152,9 +152,9 @@ fn connections_are_spread_evenly_over_the_threads() {
     assert_eq!(threads.into_values().collect::<Vec<_>>(), [4, 4]);
 }
 
-/// Cause: it was refused where the header's length was not that of an address of its family.
+/// Cause: a LOCAL header was rejected if its length did not match its address family.
 #[test]
-fn a_load_balancer_that_speaks_for_itself_is_served_whatever_its_header_tells_more() {
+fn a_local_proxy_header_is_accepted_with_any_address_bytes() {
     let server = serve_tasks(|server| server.proxy_protocol = true);
     for family in [0x00, 0x11, 0x21, 0x31, 0xff] {
         for length in [0, 1, 12, 36, 216, 65535] {
@@ -169,7 +169,7 @@ fn a_load_balancer_that_speaks_for_itself_is_served_whatever_its_header_tells_mo
 }
 
 #[test]
-fn a_connection_behind_a_proxy_must_begin_with_its_header() {
+fn with_proxy_protocol_a_connection_without_header_gets_no_reply() {
     let server = serve_tasks(|server| server.proxy_protocol = true);
     assert_eq!(server.answer("STRING\nhi\n and sixteen bytes more\n"), "");
     assert_eq!(
@@ -178,23 +178,23 @@ fn a_connection_behind_a_proxy_must_begin_with_its_header() {
     );
 }
 
-/// Cause: it waited for the header as long as stopping may take.
+/// Cause: the server waited for the header for the full stop time.
 #[test]
-fn a_connection_whose_header_has_not_come_does_not_hold_up_the_stop() {
+fn a_missing_proxy_header_does_not_delay_the_stop() {
     let mut server = serve_tasks(|server| {
         server.proxy_protocol = true;
         server.limits.stop = LONG;
     });
     let waiting = server.connect();
-    // Another that was served shows that this one was accepted.
+    // A later connection was answered, so this one has been accepted.
     assert_eq!(server.answer(header([192, 0, 2, 7], "")), "");
     server.stop();
     drop(waiting);
 }
 
-/// Cause: the header was read to the end of what had arrived, not to its own end.
+/// Cause: the header was read to the end of the received bytes, not to its own end.
 #[test]
-fn the_header_of_a_proxy_may_arrive_byte_by_byte() {
+fn a_proxy_header_may_arrive_byte_by_byte() {
     let server = serve_tasks(|server| server.proxy_protocol = true);
     let mut stream = server.connect();
     for byte in header([192, 0, 2, 7], "STRING\nhi\n") {
@@ -205,7 +205,7 @@ fn the_header_of_a_proxy_may_arrive_byte_by_byte() {
 }
 
 #[test]
-fn a_header_that_does_not_come_in_time_is_not_waited_for() {
+fn a_connection_without_proxy_header_in_time_is_closed() {
     let server = serve_tasks(|server| {
         server.proxy_protocol = true;
         server.limits.handshake = Duration::from_millis(100);
@@ -215,9 +215,9 @@ fn a_header_that_does_not_come_in_time_is_not_waited_for() {
     assert_eq!(rest(&mut stream), "");
 }
 
-/// Cause: each connection could have 64 KiB set aside for a header that never came.
+/// Cause: each connection could reserve 64 KiB for a header that never came.
 #[test]
-fn a_header_of_a_proxy_that_is_too_long_is_not_waited_for() {
+fn a_proxy_header_that_is_too_long_closes_the_connection() {
     let server = serve_tasks(|server| {
         server.proxy_protocol = true;
         server.limits.handshake = LONG;
@@ -230,7 +230,7 @@ fn a_header_of_a_proxy_that_is_too_long_is_not_waited_for() {
 }
 
 #[test]
-fn behind_a_proxy_the_address_of_the_client_has_a_limit() {
+fn address_limits_apply_to_the_client_in_the_proxy_header() {
     let server = serve_tasks(|server| {
         server.proxy_protocol = true;
         server.limits.connections_per_address = Some(1);
@@ -248,7 +248,7 @@ fn behind_a_proxy_the_address_of_the_client_has_a_limit() {
     }
 }
 
-/// The PROXY protocol's header, version 2, for TCP over IPv4 from this address, and what follows.
+/// Returns the PROXY protocol's header, version 2, for TCP over IPv4 from `source`, followed by `then`.
 fn header(source: [u8; 4], then: &str) -> Vec<u8> {
     let mut bytes = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\x00\x0c".to_vec();
     bytes.extend(source);
@@ -258,7 +258,7 @@ fn header(source: [u8; 4], then: &str) -> Vec<u8> {
 }
 
 #[test]
-fn behind_the_real_haproxy_requests_are_spread_over_servers() {
+fn haproxy_spreads_requests_over_servers() {
     if Process::new("haproxy")
         .arg("-v")
         .stdout(Stdio::null())
@@ -285,7 +285,7 @@ fn behind_the_real_haproxy_requests_are_spread_over_servers() {
     );
 }
 
-/// `HAProxy` on a free port, until it is dropped.
+/// `HAProxy` on a free port, until dropped.
 struct Front {
     process: Child,
     address: SocketAddr,
@@ -293,7 +293,7 @@ struct Front {
 
 impl Front {
     fn start(servers: &[SocketAddr]) -> Self {
-        // It cannot say which port it was given, so a free one is looked for.
+        // HAProxy cannot report the port that the system assigns, so find a free one first.
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = free.local_addr().unwrap();
         drop(free);

@@ -1,4 +1,4 @@
-//! TLS: who may come in, what passes, and how it ends.
+//! TLS: certificates, transferred data, time limits and the end of connections.
 
 use bellwire::blocking::Client;
 use bellwire::{Command, Error, Gob, HeapComplexData, Line};
@@ -20,10 +20,10 @@ use std::time::{Duration, Instant};
 
 const GOB: Command<Gob<HeapComplexData>, Line> = Command::new("GOB");
 
-/// Time enough for a handshake, most often.
+/// A time limit that a handshake usually meets.
 const HANDSHAKE: Duration = Duration::from_secs(1);
 
-/// A server that shows a certificate, and a client's side that trusts it.
+/// Starts a server with a certificate, and returns a connector that trusts it.
 fn open_server(kind: Kind) -> (Running, Connector) {
     let authority = Authority::new();
     let server = serve_over_tls(kind, &authority.acceptor(None), |_| {});
@@ -40,7 +40,7 @@ fn connect(server: &Running, connector: &Connector) -> tls::Conn {
     connector.connect(reach(server), HOST).unwrap()
 }
 
-/// Sends `bytes`, ends the sending, and returns all that comes back up to a clean end.
+/// Sends `bytes`, shuts down the sending, and returns all replies up to a clean end.
 fn answer(server: &Running, connector: &Connector, bytes: impl AsRef<[u8]>) -> String {
     let mut conn = connect(server, connector);
     conn.write_all(bytes.as_ref()).unwrap();
@@ -54,7 +54,7 @@ fn rest(conn: &mut tls::Conn) -> String {
     text
 }
 
-/// What a call over this connection fails with.
+/// Returns the error of a call over `conn`.
 fn refusal(conn: tls::Conn) -> String {
     let (mut rx, mut tx) = ([0; 256], [0; 256]);
     let error = Client::new(conn, &mut rx, &mut tx)
@@ -67,7 +67,7 @@ fn refusal(conn: tls::Conn) -> String {
 }
 
 #[test]
-fn every_format_passes() {
+fn every_format_works_over_tls() {
     each(|kind| {
         let (server, connector) = open_server(kind);
         server
@@ -89,7 +89,7 @@ fn every_format_passes() {
 }
 
 #[test]
-fn a_thousand_pipelined_requests_are_answered_also_behind_the_end_of_the_sending() {
+fn pipelined_requests_are_answered_after_the_client_shuts_down_sending() {
     each(|kind| {
         let (server, connector) = open_server(kind);
         let replies = answer(&server, &connector, "STRING\nhi\n".repeat(1000));
@@ -98,7 +98,7 @@ fn a_thousand_pipelined_requests_are_answered_also_behind_the_end_of_the_sending
 }
 
 #[test]
-fn a_record_for_each_byte_is_as_good() {
+fn requests_may_arrive_in_records_of_one_byte() {
     each(|kind| {
         let (server, connector) = open_server(kind);
         let mut conn = connect(&server, &connector);
@@ -111,7 +111,7 @@ fn a_record_for_each_byte_is_as_good() {
 }
 
 #[test]
-fn a_payload_of_many_records_arrives() {
+fn a_payload_may_span_many_records() {
     each(|kind| {
         let (server, connector) = open_server(kind);
         let text = "ß".repeat(30_000);
@@ -122,7 +122,7 @@ fn a_payload_of_many_records_arrives() {
 }
 
 #[test]
-fn megabytes_of_replies_arrive_at_a_reader_that_begins_late() {
+fn a_late_reader_gets_megabytes_of_replies() {
     each(|kind| {
         let (server, connector) = open_server(kind);
         let conn = reach(&server);
@@ -141,12 +141,12 @@ fn megabytes_of_replies_arrive_at_a_reader_that_begins_late() {
     });
 }
 
-/// Nothing would wait for room if a record counted as sent once it is encrypted.
+/// If a record counted as sent once it is encrypted, nothing would wait for socket space.
 #[test]
-fn a_record_for_which_the_socket_has_no_room_is_sent_later() {
+fn a_record_that_the_socket_cannot_take_is_sent_later() {
     let authority = Authority::new();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    // What is accepted inherits it.
+    // Accepted sockets inherit the buffer size.
     socket2::SockRef::from(&listener)
         .set_send_buffer_size(4096)
         .unwrap();
@@ -166,7 +166,7 @@ fn a_record_for_which_the_socket_has_no_room_is_sent_later() {
         .set_recv_buffer_size(4096)
         .unwrap();
     let mut conn = authority.connector(None).connect(conn, HOST).unwrap();
-    // Two records, of which the second has to wait.
+    // Two records; the second has to wait.
     conn.write_all(&b"LONG\n".repeat(32)).unwrap();
     thread::sleep(Duration::from_millis(100));
     conn.read_exact(&mut vec![0; 32_000]).unwrap();
@@ -175,7 +175,7 @@ fn a_record_for_which_the_socket_has_no_room_is_sent_later() {
 }
 
 #[test]
-fn replies_that_are_not_taken_in_time_end_the_connection() {
+fn a_client_that_does_not_read_replies_in_time_is_disconnected() {
     each(|kind| {
         let authority = Authority::new();
         let server = serve_over_tls(kind, &authority.acceptor(None), |limits| {
@@ -191,10 +191,10 @@ fn replies_that_are_not_taken_in_time_end_the_connection() {
     });
 }
 
-/// The server has a free place soon.
+/// Waits until the server has a free permit and serves.
 fn is_well_again(server: &Running, connector: &Connector) {
     until(|| {
-        // The handshake may take longer than a short limit.
+        // The handshake may exceed a short limit.
         let Ok(mut conn) = connector.connect(reach(server), HOST) else {
             return false;
         };
@@ -206,7 +206,7 @@ fn is_well_again(server: &Running, connector: &Connector) {
 }
 
 #[test]
-fn a_client_whose_certificate_the_named_authority_signed_is_served() {
+fn a_client_with_a_certificate_of_the_trusted_authority_is_served() {
     each(|kind| {
         let (authority, clients) = (Authority::new(), Authority::new());
         let server = serve_over_tls(kind, &authority.acceptor(Some(&clients)), |_| {});
@@ -216,7 +216,7 @@ fn a_client_whose_certificate_the_named_authority_signed_is_served() {
 }
 
 #[test]
-fn a_client_without_a_certificate_is_refused_where_one_is_demanded() {
+fn a_client_without_the_required_certificate_is_rejected() {
     each(|kind| {
         let (authority, clients) = (Authority::new(), Authority::new());
         let server = serve_over_tls(kind, &authority.acceptor(Some(&clients)), |_| {});
@@ -230,7 +230,7 @@ fn a_client_without_a_certificate_is_refused_where_one_is_demanded() {
 }
 
 #[test]
-fn a_client_with_a_certificate_of_another_authority_is_refused() {
+fn a_client_with_a_certificate_of_another_authority_is_rejected() {
     each(|kind| {
         let (authority, clients) = (Authority::new(), Authority::new());
         let server = serve_over_tls(kind, &authority.acceptor(Some(&clients)), |_| {});
@@ -244,7 +244,7 @@ fn a_client_with_a_certificate_of_another_authority_is_refused() {
 }
 
 #[test]
-fn a_server_of_an_unknown_authority_is_refused() {
+fn a_client_rejects_a_server_of_an_unknown_authority() {
     each(|kind| {
         let (server, connector) = open_server(kind);
         let stranger = Authority::new().connector(None);
@@ -258,9 +258,9 @@ fn a_server_of_an_unknown_authority_is_refused() {
     });
 }
 
-/// Cause: an authority that was made anew under its old name was shown as a bad signature.
+/// Cause: a new authority with the same name as the trusted one was reported as a bad signature.
 #[test]
-fn authorities_of_one_name_are_told_apart() {
+fn authorities_with_the_same_name_are_distinguished() {
     let (old, new) = (Authority::named("Bell"), Authority::named("Bell"));
     let server = serve_over_tls(Kind::Tasks, &old.acceptor(Some(&old)), |_| {});
     let error = new.connector(None).connect(reach(&server), HOST);
@@ -277,7 +277,7 @@ fn authorities_of_one_name_are_told_apart() {
 }
 
 #[test]
-fn a_server_with_another_name_is_refused() {
+fn a_client_rejects_a_server_with_another_name() {
     let (server, connector) = open_server(Kind::Tasks);
     let error = connector.connect(reach(&server), "bell.example");
     assert_eq!(
@@ -288,7 +288,7 @@ fn a_server_with_another_name_is_refused() {
 }
 
 #[test]
-fn what_is_no_name_is_no_host() {
+fn an_invalid_host_name_is_a_clear_error() {
     let (server, connector) = open_server(Kind::Tasks);
     let error = connector.connect(reach(&server), "bell example");
     assert_eq!(
@@ -298,7 +298,7 @@ fn what_is_no_name_is_no_host() {
 }
 
 #[test]
-fn a_plain_client_at_a_tls_port_is_told_so() {
+fn a_plain_client_at_a_tls_port_gets_an_error_line() {
     each(|kind| {
         let (server, _) = open_server(kind);
         let told = "!refused this port speaks TLS only; connect with TLS\n";
@@ -310,7 +310,7 @@ fn a_plain_client_at_a_tls_port_is_told_so() {
 }
 
 #[test]
-fn a_tls_client_at_a_plain_port_is_told_so() {
+fn a_tls_client_at_a_plain_port_gets_a_clear_error() {
     each(|kind| {
         let server = serve(kind, |_| {});
         let connector = Authority::new().connector(None);
@@ -324,7 +324,7 @@ fn a_tls_client_at_a_plain_port_is_told_so() {
 }
 
 #[test]
-fn a_client_that_does_not_greet_has_its_place_for_the_time_of_a_handshake_only() {
+fn a_silent_client_holds_its_permit_only_for_the_handshake_time() {
     each(|kind| {
         let authority = Authority::new();
         let server = serve_over_tls(kind, &authority.acceptor(None), |limits| {
@@ -339,20 +339,20 @@ fn a_client_that_does_not_greet_has_its_place_for_the_time_of_a_handshake_only()
 }
 
 #[test]
-fn a_greeting_that_trickles_has_no_more_time() {
+fn a_trickled_client_hello_does_not_extend_the_handshake_time() {
     let hello = client_hello();
     trickles(&hello.iter().map(|byte| vec![*byte]).collect::<Vec<_>>());
 }
 
-/// Each record is whole, and so there is never one in part.
+/// Each record is complete, so no record is ever received in part.
 #[test]
-fn a_greeting_that_trickles_record_by_record_has_no_more_time() {
+fn a_client_hello_trickled_in_records_does_not_extend_the_handshake_time() {
     let hello = client_hello();
     let records = hello[5..].iter().map(|byte| vec![22, 3, 3, 0, 1, *byte]);
     trickles(&records.collect::<Vec<_>>());
 }
 
-/// Has a client send its greeting in these pieces, which take long together.
+/// Sends a client hello in `pieces`, slowly. Expects the server to close the connection before the end.
 fn trickles(pieces: &[Vec<u8>]) {
     each(|kind| {
         let authority = Authority::new();
@@ -369,13 +369,13 @@ fn trickles(pieces: &[Vec<u8>]) {
                 break;
             }
         }
-        assert!(begin.elapsed() < PATIENCE, "it was listened to to the end");
+        assert!(begin.elapsed() < PATIENCE, "the server read all pieces");
         drop(trickle);
         is_well_again(&server, &authority.connector(None));
     });
 }
 
-/// The first message of a client.
+/// Returns a client hello.
 fn client_hello() -> Vec<u8> {
     let provider = tls::rustls::crypto::ring::default_provider();
     let config = ClientConfig::builder_with_provider(Arc::new(provider))
@@ -391,11 +391,11 @@ fn client_hello() -> Vec<u8> {
 }
 
 #[test]
-fn a_greeting_that_is_nonsense_ends_the_connection() {
+fn an_invalid_client_hello_ends_the_connection() {
     each(|kind| {
         let (server, connector) = open_server(kind);
         let mut stream = server.connect();
-        // A first message of the right length in a record of the right length.
+        // A record and a handshake message of valid lengths, with invalid content.
         let mut nonsense = vec![22, 3, 1, 2, 0, 1, 0, 1, 0xfc];
         nonsense.resize(5 + 512, 0xff);
         stream.write_all(&nonsense).unwrap();
@@ -407,7 +407,7 @@ fn a_greeting_that_is_nonsense_ends_the_connection() {
 }
 
 #[test]
-fn a_record_that_was_tampered_with_ends_the_connection() {
+fn a_tampered_record_ends_the_connection() {
     each(|kind| {
         let (server, connector) = open_server(kind);
         let mut conn = connect(&server, &connector);
@@ -425,9 +425,9 @@ fn a_record_that_was_tampered_with_ends_the_connection() {
     });
 }
 
-/// Cause: such a client had the time of an idle connection, minutes, with a record's bytes kept.
+/// Cause: such a client had the time of an idle connection, minutes, while a record's bytes were held.
 #[test]
-fn a_record_in_part_has_the_time_of_a_request() {
+fn an_incomplete_record_has_the_time_limit_of_a_request() {
     each(|kind| {
         let authority = Authority::new();
         let server = serve_over_tls(kind, &authority.acceptor(None), |limits| {
@@ -448,7 +448,7 @@ fn a_record_in_part_has_the_time_of_a_request() {
 }
 
 #[test]
-fn a_record_that_trickles_has_no_more_time() {
+fn a_trickled_record_does_not_extend_the_time_limit() {
     each(|kind| {
         let authority = Authority::new();
         let server = serve_over_tls(kind, &authority.acceptor(None), |limits| {
@@ -460,13 +460,13 @@ fn a_record_that_trickles_has_no_more_time() {
         let mut record = [23, 3, 3, 0x40, 0].into_iter().chain([0].repeat(16384));
         while socket.write_all(&[record.next().unwrap()]).is_ok() {
             thread::sleep(Duration::from_millis(20));
-            assert!(begin.elapsed() < PATIENCE, "it goes on");
+            assert!(begin.elapsed() < PATIENCE, "the server still reads");
         }
     });
 }
 
 #[test]
-fn a_record_in_part_counts_among_the_bytes_in_flight() {
+fn an_incomplete_record_counts_as_bytes_in_flight() {
     let authority = Authority::new();
     let server = serve_over_tls(Kind::Tasks, &authority.acceptor(None), |limits| {
         limits.bytes_in_flight = 16_384;
@@ -478,12 +478,12 @@ fn a_record_in_part_counts_among_the_bytes_in_flight() {
 }
 
 #[test]
-fn a_request_that_was_cut_off_is_not_run() {
+fn a_request_truncated_without_close_notify_is_not_run() {
     each(|kind| {
         let (server, connector) = open_server(kind);
         let mut conn = connect(&server, &connector);
         conn.write_all(b"STRING\nwhole\nNOTE\nin pa").unwrap();
-        // The socket ends, and TLS does not.
+        // The socket's end arrives without TLS's end.
         conn.get_ref().close_write().unwrap();
         let mut text = String::new();
         let _ = conn.read_to_string(&mut text);
@@ -493,7 +493,7 @@ fn a_request_that_was_cut_off_is_not_run() {
 }
 
 #[test]
-fn a_stream_that_was_cut_off_is_no_end_for_a_client() {
+fn a_client_reports_an_end_without_close_notify_as_an_error() {
     let authority = Authority::new();
     let (acceptor, connector) = (authority.acceptor(None), authority.connector(None));
     let listener = Listener::bind(Network::Tcp, "127.0.0.1:0").unwrap();
@@ -517,7 +517,7 @@ fn a_stream_that_was_cut_off_is_no_end_for_a_client() {
 }
 
 #[test]
-fn an_answer_comes_also_when_the_sending_ended_long_before() {
+fn a_slow_reply_arrives_after_the_client_has_shut_down_sending() {
     each(|kind| {
         let (server, connector) = open_server(kind);
         assert_eq!(answer(&server, &connector, "SLOW\n"), "done\n");
@@ -525,7 +525,7 @@ fn an_answer_comes_also_when_the_sending_ended_long_before() {
 }
 
 #[test]
-fn an_error_line_that_ends_the_conversation_arrives_and_then_a_clean_end() {
+fn a_final_error_line_arrives_before_a_clean_end() {
     each(|kind| {
         let (server, connector) = open_server(kind);
         let tail = "STRING\nnever run\n".repeat(1000);
@@ -538,11 +538,11 @@ fn an_error_line_that_ends_the_conversation_arrives_and_then_a_clean_end() {
 }
 
 #[test]
-fn a_server_that_stops_answers_what_runs_and_ends_cleanly() {
+fn a_stop_answers_running_requests_and_ends_connections_cleanly() {
     each(|kind| {
         let authority = Authority::new();
         let mut server = serve_over_tls(kind, &authority.acceptor(None), |limits| {
-            // It waits for none of these clients.
+            // The stop waits for none of these clients.
             limits.stop = Duration::from_hours(1);
         });
         let connector = authority.connector(None);
@@ -562,9 +562,9 @@ fn a_server_that_stops_answers_what_runs_and_ends_cleanly() {
     });
 }
 
-/// Cause: told to stop, a server read the first few records of what had arrived, and not the others.
+/// Cause: a stopping server read only the first few of the records that had arrived.
 #[test]
-fn what_has_arrived_by_the_stop_is_answered_in_however_many_records() {
+fn a_stop_answers_arrived_requests_in_all_records() {
     each(|kind| {
         let (mut server, connector) = open_server(kind);
         let mut conn = connect(&server, &connector);
@@ -583,7 +583,7 @@ fn what_has_arrived_by_the_stop_is_answered_in_however_many_records() {
 }
 
 #[test]
-fn a_server_that_is_full_says_so() {
+fn a_connection_beyond_the_limit_gets_busy() {
     each(|kind| {
         let authority = Authority::new();
         let server = serve_over_tls(kind, &authority.acceptor(None), |limits| {
@@ -598,10 +598,10 @@ fn a_server_that_is_full_says_so() {
     });
 }
 
-/// Those who say nothing hold their place for the time of a handshake. Each server has 64 for
+/// Silent clients hold a permit for the handshake's time limit. Each server has 64 permits for
 /// connections beyond its limit.
 #[test]
-fn connections_beyond_the_limit_have_a_bounded_number_of_places() {
+fn connections_waiting_for_busy_are_bounded() {
     each(|kind| {
         let authority = Authority::new();
         let server = serve_over_tls(kind, &authority.acceptor(None), |limits| {
@@ -621,7 +621,7 @@ fn connections_beyond_the_limit_have_a_bounded_number_of_places() {
             });
             closed >= 100 - 64
         });
-        // One that leaves makes room for one that is told so, and for no more.
+        // When one leaves, exactly one more connection gets the error "busy".
         assert_eq!(silent.len(), 64);
         drop(silent.pop());
         until(|| {
@@ -633,7 +633,7 @@ fn connections_beyond_the_limit_have_a_bounded_number_of_places() {
 }
 
 #[test]
-fn an_idle_connection_ends_cleanly() {
+fn a_connection_beyond_its_idle_time_ends_cleanly() {
     each(|kind| {
         let authority = Authority::new();
         let server = serve_over_tls(kind, &authority.acceptor(None), |limits| {
@@ -645,7 +645,7 @@ fn an_idle_connection_ends_cleanly() {
 }
 
 #[test]
-fn a_request_that_does_not_come_whole_is_told_so() {
+fn an_incomplete_request_gets_the_error_timed_out() {
     each(|kind| {
         let authority = Authority::new();
         let server = serve_over_tls(kind, &authority.acceptor(None), |limits| {
@@ -658,7 +658,7 @@ fn a_request_that_does_not_come_whole_is_told_so() {
 }
 
 #[test]
-fn a_call_that_a_deadline_ends_leaves_the_client_usable() {
+fn a_client_is_usable_after_a_call_timed_out() {
     let (server, connector) = open_server(Kind::Tasks);
     let (mut rx, mut tx) = ([0; 256], [0; 256]);
     let mut client = Client::new(connect(&server, &connector), &mut rx, &mut tx);
@@ -676,7 +676,7 @@ fn a_call_that_a_deadline_ends_leaves_the_client_usable() {
 }
 
 #[test]
-fn a_handshake_keeps_to_the_deadline_of_its_connection() {
+fn a_handshake_ends_at_the_connections_deadline() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let conn = dial(silent.local_addr().unwrap(), PATIENCE).unwrap();
     conn.set_deadline(Some(Instant::now() + Duration::from_millis(50)));
@@ -685,7 +685,7 @@ fn a_handshake_keeps_to_the_deadline_of_its_connection() {
 }
 
 #[test]
-fn a_client_that_is_dropped_ends_cleanly() {
+fn dropping_a_client_ends_the_connection_cleanly() {
     let authority = Authority::new();
     let (acceptor, connector) = (authority.acceptor(None), authority.connector(None));
     let listener = Listener::bind(Network::Tcp, "127.0.0.1:0").unwrap();
@@ -703,7 +703,7 @@ fn a_client_that_is_dropped_ends_cleanly() {
 }
 
 #[test]
-fn the_other_ends_certificate_can_be_seen() {
+fn both_ends_can_read_the_peers_certificate() {
     let (authority, clients) = (Authority::new(), Authority::new());
     let (acceptor, connector) = (
         authority.acceptor(Some(&clients)),
@@ -724,7 +724,7 @@ fn the_other_ends_certificate_can_be_seen() {
 }
 
 #[test]
-fn tls_begins_behind_the_header_of_a_proxy() {
+fn tls_starts_after_the_proxy_header() {
     let authority = Authority::new();
     let server = serve_tasks(|server| {
         server.proxy_protocol = true;
@@ -740,7 +740,7 @@ fn tls_begins_behind_the_header_of_a_proxy() {
 }
 
 #[test]
-fn connections_that_come_and_go_leave_no_trace() {
+fn aborted_handshakes_release_their_permits() {
     each(|kind| {
         let authority = Authority::new();
         let server = serve_over_tls(kind, &authority.acceptor(None), |limits| {
@@ -757,7 +757,7 @@ fn connections_that_come_and_go_leave_no_trace() {
 }
 
 #[test]
-fn a_key_that_is_not_the_certificates_is_a_clear_error() {
+fn unusable_certificates_and_keys_are_clear_errors() {
     let authority = Authority::new();
     let (one, other) = (authority.sign(&[HOST]), authority.sign(&[HOST]));
     let error = tls::Identity::from_pem(one.chain.as_bytes(), other.key.as_bytes()).unwrap_err();

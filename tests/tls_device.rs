@@ -1,11 +1,15 @@
-//! A device's client over TLS without a heap or `std`, by `embedded-tls`, against the server.
+//! A device's client over TLS without heap or `std`, with `embedded-tls`, against the server.
 //!
-//! What embedded-tls verifies of a server, with its feature `rustpki`: that the trusted authority
-//! signed its certificate with ECDSA on P-256, perhaps over others in between; that it is valid
-//! today, where the device has a clock; that it is for the host's name; and that the server holds its key.
-//! It does not verify that those in between are authorities, nor what a certificate may be used
-//! for, nor revocation: so the authority that a device trusts should sign servers only. And it
-//! panics where a server renews its keys, which this one does after 2^24 records at the earliest.
+//! embedded-tls, with its feature `rustpki`, verifies these facts about a server:
+//!
+//! - The trusted authority signed the certificate with ECDSA on P-256, possibly through intermediates.
+//! - The certificate is valid today, if the device has a clock.
+//! - The certificate is for the host's name.
+//! - The server holds the certificate's key.
+//!
+//! It does not verify that intermediates are authorities, the certificate's permitted usage, or
+//! revocation. The authority that a device trusts should therefore sign servers only. embedded-tls
+//! panics if a server renews its keys; this server does so after 2^24 records at the earliest.
 
 use bellwire::blocking::Client;
 use bellwire::{Command, Error, Gob, HeapComplexData, Line, Postcard};
@@ -22,7 +26,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 const GOB: Command<Gob<HeapComplexData>, Line> = Command::new("GOB");
 
-/// What a device has for TLS: random numbers, a clock, and whom it trusts.
+/// The parts that a device needs for TLS: random numbers, a clock, and a trusted authority.
 struct Device<'a> {
     rng: OsRng,
     verifier: CertVerifier<'a, Aes128GcmSha256, Clock, 1024>,
@@ -63,7 +67,7 @@ impl CryptoProvider for Device<'_> {
     }
 }
 
-/// The buffers of a device: one record at a time, which may take up to 16640 bytes.
+/// A device's buffers. Each holds one record of up to 16640 bytes.
 struct Buffers {
     incoming: Box<[u8]>,
     outgoing: Box<[u8]>,
@@ -77,7 +81,7 @@ impl Buffers {
         }
     }
 
-    /// A connection to `server`, if it shows a certificate for `host` that `device` trusts.
+    /// Connects to `server`. Fails unless its certificate is for `host` and trusted by `device`.
     fn connect<'a>(
         &'a mut self,
         server: &Running,
@@ -94,7 +98,7 @@ impl Buffers {
 }
 
 #[test]
-fn a_device_calls_over_tls_in_every_format() {
+fn a_device_can_use_every_format_over_tls() {
     each(|kind| {
         let authority = Authority::new();
         let server = serve_over_tls(kind, &authority.acceptor(None), |_| {});
@@ -120,7 +124,7 @@ fn a_device_calls_over_tls_in_every_format() {
 }
 
 #[test]
-fn a_request_of_many_records_and_its_reply_pass() {
+fn a_request_and_its_reply_may_span_many_records() {
     const ECHO: Command<Line, Line> = Command::new("ECHO");
     let authority = Authority::new();
     let server = serve_over_tls(Kind::Tasks, &authority.acceptor(None), |_| {});
@@ -138,7 +142,7 @@ fn a_request_of_many_records_and_its_reply_pass() {
 }
 
 #[test]
-fn a_refusal_arrives_over_tls() {
+fn an_error_line_arrives_over_tls() {
     let authority = Authority::new();
     let server = serve_over_tls(Kind::Tasks, &authority.acceptor(None), |limits| {
         limits.request = Duration::from_secs(1);
@@ -159,7 +163,7 @@ fn a_refusal_arrives_over_tls() {
 }
 
 #[test]
-fn a_device_refuses_a_server_of_another_authority() {
+fn a_device_rejects_a_server_of_another_authority() {
     let (authority, trusted) = (Authority::new(), Authority::new());
     let server = serve_over_tls(Kind::Tasks, &authority.acceptor(None), |_| {});
     let mut buffers = Buffers::new();
@@ -172,7 +176,7 @@ fn a_device_refuses_a_server_of_another_authority() {
 }
 
 #[test]
-fn a_device_refuses_a_server_with_another_name() {
+fn a_device_rejects_a_server_with_another_name() {
     let authority = Authority::new();
     let server = serve_over_tls(Kind::Tasks, &authority.acceptor(None), |_| {});
     let mut buffers = Buffers::new();
@@ -185,7 +189,7 @@ fn a_device_refuses_a_server_with_another_name() {
 }
 
 #[test]
-fn a_device_without_a_certificate_is_refused_where_one_is_demanded() {
+fn a_device_without_the_required_certificate_is_rejected() {
     let authority = Authority::new();
     let acceptor: tls::Acceptor = authority.acceptor(Some(&authority));
     let server = serve_over_tls(Kind::Tasks, &acceptor, |_| {});

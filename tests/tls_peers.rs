@@ -1,4 +1,4 @@
-//! TLS with ends that have nothing of ours: Go's and OpenSSL's.
+//! TLS with independent implementations: Go's and OpenSSL's clients.
 
 use bellwire::{Command, Gob, HeapComplexData, NoReply};
 use bellwire_tests::certificates::{Authority, Folder, HOST};
@@ -42,7 +42,7 @@ fn a_go_client_with_a_certificate_is_served() {
 }
 
 #[test]
-fn openssl_is_served() {
+fn an_openssl_client_with_a_certificate_is_served() {
     if Process::new("openssl").arg("version").output().is_err() {
         not_tested("against OpenSSL", "there is no program `openssl`");
         return;
@@ -65,7 +65,7 @@ fn openssl_is_served() {
             .unwrap();
         let mut requests = openssl.stdin.take().unwrap();
         requests.write_all(b"STRING\nby hand\nHELP\n").unwrap();
-        // After the last error line the server ends the conversation, and so openssl ends.
+        // The server ends the connection after this error line, so openssl exits.
         let replies = BufReader::new(openssl.stdout.take().unwrap()).lines();
         let replies: Vec<_> = replies.map(Result::unwrap).collect();
         drop(requests);

@@ -1,5 +1,4 @@
-//! Records that a TLS client makes itself: messages of TLS in fragments, records with little in them
-//! or nothing.
+//! TLS records made by hand: fragmented TLS messages, and records with few or no bytes of content.
 
 use bellwire::{Command, Line, NoReply, Reply};
 use bellwire_std::tls::rustls::crypto::cipher::{
@@ -23,10 +22,10 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The begin of a key update that claims to be 60 000 bytes long.
+/// The start of a key update that claims a length of 60 000 bytes.
 const KEY_UPDATE: [u8; 4] = [24, 0, 0xea, 0x60];
 
-/// A client that makes its records itself, after a handshake.
+/// A client that encrypts its own records after a handshake.
 struct Client {
     socket: TcpStream,
     seal: Box<dyn MessageEncrypter>,
@@ -69,7 +68,7 @@ impl Client {
         }
     }
 
-    /// A record with this content.
+    /// Returns an encrypted record with `content`.
     fn record(&mut self, typ: ContentType, content: &[u8]) -> Vec<u8> {
         let message = OutboundPlainMessage {
             typ,
@@ -81,14 +80,14 @@ impl Client {
         record.encode()
     }
 
-    /// Sends one, unless the server has ended the connection.
+    /// Sends a record. Returns false if the server has ended the connection.
     fn send(&mut self, typ: ContentType, content: &[u8]) -> bool {
         let record = self.record(typ, content);
         self.socket.write_all(&record).is_ok()
     }
 }
 
-/// Waits until the server has ended the connection.
+/// Waits until the server ends the connection.
 fn ends(mut socket: &TcpStream) {
     loop {
         match socket.read(&mut [0; 4096]) {
@@ -100,15 +99,15 @@ fn ends(mut socket: &TcpStream) {
     }
 }
 
-/// Cause: such a client had the time of an idle connection, minutes, and the server kept its bytes.
+/// Cause: such a client had the time of an idle connection, minutes, while the server held its bytes.
 #[test]
-fn a_message_of_tls_in_part_has_the_time_of_a_request() {
+fn an_incomplete_tls_message_has_the_time_limit_of_a_request() {
     each(|kind| {
         let authority = Authority::new();
         let acceptor = authority.acceptor(None);
         let server = serve_over_tls(kind, &acceptor, |limits| limits.request = SHORT);
         let mut client = Client::new(&server, &authority);
-        // Bytes that come together with content do not count.
+        // Bytes that arrive together with content do not count.
         client.send(ContentType::ApplicationData, b"STRING\nhi\n");
         until(|| *server.texts.lock().unwrap() == ["hi"]);
         client.send(ContentType::Handshake, &KEY_UPDATE);
@@ -118,7 +117,7 @@ fn a_message_of_tls_in_part_has_the_time_of_a_request() {
 }
 
 #[test]
-fn a_message_of_tls_that_trickles_has_no_more_time() {
+fn a_trickled_tls_message_does_not_extend_the_time_limit() {
     each(|kind| {
         let authority = Authority::new();
         let acceptor = authority.acceptor(None);
@@ -128,13 +127,13 @@ fn a_message_of_tls_that_trickles_has_no_more_time() {
         let begin = Instant::now();
         while client.send(ContentType::Handshake, &[0; 50]) {
             thread::sleep(Duration::from_millis(20));
-            assert!(begin.elapsed() < PATIENCE, "it goes on");
+            assert!(begin.elapsed() < PATIENCE, "the server still reads");
         }
     });
 }
 
 #[test]
-fn a_message_of_tls_in_part_counts_among_the_bytes_in_flight() {
+fn an_incomplete_tls_message_counts_as_bytes_in_flight() {
     let authority = Authority::new();
     let server = serve_over_tls(Kind::Tasks, &authority.acceptor(None), |limits| {
         limits.bytes_in_flight = 4096;
@@ -149,14 +148,14 @@ fn a_message_of_tls_in_part_counts_among_the_bytes_in_flight() {
 }
 
 #[test]
-fn a_greeting_in_part_counts_among_the_bytes_in_flight() {
+fn an_incomplete_client_hello_counts_as_bytes_in_flight() {
     let authority = Authority::new();
     let server = serve_over_tls(Kind::Tasks, &authority.acceptor(None), |limits| {
         limits.bytes_in_flight = 4096;
         limits.handshake = LONG;
     });
     let mut stream = server.connect();
-    // The begin of a greeting that claims to be 60 000 bytes long, and 8000 of them.
+    // The start of a client hello that claims a length of 60 000 bytes, and 8000 of its bytes.
     stream
         .write_all(&[22, 3, 1, 0, 4, 1, 0, 0xea, 0x60])
         .unwrap();
@@ -167,7 +166,7 @@ fn a_greeting_in_part_counts_among_the_bytes_in_flight() {
 }
 
 #[test]
-fn records_without_content_begin_no_request() {
+fn empty_records_start_no_request_time() {
     each(|kind| {
         let authority = Authority::new();
         let acceptor = authority.acceptor(None);
@@ -182,16 +181,16 @@ fn records_without_content_begin_no_request() {
     });
 }
 
-/// A turn is counted in the bytes of records, of which a byte of a request may take 23.
+/// A turn is counted in the bytes of records. One byte of a request can take 23 of them.
 ///
-/// Cause: it was counted in bytes of requests, so such a flood had the work of many turns in one.
+/// Cause: turns were counted in bytes of requests, so such a flood did the work of many turns in one.
 #[test]
-fn a_flood_of_records_of_one_byte_has_no_more_than_a_turn() {
+fn a_flood_of_one_byte_records_gets_at_most_one_turn() {
     const FLOOD: Command<Line, NoReply> = Command::new("FLOOD");
     const BLOCK: Command<Line, NoReply> = Command::new("BLOCK");
     const TRICKLE: Command<Line, NoReply> = Command::new("TRICKLE");
     const ROUNDS: usize = 10;
-    /// Requests of 8 records in a turn of 8 KiB, and in a read of as many beyond.
+    /// Requests of 8 records in a turn of 8 KiB, plus as many in a read beyond it.
     const TURN: usize = 2 * 8192 / (8 * 23);
     let authority = Authority::new();
     let server = serve_on_one_thread(|server| server.tls = Some(authority.acceptor(None)));
@@ -212,8 +211,8 @@ fn a_flood_of_records_of_one_byte_has_no_more_than_a_turn() {
     };
     server.endpoint.handle(BLOCK, block).unwrap();
 
-    // Two connections, so that each request has to wait for its connection's turn: the handler of one
-    // sends the other's next.
+    // Each request waits for its connection's turn: the handler of one connection sends the next
+    // request of the other.
     let mut trickles = [(); 2].map(|()| Client::new(&server, &authority));
     let requests: Vec<_> = (0..ROUNDS)
         .map(|round| {
@@ -236,7 +235,7 @@ fn a_flood_of_records_of_one_byte_has_no_more_than_a_turn() {
         reply.none()
     };
     server.endpoint.handle(TRICKLE, trickle).unwrap();
-    // The server's thread is blocked until all has arrived.
+    // Blocks the server's thread until all bytes have arrived.
     let mut blocking = Client::new(&server, &authority);
     let mut floods = [(); 2].map(|()| Client::new(&server, &authority));
     blocking.send(ContentType::ApplicationData, b"BLOCK\nhere\n");

@@ -1,4 +1,4 @@
-//! No TLS session is resumed, though the other end offers it: each connection shows its certificates.
+//! TLS sessions are never resumed, even if the peer offers it: each connection presents its certificates.
 
 use bellwire_std::tls::rustls::pki_types::pem::PemObject;
 use bellwire_std::tls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -17,7 +17,7 @@ use std::process::{Command as Process, Stdio};
 use std::sync::Arc;
 use std::{fs, thread};
 
-/// A server of rustls that offers its clients to resume their sessions, by tickets that it remembers.
+/// A rustls server that offers clients to resume sessions, with stored tickets.
 fn resuming_server(authority: &Authority) -> Arc<ServerConfig> {
     let signed = authority.sign(&[HOST]);
     let chain = CertificateDer::from_pem_slice(signed.chain.as_bytes()).unwrap();
@@ -30,7 +30,7 @@ fn resuming_server(authority: &Authority) -> Arc<ServerConfig> {
     Arc::new(config)
 }
 
-/// A client of rustls that resumes sessions wherever it can.
+/// A rustls client that resumes sessions whenever possible.
 fn resuming_client(authority: &Authority) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     roots.add(authority.der().to_vec().into()).unwrap();
@@ -38,7 +38,7 @@ fn resuming_client(authority: &Authority) -> Arc<ClientConfig> {
     Arc::new(config.with_no_client_auth())
 }
 
-/// How two connections of this client begin, one after the other, as the resuming server sees it.
+/// Returns the kinds of two successive handshakes of `client`, as the resuming server reports them.
 fn seen_by_a_server(authority: &Authority, client: &tls::Connector) -> [HandshakeKind; 2] {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -56,14 +56,14 @@ fn seen_by_a_server(authority: &Authority, client: &tls::Connector) -> [Handshak
         let mut stream = client
             .connect(dial(&address, PATIENCE).unwrap(), HOST)
             .unwrap();
-        // The tickets come before the text.
+        // The tickets arrive before the text.
         stream.read_exact(&mut [0; 2]).unwrap();
         stream.write_all(b"!").unwrap();
     }
     serving.join().unwrap()
 }
 
-/// How two connections of the resuming client begin, one after the other.
+/// Returns the kinds of two successive handshakes of the resuming client.
 fn seen_by_a_client(authority: &Authority, server: &Running) -> [HandshakeKind; 2] {
     let config = resuming_client(authority);
     [(); 2].map(|()| {
@@ -77,16 +77,16 @@ fn seen_by_a_client(authority: &Authority, server: &Running) -> [HandshakeKind; 
     })
 }
 
-/// Cause: the connector kept the tickets of 256 servers, and resumed.
+/// Cause: the connector stored the tickets of 256 servers, and resumed sessions.
 #[test]
-fn a_connector_resumes_no_session_of_a_server_that_offers_it() {
+fn a_connector_never_resumes_a_session() {
     let authority = Authority::new();
     let kinds = seen_by_a_server(&authority, &authority.connector(None));
     assert_eq!(kinds, [HandshakeKind::Full; 2]);
 }
 
 #[test]
-fn an_acceptor_resumes_no_session_of_a_client_that_asks_for_it() {
+fn an_acceptor_never_resumes_a_session() {
     let authority = Authority::new();
     each(|kind| {
         let server = serve_over_tls(kind, &authority.acceptor(None), |_| {});
@@ -95,9 +95,9 @@ fn an_acceptor_resumes_no_session_of_a_client_that_asks_for_it() {
     });
 }
 
-/// That the ends of the tests above do resume where both sides want to.
+/// Shows that the resuming server and client do resume sessions.
 #[test]
-fn the_ends_that_these_tests_use_resume_each_others_sessions() {
+fn the_test_server_and_client_resume_sessions() {
     let authority = Authority::new();
     let connector = tls::Connector::from(resuming_client(&authority));
     let [first, second] = seen_by_a_server(&authority, &connector);
@@ -106,7 +106,7 @@ fn the_ends_that_these_tests_use_resume_each_others_sessions() {
 }
 
 #[test]
-fn openssl_is_given_no_session_to_resume() {
+fn openssl_gets_no_session_ticket() {
     if Process::new("openssl").arg("version").output().is_err() {
         not_tested("against OpenSSL", "there is no program `openssl`");
         return;
@@ -127,7 +127,7 @@ fn openssl_is_given_no_session_to_resume() {
     });
 }
 
-/// What `openssl s_client` says of each handshake: `New`, or `Reused`.
+/// Returns the lines of `openssl s_client` about its handshakes: `New` or `Reused`.
 fn handshakes(folder: &Folder, server: &Running, arguments: &[&str]) -> Vec<String> {
     let mut openssl = Process::new("openssl")
         .args(["s_client", "-verify_return_error"])
@@ -140,7 +140,7 @@ fn handshakes(folder: &Folder, server: &Running, arguments: &[&str]) -> Vec<Stri
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    // After its error line the server ends the conversation, and so openssl ends.
+    // The server ends the connection after this error line, so openssl exits.
     let mut requests = openssl.stdin.take().unwrap();
     requests.write_all(b"STRING\nhi\nHELP\n").unwrap();
     let lines = BufReader::new(openssl.stdout.take().unwrap()).lines();

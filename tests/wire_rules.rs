@@ -1,4 +1,4 @@
-//! The rules of the wire, version 1, one test each. `core/src/wire.md` states them.
+//! One test for each rule of the wire, version 1. `core/src/wire.md` states the rules.
 
 use bellwire::{Command, Line};
 use bellwire_tests::expect::{answers, ends};
@@ -30,7 +30,7 @@ fn a_name_is_printable_ascii_without_space_or_colon() {
 }
 
 #[test]
-fn a_name_is_not_empty_and_begins_with_neither_mark() {
+fn a_name_is_not_empty_and_does_not_begin_with_a_mark() {
     for name in ["", "!", "!STRING", ">", ">TICK"] {
         is_no_name(name, "empty or begin");
     }
@@ -52,7 +52,7 @@ fn spaces_and_carriage_returns_around_a_name_are_ignored() {
 }
 
 #[test]
-fn a_line_reply_begins_with_neither_mark() {
+fn a_line_reply_does_not_begin_with_a_mark() {
     let error = "!failed ECHO: the value cannot be written in the command's format\n";
     answers("ECHO\n!hi\nPING\n", format!("{error}pong\n"));
     answers("ECHO\n>hi\nPING\n", format!("{error}pong\n"));
@@ -76,7 +76,7 @@ fn replies_keep_the_order_of_pipelined_requests() {
 }
 
 #[test]
-fn an_error_line_names_the_command_and_the_conversation_goes_on() {
+fn after_an_error_line_that_names_the_command_the_conversation_continues() {
     answers("REFUSE\nno\nPING\n", "!refused REFUSE: no\npong\n");
 }
 

@@ -1,4 +1,4 @@
-//! A server's address, as every command takes it.
+//! The address of a server, for every command.
 
 use crate::mission::PORT;
 use bellwire_std::Network;
@@ -6,23 +6,23 @@ use std::fmt;
 use std::net::Ipv6Addr;
 use std::str::FromStr;
 
-/// The address of a server, with the demo's port unless it names one.
+/// The address of a server. The default port is the demo's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerAddress {
-    /// TCP, or Unix for `unix:PATH`.
+    /// `Unix` for `unix:PATH`, otherwise `Tcp`.
     pub network: Network,
     /// `HOST:PORT`, or the path.
     pub text: String,
 }
 
 impl ServerAddress {
-    /// The host as a certificate names it; this machine for an address without one.
+    /// Returns the host as a certificate names it; `localhost` if the address has none.
     pub fn host(&self) -> &str {
         let host = match self.network {
             Network::Unix => "",
             _ => self.text.rsplit_once(':').map_or("", |(host, _)| host),
         };
-        // No certificate names a zone.
+        // No certificate names an IPv6 zone.
         let host = host.trim_matches(['[', ']']).split('%').next();
         match host.unwrap_or("") {
             "" => "localhost",
@@ -34,8 +34,8 @@ impl ServerAddress {
 impl FromStr for ServerAddress {
     type Err = &'static str;
 
-    /// Reads `HOST`, `HOST:PORT`, `:PORT`, an IPv6 address with or without brackets, a zone and, in
-    /// brackets, a port, and `unix:PATH`. Whether there is such a host or port is seen when it is used.
+    /// Reads `HOST`, `HOST:PORT`, `:PORT` or `unix:PATH`. A host may be an IPv6 address, with a zone, and
+    /// in brackets if a port follows. Does not check whether the host or port exists.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if let Some(path) = text.strip_prefix("unix:") {
             return match path {
@@ -81,7 +81,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// Cause: of `:61000` the certificate was to be for the name "", and commands took different forms.
+    /// Cause: for `:61000`, the certificate had to name "", and commands accepted different forms.
     #[test]
     fn each_form_has_a_port_and_a_host() {
         for (text, address, host) in [
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_is_empty_is_refused() {
+    fn an_empty_address_is_an_error() {
         assert!("".parse::<ServerAddress>().is_err() && "unix:".parse::<ServerAddress>().is_err());
     }
 }

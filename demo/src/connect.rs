@@ -13,40 +13,40 @@ use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// How long connecting, and each call, may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The time limit for connecting and for each call.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What `bellwire connect` is told.
+/// The command line of `bellwire connect`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// The server: HOST[:PORT] or unix:PATH.
     server: ServerAddress,
-    /// How the structure is encoded. In gob it is not answered, as a Go server has it.
+    /// The encoding of the structure. As in the Go tutorial, the server sends no reply to gob.
     #[arg(long, value_enum, default_value = "gob")]
     format: DataFormat,
-    /// Speak TLS, and take a server only if an authority that is trusted signed its certificate.
+    /// Use TLS, and accept only a server whose certificate a trusted authority signed.
     #[arg(long)]
     tls: bool,
-    /// Trust the authorities in this file, in PEM, instead of those that this machine trusts.
+    /// Trust the authorities in this PEM file instead of this machine's.
     #[arg(long, value_name = "FILE", requires = "tls")]
     ca: Option<PathBuf>,
-    /// Show the certificate in this file, in PEM, to a server that demands one.
+    /// Present the certificate in this PEM file to a server that requires one.
     #[arg(long, value_name = "FILE", requires_all = ["tls", "key"])]
     cert: Option<PathBuf>,
-    /// The private key of the certificate, in PEM.
+    /// The certificate's private key, in PEM.
     #[arg(long, value_name = "FILE", requires = "cert")]
     key: Option<PathBuf>,
 }
 
-/// Sends the text and the structure to the server, and prints the replies, in which characters that
-/// would command a terminal are escaped.
+/// Sends the text and the structure to the server, and prints the replies. Characters that would
+/// control a terminal are escaped.
 ///
 /// # Errors
-/// When the server cannot be reached, refuses, or does not answer in time; those of printing.
+/// If the server is unreachable, returns an error or exceeds the time limit, or if printing fails.
 pub fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let server = &arguments.server;
     let dial = || {
-        let dialer = Dialer::new().timeout(PATIENCE);
+        let dialer = Dialer::new().timeout(TIMEOUT);
         dialer.dial(server.network, &server.text)
     };
     if !arguments.tls {
@@ -54,7 +54,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     }
     let connector = connector(arguments)?;
     let conn = dial()?;
-    conn.set_deadline(Some(Instant::now() + PATIENCE));
+    conn.set_deadline(Some(Instant::now() + TIMEOUT));
     talk(connector.connect(conn, server.host())?, arguments.format)
 }
 
@@ -72,21 +72,21 @@ fn talk(stream: impl Stream, format: DataFormat) -> Result<(), Box<dyn Error>> {
     let (mut rx, mut tx) = ([0; 1024], [0; 1024]);
     let mut client = Client::new(stream, &mut rx, &mut tx);
 
-    client.stream().be_patient();
+    client.stream().set_timeouts();
     print(client.call(STRING, TEXT)?)?;
-    client.stream().be_patient();
+    client.stream().set_timeouts();
     let value = mission::value();
     match format {
         DataFormat::Gob => client.send(GOB, &value)?,
         DataFormat::Postcard => print(client.call(POSTCARD, &value)?)?,
     }
-    // A request without reply may still be refused: then an error line comes before the end. Where
-    // the server has gone already, the end shows why.
+    // The server can still answer a request without reply with an error line. If the server has
+    // closed already, reading until the end reports why.
     let _ = client.stream().close_write();
     Ok(client.finish()?)
 }
 
-/// Prints a reply as [`Printable`] has it, also into a pipe.
+/// Prints a reply escaped by [`Printable`], also into a pipe.
 fn print(reply: &str) -> Result<(), Unprinted> {
     output::line(Printable::new(reply))
 }
@@ -97,8 +97,8 @@ trait Stream: Read<Error = io::Error> + Write {
 
     fn close_write(&mut self) -> io::Result<()>;
 
-    fn be_patient(&self) {
-        self.conn().set_deadline(Some(Instant::now() + PATIENCE));
+    fn set_timeouts(&self) {
+        self.conn().set_deadline(Some(Instant::now() + TIMEOUT));
     }
 }
 

@@ -1,9 +1,9 @@
-//! How many files this process may have open, connections among them.
+//! The number of open files, and so of connections, that this process may have.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Raises the limit to the most that the system lets this process have. The usual 1024 is kept low
-/// for programs that use `select`, of which this is none, and would be what ends a server's growth.
+/// Raises the limit to the system's maximum. The usual 1024 protects programs that use `select`. This
+/// one does not, and the low limit would only bound its connections.
 pub fn raise_limit() {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {
@@ -12,13 +12,13 @@ pub fn raise_limit() {
     };
     if let Err(error) = setrlimit(Resource::Nofile, raised) {
         tracing::warn!(
-            "cannot have more than {:?} files open: {error}",
+            "cannot raise the limit of {:?} open files: {error}",
             limit.current
         );
     }
 }
 
-/// The most files that this process may have open.
+/// Returns the most files that this process may have open.
 pub fn limit() -> usize {
     let limit = getrlimit(Resource::Nofile).current;
     limit.map_or(usize::MAX, |limit| {

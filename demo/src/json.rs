@@ -1,22 +1,21 @@
-//! JSON as Go's `encoding/json` writes it, so that both can be compared byte for byte.
+//! JSON exactly as Go's `encoding/json` writes it, so that outputs compare byte for byte.
 
 use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
 use std::io::{self, Write};
 
-/// `value` as one line of JSON, without the line feed.
+/// Returns `value` as one line of JSON, without the line feed.
 ///
 /// # Errors
-/// For what JSON, or Go, cannot write: a number that is not finite, a map whose keys are neither text
-/// nor numbers.
+/// If `value` has a number that is not finite, or a map whose keys are neither text nor numbers.
 pub fn to_string(value: &impl Serialize) -> Result<String, serde_json::Error> {
     let mut bytes = Vec::new();
     value.serialize(&mut Serializer::with_formatter(&mut bytes, GoFormatter))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Where Go writes other than `serde_json`: it escapes what could end a script in HTML or
-/// JavaScript, and it writes a float with an exponent only below 1e-6 and from 1e21.
+/// Go's differences from `serde_json`. Go escapes characters that could end a script in HTML or
+/// JavaScript, and writes a float with an exponent only below 1e-6 and from 1e21.
 struct GoFormatter;
 
 impl Formatter for GoFormatter {
@@ -41,7 +40,7 @@ impl Formatter for GoFormatter {
         let size = value.abs();
         if size != 0.0 && !(1e-6..1e21).contains(&size) {
             let text = format!("{value:e}");
-            // Rust leaves out the plus.
+            // Rust omits the plus sign.
             return match text.split_once('e') {
                 Some((digits, power)) if !power.starts_with('-') => {
                     write!(writer, "{digits}e+{power}")

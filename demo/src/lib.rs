@@ -1,6 +1,6 @@
 //! The parts of the demo, for its binary and its tests.
 #![forbid(unsafe_code)]
-// They panic when nobody reads any more; `output` does not.
+// These macros panic when the reader has gone; `output` returns an error.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod address;

@@ -13,20 +13,20 @@ use tracing_subscriber::filter::LevelFilter;
 
 /// Named commands with typed payloads over any byte stream.
 ///
-/// Without a command: the tour, which lets a server and a client talk over TCP and over smoltcp, and
-/// shows what each sends and receives.
+/// Without a command, runs the tour: a server and a client talk over TCP and over smoltcp, and each
+/// message is printed.
 ///
-/// When whoever reads the output goes, as `head` does, every command ends without a word and with
+/// When the reader of standard output goes away, as `head` does, every command ends silently and with
 /// success. SERVER and ADDR are HOST, HOST:PORT, :PORT, an IPv6 address (in brackets if a port follows) or
-/// unix:PATH; the port is 61000 unless given.
+/// unix:PATH. The default port is 61000.
 #[derive(Parser)]
 #[command(name = "bellwire", version)]
 struct Arguments {
-    /// Log more: connections that come and go.
+    /// Log more: also connections that open and close.
     #[arg(short, long, global = true)]
     verbose: bool,
 
-    /// Log less: warnings and errors only, not what arrives.
+    /// Log less: only warnings and errors, not the received values.
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     quiet: bool,
 
@@ -40,29 +40,30 @@ enum Command {
     Serve(serve::Arguments),
     /// Send a text and a structure to a server, and print its replies.
     ///
-    /// Characters in them that would command a terminal, or hide text, are escaped, also in a pipe.
+    /// Characters that would control a terminal or hide text are escaped, even if the output is a pipe.
     Connect(connect::Arguments),
-    /// Print the values that come on standard input as JSON, a line each.
+    /// Decode the values on standard input, and print each as a line of JSON.
     Decode(convert::DecodeArguments),
-    /// Encode the structures that come as JSON on standard input.
+    /// Encode the JSON structures on standard input.
     ///
-    /// Names of fields are exact: an unknown field, or one that comes twice, is an error. An empty map,
-    /// and empty bytes, are encoded as nil.
+    /// Field names are exact: an unknown or duplicate field is an error. An empty map and empty bytes are
+    /// encoded as nil.
     Encode(convert::EncodeArguments),
-    /// Let clients and a server talk over smoltcp, and measure their round trips.
+    /// Run clients and a server over smoltcp, and measure their round trips.
     Loopback {
         /// Capture the packets in this file, for Wireshark.
         #[arg(long, value_name = "FILE")]
         pcap: Option<PathBuf>,
     },
-    /// Load a server, check every reply, and print requests a second and latencies.
+    /// Load a server, check every reply, and print requests per second and latencies.
     ///
-    /// The load is a closed loop: each connection sends its next request when a reply has arrived.
-    /// So a latency is the time from sending a request to having its reply, those ahead of it in
-    /// the pipeline included; and while the server stalls nothing is sent, so that one stall counts
-    /// once for each request in flight, and not for all that users would have sent meanwhile.
+    /// The load is a closed loop: each connection sends its next request after a reply arrives.
+    /// A latency is the time from sending a request until its reply arrives, including the time that
+    /// earlier requests in the pipeline take. While the server stalls, nothing is sent. One stall
+    /// therefore counts once for each request in flight, not for every request that users would have
+    /// sent meanwhile.
     ///
-    /// It fails if any reply was wrong or did not come.
+    /// Fails if any reply was wrong or missing.
     Bench(bench::Arguments),
 }
 
@@ -83,7 +84,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.downcast_ref().is_some_and(Unprinted::is_closed) => ExitCode::SUCCESS,
         Err(error) => {
-            // An error may quote a peer or a file. If nobody reads it either, the exit code remains.
+            // An error may quote a peer or a file. If standard error is closed, the exit code remains.
             let error = error.to_string();
             let _ = writeln!(io::stderr(), "bellwire: {}", Printable::new(&error));
             ExitCode::FAILURE
@@ -100,7 +101,7 @@ fn start_log(verbose: bool, quiet: bool) {
     };
     tracing_subscriber::fmt()
         .with_writer(io::stderr)
-        // It would be told on standard error, by a macro that panics if that is what failed.
+        // tracing reports them with `eprintln!`, which panics if standard error is closed.
         .log_internal_errors(false)
         .with_ansi(false)
         .with_target(false)

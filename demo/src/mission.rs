@@ -1,29 +1,29 @@
-//! What the demo's two ends say to each other: the commands, the values and the handlers.
+//! The conversation of the demo's two ends: commands, values and handlers.
 //!
-//! It needs no `std`: every transport, and a device, serves exactly this.
+//! Needs no `std`: every transport, and the device firmware, serves exactly these commands.
 
 use bellwire::complex_data::Inner;
 use bellwire::{Command, ComplexData, Gob, Line, NoReply, Postcard, Reply, ReplySent};
 
-/// The port of the tutorial's program.
+/// The port of the Go tutorial's program.
 pub const PORT: u16 = 61000;
 
-/// A line of text, for which the server says thank you.
+/// Sends a line of text; the server replies "Thank you.".
 pub const STRING: Command<Line, Line> = Command::new("STRING");
 
-/// A structure in postcard's encoding, of which the server says that it has it.
+/// Sends a structure in postcard's encoding; the server replies "Received.".
 pub const POSTCARD: Command<Postcard<ComplexData>, Line> = Command::new("POSTCARD");
 
-/// The same structure in Go's gob encoding, which is not answered, as in the tutorial. Go defines two types
-/// for it; there is room for eight.
+/// Sends the same structure in Go's gob encoding. As in the tutorial, it has no reply. Go defines two types
+/// for it; the decoder has space for eight.
 pub const GOB: Command<Gob<ComplexData, 8>, NoReply> = Command::new("GOB");
 
 /// The text that the client sends with [`STRING`].
 pub const TEXT: &str = "Additional data.";
 
-/// Who watches a conversation: the server's side of it, and, where it likes, the client's.
+/// Watches a conversation: always the server's side, and optionally the client's.
 pub trait Observer {
-    /// A text arrived at the server, with [`STRING`].
+    /// A text arrived at the server with [`STRING`].
     fn text(&mut self, text: &str);
 
     /// A structure arrived at the server.
@@ -39,7 +39,7 @@ pub trait Observer {
         let _ = (command, data);
     }
 
-    /// The client received this reply.
+    /// The client received `reply`.
     fn hears(&mut self, reply: &str) {
         let _ = reply;
     }
@@ -52,20 +52,20 @@ pub fn string(app: &mut impl Observer, text: &str, reply: Reply<'_, Line>) -> Re
 }
 
 /// The handler of [`POSTCARD`].
-#[allow(clippy::needless_pass_by_value)] // a handler is given what was decoded
+#[allow(clippy::needless_pass_by_value)] // a handler receives the decoded value
 pub fn postcard(app: &mut impl Observer, data: ComplexData, reply: Reply<'_, Line>) -> ReplySent {
     app.data(&data);
     reply.send("Received.")
 }
 
 /// The handler of [`GOB`].
-#[allow(clippy::needless_pass_by_value)] // a handler is given what was decoded
+#[allow(clippy::needless_pass_by_value)] // a handler receives the decoded value
 pub fn gob(app: &mut impl Observer, data: ComplexData, reply: Reply<'_, NoReply>) -> ReplySent {
     app.data(&data);
     reply.none()
 }
 
-/// The structure that the tutorial's client sends.
+/// Returns the structure that the tutorial's client sends.
 pub fn value() -> ComplexData {
     ComplexData {
         n: 23,

@@ -1,18 +1,18 @@
-//! Numbers of the command line, each within its bounds.
+//! Bounded numbers on the command line.
 
 use clap::builder::{RangedU64ValueParser, TypedValueParser};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// The longest time that can be given, 11 days.
+/// The longest time that can be given: 11 days.
 const MOST_SECONDS: u32 = 1_000_000;
 
-/// Reads a whole number in this range.
+/// Returns a parser for whole numbers in `range`.
 pub(crate) fn number(range: RangeInclusive<u64>) -> impl TypedValueParser<Value = usize> {
     RangedU64ValueParser::new().range(range)
 }
 
-/// Reads a number of seconds, perhaps with a fraction.
+/// Reads a number of seconds from 0 to 1 000 000, with an optional fraction.
 pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.parse::<f64>().ok();
     let seconds = seconds.filter(|seconds| (0.0..=MOST_SECONDS.into()).contains(seconds));
@@ -20,7 +20,7 @@ pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     time.ok_or_else(|| format!("not a number of seconds from 0 to {MOST_SECONDS}"))
 }
 
-/// Reads a number of seconds that is at least a millisecond.
+/// Reads a number of seconds as [`seconds`] does, but at least a millisecond.
 pub(crate) fn time_limit(text: &str) -> Result<Duration, String> {
     let time = seconds(text)?;
     if time < Duration::from_millis(1) {
@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_limit_is_no_shorter_than_a_millisecond() {
+    fn time_limits_below_a_millisecond_are_errors() {
         assert!(time_limit("0").is_err() && time_limit("1e-9").is_err());
         assert_eq!(time_limit("0.001"), Ok(Duration::from_millis(1)));
     }

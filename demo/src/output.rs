@@ -1,16 +1,16 @@
-//! Standard output, whose reader may go before the program ends.
+//! Standard output, whose reader may go away before the program ends.
 
 use std::error::Error;
 use std::fmt;
 use std::io::{self, ErrorKind, Write};
 
-/// Nothing more can be printed.
+/// The error of writing to standard output.
 #[derive(Debug)]
 pub struct Unprinted(io::Error);
 
 impl Unprinted {
-    /// Whether the reader has gone, as `head` goes after ten lines. Then the program ends as well,
-    /// without a word and with success.
+    /// Returns whether the reader has gone, as `head` does after ten lines. The program then ends
+    /// silently, with success.
     pub fn is_closed(&self) -> bool {
         self.0.kind() == ErrorKind::BrokenPipe
     }
@@ -27,7 +27,7 @@ impl Error for Unprinted {}
 /// Prints `text` to standard output.
 ///
 /// # Errors
-/// When it cannot be written; unlike `print!`, which panics.
+/// If writing fails. `print!` would panic instead.
 pub fn print(text: impl fmt::Display) -> Result<(), Unprinted> {
     let mut out = io::stdout().lock();
     let written = write!(out, "{text}").and_then(|()| out.flush());
@@ -37,13 +37,12 @@ pub fn print(text: impl fmt::Display) -> Result<(), Unprinted> {
 /// Prints `text` and a line feed to standard output.
 ///
 /// # Errors
-/// As [`print()`].
+/// See [`print()`].
 pub fn line(text: impl fmt::Display) -> Result<(), Unprinted> {
     print(format_args!("{text}\n"))
 }
 
-/// The error of a command that reads only files and writes only standard output, as [`Unprinted`] if
-/// it is one of writing.
+/// Converts an I/O error to [`Unprinted`]. For commands whose only failing writes are to standard output.
 pub fn of_standard_output(error: Box<dyn Error>) -> Box<dyn Error> {
     match error.downcast::<io::Error>() {
         Ok(error) if matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::StorageFull) => {

@@ -17,61 +17,60 @@ use std::thread::available_parallelism;
 /// The most bytes of a text that are logged.
 const LOGGED: usize = 1024;
 
-/// More than Linux lets a process have open files.
+/// More open files than Linux allows a process.
 const MOST_CONNECTIONS: u64 = 1 << 30;
 
-/// More processors than a server of this kind can use.
+/// More processors than this server can use.
 const MOST_WORKERS: usize = 256;
 
-/// The files that the runtime of a worker keeps open.
+/// The files that a worker's runtime keeps open.
 const FILES_OF_A_WORKER: usize = 3;
 
-/// The files that the process has open besides, and a few for connections.
+/// The process's other open files, and a few for connections.
 const OTHER_FILES: usize = 16;
 
-/// What `bellwire serve` is told.
+/// The command line of `bellwire serve`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Where to listen: HOST[:PORT], :PORT for all interfaces, or unix:PATH.
+    /// The address to listen on: HOST[:PORT], :PORT for all interfaces, or unix:PATH.
     #[arg(long, value_name = "ADDR", default_value = ":61000")]
     listen: ServerAddress,
-    /// How many connections to serve at a time; further ones are told that the server is busy. Unless
-    /// given it is 16384, and with --threads 1000.
+    /// The most connections to serve at a time; further ones get the error "busy". The default is
+    /// 16384, or 1000 with --threads.
     #[arg(long, value_name = "N", value_parser = number(1..=MOST_CONNECTIONS))]
     max_connections: Option<usize>,
-    /// How many connections to serve at a time from one address, IPv6 addresses that share their first
-    /// 64 bits counted as one; no limit unless given.
+    /// The most connections to serve at a time from one address; unlimited by default. IPv6 addresses
+    /// that share their first 64 bits count as one.
     #[arg(long, value_name = "N", value_parser = number(1..=MOST_CONNECTIONS))]
     max_connections_per_address: Option<usize>,
-    /// How many bytes to keep for all clients together: requests that have arrived in part or that
-    /// handlers work on, and replies that were not taken. Who needs more is told that the server is
-    /// busy.
+    /// The most bytes to hold for all clients together: incomplete requests, requests in handlers, and
+    /// unsent replies. A request that would exceed this gets the error "busy".
     #[arg(long, value_name = "BYTES", default_value_t = 256 << 20, conflicts_with = "threads",
         value_parser = number(0..=1 << 40))]
     max_bytes_in_flight: usize,
-    /// Give each connection a thread of its own, instead of a task.
+    /// Run each connection on its own thread instead of as a task.
     #[arg(long)]
     threads: bool,
-    /// How many threads share the tasks; as many as there are processors, up to 256, unless given.
+    /// The number of threads that run the tasks [default: the number of processors, up to 256].
     #[arg(long, value_name = "N", conflicts_with = "threads", value_parser = number(1..=MOST_WORKERS as u64))]
     workers: Option<usize>,
-    /// Share the port with other processes that do so too, between which the system then chooses.
+    /// Share the port with other processes that also use this option; the system distributes connections.
     #[arg(long)]
     reuse_port: bool,
-    /// Show metrics in Prometheus' text form over HTTP at this address, such as localhost:9100, under
-    /// /metrics.
+    /// Serve metrics at this address, such as localhost:9100: in Prometheus' text format, over HTTP,
+    /// under /metrics.
     #[arg(long, value_name = "HOST:PORT", conflicts_with = "threads")]
     metrics: Option<String>,
-    /// Have each connection begin with the PROXY protocol's header, as load balancers send it.
+    /// Expect the PROXY protocol's header, which load balancers send, at the start of each connection.
     #[arg(long, conflicts_with = "threads")]
     proxy_protocol: bool,
-    /// Speak TLS, and show the certificate in this file, in PEM, with those that lead to its authority.
+    /// Use TLS with the certificate in this PEM file, followed by any intermediate certificates.
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
-    /// The private key of the certificate, in PEM.
+    /// The certificate's private key, in PEM.
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// Serve only clients whose certificate was signed by an authority in this file, in PEM.
+    /// Serve only clients whose certificate was signed by an authority in this PEM file.
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     client_ca: Option<PathBuf>,
 }
@@ -79,7 +78,7 @@ pub struct Arguments {
 /// Serves until SIGINT or SIGTERM.
 ///
 /// # Errors
-/// When it cannot listen.
+/// If the server cannot listen.
 pub fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     if arguments.threads {
         serve_with_threads(arguments)?;
@@ -103,7 +102,7 @@ fn serve_with_threads(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 fn serve_with_tasks(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let workers = workers(arguments.workers)?;
     if let Some(address) = &arguments.metrics {
-        // Before the endpoint is made, which counts its requests from then on.
+        // Install the recorder before the endpoint, which counts its requests from its creation on.
         metrics::show(address).map_err(|error| format!("cannot show metrics: {error}"))?;
     }
     let mut server =
@@ -117,7 +116,7 @@ fn serve_with_tasks(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     Ok(server.run_on_threads_with(workers, |_peer| Log)?)
 }
 
-/// The threads that share the tasks. Too many would fail only after the announcement.
+/// Returns the number of worker threads. Checked early: too many would fail only after the announcement.
 fn workers(wanted: Option<usize>) -> Result<usize, String> {
     let workers = wanted.unwrap_or_else(|| {
         let processors = available_parallelism().map_or(1, usize::from);
@@ -127,7 +126,7 @@ fn workers(wanted: Option<usize>) -> Result<usize, String> {
     let limit = files::limit();
     if needed > limit {
         return Err(format!(
-            "{workers} workers need {needed} open files, and this process may have {limit}"
+            "{workers} workers need {needed} open files, but the limit is {limit}"
         ));
     }
     Ok(workers)
@@ -151,12 +150,12 @@ fn listen(arguments: &Arguments) -> io::Result<Listener> {
     bind(*network, text)
 }
 
-/// What TLS is done with, if it is. Requests that leave this machine in clear are worth a warning.
+/// Returns the TLS acceptor, if a certificate was given. Warns if clear text could leave this machine.
 fn acceptor(arguments: &Arguments, address: &Address) -> io::Result<Option<tls::Acceptor>> {
     let (Some(chain), Some(key)) = (&arguments.tls_cert, &arguments.tls_key) else {
         if address.tcp().is_some_and(|tcp| !tcp.ip().is_loopback()) {
             tracing::warn!(
-                "whoever can reach {address} may send requests, and they travel in clear; see --tls-cert"
+                "anyone who can reach {address} may send requests, and they travel in clear; see --tls-cert"
             );
         }
         return Ok(None);
@@ -166,7 +165,7 @@ fn acceptor(arguments: &Arguments, address: &Address) -> io::Result<Option<tls::
     tls::Acceptor::new(identity, authorities.transpose()?.as_ref()).map(Some)
 }
 
-/// Prints the address as `connect` takes it.
+/// Prints the address in the form that `connect` accepts.
 fn announce(address: &Address) -> Result<(), Unprinted> {
     let scheme = match address {
         Address::Tcp(_) => "",
@@ -175,10 +174,10 @@ fn announce(address: &Address) -> Result<(), Unprinted> {
     output::line(format_args!("listening on {scheme}{address}"))
 }
 
-/// The demo's commands, for a server whose connections each have an `App`.
+/// Returns an endpoint with the demo's commands. Each connection has its own `App`.
 ///
 /// # Errors
-/// None, as the names differ.
+/// None, because the names differ.
 pub fn endpoint<App: Observer + 'static>() -> Result<Endpoint<App>, RegisterError> {
     let endpoint = Endpoint::default();
     endpoint.handle(STRING, mission::string)?;

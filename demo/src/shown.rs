@@ -1,12 +1,12 @@
-//! What arrives, as a line for a person.
+//! Received structures as one readable line.
 //!
-//! It is written piece by piece, as `core::fmt` takes 3 KiB of a device's flash.
+//! Written piece by piece, because `core::fmt` takes 3 KiB of a device's flash.
 
 use bellwire::Printable;
 use bellwire::complex_data::{Level, Map, Nested};
 use core::fmt;
 
-/// One level of a structure.
+/// One level of a structure, to display.
 #[derive(Debug)]
 pub struct Shown<'a> {
     n: i64,
@@ -27,7 +27,7 @@ impl<'a, C: Nested> From<&'a Level<C>> for Shown<'a> {
 }
 
 impl Shown<'_> {
-    /// Hands the line to `write`.
+    /// Passes the line to `write`, in pieces.
     pub fn write_to(&self, write: &mut dyn FnMut(&str)) {
         write("N=");
         write_decimal(self.n, write);
@@ -58,7 +58,7 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-/// Hands the digits of a number to `write`.
+/// Passes a number's decimal digits to `write`.
 pub fn write_decimal(number: i64, write: &mut dyn FnMut(&str)) {
     if number < 0 {
         write("-");
@@ -66,12 +66,12 @@ pub fn write_decimal(number: i64, write: &mut dyn FnMut(&str)) {
     write_number(number.unsigned_abs(), 10, write);
 }
 
-/// Hands the hexadecimal digits of a number to `write`.
+/// Passes a number's hexadecimal digits to `write`.
 pub fn write_hexadecimal(number: u32, write: &mut dyn FnMut(&str)) {
     write_number(number.into(), 16, write);
 }
 
-/// The base is at most 16.
+/// Passes a number's digits to `write`. `base` is at most 16.
 fn write_number(number: u64, base: u64, write: &mut dyn FnMut(&str)) {
     if number >= base {
         write_number(number / base, base, write);
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_have_the_digits_that_core_gives_them() {
+    fn numbers_are_written_as_core_fmt_writes_them() {
         for number in [0, 9, 10, -1, 256, -1_000_000, i64::MAX, i64::MIN] {
             let decimal = written(|write| write_decimal(number, write));
             assert_eq!(decimal, number.to_string());
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_structure_is_one_line() {
+    fn a_structure_is_written_as_one_line() {
         let mut data = ComplexData {
             n: -23,
             s: "text".try_into().unwrap(),

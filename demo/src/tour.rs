@@ -14,13 +14,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long the tour over TCP may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The time limit for the tour over TCP.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Lets a client and a server talk, and shows what each sends and receives.
+/// Runs a client and a server, and prints each message that they send or receive.
 ///
 /// # Errors
-/// When anything fails, or arrives other than it was sent.
+/// If anything fails, or a value arrives changed.
 pub fn run() -> Result<(), Box<dyn Error>> {
     output::line("Over TCP, with std::net")?;
     let mut guide = Guide::default();
@@ -43,8 +43,8 @@ fn over_tcp(guide: &mut Guide) -> Result<(), Box<dyn Error>> {
     let guests = guide.clone();
     let serving = thread::spawn(move || server.run_with(move |_peer| guests.clone()));
 
-    let conn = dial(address, PATIENCE)?;
-    conn.set_deadline(Some(Instant::now() + PATIENCE));
+    let conn = dial(address, TIMEOUT)?;
+    conn.set_deadline(Some(Instant::now() + TIMEOUT));
     let (mut rx, mut tx) = ([0; 1024], [0; 1024]);
     let mut client = Client::new(conn, &mut rx, &mut tx);
     guide.sends_text(TEXT);
@@ -54,21 +54,21 @@ fn over_tcp(guide: &mut Guide) -> Result<(), Box<dyn Error>> {
     guide.hears(client.call(POSTCARD, &value)?);
     guide.sends_data(GOB.name(), &value);
     client.send(GOB, &value)?;
-    // Nothing comes back; the end of the conversation shows that the server has heard it.
+    // GOB has no reply. The connection's end shows that the server has received the value.
     drop(client);
 
     stopper.stop();
     Ok(serving.join().map_err(|_| "the server panicked")??)
 }
 
-/// Who shows what passes, and keeps it.
+/// An observer that prints and keeps the values.
 #[derive(Debug, Clone, Default)]
 struct Guide(Arc<Mutex<Seen>>);
 
 #[derive(Debug, Default)]
 struct Seen {
     values: Values,
-    /// Why the rest is not printed.
+    /// The error that ended the printing.
     unprinted: Option<Unprinted>,
 }
 
@@ -80,7 +80,7 @@ struct Values {
 }
 
 impl Guide {
-    /// Whether exactly what the mission has to say has arrived, on both sides, and was printed.
+    /// Fails unless exactly the tutorial's values arrived on both sides and were printed.
     fn check(&self) -> Result<(), Box<dyn Error>> {
         let expected = Values {
             texts: vec![TEXT.to_owned()],
@@ -99,7 +99,7 @@ impl Guide {
         })
     }
 
-    /// Prints a line, unless one before it could not be printed.
+    /// Prints a line, unless an earlier one could not be printed.
     fn say(&self, line: fmt::Arguments<'_>) {
         self.see(|seen| {
             if seen.unprinted.is_none() {
@@ -108,7 +108,7 @@ impl Guide {
         });
     }
 
-    /// Prints both levels of a structure, a line each.
+    /// Prints both levels of a structure, one per line.
     fn show(&self, what: &str, name: &str, data: &ComplexData) {
         self.say(format_args!("  {what} {name:<8} {}", Shown::from(data)));
         if let Some(inner) = &data.c {

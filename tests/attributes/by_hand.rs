@@ -1,4 +1,4 @@
-//! Values whose hand-written `Serialize` or `Deserialize` announces one thing and does another.
+//! Hand-written `Serialize` and `Deserialize` implementations that break their own announcements.
 
 use bellwire::format::{EncodeError, Format, MAX_DEPTH};
 use bellwire::{DecodeErrorKind, Postcard};
@@ -22,7 +22,7 @@ enum Container {
     StructVariant,
 }
 
-/// A container that announces so many numbers and holds so many.
+/// A container that announces one number of elements and holds another.
 #[derive(Debug, Deserialize)]
 struct Announces(Container, usize, usize);
 
@@ -82,7 +82,7 @@ where
 }
 
 #[test]
-fn a_container_that_holds_more_or_less_than_it_announces_is_not_encoded() {
+fn a_container_with_a_wrong_announced_length_is_not_encoded() {
     for container in [
         Container::Seq,
         Container::Map,
@@ -104,7 +104,7 @@ fn a_container_that_holds_more_or_less_than_it_announces_is_not_encoded() {
     }
 }
 
-/// A map whose second half of an entry is missing.
+/// A map with a key that has no value.
 #[derive(Debug, Deserialize)]
 struct KeyOnly;
 
@@ -116,7 +116,7 @@ impl Serialize for KeyOnly {
     }
 }
 
-/// A sequence and a map that do not know how much they hold.
+/// A sequence or a map of unknown length.
 #[derive(Debug, Deserialize)]
 struct Unknown(bool);
 
@@ -131,13 +131,13 @@ impl Serialize for Unknown {
 }
 
 #[test]
-fn half_an_entry_and_unknown_counts_are_not_encoded() {
+fn incomplete_entries_and_unknown_lengths_are_not_encoded() {
     assert_eq!(encode(&KeyOnly), Err(EncodeError::Unencodable));
     assert_eq!(encode(&Unknown(true)), Err(EncodeError::Unencodable));
     assert_eq!(encode(&Unknown(false)), Err(EncodeError::Unencodable));
 }
 
-/// A sequence of a number and of nothing, of which as many are read as `TAKEN` says.
+/// A sequence of a number and a unit. `TAKEN` of them are read.
 #[derive(Debug, PartialEq)]
 struct Uneven<const TAKEN: usize>;
 
@@ -173,19 +173,19 @@ impl<'de, const TAKEN: usize> Visitor<'de> for Uneven<TAKEN> {
 }
 
 #[test]
-fn each_element_takes_a_byte_and_is_taken() {
+fn elements_without_bytes_and_unread_elements_are_errors() {
     assert_eq!(encode(&Uneven::<2>), Err(EncodeError::Unencodable));
     let decoded = Postcard::<Uneven<2>>::decode(b"\x03\x02\x01\x00");
     assert_eq!(decoded, Err(DecodeErrorKind::BadLength.into()));
     let decoded = Postcard::<Uneven<1>>::decode(b"\x03\x02\x01\x00");
     assert_eq!(decoded, Err(DecodeErrorKind::LeftOver.into()));
-    // The untaken element would be the next value.
+    // The unread element would be decoded as the next value.
     let decoded = Postcard::<(Uneven<1>, u8)>::decode(b"\x03\x02\x01\x05");
     assert_eq!(decoded, Err(DecodeErrorKind::LeftOver.into()));
     assert_eq!(Postcard::<Uneven<1>>::decode(b"\x02\x01\x01"), Ok(Uneven));
 }
 
-/// A text that is formatted when it is serialized, the second time with an `x` more.
+/// A text that is formatted while it is serialized. If it grows, later formattings have one more `x`.
 #[derive(Debug, Deserialize)]
 struct Formatted {
     grows: bool,
@@ -208,7 +208,7 @@ impl Serialize for Formatted {
 }
 
 #[test]
-fn text_that_is_formatted_is_encoded_if_it_stays_the_same_and_fits() {
+fn formatted_text_is_encoded_only_if_stable_and_within_the_buffer() {
     let text = |grows| Formatted {
         grows,
         times: 0.into(),
@@ -223,7 +223,7 @@ fn text_that_is_formatted_is_encoded_if_it_stays_the_same_and_fits() {
     }
 }
 
-/// A type without end, through containers of each kind.
+/// A recursive type, through containers of each kind.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 enum Nested {
     End,
@@ -239,7 +239,7 @@ enum Nested {
 struct Wrapped(Box<Nested>);
 
 #[test]
-fn a_value_that_nests_deeper_than_its_receiver_takes_is_not_encoded() {
+fn values_nested_beyond_max_depth_are_not_encoded() {
     type Nest = fn(Nested) -> Nested;
     let nests: [(Nest, u8); 6] = [
         (|inside| Nested::Newtype(Box::new(inside)), 1),
@@ -258,7 +258,7 @@ fn a_value_that_nests_deeper_than_its_receiver_takes_is_not_encoded() {
         let mut value = Nested::End;
         for levels in 0..40 {
             let mut space = [0; 200];
-            // The end is a variant itself.
+            // `End` is a variant itself.
             if levels * containers < MAX_DEPTH {
                 let size = Postcard::<Nested>::encode(&value, &mut space).unwrap();
                 assert_eq!(

@@ -1,4 +1,4 @@
-//! Attributes of a struct, and kinds of fields.
+//! Attributes of structs, and kinds of fields.
 
 use crate::Fate::{Changed, Hidden, Refused, Same};
 use crate::{arrives, arrives_in_postcard, fate};
@@ -7,7 +7,7 @@ use bellwire::{Borrowed, Format, Postcard, Ref};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A struct of a number and a text that has an attribute.
+/// A struct of a number and a text, with an attribute.
 macro_rules! container {
     ($attribute:meta, [$n:literal, $s:literal] => $fates:expr) => {{
         #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -31,7 +31,7 @@ macro_rules! container {
 }
 
 #[test]
-fn a_struct_with_an_attribute() {
+fn struct_attributes_round_trip_except_tag() {
     container! { doc = "none", ["number_n", "text_s"] => [Same, Same] }
     container! { serde(rename = "x"), ["number_n", "text_s"] => [Same, Same] }
     container! { serde(rename_all = "PascalCase"), ["NumberN", "TextS"] => [Same, Same] }
@@ -40,7 +40,7 @@ fn a_struct_with_an_attribute() {
     container! { serde(crate = "serde"), ["number_n", "text_s"] => [Same, Same] }
     container! { serde(expecting = "x"), ["number_n", "text_s"] => [Same, Same] }
     container! { serde(bound = ""), ["number_n", "text_s"] => [Same, Same] }
-    // The tag is written and not read. Gob refuses a field that is not described.
+    // The tag is written but not read. Gob does not encode a field that the type does not describe.
     container! { serde(tag = "tag"), ["number_n", "text_s"] => [Hidden, Refused] }
 }
 
@@ -96,7 +96,7 @@ impl Described for TryInto {
     const TYPE: Type = Type::Int;
 }
 
-/// A type of another crate, whose field is private.
+/// A type of another crate, with a private field.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Far(i32);
 
@@ -137,7 +137,7 @@ impl Described for HoldsRemote {
 }
 
 #[test]
-fn a_type_that_is_sent_as_another() {
+fn transparent_converted_and_remote_types_round_trip() {
     let text = "hi".to_owned();
     arrives("transparent", &Transparent { text }, [Same, Same]);
     arrives("from and into", &Into(5), [Same, Same]);
@@ -170,7 +170,7 @@ impl Described for Borrows<'_> {
 }
 
 #[test]
-fn a_type_that_borrows() {
+fn borrowing_types_round_trip() {
     fn same<F>()
     where
         F: for<'a> Format<Value<'a> = Borrows<'a>, Sent<'a> = &'a Borrows<'a>>,
@@ -185,7 +185,7 @@ fn a_type_that_borrows() {
     same::<Gob<Ref<Borrows<'static>>>>();
 }
 
-/// A struct of one field `a` of a type.
+/// A struct with a field `a` of a certain type.
 macro_rules! kind {
     ($kind:ty: $value:expr => $expected:expr) => {{
         #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -214,8 +214,8 @@ macro_rules! kind {
 }
 
 #[test]
-#[allow(clippy::zero_sized_map_values)] // whose entries take no bytes
-fn a_field_of_each_kind() {
+#[allow(clippy::zero_sized_map_values)] // checks entries without bytes
+fn each_kind_of_field_arrives_as_documented() {
     kind! { char: 'é', Type::Int => [Same, Same] }
     kind! { f32: -0.5, Type::Float => [Same, Same] }
     kind! { i128: i128::MIN, Type::Int => [Same, Refused] }
@@ -228,14 +228,14 @@ fn a_field_of_each_kind() {
     kind! { Result<u8, String>: Err("a".into()) => Same }
     kind! { std::time::Duration: std::time::Duration::from_millis(5), Type::Struct("D", &[("secs", Type::Uint), ("nanos", Type::Uint)]) => [Same, Same] }
     kind! { std::net::IpAddr: "::1".parse().unwrap() => Same }
-    // Elements and entries without bytes could be counted for ever.
+    // Elements and entries without bytes are not encoded: any number of them could be announced.
     kind! { Vec<()>: vec![] => Same }
     kind! { Vec<()>: vec![()] => Refused }
     kind! { Vec<[(); 3]>: vec![[(); 3]; 2] => Refused }
     kind! { BTreeSet<()>: BTreeSet::from([()]) => Refused }
     kind! { BTreeMap<(), ()>: BTreeMap::from([((), ())]) => Refused }
     kind! { Vec<Vec<()>>: vec![vec![], vec![]] => Same }
-    // An option tells zero from nothing in postcard; as to Go, a pointer to zero is nil.
+    // Postcard distinguishes `Some(0)` from `None`. Go's gob sends both as a nil pointer.
     kind! { Option<u8>: None, Type::Uint => [Same, Same] }
     kind! { Option<u8>: Some(5), Type::Uint => [Same, Same] }
     kind! { Option<u8>: Some(0), Type::Uint => [Same, Changed] }
@@ -247,7 +247,7 @@ fn a_field_of_each_kind() {
 }
 
 #[test]
-fn a_list_of_absent_values() {
+fn a_list_with_absent_values_round_trips_only_in_postcard() {
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
     struct List(Vec<Option<u8>>);
 

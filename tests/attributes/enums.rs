@@ -1,12 +1,12 @@
-//! Attributes of an enum and of its variants.
+//! Attributes of enums and of variants.
 
 use crate::Fate::{Changed, Refused, Same, Unreadable};
 use crate::{arrives, arrives_in_postcard};
 use bellwire::gob::{Described, Type};
 use serde::{Deserialize, Serialize};
 
-/// An enum of each kind of variant that has an attribute, as a field between others. Each variant
-/// arrives so in postcard.
+/// An enum of each kind of variant, with an attribute, as a field between others. Checks each
+/// variant's fate in postcard.
 macro_rules! container {
     ($attribute:meta => $unit:expr, $newtype:expr, $tuple:expr, $structure:expr) => {{
         #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -44,17 +44,17 @@ macro_rules! container {
 }
 
 #[test]
-fn an_enum_with_an_attribute() {
+fn enum_attributes_round_trip_except_tags() {
     container! { doc = "none" => Same, Same, Same, Same }
     container! { serde(rename_all = "lowercase") => Same, Same, Same, Same }
     container! { serde(rename_all_fields = "UPPERCASE") => Same, Same, Same, Same }
-    // These are written like any struct, and can only be read from bytes that name their types.
+    // Such a variant is written like a struct. Only a format that names its types can read it.
     container! { serde(tag = "t", content = "c") => Unreadable, Unreadable, Unreadable, Unreadable }
     container! { serde(untagged) => Unreadable, Unreadable, Unreadable, Unreadable }
 }
 
 #[test]
-fn an_enum_with_a_tag_inside() {
+fn an_internally_tagged_enum_is_unreadable_in_postcard() {
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
     #[serde(tag = "t")]
     enum Tagged {
@@ -71,7 +71,7 @@ fn an_enum_with_a_tag_inside() {
 }
 
 #[test]
-fn an_enum_with_a_tag_beside_its_content() {
+fn an_adjacently_tagged_enum_is_unreadable_in_postcard() {
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
     #[serde(tag = "t", content = "c")]
     enum Tagged {
@@ -89,7 +89,7 @@ fn an_enum_with_a_tag_beside_its_content() {
 }
 
 #[test]
-fn an_enum_without_a_tag() {
+fn an_untagged_enum_is_unreadable_in_postcard() {
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
     #[serde(untagged)]
     enum Untagged {
@@ -111,7 +111,7 @@ fn an_enum_without_a_tag() {
     );
 }
 
-/// An enum of which the variant `B` has an attribute; so A, B and C arrive in postcard and gob.
+/// An enum whose variant `B` has an attribute. Checks the fates of all variants in postcard and gob.
 macro_rules! variant {
     ($attribute:meta => $postcard:expr, $gob:expr) => {{
         #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -135,18 +135,18 @@ macro_rules! variant {
 }
 
 #[test]
-fn an_enum_of_which_a_variant_has_an_attribute() {
+fn variant_attributes_round_trip_except_skips() {
     variant! { doc = "none" => [Same; 4], [Same; 4] }
     variant! { serde(rename = "x") => [Same; 4], [Same; 4] }
     variant! { serde(alias = "x") => [Same; 4], [Same; 4] }
-    // The derive numbers the others anew when it reads, and not when it writes.
+    // The derive renumbers the other variants for reading, but not for writing.
     variant! { serde(skip) => [Same, Refused, Changed, Unreadable], [Same, Refused, Same, Same] }
     variant! { serde(skip_deserializing) => [Same, Changed, Changed, Unreadable], [Same, Unreadable, Same, Same] }
     variant! { serde(skip_serializing) => [Same, Refused, Same, Same], [Same, Refused, Same, Same] }
 }
 
 #[test]
-fn an_enum_with_a_variant_for_others() {
+fn an_enum_with_an_other_variant_round_trips() {
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
     enum Variant {
         A,
@@ -165,7 +165,7 @@ fn an_enum_with_a_variant_for_others() {
 }
 
 #[test]
-fn an_enum_of_which_a_variant_is_untagged() {
+fn an_enum_with_an_untagged_variant_is_unreadable_in_postcard() {
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
     enum Variant {
         A,
@@ -178,12 +178,12 @@ fn an_enum_of_which_a_variant_is_untagged() {
 }
 
 #[test]
-fn an_enum_that_gob_carries_by_number() {
+fn a_skipped_variant_shifts_the_later_variants() {
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
     enum Variant {
         A,
         #[serde(skip)]
-        #[allow(dead_code)] // it only has a number
+        #[allow(dead_code)] // only takes a number
         B,
         C,
         D,
@@ -199,7 +199,7 @@ fn an_enum_that_gob_carries_by_number() {
 }
 
 #[test]
-fn an_enum_with_content_in_gob() {
+fn gob_does_not_encode_a_variant_with_content_as_a_number() {
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
     enum Content {
         Number(u8),

@@ -1,11 +1,11 @@
-//! Attributes of a field, at each place that a field may have.
+//! Attributes of fields, at each position of a field.
 
 use crate::Fate::{self, Changed, Hidden, Refused, Same, Unreadable};
 use crate::{arrives, arrives_in_postcard};
 use bellwire::gob::{Described, Type};
 use serde::{Deserialize, Serialize};
 
-#[allow(clippy::trivially_copy_pass_by_ref)] // serde hands over the field as it is
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde passes the field by reference
 fn is_zero(number: &u8) -> bool {
     *number == 0
 }
@@ -19,7 +19,7 @@ fn five() -> u8 {
     5
 }
 
-/// A number that is written as one of another kind.
+/// Writes a number as one of another type.
 mod wide {
     use serde::{Deserialize, Deserializer, Serializer};
 
@@ -33,9 +33,9 @@ mod wide {
     }
 }
 
-/// A struct whose field `a` has an attribute, as the first, the middle and the last one, and the
-/// same as a variant. With `a` 0 and 5 they arrive so in postcard, and, the field being named
-/// `$name`, so in gob.
+/// A struct whose field `a` has an attribute, as the first, the middle and the last field, and in a
+/// variant. Checks the fates in postcard and gob with `a` 0 and 5. In gob, the field is named
+/// `$name`.
 macro_rules! field {
     ($attribute:meta, $name:literal => $postcard:expr, $gob:expr) => {{
         const A: (&str, Type) = ($name, Type::Uint);
@@ -126,22 +126,22 @@ macro_rules! field {
 }
 
 #[test]
-fn a_struct_whose_field_has_an_attribute() {
-    // The attribute, gob's name; then how a is 0 and 5 arrive in postcard, and in gob.
+fn attributes_of_named_fields_arrive_as_documented() {
+    // The attribute and the name in gob, then the fates of 0 and 5 in postcard and in gob.
     field! { doc = "none", "a" => [Same, Same], [Same, Same] }
     field! { serde(rename = "x"), "x" => [Same, Same], [Same, Same] }
     field! { serde(alias = "x"), "a" => [Same, Same], [Unreadable, Unreadable] }
     field! { serde(default), "a" => [Same, Same], [Same, Same] }
     field! { serde(default = "five"), "a" => [Same, Same], [Same, Same] }
     field! { serde(with = "wide"), "a" => [Same, Same], [Same, Same] }
-    // A skipped field arrives as its default, as it was declared.
+    // A skipped field arrives as its declared default.
     field! { serde(skip), "a" => [Same, Changed], [Same, Changed] }
     field! { serde(skip, default = "five"), "a" => [Changed, Same], [Changed, Same] }
-    // A field that is left out is shown to postcard; in gob it is zero.
+    // Postcard notices an omitted field. In gob, an omitted field is zero.
     field! { serde(skip_serializing_if = "is_zero"), "a" => [Refused, Same], [Same, Same] }
     field! { serde(default, skip_serializing_if = "is_zero"), "a" => [Refused, Same], [Same, Same] }
     field! { serde(default = "five", skip_serializing_if = "is_five"), "a" => [Same, Refused], [Same, Changed] }
-    // A field of one side only.
+    // A field that only one side has.
     field! { serde(skip_serializing, default), "a" => [Hidden, Hidden], [Same, Changed] }
     field! { serde(skip_deserializing), "a" => [Hidden, Hidden], [Same, Changed] }
 }
@@ -174,18 +174,18 @@ macro_rules! unnamed_field {
 }
 
 #[test]
-fn a_tuple_whose_field_has_an_attribute() {
-    // The attribute; then how 0 and 5 arrive in postcard. Gob has no tuples of several types.
+fn attributes_of_unnamed_fields_arrive_as_documented() {
+    // The attribute, then the fates of 0 and 5 in postcard. Gob has no tuples of several types.
     unnamed_field! { doc = "none" => [Same, Same] }
     unnamed_field! { serde(with = "wide") => [Same, Same] }
     unnamed_field! { serde(skip) => [Same, Changed] }
     unnamed_field! { serde(skip, default = "five") => [Changed, Same] }
-    // The derive announces one field less, and shows nothing.
+    // The derive announces one field less, so postcard cannot notice it.
     unnamed_field! { serde(skip_serializing_if = "is_zero") => [Hidden, Same] }
 }
 
 #[test]
-fn a_struct_with_a_flattened_field() {
+fn flattened_fields_are_not_encoded() {
     use std::collections::BTreeMap;
 
     #[derive(Debug, PartialEq, Serialize, Deserialize)]

@@ -1,6 +1,6 @@
-//! Types with each attribute of serde's derive: a value of one decodes to the same value, or it is
-//! refused when it is encoded, or the attribute is one that a format cannot see, which the
-//! documentation of [`Postcard`] and of [`gob`](bellwire::gob) names.
+//! Types with each attribute of serde's derive. A value decodes to the same value, or it is not encoded,
+//! or a format cannot notice the attribute. The documentation of [`Postcard`] and of
+//! [`gob`](bellwire::gob) lists the last kind.
 
 mod by_hand;
 mod containers;
@@ -15,18 +15,18 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt::Debug;
 
-/// How a value that is sent arrives.
+/// The result of sending a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
-    /// As it was.
+    /// It decodes to the same value.
     Same,
-    /// Not at all: it cannot be encoded.
+    /// It cannot be encoded.
     Refused,
-    /// Not at all: it was encoded and is refused by its receiver.
+    /// It is encoded, but cannot be decoded.
     Unreadable,
-    /// As another value.
+    /// It decodes to another value.
     Changed,
-    /// Expected only: changed or unreadable, depending on the bytes after it.
+    /// As an expectation: `Changed` or `Unreadable`, depending on the bytes after it.
     Hidden,
 }
 
@@ -36,7 +36,7 @@ impl Fate {
     }
 }
 
-/// How `value` arrives in the format `F`.
+/// Returns the fate of `value` in the format `F`.
 fn fate<F, T>(value: &T) -> Fate
 where
     F: for<'a> Format<Value<'a> = T, Sent<'a> = &'a T>,
@@ -46,7 +46,7 @@ where
     let size = match F::encode(value, &mut space) {
         Ok(size) => size,
         Err(EncodeError::Unencodable) => return Refused,
-        Err(EncodeError::NoRoom) => panic!("there is room"),
+        Err(EncodeError::NoRoom) => panic!("the buffer is too small"),
     };
     match F::decode(&space[..size]) {
         Ok(arrived) if arrived == *value => Same,
@@ -55,7 +55,7 @@ where
     }
 }
 
-/// How `value` arrives in postcard. Its bytes are those of the postcard crate, if it is encoded.
+/// Returns the fate of `value` in postcard. Checks that the postcard crate encodes the same bytes.
 fn postcard<T>(value: &T) -> Fate
 where
     T: Serialize + DeserializeOwned + PartialEq + 'static,
@@ -70,7 +70,7 @@ where
     fate
 }
 
-/// How `value` arrives in postcard and in gob.
+/// Checks the fates of `value` in postcard and in gob.
 #[track_caller]
 fn arrives<T>(what: &str, value: &T, fates: [Fate; 2])
 where
@@ -84,7 +84,7 @@ where
     );
 }
 
-/// How `value` arrives in postcard, if it has no type in Go.
+/// Checks the fate of `value` in postcard, for types without a Go type.
 #[track_caller]
 fn arrives_in_postcard<T>(what: &str, value: &T, expected: Fate)
 where

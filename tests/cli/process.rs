@@ -1,5 +1,5 @@
 //! The demo's binary as a process.
-#![allow(dead_code)] // each test that shares this file uses a part of it
+#![allow(dead_code)] // each test that includes this file uses a part of it
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Output, Stdio};
@@ -18,7 +18,7 @@ pub(crate) fn run(arguments: &[&str]) -> Output {
     bellwire(arguments).output().unwrap()
 }
 
-/// `bellwire serve`, until it is dropped.
+/// `bellwire serve`, until dropped.
 pub(crate) struct Server {
     child: Child,
     pub(crate) address: String,
@@ -48,7 +48,7 @@ impl Server {
         self.address.rsplit(':').next().unwrap()
     }
 
-    /// Sends it a signal, and returns how it exited and what it logged.
+    /// Sends `signal`, and returns the exit code and the log.
     pub(crate) fn stop(mut self, signal: &str) -> (Option<i32>, String) {
         let kill = Command::new("kill")
             .args(["-s", signal, &self.child.id().to_string()])
@@ -56,7 +56,7 @@ impl Server {
         assert!(kill.unwrap().success());
         let begin = Instant::now();
         while self.child.try_wait().unwrap().is_none() {
-            assert!(begin.elapsed() < PATIENCE, "it does not stop");
+            assert!(begin.elapsed() < PATIENCE, "the server does not stop");
             thread::sleep(Duration::from_millis(5));
         }
         let mut log = String::new();

@@ -1,4 +1,4 @@
-//! What a server answers does not depend on how it was asked.
+//! A server's answers do not depend on how its requests arrive in pieces.
 
 use crate::{each, encode, structure};
 use bellwire::{Gob, HeapComplexData, Limits};
@@ -8,7 +8,7 @@ use proptest::prelude::{Strategy, any};
 use proptest::sample::select;
 use proptest::{option, prop_oneof};
 
-/// What requests are made of.
+/// The pieces of random requests.
 const WORDS: &[&[u8]] = &[
     b"PING\n",
     b"  ECHO \r\n",
@@ -24,7 +24,7 @@ const WORDS: &[&[u8]] = &[
     b"\x03\x02hi",
 ];
 
-/// Requests, good and bad, one behind the other.
+/// Valid and invalid requests, in sequence.
 fn conversation() -> impl Strategy<Value = Vec<u8>> {
     let words = prop_oneof![
         8 => select(WORDS).prop_map(<[u8]>::to_vec),
@@ -50,7 +50,7 @@ fn setup() -> impl Strategy<Value = Setup> {
     })
 }
 
-/// The sizes of the pieces in which bytes arrive, over and over.
+/// The sizes of pieces in which bytes arrive, repeated until the end.
 pub(crate) fn sizes() -> impl Strategy<Value = Vec<usize>> {
     vec(1usize..60, 1..8)
 }
@@ -64,7 +64,7 @@ pub(crate) fn pieces<'b>(mut bytes: &'b [u8], sizes: &[usize]) -> impl Iterator<
 }
 
 #[test]
-fn what_is_answered_does_not_depend_on_how_it_arrived() {
+fn answers_do_not_depend_on_how_requests_arrive_in_pieces() {
     let comparable = |outcome| Outcome {
         taken: 0,
         ..outcome

@@ -1,4 +1,4 @@
-//! The elements that postcard decodes are bounded by the bytes received: counted, not timed.
+//! The number of decoded postcard elements is bounded by the bytes received. Elements are counted, not timed.
 
 use crate::each;
 use bellwire::Postcard;
@@ -15,13 +15,13 @@ use std::fmt;
 use std::marker::PhantomData;
 
 thread_local! {
-    /// How many elements were decoded.
+    /// The number of elements decoded.
     static ELEMENTS: Cell<usize> = const { Cell::new(0) };
-    /// How many elements a type would have made room for ahead.
+    /// The largest capacity, in elements, that a decoder could have reserved.
     static ROOM: Cell<usize> = const { Cell::new(0) };
 }
 
-/// An element that counts when it is decoded.
+/// An element that counts its decodings.
 struct Element<T>(T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Element<T> {
@@ -37,10 +37,10 @@ impl<T: Serialize> Serialize for Element<T> {
     }
 }
 
-/// A list of elements, which makes room for as many as it is told.
+/// A list that records the announced capacity.
 struct List<T>(PhantomData<T>);
 
-/// The same for a map.
+/// A map that records the announced capacity.
 struct Map<K, V>(PhantomData<(K, V)>);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
@@ -85,17 +85,17 @@ impl<'de, K: Deserialize<'de>, V: Deserialize<'de>> Visitor<'de> for Map<K, V> {
 
 impl<T> Serialize for List<T> {
     fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
-        unreachable!("it is only decoded")
+        unreachable!("lists are only decoded")
     }
 }
 
 impl<K, V> Serialize for Map<K, V> {
     fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
-        unreachable!("it is only decoded")
+        unreachable!("maps are only decoded")
     }
 }
 
-/// That decoding a payload decodes no more elements, and has room made for no more, than it has bytes.
+/// Checks that decoding `payload` decodes and reserves at most one element for each of its bytes.
 #[track_caller]
 fn is_linear<T>(payload: &[u8])
 where
@@ -110,7 +110,7 @@ where
     assert!(room <= bytes, "room for {room} elements of {of} in {bytes}");
 }
 
-/// The same for many types.
+/// Does the same for many types.
 fn every_type_is_linear(body: &[u8]) {
     let payload = framed(body);
     is_linear::<List<()>>(&payload);
@@ -128,7 +128,7 @@ fn every_type_is_linear(body: &[u8]) {
 }
 
 #[test]
-fn no_more_elements_are_decoded_than_bytes_came_in_postcard() {
+fn postcard_decodes_at_most_one_element_for_each_byte() {
     let count = || prop_oneof![any::<u64>(), 0u64..50].prop_map(leb128);
     let byte = prop_oneof![3 => 0u8..4, 1 => any::<u8>()].prop_map(|byte| vec![byte]);
     let body = vec(prop_oneof![1 => count(), 4 => byte], 0..50);
@@ -136,8 +136,8 @@ fn no_more_elements_are_decoded_than_bytes_came_in_postcard() {
 }
 
 #[test]
-fn nested_counts_of_64_kilobytes_decode_no_more_elements() {
-    // Each count is as large as the bytes after it allow, or small.
+fn nested_counts_in_64_kilobytes_decode_at_most_one_element_for_each_byte() {
+    // Each count is either small or as large as the remaining bytes allow.
     for inner in [0, 1, 100, 20_000] {
         for outer in [2, 15_000, 32_000] {
             let mut body = leb128(outer);
@@ -158,6 +158,6 @@ fn nested_counts_of_64_kilobytes_decode_no_more_elements() {
 fn leb128(number: u64) -> Vec<u8> {
     let mut space = [0; 10];
     postcard::to_slice(&number, &mut space)
-        .expect("it fits")
+        .expect("a u64 takes at most 10 bytes")
         .to_vec()
 }

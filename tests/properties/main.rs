@@ -1,5 +1,5 @@
-//! What holds of every value, every conversation and every way that its bytes arrive. The environment
-//! variable `PROPTEST_CASES` has each tried more often than 256 times.
+//! Properties of all values, all conversations and all ways in which bytes arrive. Each property is tried
+//! 256 times, or as often as the environment variable `PROPTEST_CASES` says.
 
 mod conversations;
 mod elements;
@@ -12,7 +12,7 @@ use proptest::collection::{btree_map, vec};
 use proptest::prelude::{Strategy, any};
 use proptest::test_runner::{Config, TestRunner};
 
-/// Tries `check` with such values, and names the simplest that fails.
+/// Tries `check` with random values, and reports the simplest one that fails.
 fn each<S: Strategy>(values: S, check: impl Fn(S::Value)) {
     let config = Config {
         failure_persistence: None,
@@ -31,7 +31,7 @@ fn text(most: usize) -> impl Strategy<Value = String> {
     vec(any::<char>(), 0..=most).prop_map(String::from_iter)
 }
 
-/// Structures of up to `most` levels, of which `S`, keys and `P` have up to so many characters or bytes.
+/// Structures of up to `most` levels. `S` has up to `length` characters, `P` as many bytes; keys are shorter.
 fn structure(most: usize, length: usize) -> impl Strategy<Value = HeapComplexData> {
     let map = btree_map(text(length / 4), any::<i64>(), 0..=8);
     let level = (

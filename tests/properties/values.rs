@@ -1,4 +1,4 @@
-//! Any value comes out of a format as it went in.
+//! Values round-trip through each format.
 
 use crate::{each, encode, structure, text};
 use bellwire::format::Format;
@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt::Debug;
 
-/// That a structure comes out of such a format as it went in.
+/// Checks that `value` round-trips through the format `F`; returns its bytes.
 fn round_trips<F>(value: &HeapComplexData) -> Vec<u8>
 where
     F: for<'a> Format<Value<'a> = HeapComplexData, Sent<'a> = &'a HeapComplexData>,
@@ -30,8 +30,8 @@ fn any_structure_round_trips() {
 }
 
 #[test]
-fn a_structure_and_its_allocating_twin_have_the_same_bytes() {
-    // 16 characters of four bytes fill S, four fill a key.
+fn complex_data_and_heap_complex_data_encode_to_the_same_bytes() {
+    // 16 characters of four bytes fill S; 4 fill a key.
     each(structure(2, 16), |twin| {
         let fixed = ComplexData::try_from(&twin).expect("it fits");
         assert_eq!(HeapComplexData::from(&fixed), twin);
@@ -68,7 +68,7 @@ fn any_text_and_any_bytes_round_trip() {
 }
 
 #[test]
-fn any_number_round_trips_in_both() {
+fn any_number_round_trips_in_postcard_and_gob() {
     fn both<T>(value: &T)
     where
         T: Serialize + DeserializeOwned + Described + PartialEq + Debug + 'static,

@@ -1,4 +1,4 @@
-//! What a session keeps and does is bounded by what it is sent: counted, not timed.
+//! A session's memory and work are bounded by its input. Work is counted, not timed.
 
 use crate::conversations::{pieces, sizes};
 use crate::each;
@@ -16,13 +16,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::cell::Cell;
 
 thread_local! {
-    /// How often a format was asked for an end, and at how many bytes it had to look.
+    /// The calls of `frame`, and the number of bytes that they examined.
     static ASKED: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
-    /// How many elements were decoded.
+    /// The number of elements decoded.
     static ELEMENTS: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Lines, whose bytes count when they are looked at.
+/// The format of lines, with examined bytes counted.
 enum CountedLine {}
 
 impl Format for CountedLine {
@@ -50,7 +50,7 @@ impl Format for CountedLine {
 const SAY: Command<CountedLine, Line> = Command::new("SAY");
 const NOTE: Command<CountedLine, NoReply> = Command::new("NOTE");
 
-/// A service that counts what it is asked.
+/// A service that counts its lookups and calls.
 #[derive(Default)]
 struct Counted {
     found: Cell<usize>,
@@ -79,7 +79,7 @@ impl Service for Counted {
     }
 }
 
-/// Lines of all lengths, between commands and by themselves.
+/// Lines of all lengths, as payloads of commands and alone.
 fn lines() -> impl Strategy<Value = Vec<u8>> {
     let word = prop_oneof![
         4 => Just(b"SAY\n".to_vec()),
@@ -91,7 +91,7 @@ fn lines() -> impl Strategy<Value = Vec<u8>> {
 }
 
 #[test]
-fn a_session_keeps_no_more_than_its_limits_and_works_no_more_than_bytes_come() {
+fn a_sessions_memory_is_bounded_by_its_limits_and_its_work_by_its_input() {
     let limits = Limits {
         name: 16,
         payload: 100,
@@ -131,7 +131,7 @@ fn a_session_keeps_no_more_than_its_limits_and_works_no_more_than_bytes_come() {
         let lines = input[..arrived].split(|byte| *byte == b'\n').count() - 1;
         assert!(service.found.get() <= lines);
         assert!(service.called <= lines);
-        // An answer, an error line or a wait each, and a send in front of each.
+        // Each line has one answer or error line. Each of these, and each wait, may need a send first.
         assert!(
             steps <= 2 * (lines + 1 + waits),
             "{steps} steps for {lines} lines"
@@ -143,7 +143,7 @@ fn a_session_keeps_no_more_than_its_limits_and_works_no_more_than_bytes_come() {
 }
 
 #[test]
-fn a_command_that_is_repeated_is_looked_up_once() {
+fn a_repeated_command_is_looked_up_once() {
     let mut service = Counted::default();
     let (mut rx, mut tx) = ([0; 64], [0; 512]);
     let mut connection = ServerConnection::new(&mut rx, &mut tx);
@@ -155,7 +155,7 @@ fn a_command_that_is_repeated_is_looked_up_once() {
     assert_eq!((service.found.get(), service.called), (1, 6));
 }
 
-/// An element that counts when it is decoded.
+/// An element that counts its decodings.
 struct Element<T>(T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Element<T> {
@@ -172,7 +172,7 @@ impl<T: Serialize> Serialize for Element<T> {
 }
 
 #[test]
-fn no_more_elements_are_decoded_than_bytes_came_in_gob() {
+fn gob_decodes_at_most_one_element_for_each_byte() {
     let id = || select(&[0u8, 2, 8, 64, 65][..]).prop_map(gob_int);
     let slice = |name: u8| id().prop_map(move |of| [&[name, 2, 2], &*of, &[0, 0]].concat());
     let array = |name: u8| {
@@ -180,7 +180,7 @@ fn no_more_elements_are_decoded_than_bytes_came_in_gob() {
         let parts = (id(), length);
         parts.prop_map(move |(of, length)| [&[name, 1, 2], &*of, &[1], &*length, &[0, 0]].concat())
     };
-    // The types 64 and 65, then a value of some type.
+    // Defines the types 64 and 65, then sends a value of any type.
     let first = prop_oneof![slice(0x7f), array(0x7f)];
     let second = slice(0x81).prop_map(|definition| [&[0xff], &*definition].concat());
     let numbers = vec(0u8..60, 0..200);
@@ -189,8 +189,8 @@ fn no_more_elements_are_decoded_than_bytes_came_in_gob() {
         ELEMENTS.set(0);
         let mut stream = Vec::new();
         for message in [first, second, value] {
-            // The lengths of longer messages would take two bytes.
-            let size = u8::try_from(message.len().min(127)).expect("it is small");
+            // The length of a longer message would take two bytes.
+            let size = u8::try_from(message.len().min(127)).expect("at most 127");
             stream.push(size);
             stream.extend(&message[..size.into()]);
         }
@@ -199,7 +199,7 @@ fn no_more_elements_are_decoded_than_bytes_came_in_gob() {
     });
 }
 
-/// A signed number, such as an id, as gob writes it.
+/// Encodes a signed number, such as a type ID, as gob does.
 fn gob_int(number: u8) -> Vec<u8> {
     match number {
         ..64 => vec![number * 2],

@@ -1,4 +1,4 @@
-//! Certificates that live as long as a test.
+//! Certificates for one test.
 
 use bellwire_std::tls::{Acceptor, Connector, Identity, RootCerts};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::{env, fs, process};
 
-/// The name, besides 127.0.0.1, for which the server's certificate of a test stands.
+/// The host name, besides 127.0.0.1, of the test servers' certificates.
 pub const HOST: &str = "localhost";
 
-/// Who signs certificates.
+/// An authority, which signs certificates.
 #[derive(Debug)]
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 
-/// A certificate and its key, both in PEM.
+/// A certificate and its key, in PEM.
 #[derive(Debug)]
 pub struct Signed {
     /// The certificate.
@@ -23,7 +23,7 @@ pub struct Signed {
 }
 
 impl Authority {
-    /// A new one, with a name of its own.
+    /// Creates an authority with a unique name.
     pub fn new() -> Self {
         static MADE: AtomicU32 = AtomicU32::new(0);
         Self::named(&format!(
@@ -32,7 +32,7 @@ impl Authority {
         ))
     }
 
-    /// A new one with this name.
+    /// Creates an authority named `name`.
     pub fn named(name: &str) -> Self {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, name);
@@ -41,23 +41,23 @@ impl Authority {
         Self(CertifiedIssuer::self_signed(params, key).unwrap())
     }
 
-    /// Its certificate in PEM.
+    /// Returns the authority's certificate in PEM.
     pub fn pem(&self) -> String {
         self.0.pem()
     }
 
-    /// Its certificate in DER.
+    /// Returns the authority's certificate in DER.
     pub fn der(&self) -> &[u8] {
         self.0.der()
     }
 
-    /// A certificate for these names.
+    /// Signs a certificate for `names`.
     pub fn sign(&self, names: &[&str]) -> Signed {
         let names: Vec<_> = names.iter().map(ToString::to_string).collect();
         self.sign_as(&CertificateParams::new(names).unwrap())
     }
 
-    /// A certificate as these parameters describe it.
+    /// Signs a certificate with `params`.
     pub fn sign_as(&self, params: &CertificateParams) -> Signed {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.0).unwrap();
@@ -67,20 +67,20 @@ impl Authority {
         }
     }
 
-    /// As whom to trust.
+    /// Returns the authority as a root to trust.
     pub fn authorities(&self) -> RootCerts {
         RootCerts::from_pem(self.pem().as_bytes()).unwrap()
     }
 
-    /// A server's side that is signed for [`HOST`] and 127.0.0.1, and demands certificates of these
-    /// clients.
+    /// Returns an acceptor with a certificate for [`HOST`] and 127.0.0.1. With `clients`, it requires
+    /// client certificates of that authority.
     pub fn acceptor(&self, clients: Option<&Self>) -> Acceptor {
         let clients = clients.map(Self::authorities);
         let identity = self.sign(&[HOST, "127.0.0.1"]).identity();
         Acceptor::new(identity, clients.as_ref()).unwrap()
     }
 
-    /// A client's side that trusts it, and shows this.
+    /// Returns a connector that trusts the authority and presents `identity`.
     pub fn connector(&self, identity: Option<Signed>) -> Connector {
         let identity = identity.map(|signed| signed.identity());
         Connector::new(&self.authorities(), identity).unwrap()
@@ -94,18 +94,18 @@ impl Default for Authority {
 }
 
 impl Signed {
-    /// As what to show.
+    /// Returns the certificate and key as an identity.
     pub fn identity(&self) -> Identity {
         Identity::from_pem(self.chain.as_bytes(), self.key.as_bytes()).unwrap()
     }
 }
 
-/// A folder of files in PEM for other programs, until it is dropped.
+/// A folder of PEM files for other programs, until dropped.
 #[derive(Debug)]
 pub struct Folder(PathBuf);
 
 impl Folder {
-    /// `ca.pem`, and for each of these names `NAME.pem`, with the certificate and then its key.
+    /// Writes `ca.pem`, and for each name `NAME.pem` with the certificate followed by its key.
     pub fn new(test: &str, authority: &Authority, signed: &[(&str, &Signed)]) -> Self {
         let path = env::temp_dir().join(format!("bellwire-{test}-{}", process::id()));
         fs::create_dir_all(&path).unwrap();
@@ -118,7 +118,7 @@ impl Folder {
         folder
     }
 
-    /// The path of a file in it.
+    /// Returns the path of a file in the folder.
     pub fn file(&self, name: &str) -> String {
         let path: &Path = &self.0.join(name);
         path.to_str().unwrap().into()

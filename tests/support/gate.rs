@@ -5,10 +5,10 @@ use bellwire::{Command, Line};
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-/// Answered with `done` once the test opens the [`Gate`].
+/// Replies `done` after the test opens the [`Gate`].
 pub const HOLD: Command<(), Line> = Command::new("HOLD");
 
-/// Holds the handler of [`HOLD`], so that a test knows that a request is running.
+/// Blocks the handler of [`HOLD`], so that a test knows that a request is running.
 #[derive(Debug)]
 pub struct Gate {
     entered: Receiver<()>,
@@ -22,7 +22,7 @@ impl Gate {
         let (open, opened) = channel();
         let opened = Mutex::new(opened);
         let handler = server.endpoint.handle(HOLD, move |(), (), reply| {
-            // Both fail after the test has failed.
+            // Both calls fail if the test has ended.
             let _ = enter.send(());
             let _ = opened.lock().unwrap().recv_timeout(PATIENCE);
             reply.send("done")
@@ -36,7 +36,7 @@ impl Gate {
         self.entered.recv_timeout(PATIENCE).unwrap();
     }
 
-    /// Lets one handler answer.
+    /// Lets one handler reply.
     pub fn open(&self) {
         self.open.send(()).unwrap();
     }

@@ -1,4 +1,4 @@
-//! Ends to connect to, for tests of the network itself.
+//! Addresses and connections for tests of the network code.
 
 use crate::running::PATIENCE;
 use bellwire_std::{Conn, dial};
@@ -8,13 +8,13 @@ use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-/// A time to wait where a test must wait.
+/// A short time to wait.
 pub const SHORT: Duration = Duration::from_millis(200);
 
 /// A time that no test waits for.
 pub const LONG: Duration = Duration::from_hours(1);
 
-/// Two ends of one connection.
+/// Returns the two ends of a connection.
 pub fn pair() -> (Conn, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let conn = dial(listener.local_addr().unwrap(), PATIENCE).unwrap();
@@ -24,8 +24,7 @@ pub fn pair() -> (Conn, TcpStream) {
     (conn, peer)
 }
 
-/// A connection from this IP address of the machine, on which reads and writes fail after
-/// [`PATIENCE`].
+/// Connects from this machine's address `ip`. Reads and writes fail after [`PATIENCE`].
 pub fn connect_from(ip: &str, to: SocketAddr) -> TcpStream {
     let from = SocketAddr::new(ip.parse().unwrap(), 0);
     let socket = Socket::new(Domain::for_address(to), Type::STREAM, None).unwrap();
@@ -36,7 +35,7 @@ pub fn connect_from(ip: &str, to: SocketAddr) -> TcpStream {
     socket.into()
 }
 
-/// Closes so that the peer sees a reset instead of an end.
+/// Closes the connection with a reset.
 pub fn reset(stream: TcpStream) {
     SockRef::from(&stream)
         .set_linger(Some(Duration::ZERO))
@@ -44,7 +43,7 @@ pub fn reset(stream: TcpStream) {
     drop(stream);
 }
 
-/// What `wait` returns, which waits until `act`, in another thread, does something about it.
+/// Runs `wait` in another thread, calls `act` while it waits, and returns the result of `wait`.
 pub fn while_waiting<T: Send>(wait: impl FnOnce() -> T + Send, act: impl FnOnce()) -> T {
     thread::scope(|scope| {
         let waiting = scope.spawn(wait);
@@ -58,12 +57,12 @@ pub fn while_waiting<T: Send>(wait: impl FnOnce() -> T + Send, act: impl FnOnce(
 /// Reads once.
 ///
 /// # Errors
-/// Those of the connection.
+/// If the connection returns an error.
 pub fn read(conn: &mut Conn) -> io::Result<usize> {
     conn.read(&mut [0; 16])
 }
 
-/// Writes until that fails.
+/// Writes until an error occurs, and returns it.
 pub fn fill(conn: &mut Conn) -> io::Error {
     loop {
         if let Err(error) = conn.write(&[0; 10_000]) {
@@ -72,31 +71,31 @@ pub fn fill(conn: &mut Conn) -> io::Error {
     }
 }
 
-/// How an address behaves towards those who connect to it.
+/// The response of an address to a connection attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Manner {
-    /// It connects.
+    /// The connection succeeds.
     Answers,
-    /// It says that nobody listens.
+    /// The connection is refused.
     Refuses,
-    /// It says nothing, as behind a firewall.
+    /// Nothing answers, as with a firewall.
     Ignores,
 }
 
-/// Several addresses of this machine with one port, as if they were those of one name.
+/// Several addresses of this machine, with one port, for one name.
 #[derive(Debug)]
 pub struct Host {
-    /// Their port.
+    /// The port of all addresses.
     pub port: u16,
     /// The addresses, in order.
     pub addresses: Vec<IpAddr>,
-    /// What listens, and what fills the queues: both must live as long as the addresses behave so.
+    /// The listening sockets, and the connections that fill their queues. Dropping them ends the behaviour.
     pub kept: (Vec<Socket>, Vec<TcpStream>),
 }
 
-/// A host whose addresses behave like this.
+/// Returns a host whose addresses behave as given.
 pub fn host(addresses: &[(&str, Manner)]) -> Host {
-    // The port that is free at the first address may be taken at another.
+    // A port that is free at the first address may be taken at another.
     (0..100).find_map(|_| try_host(addresses)).unwrap()
 }
 
@@ -116,7 +115,7 @@ fn try_host(addresses: &[(&str, Manner)]) -> Option<Host> {
             Manner::Refuses => {}
             Manner::Answers => socket.listen(100).unwrap(),
             Manner::Ignores => {
-                // A listener whose queue is full ignores further connections.
+                // A listener with a full queue ignores further connections.
                 socket.listen(0).unwrap();
                 while let Ok(stream) = TcpStream::connect_timeout(&address, SHORT) {
                     host.kept.1.push(stream);

@@ -1,4 +1,4 @@
-//! A server over real sockets, for one test.
+//! A server over sockets, for one test.
 
 use bellwire::{Command, HeapComplexData, Line, NoReply, Postcard};
 use bellwire_std::{Endpoint, Listener, Network, Server, ServerLimits, tls};
@@ -9,53 +9,53 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use tokio::runtime::Builder;
 
-/// How long a test waits for what should come at once.
+/// The time limit for events that should happen at once.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What a connection is told for which there is no room.
+/// The error line for a connection beyond the limit.
 pub const BUSY: &str = "!busy the server takes no requests now\n";
 
-/// Answered with `Thank you.`
+/// Replies `Thank you.`.
 pub const STRING: Command<Line, Line> = Command::new("STRING");
-/// Answered with the string inside.
+/// Replies the field `S`.
 pub const POSTCARD: Command<Postcard<HeapComplexData>, Line> = Command::new("POSTCARD");
-/// Not answered.
+/// Has no reply.
 pub const NOTE: Command<Line, NoReply> = Command::new("NOTE");
-/// Answered with 1000 bytes.
+/// Replies a line of 999 bytes.
 pub const LONG: Command<(), Line> = Command::new("LONG");
-/// Never answered: the handler panics.
+/// Panics in the handler.
 pub const PANIC: Command<(), Line> = Command::new("PANIC");
-/// Answered with `done` after 300 ms.
+/// Replies `done` after 300 ms.
 pub const SLOW: Command<(), Line> = Command::new("SLOW");
 
-/// Which server.
+/// A kind of server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// `bellwire_std::Server`, a thread for each connection.
+    /// `bellwire_std::Server`, with a thread for each connection.
     Threads,
-    /// `bellwire_std::tokio::Server`, a task for each connection, on one runtime.
+    /// `bellwire_std::tokio::Server` on one runtime, with a task for each connection.
     Tasks,
-    /// The same on threads with a runtime each.
+    /// `bellwire_std::tokio::Server` on several threads with a runtime each.
     Workers,
 }
 
 /// Runs a test against each kind of server.
 pub fn each(test: impl Fn(Kind)) {
     for kind in [Kind::Threads, Kind::Tasks, Kind::Workers] {
-        // Shown where the test fails.
+        // Shown if the test fails.
         println!("the server of {kind:?}");
         test(kind);
     }
 }
 
-/// A server that runs until it is dropped.
+/// A server that runs until dropped.
 #[derive(Debug)]
 pub struct Running {
-    /// Where it listens.
+    /// The address that the server listens on.
     pub address: SocketAddr,
-    /// What it serves, and can be added to.
+    /// The server's commands; more can be added.
     pub endpoint: Arc<Endpoint<()>>,
-    /// All texts that came with `STRING` and `NOTE`.
+    /// The texts that `STRING` and `NOTE` received.
     pub texts: Arc<Mutex<Vec<String>>>,
     stopper: ShutdownHandle,
     thread: Option<JoinHandle<()>>,
@@ -72,7 +72,7 @@ pub fn serve(kind: Kind, limit: impl FnOnce(&mut ServerLimits)) -> Running {
     start(kind, None, limit)
 }
 
-/// Starts one with which each connection begins TLS.
+/// Starts a server with TLS.
 pub fn serve_over_tls(
     kind: Kind,
     acceptor: &tls::Acceptor,
@@ -81,7 +81,7 @@ pub fn serve_over_tls(
     start(kind, Some(acceptor.clone()), limit)
 }
 
-/// Starts one for those who connect to `listener`.
+/// Starts a server on `listener`.
 pub fn serve_over(
     kind: Kind,
     listener: Listener,
@@ -142,7 +142,7 @@ fn serve_threads(
     }
 }
 
-/// Starts a server of tasks, set up as the test wants it.
+/// Starts a server with tasks, after `set_up`.
 pub fn serve_tasks(set_up: impl FnOnce(&mut bellwire_std::tokio::Server<()>)) -> Running {
     serve_on(any_port(), on_runtime, set_up)
 }
@@ -153,7 +153,7 @@ fn on_runtime(server: bellwire_std::tokio::Server<()>) -> io::Result<()> {
     runtime.block_on(server.run())
 }
 
-/// Starts a server of tasks that all run on one thread, so that what it does has an order.
+/// Starts a server whose tasks all run on one thread, so that their steps have an order.
 pub fn serve_on_one_thread(set_up: impl FnOnce(&mut bellwire_std::tokio::Server<()>)) -> Running {
     let run = |server: bellwire_std::tokio::Server<()>| server.run_on_threads(1);
     serve_on(any_port(), run, set_up)
@@ -200,7 +200,7 @@ fn endpoint() -> (Arc<Endpoint<()>>, Arc<Mutex<Vec<String>>>) {
         .handle(LONG, |(), (), reply| reply.send(&"x".repeat(999)))
         .unwrap();
     endpoint
-        .handle(PANIC, |(), (), _reply| panic!("as the test wants it"))
+        .handle(PANIC, |(), (), _reply| panic!("this handler panics"))
         .unwrap();
     endpoint
         .handle(SLOW, |(), (), reply| {
@@ -212,18 +212,18 @@ fn endpoint() -> (Arc<Endpoint<()>>, Arc<Mutex<Vec<String>>>) {
 }
 
 impl Running {
-    /// Stops it and waits until it has.
+    /// Stops the server and waits until it has stopped.
     pub fn stop(&mut self) {
         self.begin_stop();
         let Some(thread) = self.thread.take() else {
             return;
         };
-        // A server that does not stop fails its test instead of holding it up.
+        // A server that does not stop fails its test instead of blocking it.
         until(|| thread.is_finished());
         thread.join().unwrap();
     }
 
-    /// Wishes that it stops.
+    /// Tells the server to stop.
     pub fn begin_stop(&self) {
         match &self.stopper {
             ShutdownHandle::Threads(stopper) => stopper.stop(),
@@ -231,7 +231,7 @@ impl Running {
         }
     }
 
-    /// A connection to it, on which reads and writes fail after [`PATIENCE`].
+    /// Connects to the server. Reads and writes fail after [`PATIENCE`].
     pub fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -239,16 +239,16 @@ impl Running {
         stream
     }
 
-    /// Sends `bytes`, ends the sending, and returns all that comes back.
+    /// Sends `bytes`, shuts down the sending, and returns all replies.
     pub fn answer(&self, bytes: impl AsRef<[u8]>) -> String {
         let mut stream = self.connect();
-        // The server may end the conversation before it has read everything.
+        // The server may end the connection before it has read all bytes.
         let _ = stream.write_all(bytes.as_ref());
         let _ = stream.shutdown(Shutdown::Write);
         rest(&mut stream)
     }
 
-    /// Whether it still serves.
+    /// Returns whether the server still serves.
     pub fn is_well(&self) -> bool {
         self.answer("STRING\nstill there?\n") == "Thank you.\n"
     }
@@ -260,28 +260,31 @@ impl Drop for Running {
     }
 }
 
-/// Waits for something that should come at once.
+/// Waits until `condition` is true. Panics after twice [`PATIENCE`].
 pub fn until(mut condition: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !condition() {
-        assert!(begin.elapsed() < 2 * PATIENCE, "it does not come");
+        assert!(
+            begin.elapsed() < 2 * PATIENCE,
+            "the condition does not become true"
+        );
         thread::sleep(Duration::from_millis(2));
     }
 }
 
-/// All that still comes.
+/// Reads all bytes up to the end of the stream.
 pub fn rest(stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
     match stream.read_to_end(&mut bytes) {
         Ok(_) => {}
-        // What came before a reset was received all the same.
+        // The bytes before a reset have been received.
         Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {}
         Err(error) => panic!("{error} after {:?}", String::from_utf8_lossy(&bytes)),
     }
     String::from_utf8(bytes).unwrap()
 }
 
-/// The next line, with its line feed.
+/// Reads the next line, with its line feed.
 pub fn line(stream: &mut TcpStream) -> String {
     let mut line = Vec::new();
     let mut byte = [0];

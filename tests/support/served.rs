@@ -1,4 +1,4 @@
-//! `bellwire serve` as a process of its own.
+//! `bellwire serve` as a separate process.
 
 use crate::running::until;
 use std::fs;
@@ -7,10 +7,10 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-/// A server that runs until it is dropped.
+/// A server that runs until dropped.
 #[derive(Debug)]
 pub struct Served {
-    /// Where it listens.
+    /// The address that the server listens on.
     pub address: SocketAddr,
     child: Child,
 }
@@ -31,12 +31,12 @@ impl Served {
         }
     }
 
-    /// Its process.
+    /// Returns the process ID.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Its resident memory, bytes; on Linux.
+    /// Returns the resident memory in bytes (Linux).
     pub fn memory(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
@@ -44,7 +44,7 @@ impl Served {
         kibibytes.parse::<u64>().unwrap() * 1024
     }
 
-    /// The processor time that it has used; on Linux, which counts in hundredths of a second.
+    /// Returns the processor time used, in steps of 10 ms (Linux).
     pub fn processor_time(&self) -> Duration {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
         let (_, fields) = stat.rsplit_once(')').unwrap();
@@ -53,14 +53,14 @@ impl Served {
         Duration::from_millis(10) * ticks
     }
 
-    /// Asks it to stop.
+    /// Sends SIGTERM.
     pub fn terminate(&self) {
         let pid = self.pid().to_string();
         let kill = Command::new("kill").args(["-s", "TERM", &pid]).status();
         assert!(kill.unwrap().success());
     }
 
-    /// Waits until it has stopped.
+    /// Waits until the server has stopped.
     pub fn wait(mut self) -> ExitStatus {
         until(|| self.child.try_wait().unwrap().is_some());
         self.child.wait().unwrap()
@@ -69,7 +69,7 @@ impl Served {
 
 impl Drop for Served {
     fn drop(&mut self) {
-        // It fails where the server has ended already, which is as good.
+        // Fails if the server has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

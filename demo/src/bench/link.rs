@@ -8,22 +8,22 @@ use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
 
-/// One connection, with the requests that it waits for.
+/// One connection and its outstanding requests.
 pub(super) struct Link {
     pub(super) stream: TcpStream,
-    /// When requests were sent, and how many of those are not answered, oldest first.
+    /// The times of sending, each with its number of outstanding requests; oldest first.
     flights: VecDeque<(Instant, usize)>,
     in_flight: usize,
-    /// Bytes of those that the stream did not take.
+    /// Bytes of requests that the stream has not accepted yet.
     unsent: usize,
-    /// Bytes of the next reply that have arrived.
+    /// The bytes of the next reply that have arrived.
     read: usize,
 }
 
-/// The most bytes of a server's code that are shown; the longest of Bellwire's has 15.
+/// The most bytes of an error code that are shown; Bellwire's longest code has 15.
 const CODE: usize = 32;
 
-/// How a connection under load failed.
+/// The reason why a connection under load failed.
 pub(super) type Failure = String;
 
 impl Link {
@@ -37,18 +37,18 @@ impl Link {
         }
     }
 
-    /// The requests that are not answered.
+    /// Returns the number of outstanding requests.
     pub(super) fn in_flight(&self) -> usize {
         self.in_flight
     }
 
-    /// Whether a reply is overdue.
+    /// Returns whether the oldest request has waited longer than `timeout`.
     pub(super) fn is_late(&self, now: Instant, timeout: Duration) -> bool {
         let oldest = self.flights.front();
         oldest.is_some_and(|(sent, _)| now.saturating_duration_since(*sent) > timeout)
     }
 
-    /// Sends so many requests more, and what of earlier ones was not taken.
+    /// Sends `requests` more requests, after the unsent bytes of earlier ones.
     pub(super) fn send(
         &mut self,
         load: &Load,
@@ -71,8 +71,8 @@ impl Link {
         Ok(())
     }
 
-    /// Takes and checks the replies that have arrived, and returns how many there were. With
-    /// `to_end`, the stream is known to have ended behind them.
+    /// Reads and checks the replies that have arrived, and returns their number. With `to_end`, the
+    /// stream is known to end after them.
     pub(super) fn receive(
         &mut self,
         to_end: bool,
@@ -103,8 +103,8 @@ impl Link {
                 Ok((_, into)) => self.read = into,
                 Err((_, instead)) => return Err(name(instead)),
             }
-            // A read that leaves room has emptied the stream; only on Windows no further event comes
-            // before a read that finds nothing.
+            // A read that does not fill the buffer has emptied the stream. On Windows only, the next event
+            // comes only after a read that finds nothing.
             if n < buffer.len() && !to_end && !cfg!(windows) {
                 return Ok(replies);
             }
@@ -133,7 +133,7 @@ fn failure(error: &io::Error) -> Failure {
     }
 }
 
-/// What kind of error a reply is that is not the right one.
+/// Returns the name under which a wrong reply is counted.
 fn name(instead: &[u8]) -> Failure {
     match instead.strip_prefix(b"!") {
         Some(line) => {

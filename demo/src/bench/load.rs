@@ -1,11 +1,11 @@
-//! What is sent, and what must come back.
+//! The requests to send and the replies to expect.
 
 use crate::mission::{self, GOB, POSTCARD, STRING, TEXT};
 use bellwire::{ClientConnection, Command, Format, ReplyFormat};
 use clap::ValueEnum;
 use std::error::Error;
 
-/// The most bytes that one read takes.
+/// The most bytes that one read returns.
 pub(super) const READ: usize = 64 * 1024;
 
 /// The most bytes that a connection may have in flight.
@@ -18,7 +18,7 @@ pub(super) enum Named {
     String,
     /// POSTCARD with the tutorial's structure.
     Postcard,
-    /// GOB with the tutorial's structure, which is not answered, and STRING, as one request.
+    /// GOB with the tutorial's structure, which has no reply, and STRING, as one request.
     Gob,
 }
 
@@ -26,14 +26,14 @@ pub(super) enum Named {
 #[derive(Debug, Clone)]
 pub(super) struct Bytes(pub(super) Vec<u8>);
 
-/// One request and its reply, each repeated so often that what is to be sent, or has been read,
-/// is one slice of it.
+/// One request and its reply, each repeated so often that any bytes to send or to compare are one
+/// slice.
 pub(super) struct Load {
     requests: Vec<u8>,
     request: usize,
     replies: Vec<u8>,
     reply: usize,
-    /// The requests that a connection keeps in flight.
+    /// The requests that each connection keeps in flight.
     pub(super) pipeline: usize,
 }
 
@@ -63,7 +63,7 @@ impl Load {
         let size = request.len().checked_mul(pipeline.saturating_add(1));
         if size.is_none_or(|size| size > MOST) {
             let limit = MOST >> 20;
-            return Err(format!("a connection has more than {limit} MiB in flight").into());
+            return Err(format!("the requests in flight exceed {limit} MiB per connection").into());
         }
         Ok(Self {
             requests: request.repeat(pipeline + 1),
@@ -74,20 +74,20 @@ impl Load {
         })
     }
 
-    /// The bytes of so many requests.
+    /// Returns the size of `requests` requests, in bytes.
     pub(super) fn size(&self, requests: usize) -> usize {
         requests * self.request
     }
 
-    /// The last `size` bytes of a row of whole requests.
+    /// Returns the last `size` bytes of a series of whole requests.
     pub(super) fn unsent(&self, size: usize) -> &[u8] {
         let start = (self.request - size % self.request) % self.request;
         &self.requests[start..start + size]
     }
 
-    /// Compares what was read with what must come, `read` bytes into a reply. Returns the
-    /// whole replies that it ends and how far it is into the next; or, where it differs, what came
-    /// instead.
+    /// Compares `arrived` with the expected bytes, from `read` bytes into a reply. Returns the number
+    /// of replies that `arrived` completes, and the number of bytes of the next one. If a reply is
+    /// wrong, returns the number of correct replies before it, and the bytes from its start.
     pub(super) fn check<'a>(
         &self,
         read: usize,
@@ -115,7 +115,7 @@ fn encode<Req: Format, Rsp: ReplyFormat>(
     Ok(caller.pending().to_vec())
 }
 
-/// Reads `\n`, `\r`, `\t`, `\\` and `\xNN` as Rust does.
+/// Resolves the escapes `\n`, `\r`, `\t`, `\\` and `\xNN` as Rust does.
 pub(super) fn unescape(text: &str) -> Result<Bytes, String> {
     let mut bytes = Vec::new();
     let mut rest = text;
@@ -132,7 +132,7 @@ pub(super) fn unescape(text: &str) -> Result<Bytes, String> {
             }
             _ => (None, 0),
         };
-        bytes.push(byte.ok_or_else(|| format!("\\{escaped} begins with no known escape"))?);
+        bytes.push(byte.ok_or_else(|| format!("unknown escape at \\{escaped}"))?);
         rest = &escaped[length..];
     }
     bytes.extend_from_slice(rest.as_bytes());
@@ -144,7 +144,7 @@ mod tests {
     use super::{Load, unescape};
 
     #[test]
-    fn what_is_unsent_ends_with_a_whole_request() {
+    fn unsent_bytes_end_with_a_whole_request() {
         let load = Load::new(b"abc", b"xy", 2).unwrap();
         assert_eq!(load.unsent(6), b"abcabc");
         assert_eq!(load.unsent(4), b"cabc");
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn replies_are_checked_wherever_a_read_cuts_them() {
+    fn replies_are_checked_wherever_a_read_splits_them() {
         let load = Load::new(b"a", b"xyz", 4).unwrap();
         assert_eq!(load.check(0, b"xyzxy"), Ok((1, 2)));
         assert_eq!(load.check(2, b"z"), Ok((1, 0)));
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn escapes_are_those_of_rust() {
+    fn escapes_mean_the_same_as_in_rust() {
         assert_eq!(
             unescape(r"A\n\r\t\\\x00\xff").unwrap().0,
             b"A\n\r\t\\\0\xff"

@@ -1,8 +1,8 @@
 //! `bellwire bench`: a load generator.
 //!
-//! Few threads, each with its share of the connections: all are opened, then all are loaded, then
-//! what happened is added up. Reading, checking and refilling a connection is one wake-up's work,
-//! however many replies arrived, so that the server is measured and not this.
+//! A few threads share the connections. The phases are: open all, load all, add up the results.
+//! One wake-up reads, checks and refills a connection, however many replies have arrived. The load
+//! generator therefore costs little, and the measurement is the server's.
 
 mod link;
 mod load;
@@ -32,45 +32,44 @@ use std::time::{Duration, Instant};
 use tally::Tally;
 use worker::{Done, Plan, TICK, Target};
 
-/// More threads than a machine has processors to spare for a load generator.
+/// More threads than a load generator can use.
 const MOST_THREADS: usize = 256;
 
-/// What `bellwire bench` is told on its command line.
+/// The command line of `bellwire bench`.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// The server: HOST[:PORT] or unix:PATH.
     server: ServerAddress,
-    /// How many connections to open.
+    /// The number of connections to open.
     #[arg(short, long, value_name = "N", default_value_t = 50, value_parser = number(1..=1_000_000))]
     connections: usize,
-    /// How many requests each connection keeps in flight; with 0, none is sent.
+    /// The requests that each connection keeps in flight; with 0, none is sent.
     #[arg(short, long, value_name = "N", default_value_t = 1, value_parser = number(0..=1_000_000))]
     pipeline: usize,
-    /// For how many seconds to send requests; with 0, each connection fills its pipeline once.
+    /// The seconds to send requests for; with 0, each connection fills its pipeline once.
     #[arg(short, long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     duration: Duration,
     /// The command to send, as the demo's client sends it.
     #[arg(long, value_enum, default_value_t = Named::String)]
     command: Named,
-    /// Send these bytes as the request instead, for a server of your own; \n, \r, \t, \\ and \xNN
-    /// mean what they do in Rust.
+    /// Send these bytes as the request instead, to a server of your own. The escapes \n, \r, \t, \\
+    /// and \xNN mean the same as in Rust.
     #[arg(long, value_name = "BYTES", requires = "reply", conflicts_with = "command", value_parser = load::unescape)]
     request: Option<load::Bytes>,
-    /// The reply that --request is to get, each time the same, written the same way.
+    /// The reply to expect to every --request, with the same escapes.
     #[arg(long, value_name = "BYTES", requires = "request", value_parser = load::unescape)]
     reply: Option<load::Bytes>,
-    /// How many seconds a reply may take, and a connection to open, before it counts as lost.
+    /// The seconds that a reply, or opening a connection, may take before it counts as lost.
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = time_limit)]
     timeout: Duration,
-    /// How many threads share the connections [default: half the cores, up to 256].
+    /// The number of threads that share the connections [default: half the cores, up to 256].
     #[arg(long, value_name = "N", value_parser = number(1..=MOST_THREADS as u64))]
     threads: Option<usize>,
-    /// The process of the server, where it runs on this machine: its CPU time for each request and
-    /// its memory for each connection are reported too (Linux).
+    /// The process ID of a server on this machine. Also reports its CPU time per request and its
+    /// memory per connection (Linux).
     #[arg(long, value_name = "PID")]
     server_pid: Option<u32>,
-    /// How many seconds to keep the connections open and idle at the end, before the memory is
-    /// measured.
+    /// The seconds to keep the connections open and idle at the end, before the memory is measured.
     #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = seconds)]
     hold: Duration,
     /// Print the result as JSON.
@@ -78,11 +77,11 @@ pub struct Arguments {
     json: bool,
 }
 
-/// Loads a server, and prints how it did. SIGINT and SIGTERM end it early, with a report of the time
-/// until then; the second one ends it at once.
+/// Loads a server, and prints the result. SIGINT or SIGTERM ends the test early, with a report of the
+/// time until then. A second signal ends the process at once.
 ///
 /// # Errors
-/// When no connection can be opened, or any reply was wrong or lost; those of printing.
+/// If no connection can be opened, a reply is wrong or lost, or printing fails.
 pub fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let stop = Arc::new(AtomicBool::new(false));
     let told = Arc::clone(&stop);
@@ -167,7 +166,7 @@ fn measure(arguments: &Arguments, stop: &AtomicBool) -> Result<Report, Box<dyn E
     ))
 }
 
-/// Opens the connections, those of each thread by itself.
+/// Opens the connections, in one thread for each share.
 fn open(
     arguments: &Arguments,
     target: &Target,
@@ -193,7 +192,7 @@ fn open(
     })
 }
 
-/// Has each share of the connections loaded by a thread, and shows how far it is.
+/// Loads each share of the connections in its own thread, and shows the progress.
 fn share_out(
     plan: &Plan<'_>,
     shares: Vec<Vec<Link>>,
@@ -219,7 +218,7 @@ fn share_out(
     })
 }
 
-/// The threads, unless one could not be started: then the others are told to stop.
+/// Returns the threads. If one could not be started, stops the others.
 fn started<T>(
     threads: impl Iterator<Item = io::Result<T>>,
     stop: &AtomicBool,
@@ -231,7 +230,7 @@ fn started<T>(
     })
 }
 
-/// A bar on standard error, where that is a terminal.
+/// A progress bar on standard error, if that is a terminal.
 fn progress_bar(duration: Duration) -> ProgressBar {
     let bar = ProgressBar::new(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
     if let Ok(style) = ProgressStyle::with_template("{bar:40} {elapsed} {msg}") {

@@ -1,21 +1,21 @@
-//! What a process has used, as Linux counts it.
+//! The resources that a process has used, from Linux's counters.
 
 use std::error::Error;
 use std::fs;
 use std::time::Duration;
 
-/// Linux counts a process's time in hundredths of a second, whatever its own clock does.
+/// Linux counts a process's time in hundredths of a second, independent of its own clock rate.
 const TICK: Duration = Duration::from_millis(10);
 
 /// A process on this machine.
 pub(super) struct Process(u32);
 
-/// What it has used so far.
+/// The resources used so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Usage {
-    /// User and system time of all its threads.
+    /// The user and system time of all its threads.
     pub(super) cpu: Duration,
-    /// Resident bytes.
+    /// The resident memory, in bytes.
     pub(super) memory: u64,
 }
 
@@ -30,12 +30,12 @@ impl Process {
             fs::read_to_string(&path).map_err(|error| format!("cannot read {path}: {error}"))
         };
         let usage = cpu(&read("stat")?).zip(memory(&read("status")?));
-        let (cpu, memory) = usage.ok_or("the system's figures of the process make no sense")?;
+        let (cpu, memory) = usage.ok_or("cannot parse the process's figures in /proc")?;
         Ok(Usage { cpu, memory })
     }
 }
 
-/// The fields behind the name, which stands in parentheses and may hold anything.
+/// Returns the CPU time. The fields follow the name, which is in parentheses and may contain any byte.
 fn cpu(stat: &str) -> Option<Duration> {
     let (_, fields) = stat.rsplit_once(')')?;
     let mut fields = fields.split_ascii_whitespace().skip(11);
@@ -58,7 +58,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn a_name_with_parentheses_and_spaces_is_no_obstacle() {
+    fn a_process_name_may_contain_parentheses_and_spaces() {
         let stat = "7 (a ) b) S 1 7 7 0 -1 0 9 0 0 0 150 50 0 0 20 0 1 0 5 6 7";
         assert_eq!(cpu(stat), Some(Duration::from_secs(2)));
         assert_eq!(memory("Name:\ta\nVmRSS:\t    12 kB\n"), Some(12288));

@@ -1,4 +1,4 @@
-//! What a run of the load generator found.
+//! The result of a load test.
 
 use super::Arguments;
 use super::tally::Tally;
@@ -8,55 +8,55 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-/// What a run found. As JSON it has the same names.
+/// The result of a load test. JSON uses the same names.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Report {
-    /// Where the server is.
+    /// The server's address.
     pub server: String,
-    /// Connections that were opened.
+    /// The connections that were opened.
     pub connections: usize,
-    /// Requests that each kept in flight.
+    /// The requests in flight on each connection.
     pub pipeline: usize,
-    /// How long it took to the last reply.
+    /// The time until the last reply.
     pub seconds: f64,
-    /// Right replies.
+    /// The correct replies.
     pub replies: u64,
-    /// Right replies in a second.
+    /// The correct replies per second.
     pub requests_per_second: f64,
-    /// How long they took.
+    /// The latencies of the correct replies.
     pub latency_us: Latency,
-    /// Requests without a right reply and connections that could not be opened, by what happened.
+    /// The requests without a correct reply and the connections that failed to open, by cause.
     pub errors: BTreeMap<String, u64>,
-    /// What the server's process used, with `--server-pid`.
+    /// The resources that the server's process used, with `--server-pid`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server_process: Option<ServerProcess>,
 }
 
-/// Microseconds from sending a request to having its reply: the most that this share took.
+/// Percentiles of the time from sending a request until its reply arrives, in microseconds.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Latency {
-    /// Half.
+    /// The median.
     pub p50: f64,
-    /// Nine in ten.
+    /// The 90th percentile.
     pub p90: f64,
-    /// All but one in a hundred.
+    /// The 99th percentile.
     pub p99: f64,
-    /// All but one in a thousand.
+    /// The 99.9th percentile.
     pub p99_9: f64,
-    /// All.
+    /// The longest.
     pub max: f64,
 }
 
-/// What the server's process used.
+/// The resources that the server's process used.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct ServerProcess {
-    /// User and system time for each right reply, in microseconds.
+    /// User and system time per correct reply, in microseconds.
     pub cpu_us_per_request: f64,
-    /// Bytes that became resident for each connection; the kernel's own are not in it.
+    /// Growth of resident memory per connection, in bytes, without the kernel's memory.
     pub memory_per_connection: f64,
 }
 
-#[allow(clippy::cast_precision_loss)] // what counts to the last digit is not counted in these
+#[allow(clippy::cast_precision_loss)] // these figures need no last digit
 impl Report {
     pub(super) fn new(
         arguments: &Arguments,

@@ -1,10 +1,10 @@
-//! What one thread counts.
+//! The counts of one thread.
 
 use hdrhistogram::Histogram;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// The longest latency that is told apart, in nanoseconds.
+/// The longest latency that can be recorded, in nanoseconds: one hour.
 const LONGEST: u64 = 3_600_000_000_000;
 
 /// Replies by latency, and errors by name.
@@ -25,19 +25,19 @@ impl Default for Tally {
 }
 
 impl Tally {
-    /// Counts replies that all took as long.
+    /// Counts `replies` replies with the same latency.
     pub(super) fn record(&mut self, latency: Duration, replies: usize) {
         let nanoseconds = u64::try_from(latency.as_nanos()).unwrap_or(LONGEST);
         self.latencies
             .saturating_record_n(nanoseconds, replies as u64);
     }
 
-    /// Counts requests that got no right reply, or a connection that got none to send.
+    /// Counts failed requests, or one failed connection if it had no request in flight.
     pub(super) fn fail(&mut self, name: String, requests: usize) {
         *self.errors.entry(name).or_default() += requests.max(1) as u64;
     }
 
-    /// The right replies.
+    /// Returns the number of correct replies.
     pub(super) fn replies(&self) -> u64 {
         self.latencies.len()
     }

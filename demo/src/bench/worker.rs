@@ -12,29 +12,29 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// How often overdue replies, and the wish to stop, are looked for.
+/// The interval of checks for overdue replies and for a stop.
 pub(super) const TICK: Duration = Duration::from_millis(100);
 
-/// What all threads do.
+/// The parameters that all threads share.
 pub(super) struct Plan<'a> {
     pub(super) load: &'a Load,
     pub(super) timeout: Duration,
-    /// When sending ends.
+    /// The time after which no request is sent.
     pub(super) end: Instant,
-    /// Whether to end now, without the replies on their way.
+    /// Whether to end now, without waiting for outstanding replies.
     pub(super) stop: &'a AtomicBool,
-    /// The right replies so far.
+    /// The correct replies so far.
     pub(super) replies: &'a AtomicU64,
 }
 
-/// A server that connections are opened to.
+/// The address to open connections to.
 pub(super) enum Target {
-    /// It is reached at the first of these that can be connected to.
+    /// The first of these that accepts a connection is used.
     Tcp(Vec<SocketAddr>),
     Unix(PathBuf),
 }
 
-/// Opens so many connections, or fewer if it is to stop.
+/// Opens `count` connections, or fewer if `stop` is set.
 pub(super) fn open(
     count: usize,
     target: &Target,
@@ -59,7 +59,7 @@ fn connect(target: &Target, timeout: Duration) -> io::Result<TcpStream> {
         Target::Unix(path) => {
             let stream = UnixStream::connect(path)?;
             stream.set_nonblocking(true)?;
-            // To read and to write, a Unix socket is as one of TCP.
+            // Reading and writing a Unix socket works as for TCP.
             return Ok(OwnedFd::from(stream).into());
         }
     };
@@ -77,7 +77,7 @@ fn connect(target: &Target, timeout: Duration) -> io::Result<TcpStream> {
     Err(failure)
 }
 
-/// The connections that did not fail, still open, and what happened.
+/// The connections that did not fail, still open, and the counts.
 pub(super) type Done = (Vec<Link>, Tally);
 
 /// Loads the connections until the plan ends and every reply has arrived or is overdue.
@@ -139,22 +139,22 @@ struct Worker<'a> {
 }
 
 impl Worker<'_> {
-    /// Does something with a connection, and gives it up where that fails.
+    /// Calls `action` for a connection, and closes the connection if that fails.
     fn turn(
         &mut self,
         slot: &mut Option<Link>,
-        what: impl FnOnce(&mut Self, &mut Link) -> Result<(), Failure>,
+        action: impl FnOnce(&mut Self, &mut Link) -> Result<(), Failure>,
     ) {
         let Some(link) = slot else { return };
         let waited = link.in_flight() > 0;
-        if let Err(name) = what(self, link) {
+        if let Err(name) = action(self, link) {
             self.tally.fail(name, link.in_flight());
             self.waiting -= usize::from(waited || link.in_flight() > 0);
             *slot = None;
         }
     }
 
-    /// Takes what has arrived, and sends as many requests as were answered.
+    /// Reads the replies that have arrived, and sends as many new requests.
     fn wake(&mut self, link: &mut Link, to_end: bool) -> Result<(), Failure> {
         let replies = link.receive(to_end, self.plan.load, &mut self.buffer, &mut self.tally)?;
         self.plan

@@ -1,4 +1,4 @@
-//! Whatever a stream says that it holds.
+//! Values of any type that a gob stream describes.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -55,7 +55,7 @@ impl Serialize for Any {
     }
 }
 
-/// Whether the keys can be the names of a JSON object, and different ones stay different.
+/// Returns whether the keys can be names of a JSON object, and distinct keys stay distinct.
 fn have_names(entries: &[(Any, Any)]) -> bool {
     let Some((first, _)) = entries.first() else {
         return true;

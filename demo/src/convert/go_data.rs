@@ -1,4 +1,4 @@
-//! The demo's structure as Go holds it, where maps and bytes may be nil.
+//! The demo's structure as Go holds it: maps and bytes may be nil.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::{fmt, mem};
 
-/// Go's `complexData`. In JSON, as in Go, a field that is absent is zero, and one that is nil is null.
-/// Otherwise than in Go, a name that is unknown or comes twice is an error.
+/// Go's `complexData`. In JSON, as in Go, an absent field is zero, and a nil field is null.
+/// Unlike in Go, an unknown or duplicate name is an error.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub(super) struct GoData {
@@ -21,7 +21,7 @@ pub(super) struct GoData {
     c: Option<Box<GoData>>,
 }
 
-/// The fields, as they are named and ordered.
+/// The field names, in order.
 const FIELDS: [&str; 5] = ["N", "S", "M", "P", "C"];
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -34,12 +34,12 @@ enum Field {
     C,
 }
 
-/// A map, of which each key comes once.
+/// A map whose keys must be unique.
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
 struct Entries(BTreeMap<String, i64>);
 
-/// Bytes, which are base64 where a person may read them.
+/// Bytes, as base64 in human-readable formats.
 #[derive(Debug)]
 struct Bytes(Vec<u8>);
 
@@ -71,7 +71,7 @@ impl<'de> Deserialize<'de> for GoData {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Form;
 
-        // No `visit_seq`: an array is no structure, though serde would take one.
+        // Without `visit_seq`, an array is an error; serde would accept it as a structure.
         impl<'de> Visitor<'de> for Form {
             type Value = GoData;
 

@@ -1,4 +1,4 @@
-//! `bellwire decode` and `bellwire encode`: structures between their encodings and JSON.
+//! `bellwire decode` and `bellwire encode`: convert structures between their encodings and JSON.
 
 mod any;
 mod go_data;
@@ -18,46 +18,46 @@ use std::io::{self, Read, Write};
 pub enum DataFormat {
     /// Go's encoding/gob.
     Gob,
-    /// Postcard, with its length in front.
+    /// Postcard with a length prefix.
     Postcard,
 }
 
-/// What the bytes are taken for.
+/// The type of the encoded values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum DataType {
-    /// The demo's structure, as Go's encoding/json prints it: what is absent is null or zero.
+    /// The demo's structure, printed as Go's encoding/json does: absent fields are null or zero.
     ComplexData,
-    /// Whatever a gob stream says that it holds: the fields that were sent, by name; maps in the
-    /// order of the stream, complex numbers as pairs, and what marshals itself, such as a time, as
-    /// base64 of its bytes. Floats that JSON lacks are "NaN", "Infinity" and "-Infinity". A map is an
-    /// object if its keys are of one kind: text, numbers, bools or bytes. Another map, such as one
-    /// with structs as keys, is an array of [key, value] pairs.
+    /// Any type that a gob stream describes. Prints the sent fields, by name, and maps in the order of the
+    /// stream. Complex numbers are pairs. Types that marshal themselves, such as a time, are their bytes
+    /// in base64. Floats that JSON lacks are "NaN", "Infinity" and "-Infinity". A map is an object if its
+    /// keys are all text, all numbers, all bools or all bytes. Other maps, for example with structs as
+    /// keys, are arrays of [key, value] pairs.
     Any,
 }
 
-/// What `bellwire decode` is told.
+/// The command line of `bellwire decode`.
 #[derive(Debug, clap::Args)]
 pub struct DecodeArguments {
-    /// How the values are encoded.
+    /// The encoding of the values.
     #[arg(long, value_enum)]
     format: DataFormat,
-    /// What they are.
+    /// The type of the values.
     #[arg(long = "type", value_enum, default_value = "complex-data")]
     data_type: DataType,
 }
 
-/// What `bellwire encode` is told.
+/// The command line of `bellwire encode`.
 #[derive(Debug, clap::Args)]
 pub struct EncodeArguments {
-    /// How to encode the values.
+    /// The encoding to write.
     #[arg(long, value_enum)]
     format: DataFormat,
 }
 
-/// Prints each value that comes on standard input as a line of JSON.
+/// Decodes the values on standard input, and prints each as a line of JSON.
 ///
 /// # Errors
-/// At the first value that is malformed; those in front of it are printed.
+/// At the first malformed value. Earlier values have been printed.
 pub fn decode(arguments: &DecodeArguments) -> Result<(), Box<dyn Error>> {
     let mut bytes = Vec::new();
     io::stdin().read_to_end(&mut bytes)?;
@@ -68,7 +68,7 @@ pub fn decode(arguments: &DecodeArguments) -> Result<(), Box<dyn Error>> {
         (DataFormat::Gob, DataType::Any) => print_each(|| stream.next::<Any>()),
         (DataFormat::Postcard, DataType::ComplexData) => print_each(|| next_postcard(&mut rest)),
         (DataFormat::Postcard, DataType::Any) => {
-            Err("postcard does not say what it holds; only gob does".into())
+            Err("postcard does not describe its types; --type any needs gob".into())
         }
     }
 }
@@ -92,7 +92,7 @@ fn print_each<T: Serialize>(
     result
 }
 
-/// Takes the next value off the front of `rest`.
+/// Decodes the first value of `rest`, and advances `rest` past it.
 fn next_postcard(rest: &mut &[u8]) -> Result<Option<GoData>, DecodeError> {
     if rest.is_empty() {
         return Ok(None);
@@ -107,11 +107,11 @@ fn next_postcard(rest: &mut &[u8]) -> Result<Option<GoData>, DecodeError> {
     Postcard::<HeapComplexData>::decode(payload).map(|data| Some(data.into()))
 }
 
-/// Writes each value that comes as JSON on standard input to standard output; in gob, as one Go Encoder
-/// does, with the definitions in front of the first.
+/// Reads JSON values from standard input, and writes each encoded to standard output. Gob is written
+/// as one Go `Encoder` does: type definitions precede the first value.
 ///
 /// # Errors
-/// At the first value that is wrong; those in front of it are written.
+/// At the first invalid value. Earlier values have been written.
 pub fn encode(arguments: &EncodeArguments) -> Result<(), Box<dyn Error>> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     let mut encoder = Encoder::<HeapComplexData>::new();

@@ -1,4 +1,4 @@
-//! One page over HTTP/1: as much of it as a scraper needs, with every resource bounded.
+//! One page over HTTP/1: the subset that a scraper needs, with every resource bounded.
 
 use std::collections::VecDeque;
 use std::io;
@@ -9,22 +9,22 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-/// Connections at a time. A further one takes the place of the oldest.
+/// The most connections at a time. A further one replaces the oldest.
 const CONNECTIONS: usize = 16;
 
-/// How long a connection may last, from its first byte to the end of the page.
+/// The longest time that a connection may last, from its first byte until the page is sent.
 const TIME: Duration = Duration::from_secs(5);
 
 /// The most bytes of a request's head.
 const HEAD: usize = 8192;
 
-/// How long to wait after an accept that failed, for instance because no file descriptor is left.
+/// The pause after a failed accept, for example when no file descriptor is left.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Answers GET and HEAD of `/metrics` with the text of `page`, one request for each connection.
+/// Answers GET and HEAD of `/metrics` with the text of `page`. Each connection has one request.
 ///
 /// # Errors
-/// When the runtime cannot wait on the listener.
+/// If the runtime cannot wait on the listener.
 pub(super) async fn serve(
     listener: std::net::TcpListener,
     page: impl Fn() -> String + Send + Sync + 'static,
@@ -42,12 +42,12 @@ pub(super) async fn serve(
                     && let Some(oldest) = open.pop_front()
                 {
                     oldest.abort();
-                    // Its socket is closed before another one is accepted.
+                    // Close the oldest connection's socket before accepting another one.
                     let _ = oldest.await;
                 }
                 let page = Arc::clone(&page);
                 open.push_back(tokio::spawn(async move {
-                    // Neither a slow peer nor one that has gone is worth a line in the log.
+                    // A slow or closed peer is not worth a line in the log.
                     let _ = timeout(TIME, converse(stream, &*page)).await;
                 }));
             }
@@ -80,18 +80,18 @@ async fn converse(mut stream: TcpStream, page: impl Fn() -> String) -> io::Resul
     };
     stream.write_all(answer.as_bytes()).await?;
     stream.shutdown().await?;
-    // To close with bytes unread would reset the connection, and the page could be lost.
+    // Closing with unread bytes would reset the connection, and the page could be lost.
     let mut rest = [0; 1024];
     while stream.read(&mut rest).await? > 0 {}
     Ok(())
 }
 
-/// Whether an empty line, which ends a head, is in these bytes.
+/// Returns whether `head` contains the empty line that ends it.
 fn ends(head: &[u8]) -> bool {
     head.windows(2).any(|end| end == b"\n\n") || head.windows(4).any(|end| end == b"\r\n\r\n")
 }
 
-/// The answer to a request with this head.
+/// Returns the response to a request with this head.
 fn answer(head: &[u8], page: impl Fn() -> String) -> String {
     let line = head.split(|byte| b"\r\n".contains(byte)).next();
     let words: Vec<_> = line.unwrap_or(&[]).split(|byte| *byte == b' ').collect();
@@ -128,7 +128,7 @@ mod tests {
     use super::{answer, ends};
 
     #[test]
-    fn a_request_is_answered_by_its_method_and_path() {
+    fn the_status_depends_on_method_path_and_version() {
         for (head, status) in [
             ("GET /metrics HTTP/1.1\r\n\r\n", "200 OK"),
             ("GET /metrics?x=y HTTP/1.0\r\n\r\n", "200 OK"),
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_head_ends_with_an_empty_line() {
+    fn an_empty_line_ends_a_request_head() {
         assert!(ends(b"GET / HTTP/1.1\r\n\r\n") && ends(b"GET / HTTP/1.1\n\n"));
         assert!(!ends(b"GET / HTTP/1.1\r\n") && !ends(b"GET / HTTP/1.1\r\nA: b\r\n"));
     }

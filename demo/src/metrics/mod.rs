@@ -1,4 +1,4 @@
-//! `bellwire serve --metrics`: the server's metrics in Prometheus' text form, over HTTP.
+//! `bellwire serve --metrics`: the server's metrics in Prometheus' text format, over HTTP.
 
 mod http;
 
@@ -11,17 +11,17 @@ use std::time::Duration;
 use tokio::runtime::Builder;
 use tokio::time::interval;
 
-/// The upper bounds, in seconds, of the buckets that count answers by their time.
+/// The upper bounds, in seconds, of the histogram of answer times.
 const BUCKETS: [f64; 7] = [1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0];
 
-/// How often recorded times move to their buckets; until then each takes 8 bytes.
+/// How often recorded times move to their buckets. Until then each one takes 8 bytes.
 const UPKEEP: Duration = Duration::from_secs(1);
 
-/// Installs the recorder of the `metrics` crate, and shows it at `address` on a thread of its own
-/// until the process ends.
+/// Installs the recorder of the `metrics` crate. A new thread serves its page at `address` until the
+/// process ends.
 ///
 /// # Errors
-/// When it cannot listen on `address`, or there is a recorder already.
+/// If `address` cannot be listened on, or a recorder is installed already.
 pub fn show(address: &str) -> Result<(), Box<dyn Error>> {
     let addresses = resolve(Network::Tcp, address)?;
     let listener =
@@ -39,7 +39,7 @@ pub fn show(address: &str) -> Result<(), Box<dyn Error>> {
         runtime.block_on(async {
             tokio::spawn(keep_up(handle.clone()));
             if let Err(error) = http::serve(listener, move || handle.render()).await {
-                tracing::error!("metrics are no longer shown: {error}");
+                tracing::error!("metrics are no longer served: {error}");
             }
         });
     };
