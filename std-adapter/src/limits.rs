@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 #[non_exhaustive]
 pub struct ServerLimits {
     /// Maximum number of open connections. Default: 1000 for [`Server`](crate::Server), 16384 for
-    /// [`tokio::Server`](crate::tokio).
+    /// [`tokio::Server`](crate::tokio::Server).
     ///
     /// Up to 64 further connections at a time are told that the server is busy. Others are closed
     /// at once. With zero, every connection is beyond the limit.
@@ -53,13 +53,13 @@ pub struct ServerLimits {
     /// connection. A client that has sent more is told that the server is busy.
     pub stop: Duration,
     /// Size of the receive buffer in bytes, from 64 to 1 GiB. Default: 64 KiB. It bounds the longest
-    /// payload. [`Server`](crate::Server) has one for each connection, [`tokio::Server`](crate::tokio)
+    /// payload. [`Server`](crate::Server) has one for each connection, [`tokio::Server`](crate::tokio::Server)
     /// one for each thread.
     pub receive_buffer: usize,
     /// Size of the transmit buffer in bytes, from 160 to 1 GiB. Default: 64 KiB. The longest reply is
     /// half of it.
     pub transmit_buffer: usize,
-    /// Maximum number of bytes that [`tokio::Server`](crate::tokio) keeps for all clients together.
+    /// Maximum number of bytes that [`tokio::Server`](crate::tokio::Server) keeps for all clients together.
     /// Default: 256 MiB.
     ///
     /// It counts partial requests, requests of waiting asynchronous handlers, TLS handshakes, and

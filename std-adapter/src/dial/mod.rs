@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 
 pub use limit::Cancel;
 
-/// Go's.
+/// Go's default.
 const FALLBACK_DELAY: Duration = Duration::from_millis(300);
 
 type Resolver = Arc<dyn Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync>;
@@ -140,8 +140,8 @@ impl Dialer {
     /// Nine probes without an answer end the connection. The time is clamped to 1 to 32767 seconds,
     /// and a fraction of a second is ignored.
     #[must_use]
-    pub fn keep_alive(mut self, silence: Option<Duration>) -> Self {
-        self.keep_alive = KeepAlive(silence);
+    pub fn keep_alive(mut self, time: Option<Duration>) -> Self {
+        self.keep_alive = KeepAlive(time);
         self
     }
 

@@ -88,7 +88,7 @@ impl Stream {
         match &self.kind {
             Kind::Plain(_) => false,
             #[cfg(feature = "tls")]
-            Kind::Tls(tls) => tls.is_in_part(),
+            Kind::Tls(tls) => tls.is_partial(),
         }
     }
 
@@ -113,7 +113,7 @@ impl embedded_io::Write for Stream {
         let written = match kind {
             Kind::Plain(conn) => write(conn, bytes, limits.reply, lag),
             #[cfg(feature = "tls")]
-            Kind::Tls(tls) => tls.write_by(bytes, &mut |conn, bytes| {
+            Kind::Tls(tls) => tls.write_with(bytes, &mut |conn, bytes| {
                 write(conn, bytes, limits.reply, lag)
             }),
         };
@@ -126,7 +126,7 @@ impl embedded_io::Write for Stream {
             #[cfg(feature = "tls")]
             Kind::Tls(tls) => {
                 let (limit, lag) = (self.limits.reply, &mut self.lag);
-                tls.send_by(&mut |conn, bytes| write(conn, bytes, limit, lag))
+                tls.send_with(&mut |conn, bytes| write(conn, bytes, limit, lag))
                     .map_err(not_taken)
             }
         }
@@ -139,7 +139,7 @@ fn write(conn: &mut Conn, bytes: &[u8], limit: Duration, lag: &mut Lag) -> io::R
         match conn.write_now(bytes) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 let begin = Instant::now();
-                let waited = conn.wait_for_room(after(begin, lag.patience(limit)));
+                let waited = conn.wait_for_room(after(begin, lag.remaining(limit)));
                 lag.waited(begin.elapsed(), limit);
                 waited?;
             }

@@ -195,7 +195,7 @@ impl<'a, App: 'static> Conversation<'a, App> {
     /// How long the peer may keep the server waiting for room for replies.
     pub(super) fn patience(&self) -> Duration {
         let lag = self.kept.as_ref().map(|kept| kept.lag);
-        lag.unwrap_or_default().patience(self.shared.limits.reply)
+        lag.unwrap_or_default().remaining(self.shared.limits.reply)
     }
 
     /// Counts the time that the server has waited for room.

@@ -76,7 +76,7 @@ impl Secure {
         }
         while self.session.is_handshaking() {
             let mut from = Socket(socket);
-            let read = self.session.read_tls(&mut self.records.follow(&mut from));
+            let read = self.session.read_tls(&mut self.records.track(&mut from));
             match read {
                 Ok(0) => return Err(gone()),
                 Ok(_) => {}
@@ -89,7 +89,7 @@ impl Secure {
             let taken = self.session.process_new_packets();
             if self.session.wants_write() {
                 // It answers a message that has come whole.
-                self.records.brought();
+                self.records.mark_complete();
             }
             while let Err(error) = self.send(socket) {
                 if error.kind() != ErrorKind::WouldBlock {
@@ -102,14 +102,14 @@ impl Secure {
                 return Err(no_room());
             }
         }
-        self.records.brought();
+        self.records.mark_complete();
         Ok(())
     }
 
     /// How many bytes the record and the message of TLS itself take that were received in part; 0 if
     /// there are none.
     pub(super) fn held(&self) -> usize {
-        self.records.in_part()
+        self.records.partial_len()
     }
 
     /// How many bytes were decrypted since the last call.
@@ -199,11 +199,11 @@ impl Secure {
 
     /// Takes in what is there, and decrypts it.
     fn take_in(&mut self, from: &mut dyn Read, socket: &TcpStream) -> io::Result<()> {
-        self.worked += self.session.read_tls(&mut self.records.follow(from))?;
+        self.worked += self.session.read_tls(&mut self.records.track(from))?;
         match self.session.process_new_packets() {
             Ok(state) => {
                 if state.plaintext_bytes_to_read() > 0 {
-                    self.records.brought();
+                    self.records.mark_complete();
                 }
                 Ok(())
             }

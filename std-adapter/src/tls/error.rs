@@ -1,75 +1,75 @@
-//! What went wrong with TLS, as a sentence that says who must act.
+//! TLS errors as sentences that say who must act.
 
 use bellwire::Printable;
 use rustls::{AlertDescription, CertificateError, Error, InvalidMessage};
 use std::io::{self, ErrorKind};
 
-/// What a client hears, in clear, that does not begin TLS: an error line, which it understands if it
-/// is a client without TLS, or a person with netcat.
+/// The error line, in plain text, for a client that does not begin TLS. Clients without TLS and
+/// people with netcat can read it.
 pub(crate) const NOT_TLS: &[u8] = b"!refused this port speaks TLS only; connect with TLS\n";
 
-/// Whether a client that begins with this byte speaks TLS: it is the type of a record that carries
-/// a handshake.
+/// Returns whether a client that begins with this byte speaks TLS: 22 is the type of a handshake
+/// record.
 pub(crate) fn begins_tls(first: [u8; 1]) -> bool {
     first == [22]
 }
 
-/// The error of a handshake with a client that does not.
+/// Returns the error of a handshake with a client that does not speak TLS.
 pub(crate) fn not_tls() -> io::Error {
     let why = "the client does not speak TLS, which this port demands";
     handshake_error(ErrorKind::InvalidData, why)
 }
 
-/// The error of a handshake that failed.
+/// Returns the error of a failed handshake.
 pub(crate) fn handshake_failed(error: &Error) -> io::Error {
     let why = match error {
         Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
             "the other end does not speak TLS; connect to it without".to_owned()
         }
-        error => sentence(error),
+        error => describe(error),
     };
     handshake_error(ErrorKind::InvalidData, &why)
 }
 
-/// The error of a TLS connection that broke after its handshake; of the client's first read also
-/// what the server thinks of its certificate.
+/// Returns the error of a TLS connection that failed after its handshake. In TLS 1.3, a client also
+/// learns only in its first read that the server rejects its certificate.
 pub(crate) fn failed(error: &Error) -> io::Error {
-    let what = format!("the TLS connection failed: {}", sentence(error));
+    let what = format!("the TLS connection failed: {}", describe(error));
     io::Error::new(ErrorKind::InvalidData, what)
 }
 
-/// The error of a stream that ends without TLS's end: somebody may have cut it.
+/// Returns the error of a stream that ends without `close_notify`. An attacker may have truncated
+/// it.
 pub(crate) fn cut() -> io::Error {
     let what = "the TLS connection was cut, as it ended without close_notify";
     io::Error::new(ErrorKind::UnexpectedEof, what)
 }
 
-/// The error of a handshake that the other end left.
+/// Returns the error of a handshake during which the peer closed the connection.
 pub(crate) fn gone() -> io::Error {
     let why = "the other end closed the connection";
     handshake_error(ErrorKind::UnexpectedEof, why)
 }
 
-/// The error of a handshake where the other end left without a word, as one does that only looks
-/// whether the port is open.
+/// Returns the error of a handshake whose peer sent no byte, such as a probe for an open port.
 pub(crate) fn unused() -> io::Error {
     let why = "the other end closed the connection before it sent a byte";
     handshake_error(ErrorKind::ConnectionAborted, why)
 }
 
-/// The error of a handshake that took too long.
+/// Returns the error of a handshake that took too long.
 pub(crate) fn too_slow() -> io::Error {
     handshake_error(ErrorKind::TimedOut, "it was not complete in time")
 }
 
-/// The error of a handshake whose bytes the server has no room to keep.
+/// Returns the error of a handshake for whose bytes the server has no room.
 #[cfg(feature = "tokio")]
 pub(crate) fn no_room() -> io::Error {
     let why = "the server has no room for more of its bytes";
     handshake_error(ErrorKind::QuotaExceeded, why)
 }
 
-/// The error of a handshake that this server's end has ended.
+/// Returns the error of a handshake that was interrupted by a stop of the server.
 pub(crate) fn stopping() -> io::Error {
     handshake_error(ErrorKind::Interrupted, "the server is stopping")
 }
@@ -78,14 +78,14 @@ fn handshake_error(kind: ErrorKind, why: &str) -> io::Error {
     io::Error::new(kind, format!("the TLS handshake failed: {why}"))
 }
 
-fn sentence(error: &Error) -> String {
+fn describe(error: &Error) -> String {
     use AlertDescription as Alert;
     use CertificateError as Bad;
     match error {
         Error::NoCertificatesPresented => {
             "the other end shows no certificate, which is demanded here".into()
         }
-        // The latter where an authority has the name of one that is trusted.
+        // `BadSignature` if an unknown authority has the name of a trusted one.
         Error::InvalidCertificate(Bad::UnknownIssuer | Bad::BadSignature) => {
             "no authority that is trusted here has signed the other end's certificate".into()
         }
@@ -134,7 +134,7 @@ fn sentence(error: &Error) -> String {
     }
 }
 
-/// The library's own words, which may quote the other end.
+/// Returns the text of rustls, escaped because it may quote the peer.
 fn printable(error: &Error) -> String {
     Printable::new(&error.to_string()).to_string()
 }
