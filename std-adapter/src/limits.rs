@@ -63,8 +63,8 @@ pub struct ServerLimits {
     /// Default: 256 MiB.
     ///
     /// It counts partial requests, requests of waiting asynchronous handlers, TLS handshakes, and
-    /// replies that clients have not received. It does not count the first 512 bytes of a connection,
-    /// nor the 4 KiB buffer of TLS. With zero, a connection can keep only these.
+    /// replies that clients have not received. It counts neither connections that keep up to 512
+    /// bytes nor the 4 KiB buffer of TLS. With zero, no connection can keep more than 512 bytes.
     ///
     /// If a connection needs more than the remaining bytes, its client is told that the server is
     /// busy, its request does not run, and the connection ends. If the client has not received its
