@@ -18,7 +18,7 @@ use std::str::FromStr;
 /// let error = "carrier-pigeon".parse::<Network>().unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     r#"no network is named "carrier-pigeon"; there are tcp, tcp4, tcp6 and unix"#
+///     r#"unknown network "carrier-pigeon"; expected tcp, tcp4, tcp6 or unix"#
 /// );
 /// # Ok::<(), std::io::Error>(())
 /// ```
@@ -61,8 +61,7 @@ impl FromStr for Network {
             "tcp6" => Ok(Self::Tcp6),
             "unix" => Ok(Self::Unix),
             _ => {
-                let what =
-                    format!("no network is named {name:?}; there are tcp, tcp4, tcp6 and unix");
+                let what = format!("unknown network {name:?}; expected tcp, tcp4, tcp6 or unix");
                 Err(io::Error::new(ErrorKind::InvalidInput, what))
             }
         }

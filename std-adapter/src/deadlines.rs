@@ -43,7 +43,7 @@ impl Deadlines {
         if state.closed {
             return Err(io::Error::new(
                 ErrorKind::NotConnected,
-                "this end has closed the connection",
+                "this end closed the connection",
             ));
         }
         let deadline = match direction {

@@ -175,7 +175,10 @@ pub(crate) fn too_many() -> io::Error {
 
 /// Returns the error of a connection whose client does not read its replies.
 pub(crate) fn replies_not_taken() -> io::Error {
-    io::Error::new(ErrorKind::TimedOut, "its replies were not taken in time")
+    io::Error::new(
+        ErrorKind::TimedOut,
+        "the client did not receive its replies in time",
+    )
 }
 
 /// Returns the error of a connection whose unsent replies exceed
@@ -184,7 +187,7 @@ pub(crate) fn replies_not_taken() -> io::Error {
 pub(crate) fn no_room_for_replies() -> io::Error {
     io::Error::new(
         ErrorKind::QuotaExceeded,
-        "its replies were not taken, and there is no room to keep them",
+        "the client did not receive its replies, and there is no room to keep them",
     )
 }
 

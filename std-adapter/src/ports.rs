@@ -28,7 +28,7 @@ const WELL_KNOWN: [(&str, u16); 15] = [
 /// Parses a TCP port: a number, or a name in any case.
 pub(crate) fn port(text: &str) -> io::Result<u16> {
     if text.bytes().all(|byte| byte.is_ascii_digit()) && !text.is_empty() {
-        let what = format!("{text} is no port; ports go from 0 to 65535");
+        let what = format!("{text} is not a port; ports are 0 to 65535");
         return text
             .parse()
             .map_err(|_| io::Error::new(ErrorKind::InvalidInput, what));
@@ -36,7 +36,7 @@ pub(crate) fn port(text: &str) -> io::Result<u16> {
     // Without a readable list, only the well-known names remain.
     let services = fs::read(SERVICES).unwrap_or_default();
     named(text, &String::from_utf8_lossy(&services)).ok_or_else(|| {
-        let what = format!("no TCP port is named {text:?}");
+        let what = format!("unknown TCP port {text:?}");
         io::Error::new(ErrorKind::InvalidInput, what)
     })
 }

@@ -79,7 +79,7 @@ fn split(address: &str) -> io::Result<(&str, &str)> {
     };
     match parts {
         Some((host, _)) if host.contains(':') && !address.starts_with('[') => Err(invalid(
-            "an IPv6 address stands in brackets, as in [::1]:80",
+            "an IPv6 address must be in brackets, as in [::1]:80",
         )),
         Some((_, "")) => Err(invalid("the port is missing")),
         Some((host, port)) if !host.contains(['[', ']']) => Ok((host, port)),
@@ -99,7 +99,7 @@ fn literal(host: &str, port: u16) -> io::Result<Option<Vec<SocketAddr>>> {
     } else if let Some((ip, zone)) = zoned(host) {
         vec![SocketAddrV6::new(ip, port, 0, interface(zone)?).into()]
     } else if host.contains([':', '%']) || is_number(host) {
-        return Err(invalid(&format!("{host} is no IP address")));
+        return Err(invalid(&format!("{host} is not an IP address")));
     } else {
         return Ok(None);
     };

@@ -66,7 +66,7 @@ impl<'a> Limit<'a> {
     /// Fails if the dial is cancelled or its time is over.
     pub(super) fn check(&self) -> io::Result<()> {
         if self.cancel.is_some_and(Cancel::is_cancelled) {
-            let what = "the dialing was cancelled";
+            let what = "the dial was cancelled";
             return Err(io::Error::new(ErrorKind::ConnectionAborted, what));
         }
         if has_passed(self.until) {

@@ -227,7 +227,7 @@ impl Dialer {
         if let Some(local) = self.local_addr {
             found.retain(|address| address.is_ipv4() == local.is_ipv4());
             if found.is_empty() {
-                let what = format!("it has no address of the family of {local}");
+                let what = format!("no address of the same family as {local}");
                 return Err(io::Error::new(io::ErrorKind::NotFound, what));
             }
         }

@@ -163,7 +163,7 @@ fn begin(dialer: &Dialer, to: &SockAddr) -> io::Result<Socket> {
     match socket.connect(to) {
         Err(error) if is_in_progress(&error) => Ok(socket),
         Err(error) if error.kind() == ErrorKind::WouldBlock && to.is_unix() => {
-            let what = "too many are waiting there to be accepted";
+            let what = "its accept queue is full";
             Err(io::Error::new(ErrorKind::WouldBlock, what))
         }
         begun => begun.map(|()| socket),

@@ -16,7 +16,7 @@ pub(crate) fn begins_tls(first: [u8; 1]) -> bool {
 
 /// Returns the error of a handshake with a client that does not speak TLS.
 pub(crate) fn not_tls() -> io::Error {
-    let why = "the client does not speak TLS, which this port demands";
+    let why = "the client does not speak TLS, which this port requires";
     handshake_error(ErrorKind::InvalidData, why)
 }
 
@@ -24,7 +24,7 @@ pub(crate) fn not_tls() -> io::Error {
 pub(crate) fn handshake_failed(error: &Error) -> io::Error {
     let why = match error {
         Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
-            "the other end does not speak TLS; connect to it without".to_owned()
+            "the peer does not speak TLS; connect without TLS".to_owned()
         }
         error => describe(error),
     };
@@ -41,25 +41,25 @@ pub(crate) fn failed(error: &Error) -> io::Error {
 /// Returns the error of a stream that ends without `close_notify`. An attacker may have truncated
 /// it.
 pub(crate) fn cut() -> io::Error {
-    let what = "the TLS connection was cut, as it ended without close_notify";
+    let what = "the TLS connection was cut: it ended without close_notify";
     io::Error::new(ErrorKind::UnexpectedEof, what)
 }
 
 /// Returns the error of a handshake during which the peer closed the connection.
 pub(crate) fn gone() -> io::Error {
-    let why = "the other end closed the connection";
+    let why = "the peer closed the connection";
     handshake_error(ErrorKind::UnexpectedEof, why)
 }
 
 /// Returns the error of a handshake whose peer sent no byte, such as a probe for an open port.
 pub(crate) fn unused() -> io::Error {
-    let why = "the other end closed the connection before it sent a byte";
+    let why = "the peer closed the connection before it sent a byte";
     handshake_error(ErrorKind::ConnectionAborted, why)
 }
 
 /// Returns the error of a handshake that took too long.
 pub(crate) fn too_slow() -> io::Error {
-    handshake_error(ErrorKind::TimedOut, "it was not complete in time")
+    handshake_error(ErrorKind::TimedOut, "it took too long")
 }
 
 /// Returns the error of a handshake for whose bytes the server has no room.
@@ -83,39 +83,36 @@ fn describe(error: &Error) -> String {
     use CertificateError as Bad;
     match error {
         Error::NoCertificatesPresented => {
-            "the other end shows no certificate, which is demanded here".into()
+            "the peer sent no certificate, but one is required".into()
         }
         // `BadSignature` if an unknown authority has the name of a trusted one.
         Error::InvalidCertificate(Bad::UnknownIssuer | Bad::BadSignature) => {
-            "no authority that is trusted here has signed the other end's certificate".into()
+            "the peer's certificate is not signed by a trusted authority".into()
         }
-        Error::InvalidCertificate(Bad::NotValidForNameContext { expected, .. }) => format!(
-            "the other end's certificate is not for {:?}",
-            expected.to_str()
-        ),
+        Error::InvalidCertificate(Bad::NotValidForNameContext { expected, .. }) => {
+            format!("the peer's certificate is not for {:?}", expected.to_str())
+        }
         Error::InvalidCertificate(Bad::Expired | Bad::ExpiredContext { .. }) => {
-            "the other end's certificate has expired".into()
+            "the peer's certificate has expired".into()
         }
         Error::InvalidCertificate(Bad::NotValidYet | Bad::NotValidYetContext { .. }) => {
-            "the other end's certificate is not valid yet".into()
+            "the peer's certificate is not valid yet".into()
         }
         Error::InvalidCertificate(Bad::InvalidPurpose | Bad::InvalidPurposeContext { .. }) => {
-            "the other end's certificate is for another purpose".into()
+            "the peer's certificate is for another purpose".into()
         }
-        Error::InvalidCertificate(Bad::BadEncoding) => {
-            "the other end's certificate is malformed".into()
-        }
+        Error::InvalidCertificate(Bad::BadEncoding) => "the peer's certificate is malformed".into(),
         Error::InvalidCertificate(Bad::Other(other)) => match other.0.downcast_ref() {
             Some(webpki::Error::CaUsedAsEndEntity) => {
-                "the other end shows an authority's certificate as its own".into()
+                "the peer uses an authority's certificate as its own".into()
             }
             Some(webpki::Error::UnsupportedCertVersion) => {
-                "the other end's certificate is not of version 3".into()
+                "the peer's certificate is not of version 3".into()
             }
             _ => printable(error),
         },
         Error::AlertReceived(Alert::CertificateRequired) => {
-            "the other end demands a certificate".into()
+            "the peer requires a certificate".into()
         }
         Error::AlertReceived(
             Alert::UnknownCA
@@ -123,12 +120,12 @@ fn describe(error: &Error) -> String {
             | Alert::BadCertificate
             | Alert::CertificateUnknown
             | Alert::UnsupportedCertificate,
-        ) => "the other end does not take this end's certificate".into(),
+        ) => "the peer rejected this end's certificate".into(),
         Error::AlertReceived(Alert::CertificateExpired) => {
-            "the other end finds this end's certificate expired, or not valid yet".into()
+            "the peer rejected this end's certificate as expired or not valid yet".into()
         }
         Error::AlertReceived(Alert::ProtocolVersion) | Error::PeerIncompatible(_) => {
-            format!("the two ends have no version or method in common ({error})")
+            format!("the two ends have no TLS version or algorithm in common ({error})")
         }
         error => printable(error),
     }

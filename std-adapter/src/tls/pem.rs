@@ -31,10 +31,10 @@ pub(super) fn own_certificates(text: &[u8]) -> io::Result<Vec<CertificateDer<'st
     });
     match verified {
         Err(webpki::Error::UnsupportedCertVersion) => Err(invalid(
-            "its certificate is not of version 3, which TLS needs",
+            "its certificate is not of version 3, which TLS requires",
         )),
         Err(webpki::Error::CaUsedAsEndEntity) => Err(invalid(
-            "its first certificate is an authority's, and must be this end's own",
+            "its first certificate is an authority's; it must be this end's own",
         )),
         Err(webpki::Error::BadDer | webpki::Error::TrailingData(_)) => {
             Err(invalid("its certificate is malformed"))
@@ -67,7 +67,7 @@ pub(super) fn check_key(
             "the private key does not belong to the certificate",
         )),
         Err(_) => Err(invalid(
-            "its private key is malformed, or of a kind that TLS does not use",
+            "its private key is malformed or of an unsupported kind",
         )),
     }
 }
@@ -93,8 +93,8 @@ fn absent(what: &str, text: &[u8]) -> io::Error {
 
 fn unreadable(what: &str, text: &[u8], error: &Error) -> io::Error {
     match error {
-        Error::MissingSectionEnd { .. } => invalid("it is cut: a section has no line that ends it"),
-        Error::IllegalSectionStart { .. } => invalid("a line that begins a section is malformed"),
+        Error::MissingSectionEnd { .. } => invalid("it is truncated: a section has no END line"),
+        Error::IllegalSectionStart { .. } => invalid("a BEGIN line is malformed"),
         Error::Base64Decode(_) => invalid(&format!("the base64 of its {what} is malformed")),
         Error::NoItemsFound => absent(what, text),
         error => invalid(&format!("its {what} cannot be read: {error}")),

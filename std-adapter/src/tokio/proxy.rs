@@ -34,7 +34,7 @@ pub(super) async fn read_header(
         let begun = filled.min(PROTOCOL_PREFIX.len());
         if fixed[..begun] != PROTOCOL_PREFIX[..begun] {
             return Err(invalid(
-                "it does not begin with a header of the PROXY protocol, version 2",
+                "it does not begin with a PROXY protocol version 2 header",
             ));
         }
     }
@@ -50,14 +50,14 @@ pub(super) async fn read_header(
         return Ok(None);
     }
     if rest > REST {
-        return Err(invalid("its PROXY protocol header is too long"));
+        return Err(invalid("the PROXY protocol header is too long"));
     }
     let mut bytes = fixed.to_vec();
     bytes.resize(FIXED + rest, 0);
     let tail = &mut bytes[FIXED..];
     stream.read_exact(tail).await.map_err(ended)?;
     let header = Header::try_from(&bytes[..])
-        .map_err(|error| invalid(&format!("its PROXY protocol header is wrong: {error}")))?;
+        .map_err(|error| invalid(&format!("invalid PROXY protocol header: {error}")))?;
     Ok(match header.addresses {
         Addresses::IPv4(ip) => Some((ip.source_address, ip.source_port).into()),
         Addresses::IPv6(ip) => Some((ip.source_address, ip.source_port).into()),
@@ -67,12 +67,12 @@ pub(super) async fn read_header(
 
 /// Returns the error of a connection whose header does not arrive.
 pub(super) fn no_header(kind: ErrorKind, why: &str) -> io::Error {
-    io::Error::new(kind, format!("its PROXY protocol header {why}"))
+    io::Error::new(kind, format!("the PROXY protocol header {why}"))
 }
 
 fn ended(error: io::Error) -> io::Error {
     if is_cut(&error) {
-        let why = "had not come when the connection ended";
+        let why = "was incomplete when the connection ended";
         return no_header(ErrorKind::ConnectionAborted, why);
     }
     error
@@ -177,7 +177,7 @@ mod tests {
         let refused = |head, rest: &[u8]| reads(head, rest).unwrap_err();
         let wrong = |head, rest: &[u8]| {
             let error = refused(head, rest);
-            assert!(error.starts_with("its PROXY protocol header is wrong: "));
+            assert!(error.starts_with("invalid PROXY protocol header: "));
         };
         wrong([0x21, 0x11], &v4[..11]);
         wrong([0x21, 0x21], &v6[..35]);
@@ -191,7 +191,7 @@ mod tests {
         wrong([0x10, 0x11], &v4);
         wrong([0x31, 0x11], &v4);
         let long = with(&v4, &[0; REST]);
-        let error = "its PROXY protocol header is too long";
+        let error = "the PROXY protocol header is too long";
         assert_eq!(refused([0x21, 0x11], &long), error);
         let longest = &long[..REST];
         assert_eq!(reads([0x21, 0x11], longest), address("192.0.2.7:12345"));
@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn other_bytes_are_refused_at_the_first_difference() {
-        let no_header = "it does not begin with a header of the PROXY protocol, version 2";
+        let no_header = "it does not begin with a PROXY protocol version 2 header";
         for bytes in [
             &b"PROXY UNKNOWN\r\n"[..],
             b"PROXY TCP4 192.0.2.7 127.0.0.1 12345 61000\r\n",
