@@ -8,8 +8,8 @@
 //!
 //! A thread that moves the deadline of a waiting read must wake its poll. This takes a second file
 //! descriptor in the poll. But a read borrows its [`Conn`] mutably, so another thread can only move
-//! the deadline through a clone. Without clones there is no waker; a server with a thread for each
-//! connection has none. With clones, a handle creates its waker, two file descriptors, when it first
+//! the deadline through a clone. Without clones, as in a server with a thread for each connection,
+//! no waker is needed. With clones, a handle creates its waker, two file descriptors, when it first
 //! waits.
 //!
 //! A server's connections also poll their listener's waker, so that a stop wakes them. Shutting down

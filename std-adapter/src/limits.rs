@@ -63,12 +63,12 @@ pub struct ServerLimits {
     /// Default: 256 MiB.
     ///
     /// It counts partial requests, requests of waiting asynchronous handlers, TLS handshakes, and
-    /// replies that clients have not received. It counts neither connections that keep up to 512
-    /// bytes nor the 4 KiB buffer of TLS. With zero, no connection can keep more than 512 bytes.
+    /// unsent replies. It counts neither connections that keep up to 512 bytes nor the 4 KiB buffer
+    /// of TLS. With zero, no connection can keep more than 512 bytes.
     ///
     /// If a connection needs more than the remaining bytes, its client is told that the server is
-    /// busy, its request does not run, and the connection ends. If the client has not received its
-    /// replies, or its handshake is not complete, the connection is closed at once.
+    /// busy, its request does not run, and the connection ends. If it has unsent replies, or its TLS
+    /// handshake is not complete, it is closed at once instead.
     ///
     /// [`Server`](crate::Server) ignores this limit: each of its connections keeps its two buffers
     /// and up to 64 KiB of a TLS handshake.

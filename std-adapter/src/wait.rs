@@ -42,7 +42,7 @@ impl Waker {
         let _ = (&self.near).write(&[0]);
     }
 
-    /// Discards earlier wakes, so that later waits wait again.
+    /// Discards earlier wakes. They no longer end waits.
     pub(crate) fn reset(&self) {
         let mut dropped = [0; 64];
         loop {

@@ -95,9 +95,9 @@ impl Dialer {
     /// limit for each address applies, often about two minutes.
     ///
     /// If a name has several addresses, they share the timeout. With Happy Eyeballs, the next address
-    /// starts after the [fallback delay](Self::fallback_delay), or earlier if otherwise some would
-    /// not start in time. Without Happy Eyeballs, each address has an equal part of the remaining
-    /// time, but at least 2 seconds if that much remains.
+    /// starts after the [fallback delay](Self::fallback_delay), or earlier if the timeout leaves less
+    /// time for each. Without Happy Eyeballs, each address has an equal part of the remaining time,
+    /// but at least 2 seconds if that much remains.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
