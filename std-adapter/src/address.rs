@@ -37,7 +37,7 @@ pub enum Network {
 
 impl Network {
     /// Returns whether this network uses the family of `address`.
-    pub(crate) fn takes(self, address: &SocketAddr) -> bool {
+    pub(crate) fn includes(self, address: &SocketAddr) -> bool {
         match self {
             Self::Tcp => true,
             Self::Tcp4 => address.is_ipv4(),

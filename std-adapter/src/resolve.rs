@@ -53,7 +53,7 @@ pub(crate) fn resolve_with(
     for address in &mut found {
         *address = canonical(*address);
     }
-    found.retain(|address| network.takes(address));
+    found.retain(|address| network.includes(address));
     if found.is_empty() {
         let what = format!("{host} has no address for {network}");
         return Err(io::Error::new(ErrorKind::NotFound, what));

@@ -96,7 +96,7 @@ impl<'a> Race<'a> {
         let Some(to) = self.waiting.pop_front() else {
             return;
         };
-        match begin(self.dialer, &to) {
+        match start_connecting(self.dialer, &to) {
             Ok(socket) => self.running.push(Attempt { socket, to }),
             Err(error) => self.failed(to, error),
         }
@@ -126,7 +126,7 @@ impl<'a> Race<'a> {
     fn connected(&mut self) -> io::Result<Option<Conn>> {
         let mut index = 0;
         while let Some(attempt) = self.running.get(index) {
-            match state(&attempt.socket) {
+            match is_connected(&attempt.socket) {
                 Ok(false) => index += 1,
                 Ok(true) => {
                     let Attempt { socket, to } = self.running.swap_remove(index);
@@ -151,7 +151,7 @@ impl<'a> Race<'a> {
 }
 
 /// Starts to connect.
-fn begin(dialer: &Dialer, to: &SockAddr) -> io::Result<Socket> {
+fn start_connecting(dialer: &Dialer, to: &SockAddr) -> io::Result<Socket> {
     let socket = Socket::new(to.domain(), Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
     if to.domain() != Domain::UNIX {
@@ -166,7 +166,7 @@ fn begin(dialer: &Dialer, to: &SockAddr) -> io::Result<Socket> {
             let what = "its accept queue is full";
             Err(io::Error::new(ErrorKind::WouldBlock, what))
         }
-        begun => begun.map(|()| socket),
+        result => result.map(|()| socket),
     }
 }
 
@@ -178,7 +178,7 @@ fn is_in_progress(error: &io::Error) -> bool {
 }
 
 /// Returns whether the connection is established.
-fn state(socket: &Socket) -> io::Result<bool> {
+fn is_connected(socket: &Socket) -> io::Result<bool> {
     if let Some(error) = socket.take_error()? {
         return Err(error);
     }

@@ -36,7 +36,7 @@ struct Scratch {
 }
 
 /// Sets the size of a buffer. A new zeroed buffer takes memory only for the pages that are used.
-fn size(buffer: &mut Vec<u8>, bytes: usize) {
+fn set_size(buffer: &mut Vec<u8>, bytes: usize) {
     if buffer.len() != bytes {
         *buffer = vec![0; bytes];
     }
@@ -242,9 +242,9 @@ impl<'a, App: 'static> Conversation<'a, App> {
             limits, metrics, ..
         } = self.shared;
         SCRATCH.with_borrow_mut(|Scratch { rx, tx }| {
-            let goes_on = self.more;
-            size(rx, limits.receive_buffer);
-            size(tx, limits.transmit_buffer);
+            let resumed = self.more;
+            set_size(rx, limits.receive_buffer);
+            set_size(tx, limits.transmit_buffer);
             let arrived = ready!(self.read(context, rx))?;
             let begin = Instant::now();
             let mut fresh = &rx[..arrived];
@@ -289,7 +289,7 @@ impl<'a, App: 'static> Conversation<'a, App> {
                 self.give_up()?;
             }
             let at = Instant::now();
-            if arrived > 0 || goes_on {
+            if arrived > 0 || resumed {
                 metrics.received.increment(arrived as u64);
                 metrics.answering.record(at - begin);
             }
@@ -425,7 +425,7 @@ impl<'a, App: 'static> Conversation<'a, App> {
     /// Encodes the reply of the pending future.
     pub(super) fn answer(&mut self, finish: Finish) {
         SCRATCH.with_borrow_mut(|Scratch { tx, .. }| {
-            size(tx, self.shared.limits.transmit_buffer);
+            set_size(tx, self.shared.limits.transmit_buffer);
             let mut out = Buffer::new(tx);
             let reply = self.session.reply(&mut out);
             let answered = guard(|| finish(reply));
