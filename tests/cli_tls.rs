@@ -77,11 +77,10 @@ fn a_missing_client_certificate_is_explained_to_the_client_and_in_the_log() {
     let output = connect(&server, &["--tls", "--ca", &ca]);
     assert_eq!(
         failure(&output),
-        "bellwire: the stream failed: the TLS connection failed: the other end demands a certificate\n"
+        "bellwire: the stream failed: the TLS connection failed: the peer requires a certificate\n"
     );
     let (_, log) = server.stop("TERM");
-    let line =
-        "the TLS handshake failed: the other end shows no certificate, which is demanded here";
+    let line = "the TLS handshake failed: the peer sent no certificate, but one is required";
     assert!(log.contains(line), "{log}");
 }
 
@@ -93,8 +92,8 @@ fn an_untrusted_server_is_a_clear_error_of_connect() {
     let output = connect(&server, &["--tls", "--ca", &stranger.file("ca.pem")]);
     assert_eq!(
         failure(&output),
-        "bellwire: the TLS handshake failed: no authority that is trusted here has signed the \
-         other end's certificate\n"
+        "bellwire: the TLS handshake failed: the peer's certificate is not signed by a trusted \
+         authority\n"
     );
 }
 
@@ -116,7 +115,7 @@ fn a_plain_client_at_a_tls_port_is_explained_to_the_client_and_in_the_log() {
         "bellwire: the server refused (refused): this port speaks TLS only; connect with TLS\n"
     );
     let (_, log) = server.stop("TERM");
-    let line = "the TLS handshake failed: the client does not speak TLS, which this port demands";
+    let line = "the TLS handshake failed: the client does not speak TLS, which this port requires";
     assert!(log.contains(line), "{log}");
 }
 
@@ -129,7 +128,7 @@ fn a_tls_client_at_a_plain_port_gets_a_clear_error() {
             &server,
             &["--tls", "--ca", &folder.file("ca.pem")]
         )),
-        "bellwire: the TLS handshake failed: the other end does not speak TLS; connect to it without\n"
+        "bellwire: the TLS handshake failed: the peer does not speak TLS; connect without TLS\n"
     );
 }
 

@@ -82,16 +82,8 @@ fn unusable_certificate_and_key_files_are_clear_errors() {
         ),
         ("server.key", "it holds no certificate in PEM\n", ""),
         ("server.pem", "", "it holds no private key in PEM\n"),
-        (
-            "cut.pem",
-            "it is cut: a section has no line that ends it",
-            "",
-        ),
-        (
-            "cut.key",
-            "",
-            "it is cut: a section has no line that ends it",
-        ),
+        ("cut.pem", "it is truncated: a section has no END line", ""),
+        ("cut.key", "", "it is truncated: a section has no END line"),
         ("bad.pem", "the base64 of its certificate is malformed", ""),
         ("bad.key", "", "the base64 of its private key is malformed"),
     ] {
@@ -157,7 +149,7 @@ fn an_authoritys_certificate_cannot_identify_a_server_or_client() {
         .distinguished_name
         .push(DnType::CommonName, "Lower authority");
     write(&folder, "lower", &Authority::new().sign_as(&params));
-    let reason = "its first certificate is an authority's, and must be this end's own";
+    let reason = "its first certificate is an authority's; it must be this end's own";
     are_refused(&folder, "lower.pem", "lower.key", "lower.pem", reason);
     are_refused(&folder, "ca.pem", "server.key", "ca.pem", reason);
 }
@@ -225,7 +217,7 @@ fn a_certificate_of_version_1_is_a_clear_error() {
     fs::write(folder.file("cert.der"), der).unwrap();
     // OpenSSL reads such a certificate, and writes it unchanged.
     openssl(&folder, "x509 -inform DER -in cert.der -out old.pem");
-    let reason = "its certificate is not of version 3, which TLS needs";
+    let reason = "its certificate is not of version 3, which TLS requires";
     are_refused(&folder, "old.pem", "server.key", "old.pem", reason);
 }
 
@@ -246,10 +238,10 @@ fn expired_and_future_certificates_are_named_at_the_handshake() {
         let server = Server::spawn(bellwire(&["serve", "--listen", "localhost:0"]).args(tls));
         let output = run(&["connect", &server.address, "--tls", "--ca", &ca]);
         let error =
-            format!("bellwire: the TLS handshake failed: the other end's certificate {client}\n");
+            format!("bellwire: the TLS handshake failed: the peer's certificate {client}\n");
         assert_eq!(text(&output.stderr), error);
         let (_, shown) = server.stop("TERM");
-        let log = "the other end finds this end's certificate expired, or not valid yet";
+        let log = "the peer rejected this end's certificate as expired or not valid yet";
         assert!(shown.contains(log), "{shown}");
     }
 }

@@ -87,7 +87,7 @@ fn close_wakes_a_read_and_a_write_in_other_threads() {
         closer.close();
         for error in [reading.join().unwrap(), writing.join().unwrap()] {
             assert_eq!(error.kind(), ErrorKind::NotConnected);
-            assert_eq!(error.to_string(), "this end has closed the connection");
+            assert_eq!(error.to_string(), "this end closed the connection");
         }
     });
 }

@@ -180,7 +180,7 @@ fn another_thread_can_cancel_a_dial_while_connecting() {
     let address = format!("127.0.0.1:{}", host.port);
     let error = cancelled(Dialer::new(), address.clone());
     assert_eq!(error.kind(), ErrorKind::ConnectionAborted);
-    let sentence = format!("cannot connect to {address}: the dialing was cancelled");
+    let sentence = format!("cannot connect to {address}: the dial was cancelled");
     assert_eq!(error.to_string(), sentence);
 }
 
@@ -327,7 +327,7 @@ fn only_addresses_of_the_local_address_family_are_dialed() {
         .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "cannot connect to [::1]:80: it has no address of the family of 127.0.0.1:0"
+        "cannot connect to [::1]:80: no address of the same family as 127.0.0.1:0"
     );
 }
 

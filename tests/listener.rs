@@ -152,7 +152,7 @@ fn a_port_taken_for_one_family_is_an_error_for_both() {
 fn an_invalid_address_is_a_clear_error() {
     let error = Listener::bind(Network::Tcp, "127.0.0.1:bells").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
-    let sentence = r#"cannot listen on 127.0.0.1:bells: no TCP port is named "bells""#;
+    let sentence = r#"cannot listen on 127.0.0.1:bells: unknown TCP port "bells""#;
     assert_eq!(error.to_string(), sentence);
 }
 
@@ -292,7 +292,7 @@ fn a_full_queue_of_a_unix_socket_is_a_clear_error() {
     let dial = || Dialer::new().dial(Network::Unix, &path);
     let (_first, error) = (dial().unwrap(), dial().unwrap_err());
     assert_eq!(error.kind(), ErrorKind::WouldBlock);
-    let sentence = format!("cannot connect to {path}: too many are waiting there to be accepted");
+    let sentence = format!("cannot connect to {path}: its accept queue is full");
     assert_eq!(error.to_string(), sentence);
     std::fs::remove_file(&path).unwrap();
 }

@@ -176,7 +176,7 @@ fn ip_addresses_that_only_c_accepts_are_errors_without_a_lookup() {
             .dial(Network::Tcp, &format!("{host}:80"))
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
-        let sentence = format!("cannot connect to {host}:80: {host} is no IP address");
+        let sentence = format!("cannot connect to {host}:80: {host} is not an IP address");
         assert_eq!(error.to_string(), sentence);
     }
 }
@@ -258,7 +258,7 @@ fn the_error_for_an_invalid_address_shows_the_form() {
     for address in ["", "localhost", "[::1]", "[::1]80"] {
         does_not_resolve(Network::Tcp, address, ErrorKind::InvalidInput, form);
     }
-    let brackets = "an IPv6 address stands in brackets, as in [::1]:80";
+    let brackets = "an IPv6 address must be in brackets, as in [::1]:80";
     does_not_resolve(Network::Tcp, "::1:80", ErrorKind::InvalidInput, brackets);
 }
 
@@ -268,10 +268,10 @@ fn invalid_ports_are_clear_errors() {
         does_not_resolve(Network::Tcp, address, ErrorKind::InvalidInput, why);
     };
     invalid("localhost:", "the port is missing");
-    let range = "65536 is no port; ports go from 0 to 65535";
+    let range = "65536 is not a port; ports are 0 to 65535";
     invalid("localhost:65536", range);
-    invalid("localhost:-1", r#"no TCP port is named "-1""#);
-    invalid("localhost:bells", r#"no TCP port is named "bells""#);
+    invalid("localhost:-1", r#"unknown TCP port "-1""#);
+    invalid("localhost:bells", r#"unknown TCP port "bells""#);
 }
 
 #[test]
@@ -293,6 +293,6 @@ fn networks_have_the_same_names_as_in_go() {
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
     assert_eq!(
         error.to_string(),
-        r#"no network is named "udp"; there are tcp, tcp4, tcp6 and unix"#
+        r#"unknown network "udp"; expected tcp, tcp4, tcp6 or unix"#
     );
 }

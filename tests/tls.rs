@@ -223,7 +223,7 @@ fn a_client_without_the_required_certificate_is_rejected() {
         let connector = authority.connector(None);
         assert_eq!(
             refusal(connect(&server, &connector)),
-            "the TLS connection failed: the other end demands a certificate"
+            "the TLS connection failed: the peer requires a certificate"
         );
         assert!(server.texts.lock().unwrap().is_empty());
     });
@@ -237,7 +237,7 @@ fn a_client_with_a_certificate_of_another_authority_is_rejected() {
         let connector = authority.connector(Some(authority.sign(&["client"])));
         assert_eq!(
             refusal(connect(&server, &connector)),
-            "the TLS connection failed: the other end does not take this end's certificate"
+            "the TLS connection failed: the peer rejected this end's certificate"
         );
         assert!(server.texts.lock().unwrap().is_empty());
     });
@@ -251,8 +251,7 @@ fn a_client_rejects_a_server_of_an_unknown_authority() {
         let error = stranger.connect(reach(&server), HOST).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "the TLS handshake failed: no authority that is trusted here has signed the other \
-             end's certificate"
+            "the TLS handshake failed: the peer's certificate is not signed by a trusted authority"
         );
         assert_eq!(answer(&server, &connector, "STRING\nhi\n"), "Thank you.\n");
     });
@@ -266,13 +265,12 @@ fn authorities_with_the_same_name_are_distinguished() {
     let error = new.connector(None).connect(reach(&server), HOST);
     assert_eq!(
         error.unwrap_err().to_string(),
-        "the TLS handshake failed: no authority that is trusted here has signed the other end's \
-         certificate"
+        "the TLS handshake failed: the peer's certificate is not signed by a trusted authority"
     );
     let connector = old.connector(Some(new.sign(&["client"])));
     assert_eq!(
         refusal(connect(&server, &connector)),
-        "the TLS connection failed: the other end does not take this end's certificate"
+        "the TLS connection failed: the peer rejected this end's certificate"
     );
 }
 
@@ -282,7 +280,7 @@ fn a_client_rejects_a_server_with_another_name() {
     let error = connector.connect(reach(&server), "bell.example");
     assert_eq!(
         error.unwrap_err().to_string(),
-        r#"the TLS handshake failed: the other end's certificate is not for "bell.example""#
+        r#"the TLS handshake failed: the peer's certificate is not for "bell.example""#
     );
     assert!(connector.connect(reach(&server), "127.0.0.1").is_ok());
 }
@@ -317,7 +315,7 @@ fn a_tls_client_at_a_plain_port_gets_a_clear_error() {
         let error = connector.connect(reach(&server), HOST).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "the TLS handshake failed: the other end does not speak TLS; connect to it without"
+            "the TLS handshake failed: the peer does not speak TLS; connect without TLS"
         );
         assert!(server.is_well());
     });
@@ -511,7 +509,7 @@ fn a_client_reports_an_end_without_close_notify_as_an_error() {
     assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
     assert_eq!(
         error.to_string(),
-        "the TLS connection was cut, as it ended without close_notify"
+        "the TLS connection was cut: it ended without close_notify"
     );
     cutting.join().unwrap();
 }

@@ -152,7 +152,7 @@ fn an_error_line_arrives_over_tls() {
     let tls = buffers.connect(&server, device, HOST).unwrap();
     let (mut rx, mut tx) = ([0; 256], [0; 256]);
     let mut client = Client::new(tls, &mut rx, &mut tx);
-    let unknown = Command::<Postcard<u8>, Line>::new("HELP");
+    let unknown = Command::<Postcard<u8>, Line>::new("NOBODY");
     let Err(Error::Remote(refusal)) = client.call(unknown, &1) else {
         panic!("it was not refused");
     };

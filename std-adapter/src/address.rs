@@ -1,4 +1,4 @@
-//! Where a connection begins or ends, and over what it runs.
+//! Networks and addresses.
 
 use bellwire::Printable;
 use socket2::SockAddr;
@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// What an address is to be understood as: Go's argument `network` of `net.Dial` and `net.Listen`.
+/// The kind of network of an address: Go's argument `network` of `net.Dial` and `net.Listen`.
 ///
 /// ```
 /// use bellwire_std::Network;
@@ -18,7 +18,7 @@ use std::str::FromStr;
 /// let error = "carrier-pigeon".parse::<Network>().unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     r#"no network is named "carrier-pigeon"; there are tcp, tcp4, tcp6 and unix"#
+///     r#"unknown network "carrier-pigeon"; expected tcp, tcp4, tcp6 or unix"#
 /// );
 /// # Ok::<(), std::io::Error>(())
 /// ```
@@ -31,13 +31,13 @@ pub enum Network {
     Tcp4,
     /// TCP over IPv6 only.
     Tcp6,
-    /// A Unix socket of the kind stream; its address is a path.
+    /// A Unix stream socket. Its address is a path.
     Unix,
 }
 
 impl Network {
-    /// Whether `address` is of a family that this network uses.
-    pub(crate) fn takes(self, address: &SocketAddr) -> bool {
+    /// Returns whether this network uses the family of `address`.
+    pub(crate) fn includes(self, address: &SocketAddr) -> bool {
         match self {
             Self::Tcp => true,
             Self::Tcp4 => address.is_ipv4(),
@@ -50,10 +50,10 @@ impl Network {
 impl FromStr for Network {
     type Err = io::Error;
 
-    /// Reads Go's names: `tcp`, `tcp4`, `tcp6` and `unix`.
+    /// Parses Go's names: `tcp`, `tcp4`, `tcp6` and `unix`.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] for another name.
+    /// [`ErrorKind::InvalidInput`] for any other name.
     fn from_str(name: &str) -> io::Result<Self> {
         match name {
             "tcp" => Ok(Self::Tcp),
@@ -61,8 +61,7 @@ impl FromStr for Network {
             "tcp6" => Ok(Self::Tcp6),
             "unix" => Ok(Self::Unix),
             _ => {
-                let what =
-                    format!("no network is named {name:?}; there are tcp, tcp4, tcp6 and unix");
+                let what = format!("unknown network {name:?}; expected tcp, tcp4, tcp6 or unix");
                 Err(io::Error::new(ErrorKind::InvalidInput, what))
             }
         }
@@ -80,9 +79,9 @@ impl fmt::Display for Network {
     }
 }
 
-/// One end of a connection: Go's `net.Addr`.
+/// The address of one end of a connection: Go's `net.Addr`.
 ///
-/// A peer chooses the path of its socket, so a path shows as [`Printable`] has it.
+/// A peer chooses the path of its socket, so paths are displayed escaped, by [`Printable`].
 ///
 /// ```
 /// use bellwire_std::Address;
@@ -93,14 +92,15 @@ impl fmt::Display for Network {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Address {
-    /// An IP address and a port. An IPv4 peer of a socket for both families is shown as one.
+    /// An IP address and a port. The address of an IPv4 peer is an IPv4 address, even if the socket
+    /// is for both families.
     Tcp(SocketAddr),
-    /// The path of a Unix socket; none for a socket without a name, as a dialing end is.
+    /// The path of a Unix socket; `None` for an unnamed socket, such as a client's.
     Unix(Option<PathBuf>),
 }
 
 impl Address {
-    /// The IP address and port, unless it is a Unix socket.
+    /// Returns the IP address and port, or `None` for a Unix socket.
     ///
     /// ```
     /// assert_eq!(bellwire_std::Address::Unix(None).tcp(), None);
@@ -135,7 +135,7 @@ impl From<SockAddr> for Address {
     }
 }
 
-/// An IPv4 address that is written as an IPv6 address, as an IPv4 address.
+/// Converts an IPv4-mapped IPv6 address to IPv4.
 pub(crate) fn canonical(mut address: SocketAddr) -> SocketAddr {
     let ip = address.ip().to_canonical();
     if ip != address.ip() {

@@ -1,4 +1,4 @@
-//! How many connections each peer address has.
+//! Counting the connections of each peer address.
 
 use crate::Address;
 use std::collections::HashMap;
@@ -6,8 +6,8 @@ use std::collections::hash_map::Entry;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Counts the connections that are open by the peer's network, if there is a limit for one. What it
-/// keeps is bounded by the connections there are.
+/// Counts open connections by the peer's network, if there is a limit for each. It has at most one
+/// entry for each open connection.
 #[derive(Clone)]
 pub(crate) struct Addresses(Option<Arc<Table>>);
 
@@ -17,7 +17,7 @@ struct Table {
     open: Mutex<HashMap<u64, usize>>,
 }
 
-/// One connection's part in the count, until it is dropped.
+/// One counted connection. Dropping it ends the count.
 #[derive(Debug, Default)]
 pub(crate) struct Counted(Option<Box<(Arc<Table>, u64)>>);
 
@@ -31,7 +31,7 @@ impl Addresses {
         }))
     }
 
-    /// Counts one more connection of this peer, unless it has as many as it may.
+    /// Counts a connection of `peer`, or returns `None` if the peer is at its limit.
     pub(crate) fn count(&self, peer: &Address) -> Option<Counted> {
         let Some((table, peer)) = self.0.as_ref().zip(peer.tcp()) else {
             return Some(Counted::default());
@@ -67,9 +67,9 @@ impl Drop for Counted {
     }
 }
 
-/// What counts as one peer: an IPv4 address, or the half of an IPv6 address that its owner cannot
-/// choose. No host on the Internet has an IPv6 address that begins with 32 zero bits, so the two do
-/// not meet.
+/// Returns the key of a peer: its IPv4 address, or the first 64 bits of its IPv6 address, which its
+/// owner cannot choose. The keys do not collide, because no host on the Internet has an IPv6 address
+/// that begins with 32 zero bits.
 fn network(ip: IpAddr) -> u64 {
     match ip.to_canonical() {
         IpAddr::V4(ip) => u64::from(ip.to_bits()),
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ipv6_peer_is_its_first_64_bits_and_an_ipv4_peer_its_address() {
+    fn ipv6_peers_count_by_their_first_64_bits_and_ipv4_peers_by_their_address() {
         let addresses = Addresses::new(Some(1));
         for (first, second, one) in [
             ("192.0.2.1", "192.0.2.1", true),
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_kept_of_peers_that_have_gone() {
+    fn the_table_keeps_no_entry_of_disconnected_peers() {
         let addresses = Addresses::new(Some(2));
         let table = addresses.0.as_ref().unwrap();
         for round in 0..1000u32 {
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_ends_makes_room_for_one_more_of_its_peer() {
+    fn a_closed_connection_makes_room_for_another_of_its_peer() {
         let addresses = Addresses::new(Some(2));
         let peer = peer("192.0.2.1");
         let first = addresses.count(&peer).unwrap();
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_over_a_unix_socket_has_no_address_to_count() {
+    fn peers_on_unix_sockets_are_not_counted() {
         let addresses = Addresses::new(Some(0));
         assert!(addresses.count(&Address::Unix(None)).is_some());
         assert!(addresses.count(&peer("192.0.2.1")).is_none());

@@ -2,18 +2,18 @@
 //!
 //! # How a read waits
 //!
-//! The socket is non-blocking. A read tries at once, so that one which finds bytes costs one
-//! system call; else it polls the socket, with the time that is left, and tries again. Nothing
-//! about deadlines is told to the system in between, so setting one costs no system call.
+//! The socket is non-blocking. A read tries the socket first. If no bytes are there, it polls the
+//! socket for the remaining time and tries again. A read that finds bytes costs one system call.
+//! Setting a deadline costs none, because deadlines are kept in user space.
 //!
-//! Another thread that moves the deadline must wake the poll, and that takes a file descriptor to
-//! poll besides the socket. But a read borrows its [`Conn`] mutably, so while it waits, another
-//! thread can have no more than a clone. Where there is no clone, as in a server with a thread for
-//! each connection, there is nobody who could move the deadline, and no waker. Where there is
-//! one, a handle gets its waker, two file descriptors, when it first has to wait.
+//! A thread that moves the deadline of a waiting read must wake its poll. This takes a second file
+//! descriptor in the poll. But a read borrows its [`Conn`] mutably, so another thread can only move
+//! the deadline through a clone. Without clones, as in a server with a thread for each connection,
+//! no waker is needed. With clones, a handle creates its waker, two file descriptors, when it first
+//! waits.
 //!
-//! A server's connections share one more descriptor to poll: their listener's, by which a stop wakes
-//! them. To shut down their sockets instead would lose replies; see [`ending`](crate::ending).
+//! A server's connections also poll their listener's waker, so that a stop wakes them. Shutting down
+//! their sockets instead would lose replies; see [`ending`](crate::ending).
 
 use crate::deadlines::{Deadlines, Direction};
 use crate::ending::{Ending, LINGER, Peer, is_delivered, write_after_delivery};
@@ -31,11 +31,12 @@ use std::time::Instant;
 
 /// A connection over TCP or a Unix socket, with deadlines for reading and writing: Go's `net.Conn`.
 ///
-/// A deadline is a point in time that activity does not renew. Once it has passed, reads or writes
-/// fail with [`ErrorKind::TimedOut`], those that are waiting included, until another is set.
+/// A deadline is a point in time; activity does not extend it. Once it has passed, waiting and
+/// later reads or writes fail with [`ErrorKind::TimedOut`] until another deadline is set.
 ///
-/// A clone is a second handle to the same connection, for another thread: one reads, one writes,
-/// and what either sets holds for both. The connection closes with its last handle.
+/// A clone is a second handle to the same connection, so that one thread can read while another
+/// writes. A deadline set through one handle holds for all. The connection closes when the last
+/// handle is dropped.
 ///
 /// ```
 /// use bellwire_std::{Listener, Network, dial};
@@ -58,7 +59,7 @@ use std::time::Instant;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 ///
-/// [`AsFd`] gives access to the socket's further options, for instance through
+/// [`AsFd`] gives access to other socket options, for example through
 /// `socket2::SockRef::from(&conn)`.
 #[derive(Debug)]
 pub struct Conn {
@@ -66,7 +67,7 @@ pub struct Conn {
     peer: Address,
     deadlines: Arc<Deadlines>,
     waker: Option<Arc<Waker>>,
-    /// The server's listener. Once it is closed, reads do not wait.
+    /// The server's listener. After it closes, reads do not wait.
     listener: Option<Listener>,
 }
 
@@ -74,8 +75,8 @@ impl Conn {
     pub(crate) fn new(socket: Socket, peer: Address) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         if peer.tcp().is_some() {
-            // A message goes out in one write, so waiting to gather more only costs time. It fails
-            // where the peer is gone already, which the first read will tell.
+            // Each message is one write, so Nagle's algorithm would only delay it. This fails if the
+            // peer is already gone; the first read reports that.
             let _ = socket.set_tcp_nodelay(true);
         }
         Ok(Self {
@@ -87,30 +88,29 @@ impl Conn {
         })
     }
 
-    /// Has reads fail with [`ErrorKind::WouldBlock`] instead of waiting, once `listener` is closed.
+    /// Makes reads fail with [`ErrorKind::WouldBlock`] instead of waiting once `listener` is closed.
     pub(crate) fn serve(&mut self, listener: Listener) {
         self.listener = Some(listener);
     }
 
-    /// The socket, for those who may have to shut it down.
+    /// Returns the socket, so that the server can shut it down.
     pub(crate) fn socket(&self) -> Arc<Socket> {
         Arc::clone(&self.socket)
     }
 
-    /// Writes what the socket takes at once, whatever the deadline says.
+    /// Writes as many bytes as the socket accepts without waiting. Ignores the deadline.
     pub(crate) fn write_now(&self, buf: &[u8]) -> io::Result<usize> {
         send(&self.socket, buf)
     }
 
-    /// Waits until the socket has room, with the write deadline set to `deadline`. It may also return
-    /// without cause.
+    /// Sets the write deadline and waits until the socket is writable. May return early.
     pub(crate) fn wait_for_room(&mut self, deadline: Instant) -> io::Result<()> {
         self.set_write_deadline(Some(deadline));
         self.wait(Direction::Write)
     }
 
-    /// Sets the point in time from which reads fail, the one that is waiting included; `None` for
-    /// never. A time in the past ends them at once. (Go: `Conn.SetReadDeadline`.)
+    /// Sets the deadline for reads, including a read that is waiting now; `None` for no deadline.
+    /// A time in the past ends a waiting read at once. (Go: `Conn.SetReadDeadline`.)
     ///
     /// ```no_run
     /// use std::io::Read;
@@ -127,52 +127,54 @@ impl Conn {
         self.deadlines.set_read(deadline);
     }
 
-    /// Sets the point in time from which writes fail, the one that is waiting included; `None` for
-    /// never. Of a write that fails, some bytes may have been sent. (Go: `Conn.SetWriteDeadline`.)
+    /// Sets the deadline for writes, including a write that is waiting now; `None` for no deadline.
+    /// A `write_all` that fails may have sent some of its bytes. (Go: `Conn.SetWriteDeadline`.)
     pub fn set_write_deadline(&self, deadline: Option<Instant>) {
         self.deadlines.set_write(deadline);
     }
 
-    /// Sets both deadlines, as a client does before a call that must not hang.
+    /// Sets both deadlines. A client does this before a call that must not hang.
     /// (Go: `Conn.SetDeadline`.)
     pub fn set_deadline(&self, deadline: Option<Instant>) {
         self.set_read_deadline(deadline);
         self.set_write_deadline(deadline);
     }
 
-    /// Closes the connection for all its handles: reads and writes, those that are waiting included,
-    /// fail with [`ErrorKind::NotConnected`]. What was written is still sent. (Go: `Conn.Close`.)
+    /// Closes the connection for all its handles. Waiting and later reads and writes fail with
+    /// [`ErrorKind::NotConnected`]. Bytes already written are still sent. (Go: `Conn.Close`.)
     pub fn close(&self) {
         self.deadlines.close();
-        // It fails where the peer is gone already, which is as good.
+        // Fails if the peer is already gone; then there is nothing to close.
         let _ = self.socket.shutdown(Shutdown::Both);
     }
 
-    /// The address of this end. (Go: `Conn.LocalAddr`.)
+    /// Returns the address of this end. (Go: `Conn.LocalAddr`.)
     ///
     /// # Errors
-    /// Those of the operating system.
+    /// Any error of the operating system.
     pub fn local_addr(&self) -> io::Result<Address> {
         self.socket.local_addr().map(Address::from)
     }
 
-    /// The address of the other end, also when it is gone. (Go: `Conn.RemoteAddr`.)
+    /// Returns the peer's address, even after the peer is gone. (Go: `Conn.RemoteAddr`.)
     pub fn peer_addr(&self) -> &Address {
         &self.peer
     }
 
-    /// Ends this end's sending: the other end finds the end of the stream, and may still
-    /// answer. (Go: `TCPConn.CloseWrite`.)
+    /// Shuts down writing. The peer reads the end of the stream, and may still reply.
+    /// (Go: `TCPConn.CloseWrite`.)
     ///
     /// # Errors
-    /// Those of the operating system.
+    /// Any error of the operating system.
     pub fn close_write(&self) -> io::Result<()> {
         self.socket.shutdown(Shutdown::Write)
     }
 
-    /// Ends this end's sending, then reads and drops what still comes, at most `bytes` and until
-    /// `deadline`. After it the connection can be closed without losing what was sent last:
-    /// a close with bytes unread makes the system reset the connection.
+    /// Shuts down writing, then reads and discards at most `bytes` bytes until `deadline` or the
+    /// end of the stream.
+    ///
+    /// Call it before closing, so that the peer receives the bytes sent last. If a connection is
+    /// closed with bytes unread, the system resets it and discards unsent bytes.
     pub fn linger(&mut self, mut bytes: usize, deadline: Instant) {
         if self.socket.shutdown(Shutdown::Write).is_err() {
             return;
@@ -187,12 +189,12 @@ impl Conn {
         }
     }
 
-    /// Ends the connection as [`ending`](crate::ending) describes. It is to be closed next.
+    /// Ends the connection as described in [`ending`](crate::ending). The caller closes it next.
     pub(crate) fn end(&mut self, ending: Ending) -> io::Result<()> {
         if ending.peer == Peer::Ended {
             return Ok(());
         }
-        // A stop ends no wait from now on.
+        // A stop no longer ends a wait.
         self.listener = None;
         let until = Instant::now().checked_add(ending.time);
         let mut sending = ending.peer == Peer::Sending;
@@ -213,7 +215,7 @@ impl Conn {
                 match (&*self.socket).read(&mut [0; 4096]) {
                     Ok(1..) => {}
                     Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                    // The peer sends no more, so a close resets nothing; or it is gone.
+                    // The peer has ended its sending or is gone, so a close loses nothing.
                     _ => return Ok(()),
                 }
             }
@@ -224,7 +226,7 @@ impl Conn {
         Ok(())
     }
 
-    /// Tries `transfer` until it does not have to wait, or may not.
+    /// Repeats `transfer` until it succeeds or fails, waiting while it would block.
     fn retry(
         &mut self,
         direction: Direction,
@@ -235,19 +237,19 @@ impl Conn {
             match transfer(&self.socket) {
                 Ok(n @ 1..) => return Ok(n),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.wait(direction)?,
-                // This end may have been closed meanwhile, which then is the reason.
+                // If this end was closed meanwhile, report that instead.
                 ended => return self.deadlines.check(direction).and(ended),
             }
         }
     }
 
-    /// Waits until the socket is ready, the deadline has come, or was changed.
+    /// Waits until the socket is ready, or the deadline passes or is changed.
     fn wait(&mut self, direction: Direction) -> io::Result<()> {
         let alone = Arc::get_mut(&mut self.deadlines).is_some();
         if !alone && self.waker.is_none() {
             self.waker = Some(self.deadlines.waker()?);
         }
-        // Looked at only now. Before, another handle could change it and be gone again unheard.
+        // Read the deadline only after the waker exists. Otherwise a change in between is missed.
         let deadline = self.deadlines.check(direction)?;
         let ready = match direction {
             Direction::Read => PollFlags::IN,
@@ -277,7 +279,7 @@ impl Clone for Conn {
             socket: Arc::clone(&self.socket),
             peer: self.peer.clone(),
             deadlines: Arc::clone(&self.deadlines),
-            // Each handle may wait at the same time, so each needs its own.
+            // Handles may wait at the same time, so each needs its own waker.
             waker: None,
             listener: self.listener.clone(),
         }
@@ -306,10 +308,11 @@ impl Write for Conn {
     }
 }
 
-/// Sends without the signal by which a peer that is gone would end a process that is not Rust's.
+/// Sends without raising `SIGPIPE`. Rust's runtime ignores that signal, but a host program that is
+/// not written in Rust may not.
 fn send(socket: &Socket, buf: &[u8]) -> io::Result<usize> {
     #[cfg(target_vendor = "apple")]
-    let flags = rustix::net::SendFlags::empty(); // there it is an option, which socket2 sets
+    let flags = rustix::net::SendFlags::empty(); // socket2 sets the socket option instead
     #[cfg(not(target_vendor = "apple"))]
     let flags = rustix::net::SendFlags::NOSIGNAL;
     Ok(rustix::net::send(socket, buf, flags)?)
@@ -344,10 +347,10 @@ impl AsFd for Conn {
 impl TryFrom<TcpStream> for Conn {
     type Error = io::Error;
 
-    /// Takes over the stream, and makes it non-blocking, for all who share it.
+    /// Takes over the stream and makes it non-blocking, also for other handles to it.
     ///
     /// # Errors
-    /// Those of the operating system, such as [`ErrorKind::NotConnected`].
+    /// Any error of the operating system, such as [`ErrorKind::NotConnected`].
     fn try_from(stream: TcpStream) -> io::Result<Self> {
         let socket = Socket::from(stream);
         let peer = socket.peer_addr()?.into();
@@ -358,10 +361,10 @@ impl TryFrom<TcpStream> for Conn {
 impl TryFrom<UnixStream> for Conn {
     type Error = io::Error;
 
-    /// Takes over the stream, and makes it non-blocking, for all who share it.
+    /// Takes over the stream and makes it non-blocking, also for other handles to it.
     ///
     /// # Errors
-    /// Those of the operating system, such as [`ErrorKind::NotConnected`].
+    /// Any error of the operating system, such as [`ErrorKind::NotConnected`].
     fn try_from(stream: UnixStream) -> io::Result<Self> {
         let socket = Socket::from(stream);
         let peer = socket.peer_addr()?.into();

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
-/// When reads and writes end, and who is to hear of it when that changes.
+/// The deadlines of a connection, and the wakers to wake when they change.
 #[derive(Debug, Default)]
 pub(crate) struct Deadlines(Mutex<State>);
 
@@ -17,7 +17,7 @@ struct State {
     waiting: Vec<Weak<Waker>>,
 }
 
-/// What a deadline is for.
+/// The direction that a deadline applies to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Direction {
     Read,
@@ -37,13 +37,13 @@ impl Deadlines {
         self.change(|state| state.closed = true);
     }
 
-    /// The deadline for `direction`, if reading or writing may still be tried.
+    /// Returns the deadline for `direction`. Fails if it has passed or the connection is closed.
     pub(crate) fn check(&self, direction: Direction) -> io::Result<Option<Instant>> {
         let state = self.state();
         if state.closed {
             return Err(io::Error::new(
                 ErrorKind::NotConnected,
-                "this end has closed the connection",
+                "this end closed the connection",
             ));
         }
         let deadline = match direction {
@@ -57,7 +57,7 @@ impl Deadlines {
         Ok(deadline)
     }
 
-    /// A waker that is woken by each change from now on.
+    /// Returns a new waker that every later change wakes.
     pub(crate) fn waker(&self) -> io::Result<Arc<Waker>> {
         let waker = Arc::new(Waker::new()?);
         let mut state = self.state();

@@ -1,15 +1,15 @@
 //! How a server ends a connection without losing replies.
 //!
-//! The system resets a connection that is closed with bytes unread, and one that receives bytes
-//! after it was closed or its receiving was shut down. A reset discards the replies that wait to be
-//! sent. So a connection ends in two steps, and both discard the bytes that still arrive:
+//! The system resets a connection that is closed with bytes unread, or that receives bytes after it
+//! was closed. A reset discards unsent replies. So a connection ends in two steps, and both discard
+//! the bytes that still arrive:
 //!
 //! 1. Wait until the peer's system has acknowledged the replies.
-//! 2. End the sending. If the peer may be sending, wait for its end for up to [`LINGER`]. It then
-//!    finds an end instead of a reset.
+//! 2. Shut down writing. If the peer may be sending, wait up to [`LINGER`] for the end of its
+//!    stream. The peer then reads an end instead of a reset.
 //!
-//! A peer that has ended its sending needs neither. The steps bound time, not bytes: the system may
-//! hold more bytes than any limit, and to discard them costs less than to serve them.
+//! If the peer has ended its stream, neither step is needed. The steps bound time, not bytes: the
+//! system may hold more bytes than any limit, and discarding them costs less than serving them.
 
 use crate::limits::ServerLimits;
 use rustix::event::PollFlags;
@@ -17,25 +17,25 @@ use socket2::SockRef;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-/// How long the second step waits for the peer's end.
+/// How long the second step waits for the end of the peer's stream.
 pub(crate) const LINGER: Duration = Duration::from_secs(2);
 
 /// How to end a connection.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ending {
-    /// How long the peer may take to receive the replies.
+    /// The time that the peer has to receive the replies.
     pub(crate) time: Duration,
     pub(crate) peer: Peer,
 }
 
-/// Whether the peer sends.
+/// Whether the peer still sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Peer {
-    /// It has ended its sending.
+    /// It has ended its stream.
     Ended,
-    /// It has sent whole requests, and may wait for their replies.
+    /// It has sent complete requests and may wait for their replies.
     Quiet,
-    /// It has sent more than was read, or was refused in the middle.
+    /// It has sent bytes that were not read, or the server refused it in the middle of a request.
     Sending,
 }
 
@@ -47,20 +47,20 @@ impl Ending {
 }
 
 /// Makes the socket writable only when the peer's system has acknowledged the sent bytes. On Linux,
-/// one short segment may be on its way.
+/// one short segment may still be unacknowledged.
 ///
-/// In the smallest send buffer, sent bytes leave no room until they are acknowledged. Systems have
-/// no common call that tells so.
+/// It sets the smallest send buffer, which stays full until its bytes are acknowledged. There is no
+/// portable call that reports acknowledgement.
 pub(crate) fn write_after_delivery(socket: &impl AsFd) {
     let socket = SockRef::from(socket);
-    // After an error the socket is writable too early, and the end is no worse than a plain close.
+    // If this fails, the socket is writable too early; that is no worse than a plain close.
     let _ = socket.set_send_buffer_size(1);
-    // The smallest buffer of Linux has room beside a short segment, even if that is still unsent.
+    // Linux's smallest buffer has room for more than a short segment, even if that is still unsent.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     let _ = socket.set_tcp_notsent_lowat(1);
 }
 
-/// Whether the peer's system has everything, or nothing more can reach it.
+/// Returns whether the peer's system has acknowledged all bytes, or nothing more can reach it.
 pub(crate) fn is_delivered(ready: PollFlags) -> bool {
     ready.intersects(PollFlags::OUT | PollFlags::ERR | PollFlags::HUP)
 }

@@ -1,21 +1,21 @@
-//! Having the system ask whether a silent peer is still there.
+//! TCP keep-alive.
 
 use socket2::{Socket, TcpKeepalive};
 use std::io;
 use std::time::Duration;
 
-/// How many questions without an answer end a connection: Go's default.
-const QUESTIONS: u32 = 9;
+/// Probes without an answer that end a connection: Go's default.
+const PROBES: u32 = 9;
 
-/// The most seconds that Linux takes.
+/// The longest time that Linux accepts.
 const LONGEST: Duration = Duration::from_secs(32767);
 
-/// After how much silence it asks, and how often then; none for never.
+/// The idle time before the first probe, and the interval of probes; `None` disables them.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct KeepAlive(pub(crate) Option<Duration>);
 
 impl Default for KeepAlive {
-    /// Go's: 15 seconds.
+    /// Go's default: 15 seconds.
     fn default() -> Self {
         Self(Some(Duration::from_secs(15)))
     }
@@ -23,14 +23,14 @@ impl Default for KeepAlive {
 
 impl KeepAlive {
     pub(crate) fn apply(self, socket: &Socket) -> io::Result<()> {
-        let Some(silence) = self.0 else {
+        let Some(time) = self.0 else {
             return Ok(());
         };
-        let silence = silence.clamp(Duration::from_secs(1), LONGEST);
+        let time = time.clamp(Duration::from_secs(1), LONGEST);
         let keep_alive = TcpKeepalive::new()
-            .with_time(silence)
-            .with_interval(silence)
-            .with_retries(QUESTIONS);
+            .with_time(time)
+            .with_interval(time)
+            .with_retries(PROBES);
         socket.set_tcp_keepalive(&keep_alive)
     }
 }

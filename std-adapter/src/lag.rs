@@ -1,30 +1,31 @@
-//! How late a peer is with taking its replies.
+//! The lag of a client that receives its replies too slowly.
 
 use std::time::Duration;
 
-/// The bytes that are worth the whole time that a peer has.
+/// Bytes that give back the whole time limit.
 const WORTH_ALL: u32 = 65536;
 
-/// The time that a server has waited for room for replies, less the time that the bytes taken since
-/// are worth. The connection ends when it exceeds the limit,
-/// [`ServerLimits::reply`](crate::ServerLimits::reply). A peer that takes a few bytes now and then
-/// gains no more than those bytes are worth.
+/// The time that the server has waited to send replies, minus the time that sent bytes give back.
+///
+/// Each sent byte gives back 1/65536 of the limit,
+/// [`ServerLimits::reply`](crate::ServerLimits::reply). The connection ends when the lag exceeds the
+/// limit. So a client cannot hold a connection by reading a few bytes now and then.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Lag(Duration);
 
 impl Lag {
-    /// How long the server may wait now.
-    pub(crate) fn patience(self, limit: Duration) -> Duration {
+    /// Returns how long the server may still wait.
+    pub(crate) fn remaining(self, limit: Duration) -> Duration {
         limit.saturating_sub(self.0)
     }
 
-    /// Counts a wait. One that was longer than the limit and still ended with room was the server's
-    /// own delay in part.
+    /// Adds a wait. The lag never exceeds the limit: a successful wait that took longer was delayed
+    /// by the server itself.
     pub(crate) fn waited(&mut self, time: Duration, limit: Duration) {
         self.0 = self.0.saturating_add(time).min(limit);
     }
 
-    /// Counts the bytes that the connection has taken.
+    /// Gives back the time of `bytes` sent bytes.
     pub(crate) fn took(&mut self, bytes: usize, limit: Duration) {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         let worth = (limit / WORTH_ALL).saturating_mul(bytes);
@@ -37,35 +38,35 @@ mod tests {
     use super::Lag;
     use std::time::Duration;
 
-    /// A microsecond for each byte.
+    /// One microsecond for each byte.
     const LIMIT: Duration = Duration::from_micros(65_536);
 
     #[test]
-    fn a_byte_gives_back_its_part_of_the_time_and_no_more() {
+    fn each_sent_byte_gives_back_its_part_of_the_limit() {
         let mut lag = Lag::default();
         lag.waited(Duration::from_millis(65), LIMIT);
-        assert_eq!(lag.patience(LIMIT), Duration::from_micros(536));
+        assert_eq!(lag.remaining(LIMIT), Duration::from_micros(536));
         lag.took(1, LIMIT);
-        assert_eq!(lag.patience(LIMIT), Duration::from_micros(537));
+        assert_eq!(lag.remaining(LIMIT), Duration::from_micros(537));
         lag.waited(Duration::from_secs(1), LIMIT);
-        assert_eq!(lag.patience(LIMIT), Duration::ZERO);
+        assert_eq!(lag.remaining(LIMIT), Duration::ZERO);
         lag.took(10, LIMIT);
-        assert_eq!(lag.patience(LIMIT), Duration::from_micros(10));
+        assert_eq!(lag.remaining(LIMIT), Duration::from_micros(10));
     }
 
     #[test]
-    fn bytes_that_come_early_are_not_saved_up() {
+    fn bytes_sent_before_a_wait_give_no_credit() {
         let mut lag = Lag::default();
         lag.took(1 << 20, LIMIT);
         lag.waited(LIMIT, LIMIT);
-        assert_eq!(lag.patience(LIMIT), Duration::ZERO);
+        assert_eq!(lag.remaining(LIMIT), Duration::ZERO);
     }
 
     #[test]
-    fn no_limit_is_never_used_up() {
+    fn without_a_limit_the_server_waits_forever() {
         let mut lag = Lag::default();
         lag.waited(Duration::from_hours(24), Duration::MAX);
-        assert!(lag.patience(Duration::MAX) > Duration::from_hours(24 * 365));
+        assert!(lag.remaining(Duration::MAX) > Duration::from_hours(24 * 365));
         lag.took(usize::MAX, Duration::MAX);
         assert_eq!(lag, Lag::default());
     }

@@ -1,62 +1,77 @@
-//! What servers allow their clients, whatever they run on.
+//! The limits of both servers.
 
 use crate::wait::after;
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
-/// What a server allows its clients.
+/// The limits that a server sets for its clients.
 ///
-/// `Duration::MAX` never expires and so sets no limit. When a time other than `stop` is zero, or a
-/// buffer is out of its bounds, `run` fails with [`InvalidInput`](ErrorKind::InvalidInput).
+/// `Duration::MAX` means no time limit. `run` fails with [`InvalidInput`](ErrorKind::InvalidInput)
+/// if a time other than `stop` is zero, or if a buffer size is out of bounds.
 ///
-/// When the server ends a connection, the client has the time [`reply`](Self::reply) to receive the
-/// last replies, or [`stop`](Self::stop) if the server is stopping. A client that is sending then
-/// has two seconds to notice the end and close; a client that is not is closed at once. Meanwhile
-/// the server discards the bytes that arrive, however many.
+/// When the server ends a connection, the client has [`reply`](Self::reply) to receive the last
+/// replies, or [`stop`](Self::stop) if the server is stopping. After that, a client that is still
+/// sending has two more seconds to notice the end and close; any other client is closed at once.
+/// Meanwhile the server discards all bytes that arrive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServerLimits {
-    /// Connections at a time; 1000 with a thread each, 16384 with a task each. A further one is told
-    /// that the server is busy, 64 of them at a time; others are closed without a word. With zero,
-    /// every connection is beyond the limit.
+    /// Maximum number of open connections. Default: 1000 for [`Server`](crate::Server), 16384 for
+    /// [`tokio::Server`](crate::tokio::Server).
+    ///
+    /// Up to 64 further connections at a time are told that the server is busy. Others are closed
+    /// at once. With zero, every connection is beyond the limit.
     pub connections: usize,
-    /// Connections at a time from one IP address; no limit unless set, as many users may share an
-    /// address. IPv6 addresses count as one where their first 64 bits are the same, and behind a load
-    /// balancer with the PROXY protocol the client's address counts. A further one is told that the
-    /// server is busy; with zero, each is. Peers on Unix sockets have no address.
+    /// Maximum number of open connections from one IP address. Default: no limit, because many
+    /// users may share an address.
+    ///
+    /// IPv6 addresses with the same first 64 bits count as one address. With the PROXY protocol,
+    /// the client's address counts instead of the load balancer's. Further connections are told that
+    /// the server is busy; with zero, every connection is. Peers on Unix sockets have no address and
+    /// are not counted.
     pub connections_per_address: Option<usize>,
-    /// How long a connection may wait between requests; 5 minutes. Then it is closed.
+    /// Longest wait between requests. Default: 5 minutes. Then the connection is closed.
     pub idle: Duration,
-    /// How long the header of the PROXY protocol and the TLS handshake may take together, from the
-    /// accept on, however their bytes trickle in; 10 seconds. Then the connection is closed.
+    /// Longest time from the accept to the end of the PROXY protocol header and the TLS handshake
+    /// together. Default: 10 seconds. Then the connection is closed. Arriving bytes do not extend it.
     pub handshake: Duration,
-    /// How long a request may take to arrive once it has begun, with TLS from the first byte of its
-    /// record on; 10 seconds. Then its sender is told
-    /// that it timed out, and the connection closed.
+    /// Longest time for a request to arrive, from its first byte to its last. With TLS, the time
+    /// starts at the first byte of its record. Default: 10 seconds. Then the client is told that the
+    /// request timed out, and the connection is closed.
     pub request: Duration,
-    /// How long a client may keep the server waiting for room for 64 KiB of replies; 10 seconds. Then
-    /// the connection is closed. Time counts only while the connection takes no bytes, and each byte
-    /// that it takes later gives back its part: by default, a client that lets replies pile up must
-    /// read 6.5 kB a second on average.
+    /// Longest time that the server waits for a client to receive 64 KiB of replies. Default: 10
+    /// seconds. Then the connection is closed.
+    ///
+    /// Time counts only while the connection accepts no bytes. Each byte that it accepts later gives
+    /// back its part of the time. So by default, a client that lets replies pile up must read 6.5 kB
+    /// a second on average.
     pub reply: Duration,
-    /// How long a stop waits for running requests to finish and for clients to receive their
-    /// replies; 5 seconds. Zero waits for neither. Of the requests that have arrived on a
-    /// connection, a stop reads at most one more receive buffer. A client that has sent more is
-    /// told that the server is busy.
+    /// Longest time that a stop waits for running requests to finish and for clients to receive
+    /// their replies. Default: 5 seconds. Zero waits for neither.
+    ///
+    /// During a stop, the server reads at most one more receive buffer of requests from each
+    /// connection. A client that has sent more is told that the server is busy.
     pub stop: Duration,
-    /// Bytes of the receive buffer, and so of the longest payload, from 64 to 1 GiB; 64 KiB. Each
-    /// connection with a thread has one, and each thread that runs tasks.
+    /// Size of the receive buffer in bytes, from 64 to 1 GiB. Default: 64 KiB. It bounds the longest
+    /// payload. [`Server`](crate::Server) has one for each connection, [`tokio::Server`](crate::tokio::Server)
+    /// one for each thread.
     pub receive_buffer: usize,
-    /// Bytes of the transmit buffer, twice the longest reply, from 160 to 1 GiB; 64 KiB.
+    /// Size of the transmit buffer in bytes, from 160 to 1 GiB. Default: 64 KiB. The longest reply is
+    /// half of it.
     pub transmit_buffer: usize,
-    /// Bytes that a server of tasks keeps for all its peers together, in requests that have arrived
-    /// in part, requests that handlers await something for, TLS handshakes, and replies that were
-    /// not taken; 256 MiB. Up to 512 bytes of a connection do not count, nor does the 4 KiB buffer
-    /// of TLS. A connection that needs more than is
-    /// left is told that the server is busy, its request is not run, and it ends; where its replies
-    /// were not taken, or its handshake is not complete, it is closed. Zero lets no connection keep
-    /// more than its 512 bytes. With a thread each, connections keep what
-    /// their buffers hold, up to 64 KiB of a TLS handshake, and no more.
+    /// Maximum number of bytes that [`tokio::Server`](crate::tokio::Server) keeps for all clients together.
+    /// Default: 256 MiB.
+    ///
+    /// It counts partial requests, requests of waiting asynchronous handlers, TLS handshakes, and
+    /// unsent replies. It counts neither connections that keep up to 512 bytes nor the 4 KiB buffer
+    /// of TLS. With zero, no connection can keep more than 512 bytes.
+    ///
+    /// If a connection needs more than the remaining bytes, its client is told that the server is
+    /// busy, its request does not run, and the connection ends. If it has unsent replies, or its TLS
+    /// handshake is not complete, it is closed at once instead.
+    ///
+    /// [`Server`](crate::Server) ignores this limit: each of its connections keeps its two buffers
+    /// and up to 64 KiB of a TLS handshake.
     pub bytes_in_flight: usize,
 }
 
@@ -78,7 +93,7 @@ impl Default for ServerLimits {
 }
 
 impl ServerLimits {
-    /// Fails for limits with which a server serves nobody, or cannot have its buffers.
+    /// Checks that no time limit is zero and that the buffer sizes are within bounds.
     pub(crate) fn check(&self) -> io::Result<()> {
         let invalid = |what| Err(io::Error::new(ErrorKind::InvalidInput, what));
         for (name, time) in [
@@ -106,9 +121,8 @@ impl ServerLimits {
         Ok(())
     }
 
-    /// The time limit that runs while more bytes are waited for from `now` on, given the number of
-    /// the request that has begun, if any. One that has begun keeps its deadline, however its
-    /// bytes trickle in.
+    /// Returns the wait for more bytes from `now` on. `begun` is the number of the request that has
+    /// arrived in part, if any. That request keeps its deadline when more of its bytes arrive.
     pub(crate) fn wait(&self, begun: Option<u32>, before: Wait, now: Instant) -> Wait {
         let deadline = match begun {
             None => after(now, self.idle),
@@ -119,16 +133,16 @@ impl ServerLimits {
     }
 }
 
-/// A wait for bytes.
+/// A wait for more bytes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wait {
-    /// The number of the request that has begun; see `Session::begun`.
+    /// The number of the partial request; see `Session::begun`.
     pub(crate) begun: Option<u32>,
     pub(crate) deadline: Instant,
 }
 
 impl Wait {
-    /// That of a connection that has just begun.
+    /// Returns the wait of a new connection.
     pub(crate) fn first() -> Self {
         Self {
             begun: None,
@@ -137,19 +151,20 @@ impl Wait {
     }
 }
 
-/// Room for a command line.
+/// Enough for a command line.
 const LEAST_RECEIVE: usize = 64;
 
-/// Room for an error line.
+/// Enough for an error line.
 const LEAST_TRANSMIT: usize = 160;
 
-/// More than a connection has a good use for.
+/// More than a connection can make good use of.
 const LARGEST_BUFFER: usize = 1 << 30;
 
-/// How many connections beyond the limit are told so at a time; others are dropped.
+/// How many connections beyond the limit are told at a time that the server is busy. Others are
+/// closed at once.
 pub(crate) const SURPLUS: usize = 64;
 
-/// What becomes of a connection for which there is not even room to tell it that the server is busy.
+/// Returns the error of a connection that cannot even be told that the server is busy.
 #[cfg(feature = "tokio")]
 pub(crate) fn too_many() -> io::Error {
     io::Error::new(
@@ -158,26 +173,30 @@ pub(crate) fn too_many() -> io::Error {
     )
 }
 
-/// What becomes of a connection whose client makes no room for replies.
+/// Returns the error of a connection whose client does not read its replies.
 pub(crate) fn replies_not_taken() -> io::Error {
-    io::Error::new(ErrorKind::TimedOut, "its replies were not taken in time")
+    io::Error::new(
+        ErrorKind::TimedOut,
+        "the client did not receive its replies in time",
+    )
 }
 
-/// The same where the server keeps as much as it may.
+/// Returns the error of a connection whose unsent replies exceed
+/// [`bytes_in_flight`](ServerLimits::bytes_in_flight).
 #[cfg(feature = "tokio")]
 pub(crate) fn no_room_for_replies() -> io::Error {
     io::Error::new(
         ErrorKind::QuotaExceeded,
-        "its replies were not taken, and there is no room to keep them",
+        "the client did not receive its replies, and there is no room to keep them",
     )
 }
 
-/// How long to wait after a failing accept: the longer, the more fail in a row.
+/// The pause after a failed accept. It doubles with each failure in a row, from 5 ms up to 1 second.
 #[derive(Debug, Default)]
 pub(crate) struct Pause(Duration);
 
 impl Pause {
-    /// The pause after this error, if it wants one: a peer that has gone already does not.
+    /// Returns the pause after `error`, or `None` if only the peer was gone already.
     pub(crate) fn after(&mut self, error: &io::Error) -> Option<Duration> {
         if matches!(
             error.kind(),
@@ -190,7 +209,7 @@ impl Pause {
         Some(self.0)
     }
 
-    /// Begins anew, after an accept that did not fail.
+    /// Resets the pause after a successful accept.
     pub(crate) fn reset(&mut self) {
         self.0 = Duration::ZERO;
     }

@@ -1,4 +1,4 @@
-//! Waiting for connections.
+//! Accepting connections.
 
 use crate::address::Network;
 use crate::keep_alive::KeepAlive;
@@ -16,13 +16,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-/// How many connections the system keeps until they are accepted, unless its own limit is lower:
-/// what Linux allows by default.
+/// Connections that the system queues until they are accepted: Linux's default upper limit. The
+/// system may have a lower one.
 const BACKLOG: i32 = 4096;
 
-/// A socket that others connect to: Go's `net.Listener`.
+/// A listening socket over TCP or a Unix socket: Go's `net.Listener`.
 ///
-/// A clone is a second handle to the same, for another thread. It closes with its last handle.
+/// A clone is a second handle to the same listener, for another thread. The listener closes when
+/// the last handle is dropped.
 ///
 /// ```
 /// use bellwire_std::{Listener, Network};
@@ -40,43 +41,47 @@ pub struct Listener(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    /// None once it is closed; who accepts then has the last hold on it, and lets go when woken.
+    /// `None` once closed. Threads that wait in `accept` still hold it; they release it when woken.
     socket: Mutex<Option<Arc<Socket>>>,
     address: Address,
-    /// The Unix socket's file, if it is ours to remove.
+    /// The Unix socket's file, if this listener created it and must remove it.
     file: Option<File>,
     closed: Waker,
 }
 
-/// The file of a Unix socket that this process has bound.
+/// The file of a Unix socket that this process bound.
 #[derive(Debug)]
 struct File {
     path: PathBuf,
-    /// Its device and inode, which no other file has while the socket is open.
+    /// Its device and inode. They are unique while the socket is open.
     id: (u64, u64),
 }
 
 impl Listener {
-    /// Listens on `address`: `"127.0.0.1:61000"`, `"[::1]:61000"`, `"localhost:http"`, or
-    /// `":61000"` for all interfaces, of both families unless `network` names one. Port 0 picks a
-    /// free one. For [`Network::Unix`] it is the path of a file, which this creates, and removes
-    /// when it closes, unless another file has taken its place. (Go: `net.Listen`.)
+    /// Listens on `address`. (Go: `net.Listen`.)
     ///
-    /// Of a name with several addresses it uses one. Accepted connections have a keep-alive of
-    /// 15 seconds, as in Go.
+    /// For TCP, `address` is for example `"127.0.0.1:61000"`, `"[::1]:61000"` or `"localhost:http"`.
+    /// `":61000"` is all interfaces, over IPv4 and IPv6 unless `network` names one of them. Port 0
+    /// picks a free port. If a name has several addresses, the listener uses one of them. Accepted
+    /// connections have a keep-alive of 15 seconds, as in Go.
+    ///
+    /// For [`Network::Unix`], `address` is the path of a file. The listener creates the file, and
+    /// removes it when it closes, unless another file has replaced it.
     ///
     /// # Errors
-    /// Those of the operating system, such as [`ErrorKind::AddrInUse`] for a port that is taken,
-    /// or a path that exists; and those of [`resolve`](crate::resolve()).
+    /// Any error of the operating system, such as [`ErrorKind::AddrInUse`] if the port is taken or
+    /// the path exists; the errors of [`resolve`](crate::resolve()).
     pub fn bind(network: Network, address: &str) -> io::Result<Self> {
         Self::listen(network, address, false)
     }
 
-    /// The same, on a port that other processes of this user may share, each by such a call: the
-    /// system spreads the connections over them (`SO_REUSEPORT`).
+    /// Listens like [`bind`](Self::bind), on a port that several processes of one user share.
+    ///
+    /// Each of them must call `bind_shared`. The system spreads the connections over them
+    /// (`SO_REUSEPORT`).
     ///
     /// # Errors
-    /// As [`bind`](Self::bind), also when the port is held without sharing.
+    /// The errors of [`bind`](Self::bind), also if another socket holds the port without sharing.
     pub fn bind_shared(network: Network, address: &str) -> io::Result<Self> {
         Self::listen(network, address, true)
     }
@@ -103,8 +108,8 @@ impl Listener {
     /// Waits for the next connection. Several threads may wait at a time. (Go: `Listener.Accept`.)
     ///
     /// # Errors
-    /// [`ErrorKind::NotConnected`] when it is closed, before or meanwhile; those of the operating
-    /// system, of which a lack of file descriptors passes.
+    /// [`ErrorKind::NotConnected`] if the listener is closed, before the call or during it. Any
+    /// error of the operating system; a lack of file descriptors is temporary.
     pub fn accept(&self) -> io::Result<Conn> {
         loop {
             let Some(socket) = self.0.socket().clone() else {
@@ -117,7 +122,7 @@ impl Listener {
                         let socket = PollFd::new(&*socket, PollFlags::IN);
                         wait(&mut [socket, self.closing()], None)?;
                     }
-                    // The peer has gone already; the next may not have.
+                    // This peer is already gone; try the next one.
                     ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
                     _ => return Err(error),
                 },
@@ -125,23 +130,23 @@ impl Listener {
         }
     }
 
-    /// Stops listening: who waits in [`accept`](Self::accept) gets an error that says so, and who
-    /// connects is refused. Connections that were accepted stay. (Go: `Listener.Close`.)
+    /// Stops listening. Threads that wait in [`accept`](Self::accept) get an error, and new
+    /// connections are refused. Accepted connections stay open. (Go: `Listener.Close`.)
     pub fn close(&self) {
         self.0.close();
     }
 
-    /// Is ready to be read once the listener is closed.
+    /// Returns a descriptor to poll. It becomes readable when the listener is closed.
     pub(crate) fn closing(&self) -> PollFd<'_> {
         self.0.closed.poll()
     }
 
-    /// Whether it was closed.
+    /// Returns whether the listener is closed.
     pub(crate) fn is_closed(&self) -> bool {
         self.0.socket().is_none()
     }
 
-    /// Does nothing until that time, or until it is closed.
+    /// Sleeps until `until` or until the listener is closed.
     pub(crate) fn pause(&self, until: Instant) -> io::Result<()> {
         while !self.is_closed() && !has_passed(Some(until)) {
             wait(&mut [self.closing()], Some(until))?;
@@ -149,14 +154,14 @@ impl Listener {
         Ok(())
     }
 
-    /// A second handle to the socket, which does not block.
+    /// Returns a second handle to the non-blocking socket.
     #[cfg(feature = "tokio")]
     pub(crate) fn socket(&self) -> io::Result<Socket> {
         let socket = self.0.socket().clone();
         socket.ok_or_else(closed)?.try_clone()
     }
 
-    /// The address it listens on, also when it is closed. (Go: `Listener.Addr`.)
+    /// Returns the address it listens on, even after it is closed. (Go: `Listener.Addr`.)
     pub fn local_addr(&self) -> &Address {
         &self.0.address
     }
@@ -166,7 +171,7 @@ impl Inner {
     fn close(&self) {
         let socket = self.socket().take();
         if socket.is_some() {
-            // The socket is still open, so the file's id is still its own.
+            // While the socket is open, no other file can have this id.
             self.file.iter().for_each(File::remove);
             drop(socket);
             self.closed.wake();
@@ -184,7 +189,7 @@ impl File {
         Some(Self { path, id })
     }
 
-    /// Removes it, unless somebody has done so before, and perhaps listens there now.
+    /// Removes the file, unless another file is at its path now.
     fn remove(&self) {
         if id(&self.path) == Some(self.id) {
             let _ = fs::remove_file(&self.path);
@@ -215,12 +220,12 @@ fn bind_file(path: &str) -> io::Result<Listener> {
     Listener::new(socket, file)
 }
 
-/// Listens on the first of these addresses that can be used.
+/// Listens on the first usable address.
 fn bind_first(network: Network, addresses: &[SocketAddr], shared: bool) -> io::Result<Listener> {
     let mut failure = None;
     for address in addresses {
         match bind_one(network, *address, shared) {
-            // To take the next would hide that others hold this one.
+            // Trying the next address would hide that another process holds this one.
             Err(error) if error.kind() == ErrorKind::AddrInUse => return Err(error),
             Err(error) => failure = failure.or(Some(error)),
             listener => return listener,
@@ -231,13 +236,13 @@ fn bind_first(network: Network, addresses: &[SocketAddr], shared: bool) -> io::R
 
 fn bind_one(network: Network, address: SocketAddr, shared: bool) -> io::Result<Listener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-    // Connections of an earlier run that linger do not bar this one from listening.
+    // Allows a restart while connections of an earlier run are in TIME_WAIT.
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(shared)?;
     if address.is_ipv6() {
         socket.set_only_v6(network == Network::Tcp6)?;
     }
-    // What is accepted inherits it, so it costs nothing for each.
+    // Accepted sockets inherit the option, which saves a system call for each.
     KeepAlive::default().apply(&socket)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
@@ -247,11 +252,11 @@ fn bind_one(network: Network, address: SocketAddr, shared: bool) -> io::Result<L
 impl TryFrom<TcpListener> for Listener {
     type Error = io::Error;
 
-    /// Takes over the listener, for instance one that a supervisor passed on, and makes it
-    /// non-blocking, for all who share it.
+    /// Takes over the listener, for example one inherited from a supervisor. Makes it non-blocking,
+    /// also for other handles to it.
     ///
     /// # Errors
-    /// Those of the operating system.
+    /// Any error of the operating system.
     fn try_from(listener: TcpListener) -> io::Result<Self> {
         Self::new(listener.into(), None)
     }
@@ -260,10 +265,10 @@ impl TryFrom<TcpListener> for Listener {
 impl TryFrom<UnixListener> for Listener {
     type Error = io::Error;
 
-    /// Takes over the listener, as from a [`TcpListener`]. Its file is not removed.
+    /// Takes over the listener, like a [`TcpListener`]. Its file is not removed on close.
     ///
     /// # Errors
-    /// Those of the operating system.
+    /// Any error of the operating system.
     fn try_from(listener: UnixListener) -> io::Result<Self> {
         Self::new(listener.into(), None)
     }

@@ -1,13 +1,12 @@
-//! The ports behind names such as `http`.
+//! Resolving port names such as `http`.
 
 use std::fs;
 use std::io::{self, ErrorKind};
 
-/// Where a Unix lists the names of ports.
+/// The list of port names on a Unix.
 const SERVICES: &str = "/etc/services";
 
-/// The names that are understood where the system has no list, as in a small container: those that
-/// Go falls back on.
+/// Names known without the system's list, for example in a small container. Go has the same.
 const WELL_KNOWN: [(&str, u16); 15] = [
     ("domain", 53),
     ("ftp", 21),
@@ -26,18 +25,18 @@ const WELL_KNOWN: [(&str, u16); 15] = [
     ("telnet", 23),
 ];
 
-/// The TCP port that `text` gives as a number or a name; the case of a name does not count.
+/// Parses a TCP port: a number, or a name in any case.
 pub(crate) fn port(text: &str) -> io::Result<u16> {
     if text.bytes().all(|byte| byte.is_ascii_digit()) && !text.is_empty() {
-        let what = format!("{text} is no port; ports go from 0 to 65535");
+        let what = format!("{text} is not a port; ports are 0 to 65535");
         return text
             .parse()
             .map_err(|_| io::Error::new(ErrorKind::InvalidInput, what));
     }
-    // A list that cannot be read is as good as none.
+    // Without a readable list, only the well-known names remain.
     let services = fs::read(SERVICES).unwrap_or_default();
     named(text, &String::from_utf8_lossy(&services)).ok_or_else(|| {
-        let what = format!("no TCP port is named {text:?}");
+        let what = format!("unknown TCP port {text:?}");
         io::Error::new(ErrorKind::InvalidInput, what)
     })
 }
@@ -51,7 +50,7 @@ fn named(name: &str, services: &str) -> Option<u16> {
     })
 }
 
-/// The port of a line `NAME PORT/tcp ALIAS... # comment`, if it is about `name`.
+/// Returns the port of a line `NAME PORT/tcp ALIAS... # comment` if it lists `name`.
 fn port_in(line: &str, name: &str) -> Option<u16> {
     let (line, _comment) = line.split_once('#').unwrap_or((line, ""));
     let mut words = line.split_ascii_whitespace();
@@ -77,19 +76,19 @@ mod tests {
         http 8080/tcp\n";
 
     #[test]
-    fn a_name_or_an_alias_gives_the_port_for_tcp() {
+    fn a_name_or_an_alias_gives_the_tcp_port() {
         assert_eq!(named("bell", SERVICES), Some(4001));
         assert_eq!(named("RING", SERVICES), Some(4001));
     }
 
     #[test]
-    fn what_a_comment_says_is_no_name() {
+    fn words_in_comments_are_not_names() {
         assert_eq!(named("dingdong", SERVICES), None);
         assert_eq!(named("commented", SERVICES), None);
     }
 
     #[test]
-    fn the_systems_list_comes_before_the_well_known_names() {
+    fn the_systems_list_overrides_the_well_known_names() {
         assert_eq!(named("http", SERVICES), Some(8080));
         assert_eq!(named("http", ""), Some(80));
     }

@@ -1,15 +1,16 @@
-//! Connections that end before they bring anything, as those of load balancers do that only look
-//! whether a port is open. They are no reason for a warning.
+//! Connections that end without a request. Load balancers open such connections to check that a port
+//! is open, so they cause no warning.
 
 use std::io::{self, ErrorKind};
 
-/// Whether this is the error of a connection that ended before its conversation began.
+/// Returns whether a connection ended before it was used: before the first byte of TLS, or within its
+/// PROXY protocol header.
 pub(crate) fn is_unused(error: &io::Error) -> bool {
     error.kind() == ErrorKind::ConnectionAborted
 }
 
-/// Whether the peer ended the connection without a clean end: TCP reset it, or TLS was cut. Between
-/// two requests nothing is lost by it.
+/// Returns whether the peer ended the connection uncleanly: by a TCP reset, or without TLS's
+/// `close_notify`. Between two requests this loses nothing.
 pub(crate) fn is_cut(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -23,7 +24,7 @@ mod tests {
     use std::io::ErrorKind;
 
     #[test]
-    fn a_cut_and_an_unused_connection_are_told_from_other_errors() {
+    fn cut_and_unused_connections_are_distinguished_from_other_errors() {
         for (kind, cut, unused) in [
             (ErrorKind::UnexpectedEof, true, false),
             (ErrorKind::ConnectionReset, true, false),

@@ -1,18 +1,18 @@
-//! A bounded rate for the lines of the log that peers cause.
+//! A rate limit for log lines that peers can cause.
 
 use std::fmt;
 use std::mem;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Lines that may come at once.
+/// Lines that may be written at once.
 const BURST: u32 = 20;
 
-/// The time after which one more may come.
+/// The time after which one more line may be written.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// Logs a line as `tracing`'s macro of this level does, at most one a second in the long run. Each
-/// place that uses it has a rate of its own, so that a flood of one kind hides no other.
+/// Logs a line like `tracing`'s macro of this level: up to 20 at once, then at most one a second. Each
+/// use has its own limit, so a flood of one kind of line does not hide others.
 macro_rules! limited {
     ($level:ident, $($line:tt)+) => {{
         static RATE: $crate::rate::Rate = $crate::rate::Rate::new();
@@ -23,17 +23,17 @@ macro_rules! limited {
 }
 pub(crate) use limited;
 
-/// When the lines of one kind may come.
+/// The rate limit of one kind of line.
 pub(crate) struct Rate(Mutex<State>);
 
 struct State {
-    /// When all of the burst may come again; each line that is written moves it on. None before the
-    /// first.
+    /// When a whole burst may be written again. Each written line moves it by [`EVERY`]. `None`
+    /// before the first line.
     rested: Option<Instant>,
     left_out: LeftOut,
 }
 
-/// The number of lines that were not written.
+/// The number of lines left out.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct LeftOut(u64);
 
@@ -45,7 +45,8 @@ impl Rate {
         }))
     }
 
-    /// Whether a line may be written now. If so, returns how many were left out before it.
+    /// Returns how many lines were left out since the last one, or `None` if the line must be left
+    /// out too.
     pub(crate) fn admit(&self, now: Instant) -> Option<LeftOut> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let rested = state.rested.map_or(now, |rested| rested.max(now));
@@ -73,7 +74,7 @@ mod tests {
     use std::time::{Duration, Instant};
 
     #[test]
-    fn a_burst_is_written_and_then_one_line_a_second() {
+    fn after_a_burst_one_line_a_second_is_written() {
         let rate = Rate::new();
         let begin = Instant::now();
         let written = (0..1000).filter(|_| rate.admit(begin).is_some());
@@ -86,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_rest_a_burst_is_written_again() {
+    fn after_a_pause_a_burst_is_written_again() {
         let rate = Rate::new();
         let begin = Instant::now();
         let mut now = begin;
@@ -100,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_left_out_is_told_once() {
+    fn the_number_of_lines_left_out_is_reported_once() {
         let rate = Rate::new();
         let begin = Instant::now();
         let first: Vec<_> = (0..=BURST + 1).map(|_| rate.admit(begin)).collect();

@@ -1,4 +1,4 @@
-//! From `localhost:http` to the addresses of sockets.
+//! Resolving names such as `localhost:http` to socket addresses.
 
 use crate::address::{Network, canonical};
 use crate::ports;
@@ -6,17 +6,16 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, ToSocketAddrs};
 
-/// The addresses that `address` stands for: Go's `net.ResolveTCPAddr`, but all of them, in the order
-/// in which the system would try them.
+/// Resolves `address` to socket addresses: Go's `net.ResolveTCPAddr`. Unlike Go, it returns all of
+/// them, in the system's order of preference. It takes as long as the system's lookup.
 ///
-/// `address` is `HOST:PORT`: `localhost:80`, `127.0.0.1:80`, `[::1]:80`, with a zone
-/// `[fe80::1%eth0]:80`. Without a host, as in `:80`, it stands for all interfaces. The port may be a
-/// name, such as `http`, out of `/etc/services`, or, where that does not list it, one of the fifteen
-/// that Go knows by itself.
+/// `address` is `HOST:PORT`: `localhost:80`, `127.0.0.1:80`, `[::1]:80`, or `[fe80::1%eth0]:80` with
+/// a zone. Without a host, as in `:80`, it means all interfaces. The port may be a name such as
+/// `http`, from `/etc/services` or from the fifteen names that Go knows by itself.
 ///
-/// As in Go, an IPv4 address has four decimal numbers without leading zeros: `127.1`, `010.0.0.1`
-/// and `0x7f000001` are no hosts, though the system's own lookup takes them. Unlike Go, this demands
-/// a port, takes no sign in front of it, and refuses a zone that is no interface of this machine.
+/// As in Go, an IPv4 address has four decimal numbers without leading zeros. `127.1`, `010.0.0.1`
+/// and `0x7f000001` are not valid hosts, although the system's own lookup accepts them. Unlike in
+/// Go, the port is required, it cannot have a sign, and a zone must be an interface of this machine.
 ///
 /// ```
 /// use bellwire_std::{Network, resolve};
@@ -27,16 +26,16 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, ToSocketAdd
 /// ```
 ///
 /// # Errors
-/// [`ErrorKind::InvalidInput`] for what is no such address, and for an unknown port;
-/// [`ErrorKind::NotFound`] for an unknown zone, and when the host has no address for `network`, as
-/// none has for [`Network::Unix`]; those of the system's lookup. It takes the time that the lookup
-/// takes.
+/// - [`ErrorKind::InvalidInput`] for a malformed address or an unknown port.
+/// - [`ErrorKind::NotFound`] for an unknown zone, or if the host has no address for `network`. No
+///   host has one for [`Network::Unix`].
+/// - Any error of the system's lookup.
 pub fn resolve(network: Network, address: &str) -> io::Result<Vec<SocketAddr>> {
     resolve_with(network, address, system)
         .map_err(|error| explain(format_args!("cannot resolve {address}"), &error))
 }
 
-/// Like [`resolve`], with the caller's way to look up a name, and errors that do not repeat the address.
+/// Resolves like [`resolve`], but with the given lookup. Errors do not repeat the address.
 pub(crate) fn resolve_with(
     network: Network,
     address: &str,
@@ -54,7 +53,7 @@ pub(crate) fn resolve_with(
     for address in &mut found {
         *address = canonical(*address);
     }
-    found.retain(|address| network.takes(address));
+    found.retain(|address| network.includes(address));
     if found.is_empty() {
         let what = format!("{host} has no address for {network}");
         return Err(io::Error::new(ErrorKind::NotFound, what));
@@ -62,17 +61,17 @@ pub(crate) fn resolve_with(
     Ok(found)
 }
 
-/// The addresses of a name, as the system knows them.
+/// Looks up a name with the system's resolver.
 pub(crate) fn system(name: &str) -> io::Result<Vec<IpAddr>> {
     Ok((name, 0).to_socket_addrs()?.map(|a| a.ip()).collect())
 }
 
-/// `error`, with what was tried in front of it.
+/// Prefixes `error` with the action that was tried.
 pub(crate) fn explain(tried: fmt::Arguments<'_>, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{tried}: {error}"))
 }
 
-/// Host and port of `HOST:PORT` or `[HOST]:PORT`.
+/// Splits `HOST:PORT` or `[HOST]:PORT` into host and port.
 fn split(address: &str) -> io::Result<(&str, &str)> {
     let parts = match address.strip_prefix('[') {
         Some(rest) => rest.split_once("]:"),
@@ -80,7 +79,7 @@ fn split(address: &str) -> io::Result<(&str, &str)> {
     };
     match parts {
         Some((host, _)) if host.contains(':') && !address.starts_with('[') => Err(invalid(
-            "an IPv6 address stands in brackets, as in [::1]:80",
+            "an IPv6 address must be in brackets, as in [::1]:80",
         )),
         Some((_, "")) => Err(invalid("the port is missing")),
         Some((host, port)) if !host.contains(['[', ']']) => Ok((host, port)),
@@ -90,7 +89,7 @@ fn split(address: &str) -> io::Result<(&str, &str)> {
     }
 }
 
-/// The addresses of a host that needs no lookup: none at all, or an IP address.
+/// Returns the addresses of an empty host or an IP address, or `None` if `host` needs a lookup.
 fn literal(host: &str, port: u16) -> io::Result<Option<Vec<SocketAddr>>> {
     let addresses = if host.is_empty() {
         let all: [IpAddr; 2] = [Ipv6Addr::UNSPECIFIED.into(), Ipv4Addr::UNSPECIFIED.into()];
@@ -100,22 +99,22 @@ fn literal(host: &str, port: u16) -> io::Result<Option<Vec<SocketAddr>>> {
     } else if let Some((ip, zone)) = zoned(host) {
         vec![SocketAddrV6::new(ip, port, 0, interface(zone)?).into()]
     } else if host.contains([':', '%']) || is_number(host) {
-        return Err(invalid(&format!("{host} is no IP address")));
+        return Err(invalid(&format!("{host} is not an IP address")));
     } else {
         return Ok(None);
     };
     Ok(Some(addresses))
 }
 
-/// The parts of an IPv6 address with a zone.
+/// Splits an IPv6 address with a zone into its parts.
 fn zoned(host: &str) -> Option<(Ipv6Addr, &str)> {
     let (ip, zone) = host.split_once('%')?;
     let ip = ip.parse().ok()?;
     (!zone.is_empty()).then_some((ip, zone))
 }
 
-/// The number of an interface that is given by its name or number. Only the system knows it, and
-/// tells it of link-local addresses alone.
+/// Returns the index of the interface `zone`, a name or a number. The system's lookup finds it, but
+/// only for link-local addresses.
 fn interface(zone: &str) -> io::Result<u32> {
     let found = (format!("fe80::%{zone}"), 0).to_socket_addrs();
     if let Some(SocketAddr::V6(address)) = found.ok().and_then(|mut found| found.next()) {
@@ -125,8 +124,8 @@ fn interface(zone: &str) -> io::Result<u32> {
     Err(io::Error::new(ErrorKind::NotFound, what))
 }
 
-/// Whether the system might take `host` for an IPv4 address in a form of C's `inet_aton`, such as
-/// `127.1` or `0x7f000001`. A program that compared addresses as text would be misled by it.
+/// Returns whether `host` may be an IPv4 address as C's `inet_aton` accepts it, such as `127.1` or
+/// `0x7f000001`. Such forms would mislead a program that compares addresses as text.
 fn is_number(host: &str) -> bool {
     host.split('.').all(|part| {
         let hexadecimal = part.strip_prefix("0x").or(part.strip_prefix("0X"));

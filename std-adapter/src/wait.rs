@@ -1,4 +1,4 @@
-//! Waiting for sockets, for a point in time, and for other threads, all at once.
+//! Waiting for sockets, a point in time and other threads with one poll.
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -6,10 +6,10 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-/// The longest single wait; some systems take no more than 24 days. Callers wait in a loop.
+/// The longest single wait, because some systems accept at most 24 days. Callers wait in a loop.
 const LONGEST: Duration = Duration::from_hours(24);
 
-/// Waits until one of `sockets` is ready, or until that time. It may also return without cause.
+/// Waits until one of `sockets` is ready or `until` has come. May return early.
 pub(crate) fn wait(sockets: &mut [PollFd<'_>], until: Option<Instant>) -> io::Result<()> {
     let left = until.map_or(LONGEST, |until| {
         until.saturating_duration_since(Instant::now()).min(LONGEST)
@@ -21,7 +21,7 @@ pub(crate) fn wait(sockets: &mut [PollFd<'_>], until: Option<Instant>) -> io::Re
     }
 }
 
-/// Ends another thread's [`wait`]. It costs two file descriptors.
+/// Ends another thread's [`wait`]. Holds two file descriptors.
 #[derive(Debug)]
 pub(crate) struct Waker {
     near: UnixStream,
@@ -36,13 +36,13 @@ impl Waker {
         Ok(Self { near, far })
     }
 
-    /// Ends every wait for it, those that are yet to come included, until it is [reset](Self::reset).
+    /// Ends all current and later waits for it, until it is [reset](Self::reset).
     pub(crate) fn wake(&self) {
-        // It fails where so much is unread already that none can miss it.
+        // Fails if the buffer is full; then it already wakes every wait.
         let _ = (&self.near).write(&[0]);
     }
 
-    /// Lets waits last again.
+    /// Discards earlier wakes. They no longer end waits.
     pub(crate) fn reset(&self) {
         let mut dropped = [0; 64];
         loop {
@@ -54,25 +54,25 @@ impl Waker {
         }
     }
 
-    /// What to hand to [`wait`].
+    /// Returns the descriptor to pass to [`wait`].
     pub(crate) fn poll(&self) -> PollFd<'_> {
         PollFd::new(&self.far, PollFlags::IN)
     }
 }
 
-/// The point in time that comes `time` after `from`. Saturates; `Duration::MAX` never expires.
+/// Returns `from` plus `time`. Saturates; `Duration::MAX` never expires.
 pub(crate) fn after(from: Instant, time: Duration) -> Instant {
-    /// Thirty years: some systems cannot count to 100, and none tells how far it counts.
+    /// Thirty years. Some systems cannot represent 100 years, and none tells its limit.
     const NEVER: Duration = Duration::from_hours(30 * 365 * 24);
     from + time.min(NEVER)
 }
 
-/// The error of what a point in time has ended.
+/// Returns the error of a call that ended at its deadline.
 pub(crate) fn deadline_passed() -> io::Error {
     io::Error::new(ErrorKind::TimedOut, "the deadline has passed")
 }
 
-/// Whether that point in time has come.
+/// Returns whether `deadline` has come.
 pub(crate) fn has_passed(deadline: Option<Instant>) -> bool {
     deadline.is_some_and(|deadline| deadline <= Instant::now())
 }
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_lasts_until_its_point_in_time() {
+    fn a_wait_lasts_until_its_deadline() {
         let until = soon();
         wait(&mut [], Some(until)).unwrap();
         assert!(has_passed(Some(until)));

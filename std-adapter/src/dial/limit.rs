@@ -1,4 +1,4 @@
-//! What ends a dialing early: a point in time, or another thread.
+//! The limit of a dial: a point in time, or a cancellation by another thread.
 
 use crate::wait::{Waker, has_passed, wait};
 use rustix::event::PollFd;
@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-/// Ends dialings from another thread: the part of Go's `context.Context` that dialing needs.
+/// Cancels dials from another thread: the part of Go's `context.Context` that dialing needs.
 ///
-/// A clone is another handle to the same. Once cancelled, it stays so. It holds two file descriptors.
+/// A clone is another handle to the same cancellation, which cannot be undone. It holds two file
+/// descriptors.
 ///
 /// ```
 /// use bellwire_std::{Cancel, Dialer, Network};
@@ -17,7 +18,7 @@ use std::time::Instant;
 ///
 /// let cancel = Cancel::new()?;
 /// let dialer = Dialer::new().cancelled_by(&cancel);
-/// cancel.cancel(); // most often in another thread
+/// cancel.cancel(); // usually in another thread
 /// let error = dialer.dial(Network::Tcp, "localhost:61000").unwrap_err();
 /// assert_eq!(error.kind(), ErrorKind::ConnectionAborted);
 /// # Ok::<(), std::io::Error>(())
@@ -32,10 +33,10 @@ struct Inner {
 }
 
 impl Cancel {
-    /// One that is not yet cancelled.
+    /// Creates a `Cancel` that is not yet cancelled.
     ///
     /// # Errors
-    /// When no file descriptor is left.
+    /// Any error of the operating system, such as a lack of file descriptors.
     pub fn new() -> io::Result<Self> {
         Ok(Self(Arc::new(Inner {
             cancelled: AtomicBool::new(false),
@@ -43,7 +44,7 @@ impl Cancel {
         })))
     }
 
-    /// Has every dialing that watches it fail, those that wait and those that are yet to come.
+    /// Makes all current and later dials that watch it fail.
     pub fn cancel(&self) {
         self.0.cancelled.store(true, Ordering::Release);
         self.0.waker.wake();
@@ -54,7 +55,7 @@ impl Cancel {
     }
 }
 
-/// How long a dialing may last.
+/// The limit of one dial.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limit<'a> {
     pub(super) until: Option<Instant>,
@@ -62,10 +63,10 @@ pub(super) struct Limit<'a> {
 }
 
 impl<'a> Limit<'a> {
-    /// Fails once the dialing is over.
+    /// Fails if the dial is cancelled or its time is over.
     pub(super) fn check(&self) -> io::Result<()> {
         if self.cancel.is_some_and(Cancel::is_cancelled) {
-            let what = "the dialing was cancelled";
+            let what = "the dial was cancelled";
             return Err(io::Error::new(ErrorKind::ConnectionAborted, what));
         }
         if has_passed(self.until) {
@@ -74,7 +75,7 @@ impl<'a> Limit<'a> {
         Ok(())
     }
 
-    /// Waits for `sockets`, at most until `turn`, and in any case until the dialing is over.
+    /// Waits until one of `sockets` is ready, `turn` has come, or the dial is over.
     pub(super) fn wait(
         &self,
         mut sockets: Vec<PollFd<'a>>,
@@ -86,7 +87,7 @@ impl<'a> Limit<'a> {
     }
 }
 
-/// The error of an address for which the time was over.
+/// Returns the error of an address that did not answer in time.
 pub(super) fn no_answer() -> io::Error {
     io::Error::new(ErrorKind::TimedOut, "no answer in time")
 }
@@ -97,9 +98,9 @@ mod tests {
     use crate::wait::has_passed;
     use std::time::{Duration, Instant};
 
-    /// Cause: a dialing that did not wait here would reach the same end, and keep a processor busy.
+    /// A dial that did not wait here would have the same result, but keep a processor busy.
     #[test]
-    fn a_wait_lasts_until_the_turn_or_the_dialing_is_over() {
+    fn a_wait_lasts_until_the_turn_or_the_dial_is_over() {
         let (soon, late) = (Duration::from_millis(50), Duration::from_hours(1));
         for (turn, until) in [(soon, late), (late, soon)] {
             let begin = Instant::now();
@@ -113,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_ends_when_the_dialing_is_cancelled() {
+    fn a_wait_ends_when_the_dial_is_cancelled() {
         let cancel = Cancel::new().unwrap();
         cancel.cancel();
         let limit = Limit {

@@ -10,10 +10,10 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, TryRecvError};
 use std::thread;
 
-/// What `resolver` answers for `name`, unless the limit ends first.
+/// Looks up `name` with `resolver` within `limit`.
 ///
-/// The system's lookup cannot be interrupted. So it runs on a thread, which the end of the limit
-/// leaves to itself, as Go does.
+/// The system's lookup cannot be interrupted. So it runs on its own thread, and that thread goes on
+/// after the limit. Go does the same.
 pub(super) fn look_up(
     resolver: &Resolver,
     name: &str,
@@ -26,7 +26,7 @@ pub(super) fn look_up(
     thread::Builder::new()
         .name(format!("looks up {}", name.replace('\0', "")))
         .spawn(move || {
-            // Its end is what the wait sees; it comes after the answer, and even after a panic.
+            // Dropping it after the answer, or in a panic, ends the wait below.
             let _done = done;
             let _ = sender.send(resolver(&owned));
         })?;

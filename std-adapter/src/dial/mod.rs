@@ -1,9 +1,9 @@
 //! Opening connections.
 //!
-//! One thread does it all: each address has a non-blocking socket that is connecting, and one poll
-//! waits for all of them, the next point in time that matters, and the wish to cancel. The published
-//! crates for Happy Eyeballs connect each address on a thread, or task, that cannot be called back,
-//! and know neither deadlines nor cancellation nor a local address.
+//! A dial runs on the caller's thread. It connects a non-blocking socket for each address, and
+//! polls these sockets together with its timers and the cancellation. The published crates for Happy
+//! Eyeballs connect each address on a thread or task that cannot be stopped. They support neither
+//! deadlines nor cancellation nor a local address.
 
 mod limit;
 mod lookup;
@@ -24,16 +24,16 @@ use std::time::{Duration, Instant};
 
 pub use limit::Cancel;
 
-/// Go's.
+/// Go's default.
 const FALLBACK_DELAY: Duration = Duration::from_millis(300);
 
 type Resolver = Arc<dyn Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync>;
 
-/// Opens a connection over TCP to `address`, within `timeout`: [`Dialer`] in one line. A time-out of
-/// zero fails at once; `Duration::MAX` never expires.
+/// Opens a TCP connection to `address` within `timeout`. (Go: `net.DialTimeout`.)
 ///
-/// `address` is anything that is written as an address: `"localhost:61000"`, a [`SocketAddr`], the
-/// [`Address`](crate::Address) of a listener. (Go: `net.DialTimeout`.)
+/// `address` is anything that displays as an address: `"localhost:61000"`, a [`SocketAddr`], or a
+/// listener's [`Address`](crate::Address). A timeout of zero fails at once, and `Duration::MAX` never
+/// expires. [`Dialer`] has more options.
 ///
 /// ```no_run
 /// let conn = bellwire_std::dial("localhost:61000", std::time::Duration::from_secs(5))?;
@@ -41,13 +41,13 @@ type Resolver = Arc<dyn Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync>;
 /// ```
 ///
 /// # Errors
-/// As [`Dialer::dial`].
+/// The errors of [`Dialer::dial`].
 pub fn dial(address: impl fmt::Display, timeout: Duration) -> io::Result<Conn> {
     let dialer = Dialer::new().timeout(timeout);
     dialer.dial(Network::Tcp, &address.to_string())
 }
 
-/// How to open a connection: Go's `net.Dialer`. It can be used again, and from several threads.
+/// Options for opening connections: Go's `net.Dialer`. It can be reused and shared between threads.
 ///
 /// ```
 /// use bellwire_std::{Dialer, Listener, Network};
@@ -76,7 +76,7 @@ pub struct Dialer {
 }
 
 impl Dialer {
-    /// One without time limits of its own, with keep-alive after 15 seconds, and with Happy Eyeballs.
+    /// Creates a dialer with a keep-alive of 15 seconds, with Happy Eyeballs, and without a timeout.
     pub fn new() -> Self {
         Self {
             timeout: None,
@@ -89,63 +89,67 @@ impl Dialer {
         }
     }
 
-    /// How long a dialing may take, the lookup of the name included. Unless it is set, the system's
-    /// limit for each address holds, often about two minutes. Zero fails every dialing, and
-    /// `Duration::MAX` never expires. (Go: `Dialer.Timeout`.)
+    /// Sets the time limit of a dial, including the name lookup. (Go: `Dialer.Timeout`.)
     ///
-    /// Several addresses share it. With Happy Eyeballs, the next one starts after the
-    /// [fallback delay](Self::fallback_delay), or earlier, so that all of them start in time.
-    /// Without, each has an equal share of the time that is left, but at least 2 seconds of it.
+    /// Zero fails every dial, and `Duration::MAX` never expires. Without a timeout, the system's
+    /// limit for each address applies, often about two minutes.
+    ///
+    /// If a name has several addresses, they share the timeout. With Happy Eyeballs, the next address
+    /// starts after the [fallback delay](Self::fallback_delay), or earlier if the timeout leaves less
+    /// time for each. Without Happy Eyeballs, each address has an equal part of the remaining time,
+    /// but at least 2 seconds if that much remains.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
-    /// The point in time at which a dialing ends, if the [timeout](Self::timeout) does not end it
-    /// earlier. (Go: `Dialer.Deadline`.)
+    /// Sets the point in time at which a dial fails. If there is also a [timeout](Self::timeout), the
+    /// earlier one applies. (Go: `Dialer.Deadline`.)
     #[must_use]
     pub fn deadline(mut self, deadline: Instant) -> Self {
         self.deadline = Some(deadline);
         self
     }
 
-    /// The address of this end; port 0 for any. Only addresses of its family are dialed. Unix
-    /// sockets do not use it. (Go: `Dialer.LocalAddr`.)
+    /// Sets the address of this end; port 0 picks a free port. The dialer then tries only addresses
+    /// of the same family. Ignored for Unix sockets. (Go: `Dialer.LocalAddr`.)
     #[must_use]
     pub fn local_addr(mut self, local: SocketAddr) -> Self {
         self.local_addr = Some(local);
         self
     }
 
-    /// How long an address may leave others waiting before the next is tried as well; 300 ms.
-    /// `None`: one after the other. Zero tries all at once. (Go: `Dialer.FallbackDelay`, RFC 8305,
+    /// Sets the delay before the next address is tried in parallel. Default: 300 ms. `None` tries
+    /// one address after the other, zero all at once. (Go: `Dialer.FallbackDelay`; RFC 8305,
     /// section 5.)
     ///
-    /// IPv6 and IPv4 take turns, beginning with the family that the system prefers. An address that
-    /// fails lets the next one start at once. The first connection that stands is used.
+    /// IPv6 and IPv4 addresses alternate, beginning with the family that the system prefers. If an
+    /// address fails, the next one starts at once. The first established connection is used.
     ///
-    /// RFC 8305 would have it between 100 ms and 2 seconds.
+    /// RFC 8305 recommends between 100 ms and 2 seconds.
     #[must_use]
     pub fn fallback_delay(mut self, delay: Option<Duration>) -> Self {
         self.fallback_delay = delay;
         self
     }
 
-    /// After how much silence, and then how often, the system asks whether the other end is still
-    /// there; 15 seconds. Nine questions without an answer end the connection. `None` for never.
-    /// It counts in whole seconds; a shorter time than 1 second is 1 second, and a longer one than
-    /// 32767 seconds is 32767. (Go: `Dialer.KeepAlive`.)
+    /// Sets the idle time before TCP keep-alive probes, and their interval. Default: 15 seconds;
+    /// `None` disables them. (Go: `Dialer.KeepAlive`.)
+    ///
+    /// Nine probes without an answer end the connection. The time is clamped to 1 to 32767 seconds,
+    /// and a fraction of a second is ignored.
     #[must_use]
-    pub fn keep_alive(mut self, silence: Option<Duration>) -> Self {
-        self.keep_alive = KeepAlive(silence);
+    pub fn keep_alive(mut self, time: Option<Duration>) -> Self {
+        self.keep_alive = KeepAlive(time);
         self
     }
 
-    /// What looks up a name, in place of the system. It is not asked about IP addresses.
+    /// Sets a function that looks up names instead of the system. It is not called for IP addresses.
     /// (Go: `Dialer.Resolver`.)
     ///
-    /// It runs on a thread of its own, which outlives a dialing whose time is over.
+    /// It runs on its own thread. If the dial times out first, that thread goes on until the function
+    /// returns.
     ///
     /// ```
     /// use bellwire_std::{Dialer, Listener, Network};
@@ -168,25 +172,27 @@ impl Dialer {
         self
     }
 
-    /// What another thread ends a dialing with. (Go: the context of `Dialer.DialContext`.)
+    /// Lets `cancel` end dials from another thread. (Go: the context of `Dialer.DialContext`.)
     #[must_use]
     pub fn cancelled_by(mut self, cancel: &Cancel) -> Self {
         self.cancel = Some(cancel.clone());
         self
     }
 
-    /// Opens a connection: Go's `Dialer.Dial`.
+    /// Opens a connection. (Go: `Dialer.Dial`.)
     ///
-    /// `address` is as [`resolve`](crate::resolve()) takes it, or the path of a Unix socket. Without
-    /// a host, or with `0.0.0.0` or `[::]`, it stands for this machine.
+    /// `address` is an address for [`resolve`](crate::resolve()), or the path of a Unix socket. An
+    /// empty host, `0.0.0.0` and `[::]` mean this machine.
     ///
     /// # Errors
-    /// Each is one sentence that says what was tried and why it failed:
-    /// [`TimedOut`](io::ErrorKind::TimedOut) when the time is over;
-    /// [`ConnectionAborted`](io::ErrorKind::ConnectionAborted) when it was cancelled;
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) and [`NotFound`](io::ErrorKind::NotFound) as
-    /// [`resolve`](crate::resolve()); [`WouldBlock`](io::ErrorKind::WouldBlock) for a Unix socket
-    /// with a full queue, which, as in Go, is not waited for; else that of the first address to fail.
+    /// The error's text names the address and the cause.
+    /// - [`TimedOut`](io::ErrorKind::TimedOut) if the time is over.
+    /// - [`ConnectionAborted`](io::ErrorKind::ConnectionAborted) if the dial was cancelled.
+    /// - [`WouldBlock`](io::ErrorKind::WouldBlock) if the accept queue of a Unix socket is full. As
+    ///   in Go, the dial does not wait for it.
+    /// - [`InvalidInput`](io::ErrorKind::InvalidInput) and [`NotFound`](io::ErrorKind::NotFound), as
+    ///   in [`resolve`](crate::resolve()).
+    /// - Otherwise the error of the address that failed first.
     pub fn dial(&self, network: Network, address: &str) -> io::Result<Conn> {
         let given = self.timeout.map(|time| after(Instant::now(), time));
         let limit = Limit {
@@ -205,7 +211,7 @@ impl Dialer {
         })
     }
 
-    /// What to try, in this order.
+    /// Returns the addresses to try, in order.
     fn addresses(
         &self,
         network: Network,
@@ -221,7 +227,7 @@ impl Dialer {
         if let Some(local) = self.local_addr {
             found.retain(|address| address.is_ipv4() == local.is_ipv4());
             if found.is_empty() {
-                let what = format!("it has no address of the family of {local}");
+                let what = format!("no address of the same family as {local}");
                 return Err(io::Error::new(io::ErrorKind::NotFound, what));
             }
         }
@@ -235,7 +241,7 @@ impl Dialer {
     }
 }
 
-/// This machine in place of all its interfaces, which can be listened on but not dialed.
+/// Replaces the unspecified address by the loopback address; the former cannot be dialed.
 fn reachable(ip: IpAddr) -> IpAddr {
     match ip {
         IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),

@@ -1,4 +1,4 @@
-//! Connecting to the first of several addresses that answers.
+//! Connecting to several addresses; the first that answers wins.
 
 use super::Dialer;
 use super::limit::{Limit, no_answer};
@@ -12,12 +12,14 @@ use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-/// The least time for an address where each waits for the one before it, if there is so much:
-/// Go's `partialDeadline`.
+/// The least time for an address if addresses are tried one after the other and so much time
+/// remains. See Go's `partialDeadline`.
 const LEAST_TURN: Duration = Duration::from_secs(2);
 
-/// Addresses take turns. With Happy Eyeballs, the end of a turn lets the next address join those
-/// that are already being tried (RFC 8305, section 5); without, the next address replaces it.
+/// The attempts to connect to the addresses of one dial.
+///
+/// Each address has a turn. With Happy Eyeballs, an attempt goes on after its turn, parallel to the
+/// next address (RFC 8305, section 5). Without, the attempt ends with its turn.
 pub(super) struct Race<'a> {
     dialer: &'a Dialer,
     limit: Limit<'a>,
@@ -27,13 +29,13 @@ pub(super) struct Race<'a> {
     failure: Option<Failure>,
 }
 
-/// A connection that is being made.
+/// A socket that is connecting.
 struct Attempt {
     socket: Socket,
     to: SockAddr,
 }
 
-/// Why there is no connection, and to which of the addresses, where it is known.
+/// The error of a dial, and the address that failed, if known.
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) to: Option<Address>,
@@ -58,10 +60,10 @@ impl<'a> Race<'a> {
         }
     }
 
-    /// The first connection that stands. The others are given up.
+    /// Returns the first established connection and abandons the other attempts.
     ///
-    /// When all fail, the failure of the first to fail is the one that is told, as in Go: it is
-    /// that of the address which the system prefers, most often.
+    /// If all fail, returns the first failure, as in Go. It is usually that of the address that the
+    /// system prefers.
     pub(super) fn run(mut self) -> Result<Conn, Failure> {
         loop {
             self.limit.check()?;
@@ -94,13 +96,13 @@ impl<'a> Race<'a> {
         let Some(to) = self.waiting.pop_front() else {
             return;
         };
-        match begin(self.dialer, &to) {
+        match start_connecting(self.dialer, &to) {
             Ok(socket) => self.running.push(Attempt { socket, to }),
             Err(error) => self.failed(to, error),
         }
     }
 
-    /// When the turn ends that begins now. The last address has all the time that is left.
+    /// Returns the end of a turn that begins now. The last address has all the remaining time.
     fn turn_end(&self) -> Option<Instant> {
         let count = u32::try_from(self.waiting.len()).unwrap_or(u32::MAX);
         if count < 2 {
@@ -111,27 +113,27 @@ impl<'a> Race<'a> {
             .limit
             .until
             .map(|until| until.saturating_duration_since(now));
-        let share = left.map(|left| left / count);
+        let part = left.map(|left| left / count);
         let turn = match self.dialer.fallback_delay {
-            // Also where there is little time, the last address has some.
-            Some(delay) => Some(share.map_or(delay, |share| share.min(delay))),
-            None => share.map(|share| share.max(LEAST_TURN)),
+            // Leaves some time for the last address, even if little remains.
+            Some(delay) => Some(part.map_or(delay, |part| part.min(delay))),
+            None => part.map(|part| part.max(LEAST_TURN)),
         };
         turn.map(|turn| after(now, turn))
     }
 
-    /// The connection that stands, if one does; those that have failed are taken out.
+    /// Returns the first established connection, if any, and removes failed attempts.
     fn connected(&mut self) -> io::Result<Option<Conn>> {
         let mut index = 0;
         while let Some(attempt) = self.running.get(index) {
-            match state(&attempt.socket) {
+            match is_connected(&attempt.socket) {
                 Ok(false) => index += 1,
                 Ok(true) => {
                     let Attempt { socket, to } = self.running.swap_remove(index);
                     return Conn::new(socket, to.into()).map(Some);
                 }
                 Err(error) => {
-                    // In order, as what began earlier is preferred.
+                    // Keeps the order, because earlier attempts are preferred.
                     let attempt = self.running.remove(index);
                     self.failed(attempt.to, error);
                 }
@@ -143,13 +145,13 @@ impl<'a> Race<'a> {
     fn failed(&mut self, to: SockAddr, cause: io::Error) {
         let to = Some(to.into());
         self.failure.get_or_insert(Failure { to, cause });
-        // The next address need not wait for the end of the turn.
+        // The next address starts at once.
         self.turn = self.turn.map(|_| Instant::now());
     }
 }
 
-/// Has the system begin to connect.
-fn begin(dialer: &Dialer, to: &SockAddr) -> io::Result<Socket> {
+/// Starts to connect.
+fn start_connecting(dialer: &Dialer, to: &SockAddr) -> io::Result<Socket> {
     let socket = Socket::new(to.domain(), Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
     if to.domain() != Domain::UNIX {
@@ -161,10 +163,10 @@ fn begin(dialer: &Dialer, to: &SockAddr) -> io::Result<Socket> {
     match socket.connect(to) {
         Err(error) if is_in_progress(&error) => Ok(socket),
         Err(error) if error.kind() == ErrorKind::WouldBlock && to.is_unix() => {
-            let what = "too many are waiting there to be accepted";
+            let what = "its accept queue is full";
             Err(io::Error::new(ErrorKind::WouldBlock, what))
         }
-        begun => begun.map(|()| socket),
+        result => result.map(|()| socket),
     }
 }
 
@@ -175,8 +177,8 @@ fn is_in_progress(error: &io::Error) -> bool {
         .is_some_and(|code| progress.contains(&code))
 }
 
-/// Whether the connection stands.
-fn state(socket: &Socket) -> io::Result<bool> {
+/// Returns whether the connection is established.
+fn is_connected(socket: &Socket) -> io::Result<bool> {
     if let Some(error) = socket.take_error()? {
         return Err(error);
     }
@@ -185,8 +187,8 @@ fn state(socket: &Socket) -> io::Result<bool> {
         Err(error) if error.kind() == ErrorKind::NotConnected => return Ok(false),
         Err(error) => return Err(error),
     };
-    // Where nobody listens, the system may give this end the very port it connects to, and so
-    // connect it to itself. Go: `selfConnect`.
+    // If nobody listens on a port of this machine, the system may pick that port for this end and
+    // connect the socket to itself. Go: `selfConnect`.
     let itself = socket.local_addr()?.as_socket();
     if itself.is_some() && itself == peer.as_socket() {
         return Err(ErrorKind::ConnectionRefused.into());
@@ -194,7 +196,8 @@ fn state(socket: &Socket) -> io::Result<bool> {
     Ok(true)
 }
 
-/// `addresses` with the families taking turns, beginning with that of the first: RFC 8305, section 4.
+/// Reorders `addresses` so that the families alternate, beginning with the family of the first: RFC
+/// 8305, section 4.
 pub(super) fn alternate(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let v4_first = addresses.first().is_some_and(SocketAddr::is_ipv4);
     let (first, second): (Vec<_>, Vec<_>) = addresses

@@ -1,4 +1,4 @@
-//! Who is connected.
+//! The open connections of a server.
 
 use crate::Conn;
 use crate::addresses::{Addresses, Counted};
@@ -9,28 +9,30 @@ use std::net::Shutdown;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-/// All connections of a server, so that they can be counted, and told to end.
+/// The open connections of a server. Clones share them.
 #[derive(Clone)]
 pub(super) struct Crowd(Arc<Shared>);
 
 struct Shared {
     limit: usize,
     addresses: Addresses,
-    members: Mutex<Members>,
-    left: Condvar,
+    open: Mutex<Open>,
+    /// Notified when a connection ends.
+    ended: Condvar,
 }
 
 #[derive(Default)]
-struct Members {
+struct Open {
     sockets: HashMap<u64, Arc<Socket>>,
-    joined: u64,
-    /// How many of them are beyond the limit.
+    /// The number of the next connection.
+    next: u64,
+    /// How many connections are beyond the limit.
     surplus: usize,
 }
 
-/// One connection's place in the crowd, which it leaves when this is dropped.
+/// The permit of an open connection. Dropping it removes the connection.
 pub(super) struct Member {
-    /// Whether it is beyond the limit.
+    /// Whether the connection is beyond the limit and is only told that the server is busy.
     pub(super) surplus: bool,
     crowd: Crowd,
     number: u64,
@@ -42,29 +44,29 @@ impl Crowd {
         Self(Arc::new(Shared {
             limit: limits.connections,
             addresses: Addresses::new(limits.connections_per_address),
-            members: Mutex::default(),
-            left: Condvar::new(),
+            open: Mutex::default(),
+            ended: Condvar::new(),
         }))
     }
 
-    /// A place for this connection, if only to be told that the server is busy; or none, when
-    /// even those who are told so have become too many.
+    /// Adds a connection. Beyond the limit it gets a surplus permit, for telling it that the server is
+    /// busy. Returns `None` if there are already [`SURPLUS`] of these.
     pub(super) fn join(&self, conn: &Conn) -> Option<Member> {
-        let mut members = self.members();
-        let full = members.sockets.len() - members.surplus >= self.0.limit;
+        let mut open = self.open();
+        let full = open.sockets.len() - open.surplus >= self.0.limit;
         let counted = if full {
             None
         } else {
             self.0.addresses.count(conn.peer_addr())
         };
         let surplus = counted.is_none();
-        if surplus && members.surplus >= SURPLUS {
+        if surplus && open.surplus >= SURPLUS {
             return None;
         }
-        members.surplus += usize::from(surplus);
-        let number = members.joined;
-        members.joined += 1;
-        members.sockets.insert(number, conn.socket());
+        open.surplus += usize::from(surplus);
+        let number = open.next;
+        open.next += 1;
+        open.sockets.insert(number, conn.socket());
         Some(Member {
             surplus,
             crowd: self.clone(),
@@ -73,38 +75,37 @@ impl Crowd {
         })
     }
 
-    /// Waits until all connections have ended, and cuts the others at `deadline`. The close of the
-    /// listener has told them to end.
+    /// Waits until all connections have ended, and shuts down the remaining ones at `deadline`. They
+    /// were told to end when the listener was closed.
     pub(super) fn dismiss(&self, deadline: Instant) {
-        let mut members = self.members();
-        while !members.sockets.is_empty() {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                tracing::warn!("{} connections did not end in time", members.sockets.len());
-                for socket in members.sockets.values() {
-                    // It fails where the peer is gone already, which is as good.
+        let mut open = self.open();
+        while !open.sockets.is_empty() {
+            let remaining = deadline.saturating_duration_since(Instant::now());
+            if remaining.is_zero() {
+                tracing::warn!("{} connections did not end in time", open.sockets.len());
+                for socket in open.sockets.values() {
+                    // Fails if the peer is already gone; then there is nothing to shut down.
                     let _ = socket.shutdown(Shutdown::Both);
                 }
                 return;
             }
-            let waited = self.0.left.wait_timeout(members, left);
-            members = waited.unwrap_or_else(PoisonError::into_inner).0;
+            let waited = self.0.ended.wait_timeout(open, remaining);
+            open = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
-    fn members(&self) -> MutexGuard<'_, Members> {
-        let members = self.0.members.lock();
-        members.unwrap_or_else(PoisonError::into_inner)
+    fn open(&self) -> MutexGuard<'_, Open> {
+        self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Member {
     fn drop(&mut self) {
-        let mut members = self.crowd.members();
-        members.sockets.remove(&self.number);
-        members.surplus -= usize::from(self.surplus);
-        drop(members);
-        self.crowd.0.left.notify_all();
+        let mut open = self.crowd.open();
+        open.sockets.remove(&self.number);
+        open.surplus -= usize::from(self.surplus);
+        drop(open);
+        self.crowd.0.ended.notify_all();
     }
 }
 
@@ -124,24 +125,24 @@ mod tests {
     }
 
     #[test]
-    fn as_many_as_the_limit_are_served_and_64_more_are_told_that_there_is_no_room() {
+    fn beyond_the_limit_64_connections_get_a_surplus_permit() {
         let crowd = crowd(3, None);
         let conn = Conn::try_from(UnixStream::pair().unwrap().0).unwrap();
         let mut served = [(); 3].map(|()| crowd.join(&conn));
-        assert!(served.iter().flatten().all(|member| !member.surplus));
-        let mut told: Vec<_> = (0..100).map_while(|_| crowd.join(&conn)).collect();
-        assert!(told.iter().all(|member| member.surplus));
-        assert_eq!(told.len(), 64);
-        told.pop();
+        assert!(served.iter().flatten().all(|permit| !permit.surplus));
+        let mut surplus: Vec<_> = (0..100).map_while(|_| crowd.join(&conn)).collect();
+        assert!(surplus.iter().all(|permit| permit.surplus));
+        assert_eq!(surplus.len(), 64);
+        surplus.pop();
         assert!(crowd.join(&conn).unwrap().surplus);
         served[0] = None;
         assert!(!crowd.join(&conn).unwrap().surplus);
-        drop((served, told));
-        assert!(crowd.members().sockets.is_empty());
+        drop((served, surplus));
+        assert!(crowd.open().sockets.is_empty());
     }
 
     #[test]
-    fn a_connection_too_many_of_its_address_takes_no_place() {
+    fn a_connection_beyond_its_address_limit_does_not_count_as_served() {
         let crowd = crowd(2, Some(1));
         let listener = Listener::bind(Network::Tcp, "127.0.0.1:0").unwrap();
         let address = listener.local_addr().to_string();

@@ -1,4 +1,4 @@
-//! What a thread reads and writes: a connection, and over it perhaps TLS.
+//! The byte stream of a thread's connection, with or without TLS.
 
 use crate::Conn;
 use crate::ending::Ending;
@@ -14,8 +14,8 @@ use metrics::counter;
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
-/// A connection's byte stream. The time that the server waits for its peer to take replies is
-/// limited; the time that handlers take does not count.
+/// The byte stream of a connection. It limits the time that the server waits for the client to
+/// receive replies. The time of handlers does not count.
 pub(super) struct Stream {
     kind: Kind,
     limits: ServerLimits,
@@ -33,7 +33,7 @@ impl Stream {
         Self::new(Kind::Plain(conn), limits)
     }
 
-    /// Begins TLS on `conn`.
+    /// Performs the TLS handshake on `conn`.
     #[cfg(feature = "tls")]
     pub(super) fn greet(
         conn: Conn,
@@ -41,7 +41,7 @@ impl Stream {
         limits: ServerLimits,
     ) -> io::Result<Self> {
         conn.set_deadline(Some(after(Instant::now(), limits.handshake)));
-        let greeted = acceptor.accept(conn).map_err(|error| {
+        let accepted = acceptor.accept(conn).map_err(|error| {
             if !is_unused(&error) {
                 counter!("bellwire_tls_handshake_failures_total").increment(1);
             }
@@ -51,7 +51,7 @@ impl Stream {
                 _ => error,
             }
         });
-        Ok(Self::new(Kind::Tls(Box::new(greeted?)), limits))
+        Ok(Self::new(Kind::Tls(Box::new(accepted?)), limits))
     }
 
     fn new(kind: Kind, limits: ServerLimits) -> Self {
@@ -70,8 +70,8 @@ impl Stream {
         }
     }
 
-    /// Reads until `deadline` or a stop, and no longer than a request may take while a record of TLS
-    /// has arrived in part.
+    /// Reads until `deadline` or a stop. While a TLS record is partial, the time limit for a request
+    /// applies too.
     pub(super) fn read(&mut self, buf: &mut [u8], deadline: Instant) -> io::Result<usize> {
         match &mut self.kind {
             Kind::Plain(conn) => {
@@ -96,16 +96,16 @@ impl Stream {
         }
     }
 
-    /// Whether a record of TLS has arrived in part.
+    /// Returns whether a TLS record is partial.
     pub(super) fn is_in_part(&self) -> bool {
         match &self.kind {
             Kind::Plain(_) => false,
             #[cfg(feature = "tls")]
-            Kind::Tls(tls) => tls.is_in_part(),
+            Kind::Tls(tls) => tls.is_partial(),
         }
     }
 
-    /// Closes so that the replies arrive.
+    /// Closes the connection without losing replies.
     pub(super) fn end(mut self, ending: Ending) -> io::Result<()> {
         match &mut self.kind {
             Kind::Plain(conn) => conn.end(ending),
@@ -126,7 +126,7 @@ impl embedded_io::Write for Stream {
         let written = match kind {
             Kind::Plain(conn) => write(conn, bytes, limits.reply, lag),
             #[cfg(feature = "tls")]
-            Kind::Tls(tls) => tls.write_by(bytes, &mut |conn, bytes| {
+            Kind::Tls(tls) => tls.write_with(bytes, &mut |conn, bytes| {
                 write(conn, bytes, limits.reply, lag)
             }),
         };
@@ -139,20 +139,21 @@ impl embedded_io::Write for Stream {
             #[cfg(feature = "tls")]
             Kind::Tls(tls) => {
                 let (limit, lag) = (self.limits.reply, &mut self.lag);
-                tls.send_by(&mut |conn, bytes| write(conn, bytes, limit, lag))
+                tls.send_with(&mut |conn, bytes| write(conn, bytes, limit, lag))
                     .map_err(not_taken)
             }
         }
     }
 }
 
-/// Writes some of `bytes`, once the socket has room, or fails when the peer is too late.
+/// Waits until the socket is writable and writes some of `bytes`. Fails if the client's lag exceeds
+/// `limit`.
 fn write(conn: &mut Conn, bytes: &[u8], limit: Duration, lag: &mut Lag) -> io::Result<usize> {
     loop {
         match conn.write_now(bytes) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 let begin = Instant::now();
-                let waited = conn.wait_for_room(after(begin, lag.patience(limit)));
+                let waited = conn.wait_for_room(after(begin, lag.remaining(limit)));
                 lag.waited(begin.elapsed(), limit);
                 waited?;
             }

@@ -1,4 +1,4 @@
-//! A connection over TLS, for blocking use.
+//! A blocking connection over TLS.
 
 use super::records::Records;
 use super::{NOT_TLS, begins_tls, cut, failed, gone, handshake_failed, not_tls, unused};
@@ -8,33 +8,34 @@ use rustls::Connection;
 use std::io::{self, ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
 
-/// A connection over TLS, on top of a [`bellwire_std::Conn`](crate::Conn), whose deadlines hold for
-/// it: Go's `tls.Conn`. A read or write that a deadline ended can be tried again.
+/// A TLS connection on top of a [`bellwire_std::Conn`](crate::Conn): Go's `tls.Conn`.
 ///
-/// Written bytes that the socket does not take yet are kept, up to 64 KiB, until `flush` or the next
-/// write. When it is dropped, it says that this end has finished, if the socket takes that at once.
+/// The deadlines of the underlying connection apply. After a deadline has ended a read or write, the
+/// call can be repeated.
+///
+/// Up to 64 KiB of written bytes are buffered while the socket is full; `flush` or the next write
+/// sends them. Dropping the connection sends `close_notify`, if the socket accepts it without
+/// waiting.
 #[derive(Debug)]
 pub struct Conn {
-    below: crate::Conn,
+    inner: crate::Conn,
     session: Box<Connection>,
     records: Records,
 }
 
 impl Conn {
-    /// A connection whose handshake is behind it.
-    pub(super) fn greet(conn: crate::Conn, session: Connection) -> io::Result<Self> {
-        let mut greeting = Self {
-            below: conn,
+    /// Creates a connection and performs its handshake.
+    pub(super) fn with_handshake(conn: crate::Conn, session: Connection) -> io::Result<Self> {
+        let mut conn = Self {
+            inner: conn,
             session: Box::new(session),
             records: Records::default(),
         };
-        match greeting.handshake() {
-            Ok(()) => Ok(greeting),
+        match conn.handshake() {
+            Ok(()) => Ok(conn),
             Err(error) => {
-                if greeting.serves() {
-                    greeting
-                        .below
-                        .linger(usize::MAX, after(Instant::now(), LINGER));
+                if conn.is_server() {
+                    conn.inner.linger(usize::MAX, after(Instant::now(), LINGER));
                 }
                 Err(error)
             }
@@ -42,7 +43,7 @@ impl Conn {
     }
 
     fn handshake(&mut self) -> io::Result<()> {
-        if self.serves() {
+        if self.is_server() {
             self.expect_tls()?;
         }
         while self.session.is_handshaking() {
@@ -54,55 +55,56 @@ impl Conn {
         self.send()
     }
 
-    fn serves(&self) -> bool {
+    fn is_server(&self) -> bool {
         matches!(*self.session, Connection::Server(_))
     }
 
-    /// The connection below, for its addresses and deadlines. (Go: `Conn.NetConn`.)
+    /// Returns the underlying connection, for its addresses and deadlines. (Go: `Conn.NetConn`.)
     pub fn get_ref(&self) -> &crate::Conn {
-        &self.below
+        &self.inner
     }
 
-    /// The certificates that the other end has shown, its own first, each in DER; none for a client
-    /// of which no certificate is demanded.
+    /// Returns the peer's certificate chain in DER, its own certificate first. Empty for a client if
+    /// the server does not require client certificates.
     pub fn peer_certificates(&self) -> impl Iterator<Item = &[u8]> {
         let chain = self.session.peer_certificates().unwrap_or_default();
         chain.iter().map(AsRef::as_ref)
     }
 
-    /// Ends this end's sending: the other end finds the end of the stream, and may still answer.
-    /// (Go: `Conn.CloseWrite`.)
+    /// Sends `close_notify` and shuts down writing. The peer reads the end of the stream, and may
+    /// still reply. (Go: `Conn.CloseWrite`.)
     ///
     /// # Errors
-    /// Those of writing.
+    /// The errors of writing.
     pub fn close_write(&mut self) -> io::Result<()> {
         self.session.send_close_notify();
         self.send()?;
-        self.below.close_write()
+        self.inner.close_write()
     }
 
-    /// As [`Conn::linger`](crate::Conn::linger) of the connection below.
+    /// Ends the stream and discards incoming bytes, like
+    /// [`bellwire_std::Conn::linger`](crate::Conn::linger).
     pub fn linger(&mut self, bytes: usize, deadline: Instant) {
-        self.below.set_write_deadline(Some(deadline));
+        self.inner.set_write_deadline(Some(deadline));
         if self.close_write().is_ok() {
-            self.below.linger(bytes, deadline);
+            self.inner.linger(bytes, deadline);
         }
     }
 
-    /// As [`Conn::end`](crate::Conn::end) of the connection below.
+    /// Ends the connection like [`Conn::end`](crate::Conn::end).
     pub(crate) fn end(&mut self, ending: Ending) -> io::Result<()> {
-        self.below
+        self.inner
             .set_write_deadline(Some(after(Instant::now(), ending.time)));
         self.session.send_close_notify();
         match self.send() {
-            Ok(()) => self.below.end(ending),
+            Ok(()) => self.inner.end(ending),
             Err(error) if error.kind() == ErrorKind::TimedOut => Err(error),
             // The peer is gone.
             Err(_) => Ok(()),
         }
     }
 
-    /// Reads until `deadline`, and no longer than `limit` while a record or message has arrived in part.
+    /// Reads until `deadline`, and no longer than `limit` while a record or message is partial.
     pub(crate) fn read_within(
         &mut self,
         buf: &mut [u8],
@@ -111,25 +113,26 @@ impl Conn {
     ) -> io::Result<usize> {
         let mut begun = None;
         loop {
-            if let Some(read) = self.decrypted(buf) {
+            if let Some(read) = self.read_plaintext(buf) {
                 return read;
             }
             begun = self
-                .is_in_part()
+                .is_partial()
                 .then(|| begun.unwrap_or_else(Instant::now));
             let until = begun.map_or(deadline, |begun| deadline.min(after(begun, limit)));
-            self.below.set_read_deadline(Some(until));
+            self.inner.set_read_deadline(Some(until));
             self.receive()?;
         }
     }
 
-    /// Whether a record has arrived in part, or a message of TLS itself.
-    pub(crate) fn is_in_part(&self) -> bool {
-        self.records.in_part() > 0
+    /// Returns whether a record or a handshake message is partial.
+    pub(crate) fn is_partial(&self) -> bool {
+        self.records.partial_len() > 0
     }
 
-    /// What has been decrypted: bytes, the end, or that there is no more; or nothing yet.
-    fn decrypted(&mut self, buf: &mut [u8]) -> Option<io::Result<usize>> {
+    /// Reads decrypted bytes, the end of the stream or a cut. Returns `None` if nothing is decrypted
+    /// yet.
+    fn read_plaintext(&mut self, buf: &mut [u8]) -> Option<io::Result<usize>> {
         match self.session.reader().read(buf) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => None,
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => Some(Err(cut())),
@@ -137,69 +140,69 @@ impl Conn {
         }
     }
 
-    /// Reads the first byte, by which a client shows whether it speaks TLS.
+    /// Reads the first byte, which shows whether the client speaks TLS.
     fn expect_tls(&mut self) -> io::Result<()> {
         let mut first = [0];
-        match self.below.read(&mut first) {
+        match self.inner.read(&mut first) {
             Ok(0) => Err(unused()),
             Err(error) if error.kind() == ErrorKind::ConnectionReset => Err(unused()),
             Err(error) => Err(error),
             Ok(_) if begins_tls(first) => {
                 let mut first = &first[..];
-                let mut first = self.records.follow(&mut first);
+                let mut first = self.records.track(&mut first);
                 self.session.read_tls(&mut first).map(drop)
             }
             Ok(_) => {
-                let _ = self.below.write_now(NOT_TLS);
+                let _ = self.inner.write_now(NOT_TLS);
                 Err(not_tls())
             }
         }
     }
 
-    /// Sends what TLS has to send.
+    /// Sends all encrypted bytes.
     fn send(&mut self) -> io::Result<()> {
-        self.send_by(&mut |conn, bytes| conn.write(bytes))
+        self.send_with(&mut |conn, bytes| conn.write(bytes))
     }
 
-    /// The same, with `write` to write to the connection below.
-    pub(crate) fn send_by(&mut self, write: &mut WriteTo<'_>) -> io::Result<()> {
-        let conn = &mut self.below;
-        let mut by = By { conn, write };
+    /// Sends all encrypted bytes by `write`.
+    pub(crate) fn send_with(&mut self, write: &mut WriteTo<'_>) -> io::Result<()> {
+        let conn = &mut self.inner;
+        let mut writer = Writer { conn, write };
         while self.session.wants_write() {
-            self.session.write_tls(&mut by)?;
+            self.session.write_tls(&mut writer)?;
         }
         Ok(())
     }
 
-    /// Writes, with `write` to write to the connection below.
-    pub(crate) fn write_by(&mut self, buf: &[u8], write: &mut WriteTo<'_>) -> io::Result<usize> {
-        // First what an earlier write has left, so that no more is kept than one write brings.
-        self.send_by(write)?;
+    /// Encrypts bytes of `buf`, sends them by `write`, and returns how many were accepted.
+    pub(crate) fn write_with(&mut self, buf: &[u8], write: &mut WriteTo<'_>) -> io::Result<usize> {
+        // Sends the rest of the last write first, so that the buffer holds at most one write.
+        self.send_with(write)?;
         let n = self.session.writer().write(buf)?;
-        // These bytes are taken. An error that keeps them from being sent comes again at the flush.
-        let _ = self.send_by(write);
+        // The bytes are accepted. If sending fails, the flush returns the error again.
+        let _ = self.send_with(write);
         Ok(n)
     }
 
-    /// Waits for bytes, and takes them in.
+    /// Waits for bytes and decrypts them.
     fn receive(&mut self) -> io::Result<()> {
-        let greeting = self.session.is_handshaking();
-        let mut conn = self.records.follow(&mut self.below);
-        if self.session.read_tls(&mut conn)? == 0 && greeting {
+        let handshaking = self.session.is_handshaking();
+        let mut conn = self.records.track(&mut self.inner);
+        if self.session.read_tls(&mut conn)? == 0 && handshaking {
             return Err(gone());
         }
         match self.session.process_new_packets() {
             Ok(state) => {
-                let greeted = greeting && !self.session.is_handshaking();
-                if greeted || state.plaintext_bytes_to_read() > 0 {
-                    self.records.brought();
+                let completed = handshaking && !self.session.is_handshaking();
+                if completed || state.plaintext_bytes_to_read() > 0 {
+                    self.records.mark_complete();
                 }
                 Ok(())
             }
             Err(error) => {
-                // It tells the other end why, where that still listens.
+                // Sends the alert, which tells the peer the reason.
                 self.send_now();
-                Err(if greeting {
+                Err(if handshaking {
                     handshake_failed(&error)
                 } else {
                     failed(&error)
@@ -208,9 +211,9 @@ impl Conn {
         }
     }
 
-    /// Sends what TLS has to send, as far as the socket takes it at once.
+    /// Sends as many encrypted bytes as the socket accepts without waiting.
     fn send_now(&mut self) {
-        let mut now = Now(&self.below);
+        let mut now = NonBlocking(&self.inner);
         while self.session.wants_write() && self.session.write_tls(&mut now).is_ok() {}
     }
 }
@@ -221,7 +224,7 @@ impl Read for Conn {
             return Ok(0);
         }
         loop {
-            match self.decrypted(buf) {
+            match self.read_plaintext(buf) {
                 Some(read) => return read,
                 None => self.receive()?,
             }
@@ -231,7 +234,7 @@ impl Read for Conn {
 
 impl Write for Conn {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        self.write_by(buf, &mut |conn, bytes| conn.write(bytes))
+        self.write_with(buf, &mut |conn, bytes| conn.write(bytes))
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -269,16 +272,16 @@ impl Drop for Conn {
     }
 }
 
-/// Writes to the connection below TLS.
+/// A function that writes to the underlying connection.
 pub(crate) type WriteTo<'a> = dyn FnMut(&mut crate::Conn, &[u8]) -> io::Result<usize> + 'a;
 
-/// A connection that is written to in that way.
-struct By<'a, 'b> {
+/// The underlying connection as a writer, through a [`WriteTo`].
+struct Writer<'a, 'b> {
     conn: &'a mut crate::Conn,
     write: &'a mut WriteTo<'b>,
 }
 
-impl Write for By<'_, '_> {
+impl Write for Writer<'_, '_> {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         (self.write)(self.conn, buf)
     }
@@ -288,10 +291,10 @@ impl Write for By<'_, '_> {
     }
 }
 
-/// A connection of which nobody waits that it takes more.
-struct Now<'a>(&'a crate::Conn);
+/// The underlying connection as a writer that does not wait.
+struct NonBlocking<'a>(&'a crate::Conn);
 
-impl Write for Now<'_> {
+impl Write for NonBlocking<'_> {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         self.0.write_now(buf)
     }

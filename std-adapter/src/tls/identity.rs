@@ -1,4 +1,4 @@
-//! Certificates, and where they come from.
+//! Loading certificates and private keys.
 
 use super::pem::{certificates, check_key, own_certificates, private_key};
 use super::provider;
@@ -10,8 +10,7 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::Arc;
 
-/// What one end shows of itself: a certificate, those that lead from it to an authority, and
-/// the private key.
+/// A certificate chain and its private key, by which one end identifies itself.
 #[derive(Debug)]
 pub struct Identity {
     pub(super) chain: Vec<CertificateDer<'static>>,
@@ -19,13 +18,13 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// From text in PEM: `chain` with the end's own certificate first, and a key as PKCS #8, SEC 1
-    /// or PKCS #1 have it, not encrypted.
+    /// Parses PEM text. The end's own certificate must be the first in `chain`. The key must be an
+    /// unencrypted PKCS #8, SEC 1 or PKCS #1 key.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidData`] if there is no certificate or no key, if the key is encrypted or not
-    /// the certificate's, and if the first certificate is an authority's or not of version 3. That a
-    /// certificate has expired is no error before the other end finds it.
+    /// [`ErrorKind::InvalidData`] if there is no certificate or no key, if the key is encrypted or
+    /// does not belong to the certificate, or if the first certificate is an authority's or not of
+    /// version 3. An expired certificate is not an error here; the peer rejects it.
     pub fn from_pem(chain: &[u8], key: &[u8]) -> io::Result<Self> {
         Self::new(own_certificates(chain)?, private_key(key)?)
     }
@@ -35,10 +34,10 @@ impl Identity {
         Ok(Self { chain, key })
     }
 
-    /// From two files, which may be one.
+    /// Reads the chain and the key from two files, or both from one file.
     ///
     /// # Errors
-    /// As [`from_pem`](Self::from_pem), with the file's name; and those of reading.
+    /// The errors of [`from_pem`](Self::from_pem) and of reading, with the file's name.
     pub fn from_files(chain: impl AsRef<Path>, key: impl AsRef<Path>) -> io::Result<Self> {
         let (chain, key) = (chain.as_ref(), key.as_ref());
         let certificates = own_certificates(&read(chain)?);
@@ -48,15 +47,15 @@ impl Identity {
     }
 }
 
-/// Whose signature makes a certificate one to trust.
+/// The certificates of the authorities that one end trusts.
 #[derive(Debug, Clone)]
 pub struct RootCerts(pub(super) Arc<RootCertStore>);
 
 impl RootCerts {
-    /// From their certificates, in PEM.
+    /// Parses certificates in PEM.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidData`] where there is none, or one that cannot be used.
+    /// [`ErrorKind::InvalidData`] if there is no certificate, or one is malformed.
     pub fn from_pem(text: &[u8]) -> io::Result<Self> {
         let mut roots = RootCertStore::empty();
         for certificate in certificates(text)? {
@@ -67,24 +66,24 @@ impl RootCerts {
         Ok(Self(Arc::new(roots)))
     }
 
-    /// From a file of them.
+    /// Reads certificates in PEM from a file.
     ///
     /// # Errors
-    /// As [`from_pem`](Self::from_pem), with the file's name; and those of reading.
+    /// The errors of [`from_pem`](Self::from_pem) and of reading, with the file's name.
     pub fn from_file(path: impl AsRef<Path>) -> io::Result<Self> {
         let path = path.as_ref();
         Self::from_pem(&read(path)?).map_err(|error| in_file(path, &error))
     }
 
-    /// Those that this machine trusts, or, where the environment variable `SSL_CERT_FILE` or
-    /// `SSL_CERT_DIR` is set, those that are found there.
+    /// Loads the authorities that this machine trusts. If the environment variable `SSL_CERT_FILE`
+    /// or `SSL_CERT_DIR` is set, loads those found there instead.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] where there is none.
+    /// [`ErrorKind::NotFound`] if no usable certificate is found.
     pub fn system() -> io::Result<Self> {
         let found = rustls_native_certs::load_native_certs();
         let mut roots = RootCertStore::empty();
-        // A system may hold some that are too old to be read, which bars none of the others.
+        // Skips certificates that are too old to be parsed; the others are still usable.
         let (added, _) = roots.add_parsable_certificates(found.certs);
         if added == 0 {
             let what = "this machine trusts no certificate authority";

@@ -1,8 +1,8 @@
-//! TLS for connections: who may come in, and whom to trust. Needs the feature `tls`.
+//! TLS 1.3 for connections, by [rustls]. Requires the feature `tls`.
 //!
-//! It is TLS 1.3, by [rustls]. An [`Acceptor`] serves: give it to
-//! [`tokio::Server::tls`](crate::tokio::Server::tls), or to a connection of a [`Listener`].
-//! A [`Connector`] dials:
+//! An [`Acceptor`] is the server's side. Set it as [`Server::tls`](crate::Server::tls) or
+//! [`tokio::Server::tls`](crate::tokio::Server::tls), or use it for connections of a [`Listener`].
+//! A [`Connector`] is the client's side:
 //!
 //! ```no_run
 //! use bellwire::{Command, Line, blocking::Client};
@@ -20,22 +20,27 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Sessions are not resumed, by either side: each connection shows its certificates anew. What else rustls can, a
-//! configuration of its own brings in, by `Acceptor::from` and `Connector::from`; so rustls is
-//! a part of this crate's interface, as [`bellwire_std::tls::rustls`](rustls).
+//! Neither side resumes sessions: each connection shows its certificates again. For other features
+//! of rustls, pass a rustls configuration to `Acceptor::from` or `Connector::from`. So rustls is part
+//! of this crate's interface, as [`bellwire_std::tls::rustls`](rustls).
 //!
 //! [`Listener`]: crate::Listener
 
 mod conn;
+mod error;
 mod identity;
 mod pem;
 mod records;
-mod sentence;
 
 pub use conn::Conn;
 pub use identity::{Identity, RootCerts};
 pub use rustls;
 
+#[cfg(feature = "tokio")]
+pub(crate) use error::no_room;
+pub(crate) use error::{
+    NOT_TLS, begins_tls, cut, failed, gone, handshake_failed, not_tls, stopping, too_slow, unused,
+};
 #[cfg(feature = "tokio")]
 pub(crate) use records::Records;
 use rustls::client::Resumption;
@@ -44,21 +49,16 @@ use rustls::pki_types::ServerName;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::version::TLS13;
 use rustls::{ClientConfig, ClientConnection, ServerConfig, ServerConnection};
-#[cfg(feature = "tokio")]
-pub(crate) use sentence::no_room;
-pub(crate) use sentence::{
-    NOT_TLS, begins_tls, cut, failed, gone, handshake_failed, not_tls, stopping, too_slow, unused,
-};
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
-/// The side that is connected to. A clone is another handle to the same.
+/// The server's side of TLS. A clone shares its configuration.
 #[derive(Debug, Clone)]
 pub struct Acceptor(Arc<ServerConfig>);
 
 impl Acceptor {
-    /// One that shows `identity`, and, where `clients` are named, demands of each client a
-    /// certificate that they have signed. (Go: `tls.Config` with `Certificates`, `ClientCAs` and
+    /// Creates an acceptor that shows `identity`. With `clients`, each client must show a certificate
+    /// signed by one of these authorities. (Go: `tls.Config` with `Certificates`, `ClientCAs` and
     /// `RequireAndVerifyClientCert`.)
     ///
     /// # Errors
@@ -82,15 +82,16 @@ impl Acceptor {
         Ok(Self(Arc::new(config)))
     }
 
-    /// Greets the other end of `conn`, which is to begin TLS. Set a deadline before, as this waits
-    /// for it. One that begins otherwise hears so by an error line in clear. Where it
-    /// fails, it stays for up to two seconds, so that the other end hears why.
+    /// Waits for the TLS handshake of the client on `conn`. Set a deadline on `conn` first.
+    ///
+    /// A client that does not begin TLS receives an error line in plain text. After a failed
+    /// handshake, this call waits up to two seconds for the client to receive the reason.
     ///
     /// # Errors
-    /// One sentence that says why it failed, the other end's missing certificate for instance; those
-    /// of reading and writing `conn`.
+    /// An error whose text says why the handshake failed, for example a missing client certificate.
+    /// The errors of reading and writing `conn`.
     pub fn accept(&self, conn: crate::Conn) -> io::Result<Conn> {
-        Conn::greet(conn, self.session()?.into())
+        Conn::with_handshake(conn, self.session()?.into())
     }
 
     pub(crate) fn session(&self) -> io::Result<ServerConnection> {
@@ -104,21 +105,22 @@ impl From<Arc<ServerConfig>> for Acceptor {
     }
 }
 
-/// The side that connects. A clone is another handle to the same.
+/// The client's side of TLS. A clone shares its configuration.
 #[derive(Debug, Clone)]
 pub struct Connector(Arc<ClientConfig>);
 
 impl Connector {
-    /// One that takes servers whose certificate the `authorities` have signed, and shows `identity`
-    /// to those that demand a certificate. (Go: `tls.Config` with `RootCAs` and `Certificates`.)
+    /// Creates a connector that trusts servers whose certificate is signed by one of the `roots`. It
+    /// shows `identity` to servers that require a certificate. (Go: `tls.Config` with `RootCAs` and
+    /// `Certificates`.)
     ///
     /// # Errors
-    /// As [`Acceptor::new`].
-    pub fn new(authorities: &RootCerts, identity: Option<Identity>) -> io::Result<Self> {
+    /// The errors of [`Acceptor::new`].
+    pub fn new(roots: &RootCerts, identity: Option<Identity>) -> io::Result<Self> {
         let builder = ClientConfig::builder_with_provider(provider())
             .with_protocol_versions(&[&TLS13])
             .map_err(unusable)?
-            .with_root_certificates(Arc::clone(&authorities.0));
+            .with_root_certificates(Arc::clone(&roots.0));
         let mut config = match identity {
             None => builder.with_no_client_auth(),
             Some(Identity { chain, key }) => builder
@@ -129,22 +131,22 @@ impl Connector {
         Ok(Self(Arc::new(config)))
     }
 
-    /// Begins TLS with the other end of `conn`, whose certificate must be for `host`: a name, or an
-    /// IP address. Set a deadline before, as this waits for it. (Go: `tls.Client` and `Handshake`.)
+    /// Performs the TLS handshake with the server on `conn`. Set a deadline on `conn` first. (Go:
+    /// `tls.Client` and `Handshake`.)
     ///
-    /// That a server demands a certificate, or does not take the one that is shown, comes to light
-    /// only at the first read.
+    /// The server's certificate must be for `host`, a name or an IP address. If the server requires
+    /// a client certificate or rejects this one, only the first read fails.
     ///
     /// # Errors
-    /// [`InvalidInput`](ErrorKind::InvalidInput) for a `host` that is none; else as
-    /// [`Acceptor::accept`].
+    /// [`InvalidInput`](ErrorKind::InvalidInput) if `host` is neither a name nor an IP address;
+    /// otherwise the errors of [`Acceptor::accept`].
     pub fn connect(&self, conn: crate::Conn, host: &str) -> io::Result<Conn> {
         let name = ServerName::try_from(host.to_owned()).map_err(|_| {
             let what = format!("{host:?} is neither a name nor an IP address");
             io::Error::new(ErrorKind::InvalidInput, what)
         })?;
         let session = ClientConnection::new(Arc::clone(&self.0), name).map_err(unusable)?;
-        Conn::greet(conn, session.into())
+        Conn::with_handshake(conn, session.into())
     }
 }
 
@@ -154,7 +156,8 @@ impl From<Arc<ClientConfig>> for Connector {
     }
 }
 
-/// Named here rather than installed for the process, which is the program's to do.
+/// Returns the cryptography provider. It is passed explicitly, because only the program may install
+/// one for the process.
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }

@@ -1,4 +1,4 @@
-//! Certificates and private keys in PEM, and why some cannot be used.
+//! Parsing and checking certificates and private keys in PEM.
 
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::{Error, PemObject};
@@ -8,7 +8,7 @@ use rustls::{Error as TlsError, InconsistentKeys};
 use std::io::{self, ErrorKind};
 use webpki::{EndEntityCert, KeyUsage};
 
-/// The certificates in this text, of which there is at least one.
+/// Parses the certificates in this text. There must be at least one.
 pub(super) fn certificates(text: &[u8]) -> io::Result<Vec<CertificateDer<'static>>> {
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text).collect();
     match certificates {
@@ -18,12 +18,12 @@ pub(super) fn certificates(text: &[u8]) -> io::Result<Vec<CertificateDer<'static
     }
 }
 
-/// The certificates in this text, the first of which is an end's own.
+/// Parses a chain and checks that its first certificate can be an end's own.
 pub(super) fn own_certificates(text: &[u8]) -> io::Result<Vec<CertificateDer<'static>>> {
     let chain = certificates(text)?;
     let own = chain.first().map(EndEntityCert::try_from);
     let own = own.ok_or_else(|| absent("certificate", text))?;
-    // Without authorities this always fails, but only after it has looked at the certificate itself.
+    // Without authorities this always fails, but it checks the certificate itself first.
     let verified = own.and_then(|own| {
         let (time, usage) = (UnixTime::now(), KeyUsage::server_auth());
         own.verify_for_usage(&[], &[], &[], time, usage, None, None)
@@ -31,20 +31,20 @@ pub(super) fn own_certificates(text: &[u8]) -> io::Result<Vec<CertificateDer<'st
     });
     match verified {
         Err(webpki::Error::UnsupportedCertVersion) => Err(invalid(
-            "its certificate is not of version 3, which TLS needs",
+            "its certificate is not of version 3, which TLS requires",
         )),
         Err(webpki::Error::CaUsedAsEndEntity) => Err(invalid(
-            "its first certificate is an authority's, and must be this end's own",
+            "its first certificate is an authority's; it must be this end's own",
         )),
         Err(webpki::Error::BadDer | webpki::Error::TrailingData(_)) => {
             Err(invalid("its certificate is malformed"))
         }
-        // A certificate may be renewed, or the clock set, before anybody sees it.
+        // Ignores expiry: the certificate may be renewed, or the clock set, before a peer sees it.
         _ => Ok(chain),
     }
 }
 
-/// The private key in this text.
+/// Parses the first private key in this text.
 pub(super) fn private_key(text: &[u8]) -> io::Result<PrivateKeyDer<'static>> {
     PrivateKeyDer::from_pem_slice(text).map_err(|error| match error {
         Error::NoItemsFound | Error::Base64Decode(_) if is_encrypted(text) => invalid(
@@ -55,7 +55,7 @@ pub(super) fn private_key(text: &[u8]) -> io::Result<PrivateKeyDer<'static>> {
     })
 }
 
-/// Whether the key can be used, and is the certificate's.
+/// Checks that the key is usable and belongs to the certificate.
 pub(super) fn check_key(
     chain: &[CertificateDer<'static>],
     key: &PrivateKeyDer<'static>,
@@ -67,12 +67,12 @@ pub(super) fn check_key(
             "the private key does not belong to the certificate",
         )),
         Err(_) => Err(invalid(
-            "its private key is malformed, or of a kind that TLS does not use",
+            "its private key is malformed or of an unsupported kind",
         )),
     }
 }
 
-/// As OpenSSL writes it in PKCS #8, or with the header of RFC 1421.
+/// Returns whether the key is encrypted, in PKCS #8 or with the header of RFC 1421.
 fn is_encrypted(text: &[u8]) -> bool {
     let has = |mark: &str| text.windows(mark.len()).any(|part| part == mark.as_bytes());
     has("-----BEGIN ENCRYPTED PRIVATE KEY-----") || has("Proc-Type: 4,ENCRYPTED")
@@ -82,7 +82,7 @@ fn absent(what: &str, text: &[u8]) -> io::Error {
     if text.trim_ascii().is_empty() {
         return invalid("it is empty");
     }
-    // DER begins with this byte, and is no text.
+    // DER begins with this byte and is not UTF-8.
     let hint = if text.starts_with(&[0x30]) && str::from_utf8(text).is_err() {
         "; it seems to be DER, which openssl converts"
     } else {
@@ -93,8 +93,8 @@ fn absent(what: &str, text: &[u8]) -> io::Error {
 
 fn unreadable(what: &str, text: &[u8], error: &Error) -> io::Error {
     match error {
-        Error::MissingSectionEnd { .. } => invalid("it is cut: a section has no line that ends it"),
-        Error::IllegalSectionStart { .. } => invalid("a line that begins a section is malformed"),
+        Error::MissingSectionEnd { .. } => invalid("it is truncated: a section has no END line"),
+        Error::IllegalSectionStart { .. } => invalid("a BEGIN line is malformed"),
         Error::Base64Decode(_) => invalid(&format!("the base64 of its {what} is malformed")),
         Error::NoItemsFound => absent(what, text),
         error => invalid(&format!("its {what} cannot be read: {error}")),

@@ -1,32 +1,34 @@
-//! Where records of TLS begin and end.
+//! Tracking the boundaries of TLS records.
 
 use std::io::{self, Read};
 
-/// Bytes in front of a record: its type, its version, and its length in the last two.
+/// Bytes of a record's header: one for its type, two for its version, two for its length.
 const HEADER: usize = 5;
 
-/// Bytes of whole records without content that a connection may have brought without being held to
-/// have sent part of a message: enough for key updates and empty records.
+/// Bytes of complete records without content that do not yet count as a partial message. Enough for
+/// key updates and empty records.
 const QUIET: usize = 512;
 
-/// Follows what is read of a connection, to know of a record, or of a handshake message in several
-/// records, that has arrived in part: rustls keeps both, up to 64 KiB, and does not tell.
+/// Tracks the records that a connection receives.
+///
+/// Rustls buffers partial records, and partial handshake messages of several records, up to 64 KiB.
+/// It does not report how many bytes it holds, so this type counts them.
 #[derive(Debug, Default)]
 pub(crate) struct Records {
-    /// How many bytes have come in records that are whole, and that rustls may keep.
+    /// Bytes of complete records without content, which rustls may still hold.
     quiet: usize,
-    /// How many bytes of the header have arrived.
+    /// Bytes of the current header that have arrived.
     header: usize,
-    /// The last two of them.
+    /// The last two of these bytes: the record's length.
     length: u16,
-    /// How many bytes are missing behind the header.
+    /// Bytes of the current record's body that have not arrived.
     missing: usize,
 }
 
 impl Records {
-    /// How many bytes the record and the handshake message take that have arrived in part, as far as
-    /// is known; 0 if there are none.
-    pub(crate) fn in_part(&self) -> usize {
+    /// Returns the size in bytes of the partial record and the partial handshake message, as far as
+    /// it is known, or 0 if both are complete.
+    pub(crate) fn partial_len(&self) -> usize {
         let message = if self.quiet > QUIET { self.quiet } else { 0 };
         message + self.record()
     }
@@ -38,22 +40,23 @@ impl Records {
         }
     }
 
-    /// Notes that the last read had content, or completed the handshake. Then no message has
-    /// arrived in part but for the few bytes of the same read, as TLS does not let a message of its own
-    /// be interrupted.
-    pub(crate) fn brought(&mut self) {
+    /// Notes that the last read had content or completed the handshake.
+    ///
+    /// No handshake message can then be partial, except for a few bytes from the same read: TLS
+    /// forbids other records between the parts of a handshake message.
+    pub(crate) fn mark_complete(&mut self) {
         self.quiet = 0;
     }
 
-    /// `from`, followed.
-    pub(crate) fn follow<'a>(&'a mut self, from: &'a mut dyn Read) -> Followed<'a> {
-        Followed {
+    /// Returns a reader that tracks the records of `from`.
+    pub(crate) fn track<'a>(&'a mut self, from: &'a mut dyn Read) -> TrackedReader<'a> {
+        TrackedReader {
             from,
             records: self,
         }
     }
 
-    fn take(&mut self, mut bytes: &[u8]) {
+    fn advance(&mut self, mut bytes: &[u8]) {
         while let [first, rest @ ..] = bytes {
             if self.header < HEADER {
                 self.header += 1;
@@ -73,16 +76,16 @@ impl Records {
     }
 }
 
-/// What is read, as [`Records`] follows it.
-pub(crate) struct Followed<'a> {
+/// A reader whose records are tracked by [`Records`].
+pub(crate) struct TrackedReader<'a> {
     from: &'a mut dyn Read,
     records: &'a mut Records,
 }
 
-impl Read for Followed<'_> {
+impl Read for TrackedReader<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let n = self.from.read(buf)?;
-        self.records.take(&buf[..n]);
+        self.records.advance(&buf[..n]);
         Ok(n)
     }
 }
@@ -92,36 +95,36 @@ mod tests {
     use super::Records;
 
     #[test]
-    fn records_are_found_however_they_are_cut() {
+    fn records_are_found_at_every_read_size() {
         // A record of 3 bytes, an empty one, and one of 258 that lacks its last byte.
         let mut bytes = b"\x17\x03\x03\0\x03abc\x17\x03\x03\0\0\x17\x03\x03\x01\x02".to_vec();
         bytes.extend([0; 257]);
         for step in 1..bytes.len() {
             let mut records = Records::default();
             for piece in bytes.chunks(step) {
-                records.take(piece);
+                records.advance(piece);
             }
-            assert_eq!(records.in_part(), 263, "{step}");
-            records.take(&[0]);
-            assert_eq!(records.in_part(), 0, "{step}");
-            records.take(&[23]);
-            assert_eq!(records.in_part(), 5, "{step}");
+            assert_eq!(records.partial_len(), 263, "{step}");
+            records.advance(&[0]);
+            assert_eq!(records.partial_len(), 0, "{step}");
+            records.advance(&[23]);
+            assert_eq!(records.partial_len(), 5, "{step}");
         }
     }
 
     #[test]
-    fn records_without_content_count_as_a_message_in_part_beyond_512_bytes() {
+    fn records_without_content_count_as_a_partial_message_beyond_512_bytes() {
         let key_update = [&b"\x17\x03\x03\0\x16"[..], &[0; 22]].concat();
         let mut records = Records::default();
         for _ in 0..512 / key_update.len() {
-            records.take(&key_update);
-            assert_eq!(records.in_part(), 0);
+            records.advance(&key_update);
+            assert_eq!(records.partial_len(), 0);
         }
-        records.take(&key_update);
-        assert_eq!(records.in_part(), 513);
-        records.take(&key_update[..1]);
-        assert_eq!(records.in_part(), 518);
-        records.brought();
-        assert_eq!(records.in_part(), 5);
+        records.advance(&key_update);
+        assert_eq!(records.partial_len(), 513);
+        records.advance(&key_update[..1]);
+        assert_eq!(records.partial_len(), 518);
+        records.mark_complete();
+        assert_eq!(records.partial_len(), 5);
     }
 }

@@ -1,4 +1,4 @@
-//! A listening socket as tokio waits on it.
+//! A listening socket on tokio.
 
 use crate::{Address, Listener};
 use socket2::SockAddr;
@@ -12,8 +12,8 @@ pub(super) enum Accepting {
 }
 
 impl Accepting {
-    /// The socket of `listener`, which stays open until both are closed, for the runtime of this
-    /// thread to wait on.
+    /// Registers the socket of `listener` with the runtime of this thread. The socket stays open until
+    /// both are closed.
     pub(super) fn new(listener: &Listener) -> io::Result<Self> {
         let socket = listener.socket()?;
         match listener.local_addr() {
@@ -32,8 +32,7 @@ impl Accepting {
             Self::Unix(listener) => {
                 let (stream, peer) = listener.accept().await?;
                 let path = peer.as_pathname().map(Into::into);
-                // What a stream of TCP does with its socket a Unix one does as well, but for the
-                // options and addresses of TCP.
+                // A `TcpStream` also works on a Unix socket, except for TCP's options and addresses.
                 let socket = OwnedFd::from(stream.into_std()?);
                 let stream = TcpStream::from_std(socket.into())?;
                 Ok((stream, Address::Unix(path)))

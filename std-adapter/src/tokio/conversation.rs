@@ -1,9 +1,9 @@
-//! One conversation between two wake-ups, and the work of one wake-up.
+//! The conversation on one connection: its state between wake-ups, and the work of one wake-up.
 
 use super::Shared;
-use super::in_flight::Share;
+use super::in_flight::Reservation;
 use super::stream::Stream;
-use super::tally::Tally;
+use super::tally::RequestCounts;
 use crate::Address;
 use crate::ending::Peer;
 use crate::endpoint::{Finish, Later, Outcome};
@@ -19,97 +19,101 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-/// How many bytes a connection may bring before others have their turn, and the most that is read at
-/// once.
+/// Bytes that a connection may receive before another connection's turn, and the longest read.
 pub(super) const TURN: usize = 8192;
 
-/// How many requests are handled before others have their turn: so many bytes may be eight hundred.
+/// Requests that are handled before another connection's turn. [`TURN`] bytes can hold 800 requests.
 pub(super) const REQUESTS: usize = 128;
 
 thread_local! {
     static SCRATCH: RefCell<Scratch> = const { RefCell::new(Scratch { rx: Vec::new(), tx: Vec::new() }) };
 }
 
-/// The buffers that all conversations of a thread use in turn.
+/// The buffers that all conversations of a thread share.
 struct Scratch {
     rx: Vec<u8>,
     tx: Vec<u8>,
 }
 
-/// Has a buffer be of this size. A fresh one takes memory only as far as it is used.
-fn size(buffer: &mut Vec<u8>, bytes: usize) {
+/// Sets the size of a buffer. A new zeroed buffer takes memory only for the pages that are used.
+fn set_size(buffer: &mut Vec<u8>, bytes: usize) {
     if buffer.len() != bytes {
         *buffer = vec![0; bytes];
     }
 }
 
-/// A conversation, and the few bytes that it keeps from one wake-up to the next. Each byte here is
-/// one for each idle connection.
+/// A conversation, with the bytes that it keeps between wake-ups. Its size is paid for each idle
+/// connection.
 pub(super) struct Conversation<'a, App> {
     pub(super) stream: &'a mut Stream,
     pub(super) shared: &'a Shared<App>,
     service: Serving<'a, App>,
-    /// In a box, as is the notice of a stop: tokio allocates tasks in steps of 128 bytes with gaps
-    /// between them, into which boxes fit.
+    /// Boxed, like the stop notification: tokio allocates tasks in steps of 128 bytes, and boxes fit
+    /// into the gaps between them.
     session: Box<Session>,
     kept: Option<Box<Kept>>,
-    share: Share<'a>,
-    /// Whether there is work that need not wait for more bytes.
+    reservation: Reservation<'a>,
+    /// Whether there is work to do without more bytes.
     more: bool,
-    /// Whether all is done but for the sending of replies.
+    /// Whether only the sending of replies remains.
     over: bool,
     end: End,
 }
 
-/// The bytes that a conversation keeps, if any.
+/// The state that a conversation keeps between wake-ups, if any.
 #[derive(Default)]
 struct Kept {
-    /// Received and not used up.
+    /// Received bytes that were not processed.
     unread: Vec<u8>,
-    /// Replies that the stream did not take.
+    /// Replies that were not sent.
     unsent: Vec<u8>,
-    /// How many bytes of a request its handler may have taken, as long as it is under way.
+    /// The payload bytes of the request whose reply future is pending. The future may hold a copy.
     taken: usize,
-    /// How late the peer is with taking replies. It outlasts them.
+    /// The client's lag in receiving replies. It remains after they are sent.
     lag: Lag,
 }
 
-/// How much is still to be read.
+/// How much is still to be read from the stream.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum End {
-    /// There is no end in sight.
+    /// Everything until the peer ends its stream.
     Open,
-    /// What is there now, as the server is stopping.
+    /// One more read, because the server is stopping.
     Stopping,
-    /// Nothing, as the server has stopped reading.
+    /// Nothing, because the server has stopped reading.
     Stopped,
-    /// Nothing, as the peer has ended its sending.
+    /// Nothing, because the peer has ended its stream.
     Reached,
 }
 
-/// What came of a wake-up.
+/// The result of a wake-up.
 pub(super) struct Done {
-    /// An answer that is to be waited for, and that [`Conversation::answer`] is to be told.
+    /// A pending reply future. Its result goes to [`Conversation::answer`].
     pub(super) later: Option<Later>,
-    /// How many bytes it read.
+    /// Bytes read.
     pub(super) arrived: usize,
-    /// Whether it has left requests for the next turn.
+    /// Whether requests remain for the next turn.
     pub(super) left: bool,
-    /// When it was done.
+    /// The time when it was done.
     pub(super) at: Instant,
 }
 
-/// Why the work of a wake-up ended.
+/// The reason why the work of a wake-up ended.
 enum Pause {
+    /// It needs more bytes.
     Receive,
+    /// The stream accepts no more replies.
     Send,
-    Reply(Later, usize),
+    /// A reply future is pending, for a request with so many payload bytes.
+    Await(Later, usize),
+    /// It is another connection's turn.
     Turn,
+    /// The conversation is over.
     Close,
 }
 
 impl<'a, App: 'static> Conversation<'a, App> {
-    /// One that begins, or that only tells the peer that the server is `busy`.
+    /// Begins a conversation. If the server is `busy`, it only tells the client so.
     pub(super) fn new(
         stream: &'a mut Stream,
         shared: &'a Shared<App>,
@@ -125,7 +129,7 @@ impl<'a, App: 'static> Conversation<'a, App> {
             shared,
             session: Box::new(Session::new(limits)),
             kept: None,
-            share: shared.in_flight.share(),
+            reservation: shared.in_flight.share(),
             more: false,
             over: false,
             end: End::Open,
@@ -138,7 +142,7 @@ impl<'a, App: 'static> Conversation<'a, App> {
 
     /// See [`Session::begun`].
     pub(super) fn begun(&self) -> Option<u32> {
-        // A record that has arrived in part counts as the begin of a request.
+        // A partial TLS record counts as the beginning of a request.
         let input = match self.stream.held() {
             0 => self.unread(),
             _ => &[0],
@@ -150,14 +154,14 @@ impl<'a, App: 'static> Conversation<'a, App> {
         self.service.peer
     }
 
-    /// Has the next turn, which reads what has arrived, be the last.
+    /// Lets the next turn read once more, without waiting, and then ends the conversation.
     pub(super) fn stop(&mut self) {
         if self.end == End::Open {
             self.end = End::Stopping;
         }
     }
 
-    /// Whether the peer sends, as far as it is known.
+    /// Returns whether the peer still sends, as far as it is known.
     pub(super) fn peer_sends(&self) -> Peer {
         match self.end {
             End::Reached => Peer::Ended,
@@ -166,7 +170,7 @@ impl<'a, App: 'static> Conversation<'a, App> {
         }
     }
 
-    /// Whether it is over, but for the sending of replies.
+    /// Returns whether only the sending of replies remains.
     pub(super) fn is_over(&self) -> bool {
         self.over
     }
@@ -175,12 +179,12 @@ impl<'a, App: 'static> Conversation<'a, App> {
         self.kept.as_ref().map_or(&[], |kept| &kept.unread)
     }
 
-    /// The replies that wait for the stream to take them.
+    /// Returns the unsent replies.
     pub(super) fn unsent(&self) -> &[u8] {
         self.kept.as_ref().map_or(&[], |kept| &kept.unsent)
     }
 
-    /// Has the stream take some of them, and returns how many bytes that was.
+    /// Writes unsent replies and returns the number of bytes written.
     pub(super) fn try_send(&mut self) -> io::Result<usize> {
         let unsent = self.kept.as_ref().map_or(&[][..], |kept| &kept.unsent);
         let n = self.stream.try_write(unsent)?;
@@ -189,22 +193,23 @@ impl<'a, App: 'static> Conversation<'a, App> {
             kept.unsent.drain(..n);
             kept.lag.took(n, limit);
         });
-        self.fits();
+        self.reserve();
         Ok(n)
     }
 
-    /// How long the peer may keep the server waiting for room for replies.
+    /// Returns how long the server may still wait for the client to receive replies.
     pub(super) fn patience(&self) -> Duration {
         let lag = self.kept.as_ref().map(|kept| kept.lag);
-        lag.unwrap_or_default().patience(self.shared.limits.reply)
+        lag.unwrap_or_default().remaining(self.shared.limits.reply)
     }
 
-    /// Counts the time that the server has waited for room.
+    /// Adds a wait to the client's lag.
     pub(super) fn waited(&mut self, time: Duration) {
         let limit = self.shared.limits.reply;
         self.keep(|kept| kept.lag.waited(time, limit));
     }
 
+    /// Changes the kept state, and frees it when it is empty.
     fn keep(&mut self, change: impl FnOnce(&mut Kept)) {
         let kept = self.kept.get_or_insert_default();
         change(kept);
@@ -214,14 +219,15 @@ impl<'a, App: 'static> Conversation<'a, App> {
         }
     }
 
-    /// Whether there is room for what is kept now, of which all connections' count takes note.
-    fn fits(&mut self) -> bool {
+    /// Reserves the bytes that are kept now. Returns whether the server has room for them.
+    fn reserve(&mut self) -> bool {
         let bytes = |kept: &Kept| kept.unread.capacity() + kept.unsent.capacity() + kept.taken;
         let bytes = self.kept.as_deref().map_or(0, bytes);
-        self.share.keep(bytes + self.stream.held())
+        self.reservation.resize(bytes + self.stream.held())
     }
 
-    /// Ends it, as there is no room for what it keeps: a request that has not run is refused.
+    /// Ends the conversation because the server has no room for its bytes. A request that has not run
+    /// is refused.
     fn give_up(&mut self) -> io::Result<()> {
         if !self.unsent().is_empty() {
             return Err(no_room_for_replies());
@@ -230,16 +236,16 @@ impl<'a, App: 'static> Conversation<'a, App> {
         Ok(())
     }
 
-    /// Reads once, answers what has arrived, up to [`REQUESTS`], and writes once. It is pending as long as there is
-    /// nothing to do.
+    /// Reads once, answers up to [`REQUESTS`] requests, and writes once. Pending while there is nothing
+    /// to do.
     pub(super) fn turn(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Done>> {
         let Shared {
             limits, metrics, ..
         } = self.shared;
         SCRATCH.with_borrow_mut(|Scratch { rx, tx }| {
-            let goes_on = self.more;
-            size(rx, limits.receive_buffer);
-            size(tx, limits.transmit_buffer);
+            let resumed = self.more;
+            set_size(rx, limits.receive_buffer);
+            set_size(tx, limits.transmit_buffer);
             let arrived = ready!(self.read(context, rx))?;
             let begin = Instant::now();
             let mut fresh = &rx[..arrived];
@@ -252,8 +258,8 @@ impl<'a, App: 'static> Conversation<'a, App> {
                 }
                 pause
             } else {
-                // What is kept grows where it is, so that a peer that sends byte by byte does not
-                // have it copied byte by byte.
+                // Appends to the kept bytes. Otherwise a peer that sends single bytes would cause a
+                // copy of all kept bytes for each.
                 let mut unread = Vec::new();
                 self.keep(|kept| unread = mem::take(&mut kept.unread));
                 unread.extend_from_slice(fresh);
@@ -263,7 +269,7 @@ impl<'a, App: 'static> Conversation<'a, App> {
                 if used < unread.len() {
                     unread.drain(..used);
                     if used > 0 {
-                        // What counts is the room that it takes, of which the rest needs little.
+                        // The capacity counts as reserved, so release the unused part.
                         unread.shrink_to_fit();
                     }
                     self.keep(|kept| kept.unread = unread);
@@ -275,16 +281,16 @@ impl<'a, App: 'static> Conversation<'a, App> {
             self.over = matches!(pause, Pause::Close);
             let left = matches!(pause, Pause::Turn);
             let mut later = None;
-            if let Pause::Reply(answer, taken) = pause {
-                later = Some(guard_future(answer));
+            if let Pause::Await(reply, taken) = pause {
+                later = Some(guard_future(reply));
                 self.keep(|kept| kept.taken = taken);
             }
-            if !self.fits() {
+            if !self.reserve() {
                 later = None;
                 self.give_up()?;
             }
             let at = Instant::now();
-            if arrived > 0 || goes_on {
+            if arrived > 0 || resumed {
                 metrics.received.increment(arrived as u64);
                 metrics.answering.record(at - begin);
             }
@@ -297,8 +303,8 @@ impl<'a, App: 'static> Conversation<'a, App> {
         })
     }
 
-    /// Reads once, where there is something to read, and says how much: nothing, where there is
-    /// work without it.
+    /// Reads once and returns the number of bytes. Returns 0 at once if there is work to do without
+    /// more bytes, or the end is reached.
     fn read(&mut self, context: &mut Context<'_>, rx: &mut [u8]) -> Poll<io::Result<usize>> {
         if self.more || matches!(self.end, End::Stopped | End::Reached) {
             return Poll::Ready(Ok(0));
@@ -329,20 +335,22 @@ impl<'a, App: 'static> Conversation<'a, App> {
         Poll::Ready(Ok(arrived))
     }
 
-    /// Answers what has arrived, until others are due or must do something; more, where there is no
-    /// room to keep what is left by then.
+    /// Answers requests from `input` until another connection's turn, or until it has to wait.
+    ///
+    /// If the server has no room to keep the remaining input, it goes on beyond the turn.
     fn work(
         &mut self,
         context: &mut Context<'_>,
         input: &mut &[u8],
         out: &mut Buffer<'_>,
     ) -> io::Result<Pause> {
-        let mut tally = Tally::default();
+        let mut counts = RequestCounts::default();
         let pause = loop {
-            // One net for all requests of a turn, as it costs more than what most handlers do.
-            let answer = AssertUnwindSafe(|| self.answer_some(context, input, out, &mut tally));
+            // One `catch_unwind` for all requests of a turn: it costs more than most handlers.
+            let answer = AssertUnwindSafe(|| self.answer_some(context, input, out, &mut counts));
             match catch_unwind(answer) {
-                Ok(Ok(Pause::Turn)) if !self.share.keep(input.len() + self.stream.held()) => {}
+                Ok(Ok(Pause::Turn))
+                    if !self.reservation.resize(input.len() + self.stream.held()) => {}
                 Ok(pause) => break pause,
                 Err(_) => {
                     self.session
@@ -352,7 +360,7 @@ impl<'a, App: 'static> Conversation<'a, App> {
                 }
             }
         };
-        tally.settle(&self.service);
+        counts.flush(&self.service);
         pause
     }
 
@@ -361,10 +369,10 @@ impl<'a, App: 'static> Conversation<'a, App> {
         context: &mut Context<'_>,
         input: &mut &[u8],
         out: &mut Buffer<'_>,
-        tally: &mut Tally,
+        counts: &mut RequestCounts,
     ) -> io::Result<Pause> {
         let mut requests = 0;
-        // Whether there is room for all that would be kept if an answer had to be waited for.
+        // Whether there is room for all bytes that a pending reply future would keep.
         let mut has_room = false;
         loop {
             if requests == REQUESTS && !input.is_empty() {
@@ -375,13 +383,13 @@ impl<'a, App: 'static> Conversation<'a, App> {
                 session,
                 service,
                 kept,
-                share,
+                reservation,
                 ..
             } = self;
             match session.next(service, input, out) {
                 Step::Receive => match self.end {
                     End::Open | End::Stopping => return Ok(Pause::Receive),
-                    // Requests that were not read do not run; their sender is told.
+                    // Unread requests do not run; the client is told that the server is busy.
                     End::Stopped if session.begun(input).is_some() || stream.has_more() => {
                         session.abort(ErrorKind::Busy, service, out);
                     }
@@ -396,18 +404,18 @@ impl<'a, App: 'static> Conversation<'a, App> {
                 }
                 Step::Request { index, payload } => {
                     requests += 1;
-                    tally.add(index, service);
+                    counts.add(index, service);
                     let reply = session.reply(out);
                     let may_poll = || {
                         let unsent = kept.as_ref().map_or(0, |kept| kept.unsent.len());
                         let bytes = unsent + input.len() + payload.len() + stream.held();
-                        has_room = has_room || share.keep(bytes);
+                        has_room = has_room || reservation.resize(bytes);
                         has_room
                     };
                     match service.start(index, payload, reply, context, may_poll) {
                         Outcome::Answered(answered) => session.answered(answered, service, out),
                         Outcome::Later(later, _reply) => {
-                            return Ok(Pause::Reply(later, payload.len()));
+                            return Ok(Pause::Await(later, payload.len()));
                         }
                     }
                 }
@@ -415,10 +423,10 @@ impl<'a, App: 'static> Conversation<'a, App> {
         }
     }
 
-    /// Takes the answer that the conversation waits for.
+    /// Encodes the reply of the pending future.
     pub(super) fn answer(&mut self, finish: Finish) {
         SCRATCH.with_borrow_mut(|Scratch { tx, .. }| {
-            size(tx, self.shared.limits.transmit_buffer);
+            set_size(tx, self.shared.limits.transmit_buffer);
             let mut out = Buffer::new(tx);
             let reply = self.session.reply(&mut out);
             let answered = guard(|| finish(reply));
@@ -431,10 +439,10 @@ impl<'a, App: 'static> Conversation<'a, App> {
     }
 
     /// See [`Session::abort`].
-    pub(super) fn abort(&mut self, fault: ErrorKind) {
+    pub(super) fn abort(&mut self, kind: ErrorKind) {
         let mut memory = [0; 256];
         let mut out = Buffer::new(&mut memory);
-        self.session.abort(fault, &mut self.service, &mut out);
+        self.session.abort(kind, &mut self.service, &mut out);
         self.keep(|kept| {
             kept.taken = 0;
             kept.unsent.extend_from_slice(out.filled());
@@ -442,7 +450,7 @@ impl<'a, App: 'static> Conversation<'a, App> {
         self.more = true;
     }
 
-    /// Writes what `out` holds, and keeps what the stream does not take.
+    /// Writes the bytes of `out` and keeps those that the stream does not accept.
     fn send(&mut self, out: &mut Buffer<'_>) -> io::Result<()> {
         while self.unsent().is_empty() && !out.is_empty() {
             match self.stream.try_write(out.filled()) {

@@ -1,4 +1,4 @@
-//! Who is connected, and whether they are to end.
+//! The open connections of a server, and its stop signal.
 
 use crate::Address;
 use crate::addresses::{Addresses, Counted};
@@ -9,25 +9,24 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
-/// The connections of a server: how many there are, and whether they are to end.
+/// The open connections of a server, and its stop signal.
 #[derive(Debug)]
 pub(super) struct Crowd {
     served: AtomicUsize,
-    /// Those beyond the limit, which are told that the server is busy.
+    /// Connections beyond the limit, which are only told that the server is busy.
     surplus: AtomicUsize,
-    /// What is told of it to the recorder of the `metrics` crate.
     accepted: Counter,
     open: Gauge,
     stopping: AtomicBool,
     stop: Notify,
-    /// Rings when the last one leaves.
-    left: Notify,
+    /// Notified when the last connection ends.
+    empty: Notify,
 }
 
-/// A connection's place in the crowd, which it leaves when this is dropped.
+/// The permit of an open connection. Dropping it removes the connection.
 #[derive(Debug)]
 pub(super) struct Member {
-    /// Whether it is beyond the limit.
+    /// Whether the connection is beyond the limit and is only told that the server is busy.
     pub(super) surplus: bool,
     counted: Counted,
     crowd: Arc<Crowd>,
@@ -44,15 +43,15 @@ impl Crowd {
             open: gauge!("bellwire_connections"),
             stopping: AtomicBool::new(false),
             stop: Notify::new(),
-            left: Notify::new(),
+            empty: Notify::new(),
         }
     }
 
-    /// A place for one more where `limit` are served, if only to be told that the server is busy;
-    /// or none, when even those who are told so have become too many.
+    /// Adds a connection. Beyond `limit` it gets a surplus permit, for telling it that the server is
+    /// busy. Returns `None` if there are already [`SURPLUS`] of these.
     pub(super) fn join(self: &Arc<Self>, limit: usize) -> Option<Member> {
-        let surplus = !enter(&self.served, limit);
-        if surplus && !enter(&self.surplus, SURPLUS) {
+        let surplus = !increment_below(&self.served, limit);
+        if surplus && !increment_below(&self.surplus, SURPLUS) {
             return None;
         }
         self.accepted.increment(1);
@@ -68,7 +67,7 @@ impl Crowd {
         self.served.load(Ordering::SeqCst) + self.surplus.load(Ordering::SeqCst)
     }
 
-    /// Has all end, and lets nobody else begin.
+    /// Tells all connections to end and the server to accept no more.
     pub(super) fn stop(&self) {
         self.stopping.store(true, Ordering::SeqCst);
         self.stop.notify_waiters();
@@ -78,12 +77,13 @@ impl Crowd {
         self.stopping.load(Ordering::SeqCst)
     }
 
-    /// Rings when [`stop`](Self::stop) is called from now on; what was before, [`is_stopping`](
-    /// Self::is_stopping) says.
+    /// Returns a notification of later calls of [`stop`](Self::stop). For earlier calls, check
+    /// [`is_stopping`](Self::is_stopping).
     pub(super) fn stop_rings(&self) -> Notified<'_> {
         self.stop.notified()
     }
 
+    /// Waits until the server is stopped.
     pub(super) async fn stopped(&self) {
         let rings = self.stop_rings();
         if !self.is_stopping() {
@@ -91,27 +91,31 @@ impl Crowd {
         }
     }
 
-    /// Waits until all have left.
+    /// Waits until no connection is open.
     pub(super) async fn emptied(&self) {
         loop {
-            let left = self.left.notified();
+            let empty = self.empty.notified();
             if self.len() == 0 {
                 return;
             }
-            left.await;
+            empty.await;
         }
     }
 }
 
-fn enter(count: &AtomicUsize, limit: usize) -> bool {
+/// Increments `count` unless it has reached `limit`. Returns whether it did.
+fn increment_below(count: &AtomicUsize, limit: usize) -> bool {
     let one_more = |count| (count < limit).then_some(count + 1);
-    let entered = count.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_more);
-    entered.is_ok()
+    count
+        .fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_more)
+        .is_ok()
 }
 
 impl Member {
-    /// Counts it as a connection of this peer. One that is more than the peer may have gives its place
-    /// to others, and returns whether it may at least be told that the server is busy.
+    /// Counts the connection for the address of `peer`.
+    ///
+    /// Beyond the limit for an address, the permit becomes a surplus permit. Returns `false` if there
+    /// are already [`SURPLUS`] of these; the connection must then be closed.
     pub(super) fn count(&mut self, addresses: &Addresses, peer: &Address) -> bool {
         if self.surplus {
             return true;
@@ -120,12 +124,12 @@ impl Member {
             self.counted = counted;
             return true;
         }
-        let told = enter(&self.crowd.surplus, SURPLUS);
-        if told {
+        let permitted = increment_below(&self.crowd.surplus, SURPLUS);
+        if permitted {
             self.crowd.served.fetch_sub(1, Ordering::SeqCst);
             self.surplus = true;
         }
-        told
+        permitted
     }
 }
 
@@ -139,7 +143,7 @@ impl Drop for Member {
         count.fetch_sub(1, Ordering::SeqCst);
         self.crowd.open.decrement(1);
         if self.crowd.len() == 0 {
-            self.crowd.left.notify_waiters();
+            self.crowd.empty.notify_waiters();
         }
     }
 }
@@ -158,37 +162,37 @@ mod tests {
         Arc::new(Crowd::new())
     }
 
-    /// As many more of them as are told that the server is busy.
-    fn told(crowd: &Arc<Crowd>, limit: usize) -> Vec<Member> {
-        let told: Vec<_> = (0..SURPLUS).map_while(|_| crowd.join(limit)).collect();
-        assert!(told.iter().all(|member| member.surplus));
-        told
+    /// Returns all surplus permits.
+    fn all_surplus(crowd: &Arc<Crowd>, limit: usize) -> Vec<Member> {
+        let surplus: Vec<_> = (0..SURPLUS).map_while(|_| crowd.join(limit)).collect();
+        assert!(surplus.iter().all(|permit| permit.surplus));
+        surplus
     }
 
-    /// Whether this ends without waiting.
-    fn is_over(future: impl Future<Output = ()>) -> bool {
+    /// Returns whether the future is ready at once.
+    fn is_ready(future: impl Future<Output = ()>) -> bool {
         let mut context = Context::from_waker(Waker::noop());
         pin!(future).poll(&mut context).is_ready()
     }
 
     #[test]
-    fn as_many_as_the_limit_are_served_and_64_more_are_told_that_there_is_no_room() {
+    fn beyond_the_limit_64_connections_get_a_surplus_permit() {
         let crowd = crowd();
         let mut served = [(); 3].map(|()| crowd.join(3));
-        assert!(served.iter().flatten().all(|member| !member.surplus));
-        let mut told = told(&crowd, 3);
-        assert_eq!((told.len(), crowd.len()), (64, 67));
+        assert!(served.iter().flatten().all(|permit| !permit.surplus));
+        let mut surplus = all_surplus(&crowd, 3);
+        assert_eq!((surplus.len(), crowd.len()), (64, 67));
         assert!(crowd.join(3).is_none());
-        told.pop();
+        surplus.pop();
         assert!(crowd.join(3).unwrap().surplus);
         served[0] = None;
         assert!(!crowd.join(3).unwrap().surplus);
-        drop((served, told));
+        drop((served, surplus));
         assert_eq!(crowd.len(), 0);
     }
 
     #[test]
-    fn a_connection_too_many_of_its_address_takes_no_place() {
+    fn a_connection_beyond_its_address_limit_does_not_count_as_served() {
         let (crowd, addresses) = (crowd(), Addresses::new(Some(1)));
         let peer = Address::Tcp(([192, 0, 2, 1], 7).into());
         let [mut first, mut second] = [(); 2].map(|()| crowd.join(2).unwrap());
@@ -203,42 +207,43 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_too_many_of_its_address_is_dropped_when_too_many_are_told_so() {
+    fn a_connection_beyond_its_address_limit_is_dropped_without_a_surplus_permit() {
         let (crowd, addresses) = (crowd(), Addresses::new(Some(0)));
-        let mut member = crowd.join(1).unwrap();
-        let told = told(&crowd, 1);
+        let mut permit = crowd.join(1).unwrap();
+        let surplus = all_surplus(&crowd, 1);
         let peer = Address::Tcp(([192, 0, 2, 1], 7).into());
-        assert!(!member.count(&addresses, &peer));
-        drop(member);
-        assert_eq!(crowd.len(), told.len());
-        // One that is told so already is not counted.
+        assert!(!permit.count(&addresses, &peer));
+        drop(permit);
+        assert_eq!(crowd.len(), surplus.len());
+        // Surplus connections are not counted.
         assert!(
-            told.into_iter()
-                .all(|mut member| member.count(&addresses, &peer))
+            surplus
+                .into_iter()
+                .all(|mut permit| permit.count(&addresses, &peer))
         );
     }
 
     #[test]
-    fn it_is_empty_when_the_last_has_left() {
+    fn emptied_is_ready_after_the_last_connection_ends() {
         let crowd = crowd();
-        assert!(is_over(crowd.emptied()));
-        let members = [(); 2].map(|()| crowd.join(1).unwrap());
+        assert!(is_ready(crowd.emptied()));
+        let permits = [(); 2].map(|()| crowd.join(1).unwrap());
         let mut emptied = pin!(crowd.emptied());
-        for member in members {
-            assert!(!is_over(emptied.as_mut()));
-            drop(member);
+        for permit in permits {
+            assert!(!is_ready(emptied.as_mut()));
+            drop(permit);
         }
-        assert!(is_over(emptied.as_mut()));
+        assert!(is_ready(emptied.as_mut()));
     }
 
     #[test]
-    fn a_stop_is_heard_by_who_waits_and_by_who_comes_later() {
+    fn a_stop_ends_current_and_later_waits_for_it() {
         let crowd = crowd();
         assert!(!crowd.is_stopping());
         let (mut rings, mut stopped) = (pin!(crowd.stop_rings()), pin!(crowd.stopped()));
-        assert!(!is_over(rings.as_mut()) && !is_over(stopped.as_mut()));
+        assert!(!is_ready(rings.as_mut()) && !is_ready(stopped.as_mut()));
         crowd.stop();
         assert!(crowd.is_stopping());
-        assert!(is_over(rings) && is_over(stopped) && is_over(crowd.stopped()));
+        assert!(is_ready(rings) && is_ready(stopped) && is_ready(crowd.stopped()));
     }
 }

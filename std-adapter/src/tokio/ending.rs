@@ -1,4 +1,4 @@
-//! The end of a task's connection; see [`crate::ending`].
+//! Ending a task's connection; see [`crate::ending`].
 
 use super::stream::Stream;
 use crate::ending::{Ending, LINGER, Peer, is_delivered, write_after_delivery};
@@ -12,18 +12,19 @@ use tokio::net::TcpStream;
 use tokio::task::yield_now;
 use tokio::time::timeout;
 
-/// Ends the connection. The stream is to be closed next.
+/// Ends the connection. The caller closes the stream next.
 pub(super) async fn end(stream: &mut Stream, ending: Ending) -> io::Result<()> {
     match timeout(ending.time, deliver(stream, ending.peer)).await {
         Err(_) => return Err(replies_not_taken()),
         Ok(Ok(Peer::Sending)) => linger(stream).await,
-        // A close resets nothing; or the peer is gone.
+        // A close loses nothing, or the peer is gone.
         Ok(Ok(Peer::Quiet | Peer::Ended) | Err(_)) => {}
     }
     Ok(())
 }
 
-/// Waits until the peer's system has acknowledged everything, or the peer has ended its sending.
+/// Waits until the peer's system has acknowledged all bytes or the peer has ended its stream. Returns
+/// whether the peer still sends.
 async fn deliver(stream: &mut Stream, mut peer: Peer) -> io::Result<Peer> {
     stream.finish().await?;
     if peer == Peer::Ended {
@@ -59,7 +60,7 @@ async fn deliver(stream: &mut Stream, mut peer: Peer) -> io::Result<Peer> {
     }
 }
 
-/// Ends the sending, and waits for the peer's end.
+/// Shuts down writing and waits up to [`LINGER`] for the end of the peer's stream.
 pub(super) async fn linger(stream: &mut Stream) {
     let end = async {
         stream.finish().await?;
@@ -74,7 +75,7 @@ pub(super) async fn linger(stream: &mut Stream) {
             }
         }
     };
-    // Whether it ended, did not end in time or is gone, the connection is closed next.
+    // The result does not matter: the connection is closed next.
     let _: Result<io::Result<()>, _> = timeout(LINGER, end).await;
 }
 

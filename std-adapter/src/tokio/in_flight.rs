@@ -1,20 +1,20 @@
-//! The bytes that a server keeps for all its peers together.
+//! The bytes that a server keeps for all its clients together.
 
 use crate::ServerLimits;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What a connection keeps up to this size counts as part of the connection, so that a short request
-/// is served when others have used up all there is, and needs nothing that threads share.
+/// A connection that keeps up to this many bytes does not count. So a short request is served even
+/// when other connections have reserved all bytes, and it needs no atomic that threads share.
 const SMALL: usize = 512;
 
-/// The bytes that all connections keep, and how many they may.
+/// The bytes that all connections have reserved, and their limit.
 pub(super) struct InFlight {
     limit: usize,
     bytes: AtomicUsize,
 }
 
-/// One connection's part in it, until it is dropped.
-pub(super) struct Share<'a> {
+/// The bytes that one connection has reserved. Dropping it releases them.
+pub(super) struct Reservation<'a> {
     all: &'a InFlight,
     bytes: usize,
 }
@@ -27,19 +27,19 @@ impl InFlight {
         }
     }
 
-    /// The part of a connection that keeps nothing yet.
-    pub(super) fn share(&self) -> Share<'_> {
-        Share {
+    /// Returns an empty reservation.
+    pub(super) fn share(&self) -> Reservation<'_> {
+        Reservation {
             all: self,
             bytes: 0,
         }
     }
 }
 
-impl Share<'_> {
-    /// Takes note of how many bytes the connection keeps now, and returns whether there is room for
-    /// them. Where there is none, the part stays as it was.
-    pub(super) fn keep(&mut self, bytes: usize) -> bool {
+impl Reservation<'_> {
+    /// Changes the reservation to `bytes`. Returns `false`, without a change, if this would exceed the
+    /// limit.
+    pub(super) fn resize(&mut self, bytes: usize) -> bool {
         let bytes = if bytes <= SMALL { 0 } else { bytes };
         let all = &self.all.bytes;
         if bytes < self.bytes {
@@ -59,9 +59,9 @@ impl Share<'_> {
     }
 }
 
-impl Drop for Share<'_> {
+impl Drop for Reservation<'_> {
     fn drop(&mut self) {
-        self.keep(0);
+        self.resize(0);
     }
 }
 
@@ -78,50 +78,50 @@ mod tests {
     }
 
     #[test]
-    fn all_connections_together_keep_as_many_bytes_as_the_limit_says_and_no_more() {
+    fn all_reservations_together_cannot_exceed_the_limit() {
         let all = in_flight(3000);
         let (mut first, mut second) = (all.share(), all.share());
-        assert!(first.keep(2000));
-        assert!(!second.keep(1001));
-        assert!(second.keep(1000));
-        assert!(!first.keep(2001));
-        assert!(first.keep(2000));
-        assert!(!second.keep(usize::MAX));
+        assert!(first.resize(2000));
+        assert!(!second.resize(1001));
+        assert!(second.resize(1000));
+        assert!(!first.resize(2001));
+        assert!(first.resize(2000));
+        assert!(!second.resize(usize::MAX));
     }
 
     #[test]
-    fn what_a_connection_keeps_no_longer_is_there_for_others() {
+    fn released_bytes_are_available_to_others() {
         let all = in_flight(3000);
         let (mut first, mut second) = (all.share(), all.share());
-        assert!(first.keep(3000));
-        assert!(first.keep(1000));
-        assert!(second.keep(2000));
-        assert!(!second.keep(2001));
+        assert!(first.resize(3000));
+        assert!(first.resize(1000));
+        assert!(second.resize(2000));
+        assert!(!second.resize(2001));
         drop(first);
-        assert!(second.keep(3000));
-        assert!(second.keep(0));
-        assert!(all.share().keep(3000));
+        assert!(second.resize(3000));
+        assert!(second.resize(0));
+        assert!(all.share().resize(3000));
     }
 
     #[test]
-    fn a_connection_that_is_refused_room_has_what_it_had() {
+    fn a_failed_resize_leaves_the_reservation_unchanged() {
         let all = in_flight(3000);
         let (mut first, mut second) = (all.share(), all.share());
-        assert!(first.keep(2000));
-        assert!(!first.keep(3001));
-        assert!(!second.keep(1001));
+        assert!(first.resize(2000));
+        assert!(!first.resize(3001));
+        assert!(!second.resize(1001));
         drop(first);
-        assert!(second.keep(3000));
+        assert!(second.resize(3000));
     }
 
     #[test]
-    fn a_few_bytes_of_each_connection_do_not_count() {
+    fn connections_that_keep_at_most_512_bytes_do_not_count() {
         let all = in_flight(SMALL + 1);
         let mut some: Vec<_> = (0..10).map(|_| all.share()).collect();
-        assert!(some.iter_mut().all(|share| share.keep(SMALL)));
-        assert!(some[0].keep(SMALL + 1));
-        assert!(!some[1].keep(SMALL + 1));
-        assert!(some[0].keep(SMALL));
-        assert!(some[1].keep(SMALL + 1));
+        assert!(some.iter_mut().all(|reservation| reservation.resize(SMALL)));
+        assert!(some[0].resize(SMALL + 1));
+        assert!(!some[1].resize(SMALL + 1));
+        assert!(some[0].resize(SMALL));
+        assert!(some[1].resize(SMALL + 1));
     }
 }

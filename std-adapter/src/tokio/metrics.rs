@@ -1,14 +1,13 @@
-//! What a server reports to the recorder that the process installed for the `metrics` crate.
+//! Metrics for the recorder that the process has installed for the `metrics` crate.
 
 use metrics::{Counter, Histogram, Unit, counter, describe_counter, describe_histogram, histogram};
 
-/// The handles of what is measured at each wake-up, and of what is to be shown also as long as it is
-/// zero. Connections, requests and errors are counted where they are found.
+/// Handles of the metrics that change at each wake-up, or that are shown even while they are zero.
+/// Other modules count connections, requests and errors.
 pub(super) struct Metrics {
     pub(super) received: Counter,
     pub(super) sent: Counter,
-    /// From the moment bytes were read, or the next of their requests had their turn, to the moment the
-    /// replies were handed to the system.
+    /// Time from the read, or from the next turn for the same bytes, to the write of the replies.
     pub(super) answering: Histogram,
     #[cfg(feature = "tls")]
     pub(super) handshake_failures: Counter,
@@ -21,7 +20,7 @@ impl Metrics {
         #[cfg(feature = "tls")]
         describe_counter!(
             "bellwire_tls_handshake_failures_total",
-            "Connections that sent something and ended before TLS was set up."
+            "Failed TLS handshakes, except on connections that closed without sending a byte."
         );
         describe_counter!(
             "bellwire_received_bytes_total",
@@ -32,7 +31,7 @@ impl Metrics {
         describe_histogram!(
             "bellwire_answer_seconds",
             Unit::Seconds,
-            "Time from reading requests that arrived together, or going on with them, to sending their replies."
+            "Time from reading requests that arrived together, or resuming them, to sending their replies."
         );
         Self {
             received: counter!("bellwire_received_bytes_total"),

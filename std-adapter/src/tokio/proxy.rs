@@ -1,4 +1,4 @@
-//! The header of the PROXY protocol, version 2, with which a load balancer tells a client's address.
+//! The PROXY protocol header, version 2, by which a load balancer passes on a client's address.
 
 use crate::probe::is_cut;
 use ppp::v2::{Addresses, Header, PROTOCOL_PREFIX};
@@ -6,20 +6,20 @@ use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// Bytes of the part that tells the length of the rest.
+/// Bytes of the fixed part, which contains the length of the rest.
 const FIXED: usize = 16;
 
-/// The version and command, in one byte, with which a balancer speaks for itself.
+/// The byte of the version and the command `LOCAL`: the load balancer speaks for itself.
 const LOCAL: u8 = 0x20;
 
-/// Bytes that the rest may take: an address has at most 216, and load balancers add some hundred.
-/// Without a limit of its own, each connection could have 64 KiB set aside before it is known.
+/// Maximum bytes of the rest. Addresses take at most 216 bytes, and load balancers add a few hundred.
+/// Without this limit, each unidentified connection could allocate 64 KiB.
 const REST: usize = 4096;
 
-/// Reads the header, up to exactly its last byte, and returns the address in it; or none where the
-/// balancer speaks for itself, as it does to see whether the server is well.
+/// Reads the header, up to exactly its last byte, and returns its address. Returns `None` if the load
+/// balancer speaks for itself, for example in a health check, or if the header has no IP address.
 ///
-/// When the connection ends first, as that of a balancer's probe may, it is
+/// If the connection ends before the header, as a load balancer's probe may, the error is
 /// [unused](crate::probe::is_unused).
 pub(super) async fn read_header(
     stream: &mut (impl AsyncRead + Unpin),
@@ -34,13 +34,13 @@ pub(super) async fn read_header(
         let begun = filled.min(PROTOCOL_PREFIX.len());
         if fixed[..begun] != PROTOCOL_PREFIX[..begun] {
             return Err(invalid(
-                "it does not begin with a header of the PROXY protocol, version 2",
+                "it does not begin with a PROXY protocol version 2 header",
             ));
         }
     }
     let mut rest = usize::from(u16::from_be_bytes([fixed[14], fixed[15]]));
     if fixed[12] == LOCAL {
-        // The family, and all that follows, is to be ignored.
+        // The specification requires ignoring the family and the rest.
         let mut ignored = [0; 64];
         while rest > 0 {
             let next = rest.min(ignored.len());
@@ -50,14 +50,14 @@ pub(super) async fn read_header(
         return Ok(None);
     }
     if rest > REST {
-        return Err(invalid("its PROXY protocol header is too long"));
+        return Err(invalid("the PROXY protocol header is too long"));
     }
     let mut bytes = fixed.to_vec();
     bytes.resize(FIXED + rest, 0);
     let tail = &mut bytes[FIXED..];
     stream.read_exact(tail).await.map_err(ended)?;
     let header = Header::try_from(&bytes[..])
-        .map_err(|error| invalid(&format!("its PROXY protocol header is wrong: {error}")))?;
+        .map_err(|error| invalid(&format!("invalid PROXY protocol header: {error}")))?;
     Ok(match header.addresses {
         Addresses::IPv4(ip) => Some((ip.source_address, ip.source_port).into()),
         Addresses::IPv6(ip) => Some((ip.source_address, ip.source_port).into()),
@@ -65,14 +65,14 @@ pub(super) async fn read_header(
     })
 }
 
-/// The error of a connection on which the header does not come.
+/// Returns the error of a connection whose header does not arrive.
 pub(super) fn no_header(kind: ErrorKind, why: &str) -> io::Error {
-    io::Error::new(kind, format!("its PROXY protocol header {why}"))
+    io::Error::new(kind, format!("the PROXY protocol header {why}"))
 }
 
 fn ended(error: io::Error) -> io::Error {
     if is_cut(&error) {
-        let why = "had not come when the connection ended";
+        let why = "was incomplete when the connection ended";
         return no_header(ErrorKind::ConnectionAborted, why);
     }
     error
@@ -93,7 +93,7 @@ mod tests {
 
     const SIGNATURE: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
 
-    /// A stream that brings its bytes in pieces of one size, and counts the reads.
+    /// A stream that returns its bytes in pieces of one size and counts the reads.
     struct Pieces<'a> {
         bytes: &'a [u8],
         size: usize,
@@ -115,8 +115,8 @@ mod tests {
         }
     }
 
-    /// What comes of a header with this version, command, family and rest, then of a request. It is
-    /// cut at every size.
+    /// Reads a header with this version, command, family and rest, followed by a request, in pieces
+    /// of every size.
     #[track_caller]
     fn reads(head: [u8; 2], rest: &[u8]) -> Result<Option<SocketAddr>, String> {
         let length = u16::try_from(rest.len()).unwrap().to_be_bytes();
@@ -130,7 +130,7 @@ mod tests {
                 reads: 0,
             };
             let read = pollster::block_on(read_header(&mut pieces));
-            // Each takes a piece, except the last of a part, or of 64 bytes that are ignored.
+            // Each read takes a piece, except the last read of a part or of 64 ignored bytes.
             assert!(pieces.reads <= bytes.len().div_ceil(size) + 2 + header.len() / 64);
             if read.is_ok() {
                 assert_eq!(pieces.bytes, b"STRING\n", "pieces of {size}");
@@ -141,17 +141,17 @@ mod tests {
         outcome.unwrap()
     }
 
-    /// A balancer that relays nobody, or nobody with an address.
+    /// A load balancer that speaks for itself, or a client without an IP address.
     const ITSELF: Result<Option<SocketAddr>, String> = Ok(None);
 
     #[test]
-    fn each_version_command_and_family_is_read_as_the_specification_says() {
+    fn each_version_command_and_family_is_read_as_specified() {
         let address = |text: &str| Ok(Some(text.parse::<SocketAddr>().unwrap()));
         let v4 = [192, 0, 2, 7, 127, 0, 0, 1, 0x30, 0x39, 0xee, 0x48];
         let v6 = [&[0x20, 1, 0xd, 0xb8][..], &[0; 28], &v4[8..]].concat();
         let unix = [b'/'; 216];
         let with = |address: &[u8], more: &[u8]| [address, more].concat();
-        // An ALPN, a checksum, and padding without bytes; then what is no TLV.
+        // An ALPN, a checksum, and empty padding; then bytes that are not a TLV.
         let tlvs = with(&v4, b"\x01\0\x02h2\x03\0\x04sum!\x04\0\0");
         let torn = with(&v4, b"\x01\xff");
 
@@ -177,7 +177,7 @@ mod tests {
         let refused = |head, rest: &[u8]| reads(head, rest).unwrap_err();
         let wrong = |head, rest: &[u8]| {
             let error = refused(head, rest);
-            assert!(error.starts_with("its PROXY protocol header is wrong: "));
+            assert!(error.starts_with("invalid PROXY protocol header: "));
         };
         wrong([0x21, 0x11], &v4[..11]);
         wrong([0x21, 0x21], &v6[..35]);
@@ -191,15 +191,15 @@ mod tests {
         wrong([0x10, 0x11], &v4);
         wrong([0x31, 0x11], &v4);
         let long = with(&v4, &[0; REST]);
-        let error = "its PROXY protocol header is too long";
+        let error = "the PROXY protocol header is too long";
         assert_eq!(refused([0x21, 0x11], &long), error);
         let longest = &long[..REST];
         assert_eq!(reads([0x21, 0x11], longest), address("192.0.2.7:12345"));
     }
 
     #[test]
-    fn what_is_no_such_header_is_refused_at_its_first_other_byte() {
-        let no_header = "it does not begin with a header of the PROXY protocol, version 2";
+    fn other_bytes_are_refused_at_the_first_difference() {
+        let no_header = "it does not begin with a PROXY protocol version 2 header";
         for bytes in [
             &b"PROXY UNKNOWN\r\n"[..],
             b"PROXY TCP4 192.0.2.7 127.0.0.1 12345 61000\r\n",
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_ends_before_its_header_does_was_not_used() {
+    fn a_connection_that_ends_within_its_header_is_unused() {
         for header in [&b"\x21\x11\0\x0c............"[..], b"\x20\0\x01\0........"] {
             let header = [&SIGNATURE[..], header].concat();
             for end in 0..header.len() {

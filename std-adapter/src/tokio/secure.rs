@@ -1,6 +1,6 @@
-//! TLS over the socket of a task.
+//! TLS on the socket of a task.
 
-use super::in_flight::Share;
+use super::in_flight::Reservation;
 use super::stream::{Stream, receive_now};
 use crate::tls::{
     Acceptor, NOT_TLS, Records, begins_tls, cut, failed, gone, handshake_failed, no_room, not_tls,
@@ -12,52 +12,53 @@ use std::task::{Context, Poll};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
-/// The most that is encrypted at a time, which is a record, and so the most that waits encrypted.
+/// The longest plaintext that is encrypted at a time: one record. So at most one record waits to be
+/// sent.
 const RECORD: usize = 16384;
 
-/// TLS, as the side that was connected to.
+/// The server's side of a TLS connection.
 pub(super) struct Secure {
     session: ServerConnection,
     records: Records,
-    /// What `held` was when the last read ended.
-    told: usize,
-    /// How many bytes have been decrypted since that was last asked.
+    /// The value of `held` when the last read ended.
+    last_held: usize,
+    /// Bytes received since the last call of `worked`.
     worked: usize,
-    /// How many bytes of the last write wait encrypted. They count as written once they are sent.
+    /// Bytes of the last write that are encrypted but not sent. They count as written once sent.
     waiting: usize,
-    /// Whether this end has nothing more to say.
+    /// Whether `close_notify` was sent, or must not be sent.
     finished: bool,
 }
 
-/// Begins TLS on `stream`, unless that takes until `deadline`, or more bytes than the server has room
-/// for, or the server is `stopped`.
+/// Performs the TLS handshake on `stream`. Fails at `deadline`, if the server has no room for the
+/// handshake's bytes, or when the server is `stopped`.
 pub(super) async fn greet(
     stream: &mut Stream,
     acceptor: &Acceptor,
     deadline: Instant,
-    share: Share<'_>,
+    reservation: Reservation<'_>,
     stopped: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let mut secure = Box::new(Secure {
         session: acceptor.session()?,
         records: Records::default(),
-        told: 0,
+        last_held: 0,
         worked: 0,
         waiting: 0,
         finished: false,
     });
-    let greeted = tokio::select! {
-        greeted = timeout_at(deadline, secure.greet(&stream.socket, share)) => {
-            greeted.unwrap_or_else(|_| Err(too_slow()))
+    let result = tokio::select! {
+        result = timeout_at(deadline, secure.handshake(&stream.socket, reservation)) => {
+            result.unwrap_or_else(|_| Err(too_slow()))
         }
         () = stopped => Err(stopping()),
     };
-    if greeted.is_err() {
-        // The client knows as much as it can know.
+    if result.is_err() {
+        // An alert has told the client the reason, if possible. No `close_notify` follows.
         secure.finished = true;
     }
     stream.secure = Some(secure);
-    greeted
+    result
 }
 
 impl Secure {
@@ -70,7 +71,11 @@ impl Secure {
             .collect()
     }
 
-    async fn greet(&mut self, socket: &TcpStream, mut share: Share<'_>) -> io::Result<()> {
+    async fn handshake(
+        &mut self,
+        socket: &TcpStream,
+        mut reservation: Reservation<'_>,
+    ) -> io::Result<()> {
         socket.readable().await?;
         let mut first = [0];
         match socket.peek(&mut first).await {
@@ -85,7 +90,7 @@ impl Secure {
         }
         while self.session.is_handshaking() {
             let mut from = Socket(socket);
-            let read = self.session.read_tls(&mut self.records.follow(&mut from));
+            let read = self.session.read_tls(&mut self.records.track(&mut from));
             match read {
                 Ok(0) => return Err(gone()),
                 Ok(_) => {}
@@ -95,10 +100,10 @@ impl Secure {
                 }
                 Err(error) => return Err(error),
             }
-            let taken = self.session.process_new_packets();
+            let processed = self.session.process_new_packets();
             if self.session.wants_write() {
-                // It answers a message that has come whole.
-                self.records.brought();
+                // TLS replies only to complete messages.
+                self.records.mark_complete();
             }
             while let Err(error) = self.send(socket) {
                 if error.kind() != ErrorKind::WouldBlock {
@@ -106,28 +111,29 @@ impl Secure {
                 }
                 socket.writable().await?;
             }
-            taken.map_err(|error| handshake_failed(&error))?;
-            if self.session.is_handshaking() && !share.keep(self.held()) {
+            processed.map_err(|error| handshake_failed(&error))?;
+            if self.session.is_handshaking() && !reservation.resize(self.held()) {
                 return Err(no_room());
             }
         }
-        self.records.brought();
+        self.records.mark_complete();
         Ok(())
     }
 
-    /// How many bytes the record and the message of TLS itself take that were received in part; 0 if
-    /// there are none.
+    /// Returns the size in bytes of the partial record and the partial handshake message, or 0 if both
+    /// are complete.
     pub(super) fn held(&self) -> usize {
-        self.records.in_part()
+        self.records.partial_len()
     }
 
-    /// How many bytes were decrypted since the last call.
+    /// Returns the bytes received since the last call.
     pub(super) fn worked(&mut self) -> usize {
         std::mem::take(&mut self.worked)
     }
 
-    /// Waits until a record brings bytes, or fails with [`WouldBlock`](ErrorKind::WouldBlock) where
-    /// [`held`](Self::held) changed: the time of a request runs from the first byte of its record.
+    /// Waits until decrypted bytes are available. Fails with [`WouldBlock`](ErrorKind::WouldBlock) if
+    /// only [`held`](Self::held) changed, because the time of a request starts at the first byte of its
+    /// record.
     pub(super) fn poll_read(
         &mut self,
         socket: &TcpStream,
@@ -135,19 +141,19 @@ impl Secure {
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
         loop {
-            if let Some(read) = self.decrypted(buf) {
-                self.told = self.held();
+            if let Some(read) = self.read_plaintext(buf) {
+                self.last_held = self.held();
                 return Poll::Ready(read);
             }
             let Poll::Ready(ready) = socket.poll_read_ready(context) else {
-                if self.told == self.held() {
+                if self.last_held == self.held() {
                     return Poll::Pending;
                 }
-                self.told = self.held();
+                self.last_held = self.held();
                 return Poll::Ready(Err(ErrorKind::WouldBlock.into()));
             };
             ready?;
-            match self.take_in(&mut Socket(socket), socket) {
+            match self.receive(&mut Socket(socket), socket) {
                 Err(error) if error.kind() != ErrorKind::WouldBlock => {
                     return Poll::Ready(Err(error));
                 }
@@ -156,20 +162,20 @@ impl Secure {
         }
     }
 
-    /// Reads as many records as there are and `buf` has room for.
+    /// Reads available records until `buf` is full.
     pub(super) fn read_now(&mut self, socket: &TcpStream, buf: &mut [u8]) -> io::Result<usize> {
         let mut filled = 0;
         loop {
-            let read = match self.decrypted(&mut buf[filled..]) {
+            let read = match self.read_plaintext(&mut buf[filled..]) {
                 Some(read) => read,
-                None => match self.take_in(&mut Now(socket), socket) {
+                None => match self.receive(&mut NonBlocking(socket), socket) {
                     Ok(()) => continue,
                     Err(error) => Err(error),
                 },
             };
             match read {
                 Ok(n @ 1..) => filled += n,
-                // What came before is worth its answer.
+                // Requests before an error are still answered.
                 _ if filled > 0 => return Ok(filled),
                 ended => return ended,
             }
@@ -178,7 +184,7 @@ impl Secure {
 
     pub(super) fn try_write(&mut self, socket: &TcpStream, buf: &[u8]) -> io::Result<usize> {
         if self.waiting == 0 {
-            // What TLS has to say of itself goes first.
+            // TLS's own messages go first.
             self.send(socket)?;
             let record = &buf[..buf.len().min(RECORD)];
             self.waiting = self.session.writer().write(record)?;
@@ -187,8 +193,7 @@ impl Secure {
         Ok(std::mem::take(&mut self.waiting))
     }
 
-    /// Says that this end has finished, or fails with [`WouldBlock`](ErrorKind::WouldBlock), then to be
-    /// called again.
+    /// Sends `close_notify`. After [`WouldBlock`](ErrorKind::WouldBlock), call it again.
     pub(super) fn finish(&mut self, socket: &TcpStream) -> io::Result<()> {
         if !self.finished {
             self.finished = true;
@@ -197,8 +202,9 @@ impl Secure {
         self.send(socket)
     }
 
-    /// What has been decrypted: bytes, the end, or that there is no more; or nothing yet.
-    fn decrypted(&mut self, buf: &mut [u8]) -> Option<io::Result<usize>> {
+    /// Reads decrypted bytes, the end of the stream or a cut. Returns `None` if nothing is decrypted
+    /// yet.
+    fn read_plaintext(&mut self, buf: &mut [u8]) -> Option<io::Result<usize>> {
         match self.session.reader().read(buf) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => None,
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => Some(Err(cut())),
@@ -206,25 +212,25 @@ impl Secure {
         }
     }
 
-    /// Takes in what is there, and decrypts it.
-    fn take_in(&mut self, from: &mut dyn Read, socket: &TcpStream) -> io::Result<()> {
-        self.worked += self.session.read_tls(&mut self.records.follow(from))?;
+    /// Receives available bytes and decrypts them.
+    fn receive(&mut self, from: &mut dyn Read, socket: &TcpStream) -> io::Result<()> {
+        self.worked += self.session.read_tls(&mut self.records.track(from))?;
         match self.session.process_new_packets() {
             Ok(state) => {
                 if state.plaintext_bytes_to_read() > 0 {
-                    self.records.brought();
+                    self.records.mark_complete();
                 }
                 Ok(())
             }
             Err(error) => {
-                // It tells the client why, where that still listens.
+                // Sends the alert, which tells the client the reason.
                 let _ = self.send(socket);
                 Err(failed(&error))
             }
         }
     }
 
-    /// Sends what is encrypted.
+    /// Sends all encrypted bytes.
     fn send(&mut self, socket: &TcpStream) -> io::Result<()> {
         while self.session.wants_write() {
             self.session.write_tls(&mut Socket(socket))?;
@@ -233,7 +239,7 @@ impl Secure {
     }
 }
 
-/// A socket as rustls wants it.
+/// A socket as a reader and writer for rustls.
 struct Socket<'a>(&'a TcpStream);
 
 impl Read for Socket<'_> {
@@ -252,10 +258,10 @@ impl Write for Socket<'_> {
     }
 }
 
-/// The same, whether or not the runtime has heard of what is there.
-struct Now<'a>(&'a TcpStream);
+/// A socket as a reader that does not wait for tokio's readiness.
+struct NonBlocking<'a>(&'a TcpStream);
 
-impl Read for Now<'_> {
+impl Read for NonBlocking<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         receive_now(self.0, buf)
     }

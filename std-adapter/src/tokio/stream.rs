@@ -1,4 +1,4 @@
-//! What a task reads and writes: a socket, and over it perhaps TLS.
+//! The byte stream of a task's connection, with or without TLS.
 
 #[cfg(feature = "tls")]
 use super::secure::Secure;
@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
 
-/// A connection's byte stream. Plain ones keep nothing for TLS but a null pointer.
+/// The byte stream of a connection. Without TLS, it keeps only a null pointer for TLS.
 pub(super) struct Stream {
     pub(super) socket: TcpStream,
     #[cfg(feature = "tls")]
@@ -26,8 +26,8 @@ impl Stream {
         }
     }
 
-    /// Reads once there is something to read, and says how much; 0 is the end. It fails with
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock) where nothing came but [`held`](Self::held) changed.
+    /// Waits for bytes, reads once and returns the number of bytes; 0 is the end. Fails with
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) if only [`held`](Self::held) changed.
     pub(super) fn poll_read(
         &mut self,
         context: &mut Context<'_>,
@@ -37,15 +37,15 @@ impl Stream {
         if let Some(secure) = &mut self.secure {
             return secure.poll_read(&self.socket, context, buf);
         }
-        // Unlike `try_read`, it takes a read that does not fill the buffer for the last, and so
-        // saves one that would find nothing.
+        // Unlike `try_read`, `poll_read` clears the readiness after a read that does not fill the
+        // buffer. This saves a read that would find nothing.
         let mut buf = ReadBuf::new(buf);
         ready!(Pin::new(&mut self.socket).poll_read(context, &mut buf))?;
         Poll::Ready(Ok(buf.filled().len()))
     }
 
-    /// Reads what the system holds, whether or not the runtime has heard of it, or fails with
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock).
+    /// Reads bytes that the system has received, even if tokio does not know of them yet. Fails with
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) if there are none.
     pub(super) fn read_now(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         #[cfg(feature = "tls")]
         if let Some(secure) = &mut self.secure {
@@ -54,15 +54,16 @@ impl Stream {
         receive_now(&self.socket, buf)
     }
 
-    /// Whether more bytes have arrived, of which it discards one.
+    /// Returns whether more bytes have arrived. Discards one of them.
     pub(super) fn has_more(&mut self) -> bool {
         matches!(self.read_now(&mut [0]), Ok(1..))
     }
 
-    /// How many bytes TLS has decrypted since the last call. Records may hold a byte each.
+    /// Returns the bytes that TLS has received since the last call. A record may hold a single byte of
+    /// content, so these can be many more than the bytes read.
     #[cfg_attr(
         not(feature = "tls"),
-        expect(clippy::unused_self, reason = "only TLS decrypts any")
+        expect(clippy::unused_self, reason = "only TLS decrypts bytes")
     )]
     pub(super) fn worked(&mut self) -> usize {
         #[cfg(feature = "tls")]
@@ -72,11 +73,11 @@ impl Stream {
         0
     }
 
-    /// How many bytes the record and the message of TLS itself take that were received in part; 0 if
-    /// there are none.
+    /// Returns the size in bytes of TLS's partial record and partial handshake message, or 0 if both
+    /// are complete.
     #[cfg_attr(
         not(feature = "tls"),
-        expect(clippy::unused_self, reason = "only TLS holds any")
+        expect(clippy::unused_self, reason = "only TLS holds bytes")
     )]
     pub(super) fn held(&self) -> usize {
         #[cfg(feature = "tls")]
@@ -101,8 +102,7 @@ impl Stream {
         }
     }
 
-    /// Whether the system holds bytes that nobody has read, whether or not the runtime has heard of
-    /// them.
+    /// Returns whether the system holds unread bytes, even if tokio does not know of them yet.
     pub(super) fn is_unread(&self) -> bool {
         let peeked = recv(
             &self.socket,
@@ -112,8 +112,10 @@ impl Stream {
         peeked.is_ok_and(|(_, arrived)| arrived > 0)
     }
 
-    /// Writes some of `buf`, or fails with [`WouldBlock`](io::ErrorKind::WouldBlock). Then the next
-    /// call must bring the same bytes, and may bring more behind them: TLS may have encrypted them.
+    /// Writes some of `buf`, or fails with [`WouldBlock`](io::ErrorKind::WouldBlock).
+    ///
+    /// After `WouldBlock`, the next call must begin with the same bytes, because TLS may already have
+    /// encrypted them. More bytes may follow.
     pub(super) fn try_write(&mut self, buf: &[u8]) -> io::Result<usize> {
         #[cfg(feature = "tls")]
         if let Some(secure) = &mut self.secure {
@@ -122,16 +124,16 @@ impl Stream {
         self.socket.try_write(buf)
     }
 
-    /// Waits until the socket takes bytes.
+    /// Waits until the socket is writable.
     pub(super) async fn writable(&self) -> io::Result<()> {
         self.socket.writable().await
     }
 
-    /// Says that this end has finished, before the sending is ended. The socket's bytes are only to be
-    /// discarded from then on.
+    /// Sends TLS's `close_notify`. Call it before shutting down the socket's writing. After it, bytes
+    /// from the socket can only be discarded.
     #[cfg_attr(
         not(feature = "tls"),
-        expect(clippy::unused_async, reason = "only TLS says so")
+        expect(clippy::unused_async, reason = "only TLS waits here")
     )]
     pub(super) async fn finish(&mut self) -> io::Result<()> {
         #[cfg(feature = "tls")]

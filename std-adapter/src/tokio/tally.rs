@@ -1,28 +1,27 @@
-//! Counting requests together, as a counter that all threads share is dear.
+//! Counting requests in batches, because a counter that all threads share is expensive.
 
 use crate::serving::Serving;
 use std::mem;
 
-/// Requests for one command in a row.
+/// The count of consecutive requests for one command.
 #[derive(Default)]
-pub(super) struct Tally {
+pub(super) struct RequestCounts {
     index: usize,
     requests: u64,
 }
 
-impl Tally {
-    /// Counts a request for the command at this place. What was counted in the end is for
-    /// [`settle`](Self::settle).
+impl RequestCounts {
+    /// Counts a request for the command `index`. Call [`flush`](Self::flush) after the last one.
     pub(super) fn add<App: 'static>(&mut self, index: usize, service: &Serving<'_, App>) {
         if self.index != index {
-            self.settle(service);
+            self.flush(service);
             self.index = index;
         }
         self.requests += 1;
     }
 
-    /// Hands over what was counted.
-    pub(super) fn settle<App: 'static>(&mut self, service: &Serving<'_, App>) {
+    /// Adds the count to the shared counter.
+    pub(super) fn flush<App: 'static>(&mut self, service: &Serving<'_, App>) {
         if self.requests > 0 {
             service.count(self.index, mem::take(&mut self.requests));
         }
