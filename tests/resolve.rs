@@ -255,7 +255,15 @@ fn names_of_hosts_and_ports() {
 #[test]
 fn what_is_no_address_is_told_how_one_is_written() {
     let form = "an address is written HOST:PORT, or [HOST]:PORT for IPv6";
-    for address in ["", "localhost", "[::1]", "[::1]80"] {
+    for address in [
+        "",
+        "localhost",
+        "[::1]",
+        "[::1]80",
+        "localhost]:80",
+        "lo[calhost:80",
+        "[lo[cal]:80",
+    ] {
         does_not_resolve(Network::Tcp, address, ErrorKind::InvalidInput, form);
     }
     let brackets = "an IPv6 address stands in brackets, as in [::1]:80";

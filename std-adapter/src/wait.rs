@@ -45,13 +45,7 @@ impl Waker {
     /// Lets waits last again.
     pub(crate) fn reset(&self) {
         let mut dropped = [0; 64];
-        loop {
-            match (&self.far).read(&mut dropped) {
-                Ok(1..) => {}
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                _ => return,
-            }
-        }
+        while matches!((&self.far).read(&mut dropped), Ok(1..)) {}
     }
 
     /// What to hand to [`wait`].
