@@ -1,61 +1,67 @@
-//! Payloads of any serde type: the postcard crate itself is the oracle.
+//! Payloads of any serde type, compared with the postcard crate.
 
 use bellwire::format::{Format, MAX_DEPTH};
-use bellwire::{Borrowed, Flaw, Malformed, Postcard, Ref};
+use bellwire::{Borrowed, DecodeError, DecodeErrorKind, Postcard, Ref};
 use bellwire_tests::server::{framed, show};
 use core::fmt::Debug;
 use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 
-/// `value` has postcard's own bytes behind a length, and comes back from them. What is cut short
-/// or has a byte left over is refused, whatever the type.
+/// Checks that `value` is encoded as a length and postcard's own bytes, and decodes from them.
+/// Checks that every truncation and an extra byte are refused.
 #[track_caller]
-fn agrees<T>(value: T)
+fn check_agrees<T>(value: T)
 where
     T: Serialize + DeserializeOwned + PartialEq + Debug + 'static,
 {
     let body = postcard_bytes(&value);
     let mut space = vec![0; 3000];
-    let size = Postcard::<T>::encode(&value, &mut space).expect("there is room");
+    let size = Postcard::<T>::encode(&value, &mut space).expect("room for the value");
     assert_eq!(show(&space[..size]), show(&framed(&body)), "{value:?}");
     assert_eq!(decode::<T>(&body), Ok(value));
     for end in 0..body.len() {
-        let flaw = decode::<T>(&body[..end]).expect_err("cut short").flaw;
+        let flaw = decode::<T>(&body[..end]).expect_err("cut short").kind;
         assert!(
-            matches!(flaw, Flaw::Truncated | Flaw::BadLength),
+            matches!(
+                flaw,
+                DecodeErrorKind::Truncated | DecodeErrorKind::BadLength
+            ),
             "{flaw:?}"
         );
     }
     let left_over = decode::<T>([&body[..], b"\0"].concat());
-    assert_eq!(left_over.map_err(|error| error.flaw), Err(Flaw::LeftOver));
+    assert_eq!(
+        left_over.map_err(|error| error.kind),
+        Err(DecodeErrorKind::LeftOver)
+    );
 }
 
 fn postcard_bytes(value: &impl Serialize) -> Vec<u8> {
     let mut space = vec![0; 3000];
     let bytes = postcard::to_slice(value, &mut space);
-    bytes.expect("there is room").to_vec()
+    bytes.expect("room for the value").to_vec()
 }
 
-/// Decodes a body, its length not included.
-fn decode<T>(body: impl AsRef<[u8]>) -> Result<T, Malformed>
+/// Decodes a body, to which it adds the length prefix.
+fn decode<T>(body: impl AsRef<[u8]>) -> Result<T, DecodeError>
 where
     T: Serialize + DeserializeOwned + 'static,
 {
     Postcard::<T>::decode(&framed(body))
 }
 
-/// `body` is refused as a `T`, by us for this flaw and by postcard for whichever.
+/// Checks that Bellwire refuses `body` as a `T` for this flaw, and that postcard refuses it, too.
 #[track_caller]
-fn refuses<T>(body: impl AsRef<[u8]>, flaw: Flaw, field: Option<&'static str>)
+fn check_refuses<T>(body: impl AsRef<[u8]>, flaw: DecodeErrorKind, field: Option<&'static str>)
 where
     T: Serialize + DeserializeOwned + PartialEq + Debug + 'static,
 {
     let body = body.as_ref();
-    assert_eq!(decode::<T>(body), Err(Malformed { flaw, field }));
+    assert_eq!(decode::<T>(body), Err(DecodeError { kind: flaw, field }));
     assert!(
         postcard::from_bytes::<T>(body).is_err(),
-        "postcard takes it"
+        "postcard accepts it"
     );
 }
 
@@ -114,68 +120,76 @@ fn shapes() -> Vec<Shape> {
 }
 
 #[test]
-fn numbers_of_every_size_agree() {
-    [0, 1, 127, 128, u8::MAX].into_iter().for_each(agrees::<u8>);
+fn numbers_of_every_width_have_postcards_bytes() {
+    [0, 1, 127, 128, u8::MAX]
+        .into_iter()
+        .for_each(check_agrees::<u8>);
     [0, 127, 128, 16_384, u16::MAX]
         .into_iter()
-        .for_each(agrees::<u16>);
+        .for_each(check_agrees::<u16>);
     [0, 128, 1 << 21, u32::MAX]
         .into_iter()
-        .for_each(agrees::<u32>);
+        .for_each(check_agrees::<u32>);
     [0, 128, 1 << 35, u64::MAX]
         .into_iter()
-        .for_each(agrees::<u64>);
-    [0, 1 << 70, u128::MAX].into_iter().for_each(agrees::<u128>);
-    [0, -1, i8::MIN, i8::MAX].into_iter().for_each(agrees::<i8>);
+        .for_each(check_agrees::<u64>);
+    [0, 1 << 70, u128::MAX]
+        .into_iter()
+        .for_each(check_agrees::<u128>);
+    [0, -1, i8::MIN, i8::MAX]
+        .into_iter()
+        .for_each(check_agrees::<i8>);
     [0, -64, -65, i16::MIN, i16::MAX]
         .into_iter()
-        .for_each(agrees::<i16>);
+        .for_each(check_agrees::<i16>);
     [0, -64, i32::MIN, i32::MAX]
         .into_iter()
-        .for_each(agrees::<i32>);
+        .for_each(check_agrees::<i32>);
     [0, -64, i64::MIN, i64::MAX]
         .into_iter()
-        .for_each(agrees::<i64>);
+        .for_each(check_agrees::<i64>);
     [0, -64, i128::MIN, i128::MAX]
         .into_iter()
-        .for_each(agrees::<i128>);
+        .for_each(check_agrees::<i128>);
     [0.0, -1.5, f32::MIN_POSITIVE, f32::INFINITY]
         .into_iter()
-        .for_each(agrees::<f32>);
+        .for_each(check_agrees::<f32>);
     [0.0, -1.5, f64::MAX, f64::NEG_INFINITY]
         .into_iter()
-        .for_each(agrees::<f64>);
-    [true, false].into_iter().for_each(agrees::<bool>);
+        .for_each(check_agrees::<f64>);
+    [true, false].into_iter().for_each(check_agrees::<bool>);
 }
 
 #[test]
-fn text_bytes_and_containers_agree() {
-    ['a', 'é', '🌍', '\0'].into_iter().for_each(agrees::<char>);
-    agrees(String::new());
-    agrees("Grüße 🌍".to_string());
-    agrees("x".repeat(200));
-    agrees(vec![1u8, 2, 255]);
-    agrees(vec![0u8; 2000]);
-    agrees(vec![Some("a".to_string()), None]);
-    agrees(vec![vec![1u16, 300], vec![]]);
-    agrees((1u8, "two".to_string(), [3i32; 3]));
-    agrees(BTreeMap::from([("a".to_string(), 1i64), ("b".into(), -1)]));
-    agrees(Some(Some(Some(5u8))));
-    agrees(Ok::<u8, String>(1));
-    agrees(Err::<u8, String>("no".into()));
-    agrees(core::time::Duration::new(5, 6));
+fn text_bytes_and_containers_have_postcards_bytes() {
+    ['a', 'é', '🌍', '\0']
+        .into_iter()
+        .for_each(check_agrees::<char>);
+    check_agrees(String::new());
+    check_agrees("Grüße 🌍".to_string());
+    check_agrees("x".repeat(200));
+    check_agrees(vec![1u8, 2, 255]);
+    check_agrees(vec![0u8; 2000]);
+    check_agrees(vec![Some("a".to_string()), None]);
+    check_agrees(vec![vec![1u16, 300], vec![]]);
+    check_agrees((1u8, "two".to_string(), [3i32; 3]));
+    check_agrees(BTreeMap::from([("a".to_string(), 1i64), ("b".into(), -1)]));
+    check_agrees(Some(Some(Some(5u8))));
+    check_agrees(Ok::<u8, String>(1));
+    check_agrees(Err::<u8, String>("no".into()));
+    check_agrees(core::time::Duration::new(5, 6));
 }
 
 #[test]
-fn types_of_ones_own_agree() {
-    agrees(());
-    agrees(Unit);
-    agrees(Newtype(70_000));
-    agrees(Pair(-1, "a".into()));
+fn user_defined_types_have_postcards_bytes() {
+    check_agrees(());
+    check_agrees(Unit);
+    check_agrees(Newtype(70_000));
+    check_agrees(Pair(-1, "a".into()));
     for shape in shapes() {
-        agrees(shape);
+        check_agrees(shape);
     }
-    agrees(nested(Some(nested(None))));
+    check_agrees(nested(Some(nested(None))));
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -190,7 +204,7 @@ impl Borrowed for Reading<'static> {
 }
 
 #[test]
-fn what_borrows_points_into_the_payload() {
+fn borrowed_values_point_into_the_payload() {
     let reading = Reading {
         sensor: "door",
         raw: &[1, 255],
@@ -198,7 +212,7 @@ fn what_borrows_points_into_the_payload() {
     };
     let payload = framed(postcard_bytes(&reading));
     let decoded = Postcard::<Ref<Reading<'static>>>::decode(&payload);
-    let decoded = decoded.expect("it is whole");
+    let decoded = decoded.expect("a complete payload");
     assert_eq!(decoded, reading);
     assert!(payload.as_ptr_range().contains(&decoded.sensor.as_ptr()));
     assert!(payload.as_ptr_range().contains(&decoded.raw.as_ptr()));
@@ -208,36 +222,47 @@ fn what_borrows_points_into_the_payload() {
 }
 
 #[test]
-fn a_value_that_its_type_does_not_allow_is_refused() {
-    refuses::<bool>([2], Flaw::BadValue, None);
-    refuses::<Option<u8>>([2, 0], Flaw::BadValue, None);
-    refuses::<u16>([0xff, 0xff, 4], Flaw::BadValue, None);
-    refuses::<u64>([0xff; 10], Flaw::BadValue, None);
-    refuses::<char>([0], Flaw::BadValue, None);
-    refuses::<char>([1, 0xff], Flaw::BadUtf8, None);
-    refuses::<String>([1, 0xff], Flaw::BadUtf8, None);
-    refuses::<Shape>([5], Flaw::BadValue, None);
-    refuses::<Shape>([3, 0, 2], Flaw::BadValue, Some("sides"));
-    refuses::<Shape>([4, 1, 3, 1, 0xff, 0], Flaw::BadUtf8, Some("name"));
+fn a_value_not_allowed_by_its_type_is_refused() {
+    check_refuses::<bool>([2], DecodeErrorKind::BadValue, None);
+    check_refuses::<Option<u8>>([2, 0], DecodeErrorKind::BadValue, None);
+    check_refuses::<u16>([0xff, 0xff, 4], DecodeErrorKind::BadValue, None);
+    check_refuses::<u64>([0xff; 10], DecodeErrorKind::BadValue, None);
+    check_refuses::<char>([0], DecodeErrorKind::BadValue, None);
+    check_refuses::<char>([1, 0xff], DecodeErrorKind::BadUtf8, None);
+    check_refuses::<String>([1, 0xff], DecodeErrorKind::BadUtf8, None);
+    check_refuses::<Shape>([5], DecodeErrorKind::BadValue, None);
+    check_refuses::<Shape>([3, 0, 2], DecodeErrorKind::BadValue, Some("sides"));
+    check_refuses::<Shape>(
+        [4, 1, 3, 1, 0xff, 0],
+        DecodeErrorKind::BadUtf8,
+        Some("name"),
+    );
 }
 
 #[test]
-fn two_characters_are_not_one() {
-    // Of which postcard takes the first, and drops the other in silence.
-    assert_eq!(decode::<char>(b"\x02ab"), Err(Flaw::BadValue.into()));
+fn a_char_of_two_characters_is_refused() {
+    // postcard takes the first character and silently discards the second.
+    assert_eq!(
+        decode::<char>(b"\x02ab"),
+        Err(DecodeErrorKind::BadValue.into())
+    );
 }
 
 #[test]
-fn a_count_beyond_the_bytes_is_refused_before_anything_is_counted() {
-    refuses::<Vec<u8>>([4, 1, 2, 3], Flaw::BadLength, None);
-    refuses::<Vec<u64>>([0xff, 0xff, 0xff, 0xff, 0x0f, 1], Flaw::BadLength, None);
-    refuses::<BTreeMap<u8, u8>>([2, 1], Flaw::BadLength, None);
+fn a_count_beyond_the_remaining_bytes_is_refused() {
+    check_refuses::<Vec<u8>>([4, 1, 2, 3], DecodeErrorKind::BadLength, None);
+    check_refuses::<Vec<u64>>(
+        [0xff, 0xff, 0xff, 0xff, 0x0f, 1],
+        DecodeErrorKind::BadLength,
+        None,
+    );
+    check_refuses::<BTreeMap<u8, u8>>([2, 1], DecodeErrorKind::BadLength, None);
     let endless = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1];
-    let units = decode::<Vec<()>>(endless); // which postcard counts one by one
-    assert_eq!(units, Err(Flaw::BadLength.into()));
+    let units = decode::<Vec<()>>(endless); // postcard counts these one by one
+    assert_eq!(units, Err(DecodeErrorKind::BadLength.into()));
 }
 
-/// A type without end.
+/// A type of unlimited depth.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 enum Chain {
     End,
@@ -245,12 +270,15 @@ enum Chain {
 }
 
 #[test]
-fn nesting_is_bounded_for_any_type() {
+fn any_type_may_nest_up_to_max_depth() {
     let most = usize::from(MAX_DEPTH);
     let chain = |links: usize| [vec![1; links], vec![0]].concat();
     assert!(decode::<Chain>(chain(most - 1)).is_ok());
     for links in [most, most + 1, 50_000] {
-        assert_eq!(decode::<Chain>(chain(links)), Err(Flaw::TooDeep.into()));
+        assert_eq!(
+            decode::<Chain>(chain(links)),
+            Err(DecodeErrorKind::TooDeep.into())
+        );
     }
 }
 
@@ -261,15 +289,14 @@ enum Untagged {
 }
 
 #[test]
-fn a_type_that_postcard_cannot_describe_is_told_so() {
+fn a_type_that_needs_a_self_describing_format_is_unsupported() {
     let error = decode::<Untagged>([1]).expect_err("not self-describing");
-    assert_eq!(error.flaw, Flaw::Unsupported);
+    assert_eq!(error.kind, DecodeErrorKind::Unsupported);
 }
 
-/// Any bytes at all, as any of these types: no panic, and the same verdict as postcard's, but for
-/// what only we refuse.
+/// Decodes random bytes as several types. Bellwire must not panic, and must agree with postcard.
 #[test]
-fn random_bytes_are_taken_or_refused_as_by_postcard() {
+fn random_bytes_get_the_same_verdict_from_postcard() {
     let mut seed = 0x2545_f491_4f6c_dd1du64;
     let mut taken = 0;
     for _ in 0..20_000 {
@@ -278,7 +305,7 @@ fn random_bytes_are_taken_or_refused_as_by_postcard() {
                 seed ^= seed << 13;
                 seed ^= seed >> 7;
                 seed ^= seed << 17;
-                // Small numbers are the lengths, variants and options that lead on.
+                // Small numbers are valid lengths, variants and options.
                 let byte = seed.to_le_bytes()[3];
                 if byte < 0x90 { byte & 3 } else { byte }
             })
@@ -289,11 +316,11 @@ fn random_bytes_are_taken_or_refused_as_by_postcard() {
         taken += u32::from(same_verdict::<BTreeMap<u8, (bool, i16)>>(&body));
         taken += u32::from(same_verdict::<(i8, Option<Vec<u8>>, u32)>(&body));
     }
-    assert!(taken > 1000, "only {taken} were good");
+    assert!(taken > 1000, "only {taken} bodies were accepted");
 }
 
 #[test]
-fn numbers_of_each_width_end_where_postcards_do() {
+fn varints_of_each_length_get_the_same_verdict_from_postcard() {
     let mut taken = 0;
     for size in 1..=12 {
         for filler in [0x80, 0x81, 0xff] {
@@ -309,10 +336,10 @@ fn numbers_of_each_width_end_where_postcards_do() {
             }
         }
     }
-    assert!(taken > 100, "only {taken} were good");
+    assert!(taken > 100, "only {taken} bodies were accepted");
 }
 
-/// A type of the caller's that is converted from another, and not from anything else.
+/// A type that is converted from `Some` and panics on `None`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Option<u32>", into = "Option<u32>")]
 struct Given(u32);
@@ -330,11 +357,11 @@ impl From<Given> for Option<u32> {
 }
 
 #[test]
-fn a_conversion_of_the_callers_is_run_on_what_came_and_on_nothing_else() {
+fn a_from_conversion_runs_only_on_the_received_value() {
     assert_eq!(decode(postcard_bytes(&Some(5u32))), Ok(Given(5)));
 }
 
-/// Whether both take it; if so, as the same value.
+/// Checks that both refuse `body` or decode the same value. Returns whether they accept it.
 #[track_caller]
 fn same_verdict<T>(body: &[u8]) -> bool
 where
@@ -349,7 +376,7 @@ where
     ours.is_some()
 }
 
-/// A type that looks at what the format says of itself: it is one of sequences for machines.
+/// A type that records the size hints of a map and checks that the format is not human-readable.
 #[derive(Debug, PartialEq, Serialize)]
 struct Told(Vec<Option<usize>>);
 
@@ -375,9 +402,9 @@ impl<'de> Deserialize<'de> for Told {
 }
 
 #[test]
-fn a_type_is_told_how_many_elements_come() {
+fn a_postcard_collection_gives_its_length_as_a_size_hint() {
     let told = Told(vec![Some(2), Some(1), Some(0)]);
     assert_eq!(decode::<Told>([2, 1, 1, 2, 2]), Ok(told));
     let elements = decode::<Vec<u16>>([3, 1, 2, 3]).expect("three");
-    assert_eq!(elements.capacity(), 3, "room is made once");
+    assert_eq!(elements.capacity(), 3, "memory is allocated once");
 }

@@ -1,5 +1,5 @@
-//! The server under attack, over real sockets: those who mean well get every reply, and what the server
-//! holds does not grow. How fast their replies are is printed here, and measured by `tests/attack/run`.
+//! Tests of the server under attack, over real sockets: honest clients get every reply, and the server's
+//! memory does not grow. The latencies are only printed here; `tests/attack/run` measures them.
 #![cfg(target_os = "linux")]
 
 use bellwire_demo::files;
@@ -12,13 +12,13 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-/// What the server's memory may grow by from the first round of an attack to the last, of three.
+/// Bytes by which the server's memory may grow from the first to the third round of an attack.
 const GROWTH: u64 = 4 << 20;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_bellwire");
 const SERVE: [&str; 4] = ["serve", "--quiet", "--listen", "127.0.0.1:0"];
 
-/// A server, for tests that need more than the usual number of open files.
+/// Starts a server and raises the limit of open files.
 fn start() -> Served {
     files::raise_limit();
     Served::start(Command::new(BINARY).args(SERVE))
@@ -37,12 +37,12 @@ fn all_well(health: &Health, replies: usize) {
     assert_eq!(health.replies, replies);
 }
 
-/// Rounds of an attack with so many connections.
+/// Attacks a server in three rounds, each with `crowd` connections.
 fn withstands(attack: Attack, crowd: usize) {
     let server = start();
     let quiet = ask(server.address, 4, 25);
     all_well(&quiet, 100);
-    // The first round sets aside what the others use again.
+    // The first round allocates memory that later rounds reuse.
     let mut first = None;
     for _ in 0..3 {
         let underway = attack.begin(server.address, crowd);
@@ -61,43 +61,43 @@ fn withstands(attack: Attack, crowd: usize) {
 }
 
 #[test]
-fn a_thousand_slow_senders() {
+fn a_thousand_slow_senders_are_withstood() {
     withstands(Attack::SlowSenders, 1000);
 }
 
 #[test]
-fn readers_that_never_read() {
+fn clients_that_never_read_are_withstood() {
     withstands(Attack::NeverReaders, 3);
 }
 
 #[test]
-fn a_thousand_silent_connections() {
+fn a_thousand_silent_connections_are_withstood() {
     withstands(Attack::Silent, 1000);
 }
 
 #[test]
-fn clients_that_vanish_in_the_middle_of_a_request() {
+fn clients_that_vanish_in_the_middle_of_a_request_are_withstood() {
     withstands(Attack::Vanishing, 0);
 }
 
 #[test]
-fn floods() {
+fn floods_are_withstood() {
     withstands(Attack::Floods, 3);
 }
 
 #[test]
-fn connection_churn() {
+fn connection_churn_is_withstood() {
     withstands(Attack::Churn, 0);
 }
 
 #[test]
-fn noise() {
+fn noise_is_withstood() {
     withstands(Attack::Noise, 0);
 }
 
 #[test]
-fn while_no_file_descriptor_is_left_those_connected_are_served_and_others_later() {
-    // Enough for itself and some thirty connections.
+fn without_free_file_descriptors_connected_clients_are_served_and_new_ones_wait() {
+    // 48 descriptors are enough for the server itself and about thirty connections.
     let script = r#"ulimit -n 48; exec "$0" "$@""#;
     let server = Served::start(Command::new("sh").args(["-c", script, BINARY]).args(SERVE));
     let mut healthy = connect(&server);
@@ -112,7 +112,7 @@ fn while_no_file_descriptor_is_left_those_connected_are_served_and_others_later(
         ask();
         thread::sleep(Duration::from_millis(10));
     }
-    // One that tries again and again without a pause would use all there is.
+    // A server that retries `accept` without a pause would use all of this second.
     let used = server.processor_time().saturating_sub(before);
     assert!(used < Duration::from_millis(500), "{used:?} in a second");
     drop(hoard);
@@ -127,7 +127,7 @@ fn while_no_file_descriptor_is_left_those_connected_are_served_and_others_later(
 }
 
 #[test]
-fn handlers_that_panic_end_their_connections_and_no_other() {
+fn a_panic_in_a_handler_ends_only_its_own_connection() {
     each(|kind| {
         let server = serve(kind, |_| {});
         thread::scope(|scope| {
@@ -140,7 +140,7 @@ fn handlers_that_panic_end_their_connections_and_no_other() {
             });
             for _ in 0..20 {
                 assert_eq!(
-                    server.answer("STRING\nbefore\nPANIC\nSTRING\nbehind\n"),
+                    server.answer("STRING\nbefore\nPANIC\nSTRING\nafter\n"),
                     "Thank you.\n!failed PANIC: the handler crashed\n"
                 );
             }
@@ -148,15 +148,12 @@ fn handlers_that_panic_end_their_connections_and_no_other() {
         });
         let texts = server.texts.lock().unwrap();
         let count = |text: &str| texts.iter().filter(|seen| *seen == text).count();
-        assert_eq!(
-            (count("hi"), count("before"), count("behind")),
-            (200, 20, 0)
-        );
+        assert_eq!((count("hi"), count("before"), count("after")), (200, 20, 0));
     });
 }
 
 #[test]
-fn a_stop_in_the_middle_of_it_all_loses_no_reply_and_ends_in_time() {
+fn a_stop_during_all_attacks_loses_no_reply_and_ends_in_time() {
     let server = start();
     let mut clients: Vec<_> = (0..50).map(|_| connect(&server)).collect();
     let underway = Attack::ALL.map(|attack| attack.begin(server.address, attack.crowd().min(100)));
@@ -166,7 +163,7 @@ fn a_stop_in_the_middle_of_it_all_loses_no_reply_and_ends_in_time() {
     for client in &mut clients {
         assert_eq!(line(client), "Thank you.\n");
     }
-    // What has arrived when it is told to stop is answered.
+    // Requests that have arrived before the stop are answered.
     for client in &mut clients {
         client.write_all(b"STRING\nhi\n").unwrap();
     }

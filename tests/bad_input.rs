@@ -1,31 +1,31 @@
-//! Bad input: which error line it gets, whether the conversation goes on, and how little of it a
-//! server takes in.
+//! Bad input: the error line for it, whether the connection stays open, and how few bytes the server
+//! reads of it.
 
-use bellwire::{Connection, Fault, Limits, Next};
+use bellwire::{ErrorKind, Limits, Next, ServerConnection};
 use bellwire_tests::expect::{answers, at_its_end_answers, ends};
 use bellwire_tests::server::{App, Setup, endpoint, framed, join, show};
 
 const TOO_LONG: &str = "the payload exceeds 256 bytes\n";
 
-/// A request to TEXT with this payload, length prefix included.
+/// Returns a request to TEXT with this payload, which includes its length prefix.
 fn text(payload: impl AsRef<[u8]>) -> Vec<u8> {
     join(&[b"TEXT\n", payload.as_ref()])
 }
 
-/// A request to POSTCARD with this body behind its length.
+/// Returns a request to POSTCARD with this body, and adds the length prefix.
 fn postcard(body: impl AsRef<[u8]>) -> Vec<u8> {
     join(&[b"POSTCARD\n", &framed(body)])
 }
 
 #[test]
-fn an_empty_name_ends_it() {
+fn an_empty_name_closes_the_connection() {
     ends("\n", "!malformed the command name is empty\n");
     ends(" \r \r\n", "!malformed the command name is empty\n");
     ends("ECHO\nhi\n\n", "hi\n!malformed the command name is empty\n");
 }
 
 #[test]
-fn an_unknown_name_ends_it() {
+fn an_unknown_name_closes_the_connection() {
     ends(
         "NOBODY\nECHO\nhi\n",
         "!unknown-command no command is named \"NOBODY\"\n",
@@ -44,7 +44,7 @@ fn an_unknown_name_ends_it() {
 }
 
 #[test]
-fn a_name_that_is_too_long_ends_it() {
+fn an_oversized_name_closes_the_connection() {
     let error = "!too-large no line feed within the 64 bytes of a command line\n";
     ends("N".repeat(64), error);
     ends("N".repeat(64) + "\n", error);
@@ -53,13 +53,13 @@ fn a_name_that_is_too_long_ends_it() {
 }
 
 #[test]
-fn a_name_of_10_megabytes_is_taken_in_up_to_the_buffer() {
+fn a_name_of_10_megabytes_is_read_up_to_the_buffer_size() {
     let outcome = Setup::default().hears([vec![b'N'; 10_000_000].as_slice()]);
     assert_eq!((outcome.closed, outcome.taken), (true, 256));
 }
 
 #[test]
-fn a_line_that_is_too_long_is_skipped() {
+fn an_oversized_line_is_skipped() {
     let line = |length: usize| format!("ECHO\n{}\n", "PING ".repeat(length / 5));
     answers(line(255), line(255).replace("ECHO\n", ""));
     answers(line(260), format!("!too-large ECHO: {TOO_LONG}"));
@@ -67,14 +67,14 @@ fn a_line_that_is_too_long_is_skipped() {
 }
 
 #[test]
-fn a_line_beyond_what_is_skipped_ends_it() {
+fn a_line_beyond_the_skip_limit_closes_the_connection() {
     let error = format!("!too-large ECHO: {TOO_LONG}");
     let outcome = ends("ECHO\n".to_string() + &"x".repeat(10_000_000), error);
     assert!(outcome.taken < 5_000, "{} bytes", outcome.taken);
 }
 
 #[test]
-fn a_line_that_is_not_utf8_is_refused_and_passed() {
+fn a_line_of_invalid_utf8_is_rejected_and_skipped() {
     for bad in [&b"\xff"[..], b"a\xc3", b"\xed\xa0\x80", b"\xc0\x80"] {
         answers(
             join(&[b"ECHO\n", bad, b"\n"]),
@@ -84,7 +84,7 @@ fn a_line_that_is_not_utf8_is_refused_and_passed() {
 }
 
 #[test]
-fn a_payload_that_is_too_long_is_skipped_by_its_length() {
+fn an_oversized_payload_is_skipped_by_its_length() {
     let error = format!("!too-large TEXT: {TOO_LONG}");
     for length in [255, 256, 1000, 4_094] {
         let commands = b"PING\n".iter().cycle().copied().take(length);
@@ -93,7 +93,7 @@ fn a_payload_that_is_too_long_is_skipped_by_its_length() {
 }
 
 #[test]
-fn a_payload_beyond_what_is_skipped_ends_it() {
+fn a_payload_beyond_the_skip_limit_closes_the_connection() {
     let error = format!("!too-large TEXT: {TOO_LONG}");
     ends(text(b"\xff\x1f"), &error); // 4,095, with the length 4,097
     ends(text(b"\xff\xff\xff\xff\x0f"), &error);
@@ -103,17 +103,17 @@ fn a_payload_beyond_what_is_skipped_ends_it() {
 }
 
 #[test]
-fn a_length_that_is_no_number_of_64_bits_ends_it() {
+fn a_length_beyond_64_bits_closes_the_connection() {
     let error = "!malformed TEXT: a length is not possible\n";
     ends(text(b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02"), error);
     ends(text(b"\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x00"), error);
     ends(text([0xff; 11]), error);
-    let ten_and_no_more = Setup::default().hears([text([0x80; 10]).as_slice()]);
-    assert_eq!(show(&ten_and_no_more.sent), show(error.as_bytes()));
+    let ten_bytes = Setup::default().hears([text([0x80; 10]).as_slice()]);
+    assert_eq!(show(&ten_bytes.sent), show(error.as_bytes()));
 }
 
 #[test]
-fn a_postcard_body_that_is_wrong_is_refused_and_passed() {
+fn a_malformed_postcard_body_is_rejected_and_skipped() {
     let cut_short = "!malformed TEXT: the payload ends before the value does\n";
     answers(text(b"\0"), cut_short);
     answers(text(b"\x01\x05"), cut_short);
@@ -131,7 +131,7 @@ fn a_postcard_body_that_is_wrong_is_refused_and_passed() {
 }
 
 #[test]
-fn a_structure_that_is_wrong_is_refused_by_its_field() {
+fn a_malformed_structure_is_rejected_with_the_field_name() {
     for (body, error) in [
         (
             &b"\x02\x41"[..],
@@ -170,7 +170,7 @@ fn a_structure_that_is_wrong_is_refused_by_its_field() {
 }
 
 #[test]
-fn a_handler_that_fails_is_an_error_and_it_goes_on() {
+fn a_failed_handler_leaves_the_connection_open() {
     answers("REFUSE\nnot now\n", "!refused REFUSE: not now\n");
     answers("REFUSE\n\n", "!refused REFUSE: the handler refused\n");
     let cannot = "the value cannot be written in the command's format";
@@ -184,7 +184,7 @@ fn a_handler_that_fails_is_an_error_and_it_goes_on() {
 }
 
 #[test]
-fn what_a_command_without_reply_gets_wrong_ends_it() {
+fn bad_input_to_a_command_without_reply_closes_the_connection() {
     ends(b"LOG\n\xff\n", "!malformed LOG: the text is not UTF-8\n");
     let line = "PING ".repeat(60) + "\n";
     ends(
@@ -194,7 +194,7 @@ fn what_a_command_without_reply_gets_wrong_ends_it() {
 }
 
 #[test]
-fn a_stream_that_ends_within_a_request_is_told_so() {
+fn a_stream_that_ends_within_a_request_gets_an_error_line() {
     let request = b"ECHO\nhi\nTEXT\n\x03\x02hi";
     for end in 0..request.len() {
         let error = "the stream ended in the middle of a request\n";
@@ -211,14 +211,14 @@ fn a_stream_that_ends_within_a_request_is_told_so() {
 }
 
 #[test]
-fn a_stream_that_ends_within_what_is_skipped_is_told_nothing_more() {
+fn a_stream_that_ends_within_skipped_bytes_gets_no_second_error_line() {
     let error = |name| format!("!too-large {name}: {TOO_LONG}");
     at_its_end_answers("ECHO\n".to_string() + &"x".repeat(300), error("ECHO"));
     at_its_end_answers(text(b"\xff\xff\x01abc"), error("TEXT"));
 }
 
 #[test]
-fn a_request_that_is_not_complete_in_time_is_told_so() {
+fn a_timed_out_request_gets_an_error_line() {
     for (heard, told) in [
         ("PI", "!timed-out the request was not complete in time\n"),
         (
@@ -232,13 +232,13 @@ fn a_request_that_is_not_complete_in_time_is_told_so() {
         ("NOBODY\n", ""),
     ] {
         let (mut rx, mut tx) = ([0; 256], [0; 512]);
-        let mut connection = Connection::new(&mut rx, &mut tx);
+        let mut connection = ServerConnection::new(&mut rx, &mut tx);
         let (endpoint, mut app) = (endpoint(), App::default());
         connection.space()[..heard.len()].copy_from_slice(heard.as_bytes());
         connection.received(heard.len());
         connection.advance(&mut endpoint.with(&mut app));
         connection.sent(connection.pending().len());
-        connection.abort(Fault::TimedOut, &mut endpoint.with(&mut app));
+        connection.abort(ErrorKind::TimedOut, &mut endpoint.with(&mut app));
         assert_eq!(show(connection.pending()), show(told.as_bytes()));
         assert_eq!(
             connection.advance(&mut endpoint.with(&mut app)),
@@ -248,7 +248,7 @@ fn a_request_that_is_not_complete_in_time_is_told_so() {
 }
 
 #[test]
-fn limits_beyond_the_buffers_are_lowered_to_them() {
+fn limits_beyond_the_buffers_are_lowered_to_the_buffers() {
     let limits = Limits {
         name: 1000,
         payload: 1000,
@@ -279,9 +279,9 @@ fn limits_beyond_the_buffers_are_lowered_to_them() {
 }
 
 #[test]
-fn what_comes_behind_the_end_is_dropped_so_that_there_is_room_for_more() {
+fn input_after_a_fatal_error_is_discarded() {
     let (mut rx, mut tx) = ([0; 64], [0; 512]);
-    let mut connection = Connection::new(&mut rx, &mut tx);
+    let mut connection = ServerConnection::new(&mut rx, &mut tx);
     let (endpoint, mut app) = (endpoint(), App::default());
     for _ in 0..3 {
         connection.space().fill(b'N');
@@ -289,11 +289,15 @@ fn what_comes_behind_the_end_is_dropped_so_that_there_is_room_for_more() {
         let next = connection.advance(&mut endpoint.with(&mut app));
         assert_eq!((next, connection.space().len()), (Next::Close, 64));
     }
-    assert_eq!(app.rejected.len(), 1, "it is told once");
+    assert_eq!(
+        app.rejected.len(),
+        1,
+        "the fatal error must be reported once"
+    );
 }
 
 #[test]
-fn limits_of_its_own_hold_in_place_of_those_of_the_buffers() {
+fn custom_limits_replace_those_derived_from_the_buffers() {
     let limits = Limits {
         name: 8,
         payload: 10,

@@ -5,9 +5,11 @@ use bellwire_demo::serve::{Log, endpoint};
 use bellwire_std::Server;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
+use std::sync::mpsc::channel;
 use std::thread;
+use std::time::{Duration, Instant};
 
 /// A server that answers, until the test's process ends.
 fn server() -> String {
@@ -178,4 +180,58 @@ fn a_server_that_is_not_there_is_a_clear_error() {
         "{error}"
     );
     assert_eq!(output.status.code(), Some(1));
+}
+
+/// Cause: Ctrl-C discarded all that was measured.
+#[test]
+fn an_interrupted_run_reports_the_time_until_then() {
+    for signal in ["INT", "TERM"] {
+        // That a second request comes shows that the first had its reply.
+        let report = interrupted(signal, true, 2, &["-d", "120"]);
+        assert!(report.replies > 0 && report.seconds < 60.0, "{report:?}");
+    }
+}
+
+#[test]
+fn an_interrupted_run_waits_for_no_reply() {
+    let report = interrupted("INT", false, 1, &["--timeout", "120"]);
+    assert_eq!(report.replies, 0);
+}
+
+#[test]
+fn an_interrupted_run_holds_its_connections_no_longer() {
+    interrupted("INT", true, 1, &["-d", "0", "--hold", "120"]);
+}
+
+/// The report of a run that gets a signal when so many requests have come, of which each is answered
+/// or none is.
+fn interrupted(signal: &str, answers: bool, requests: usize, load: &[&str]) -> Report {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let (tell, come) = channel();
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        while stream.read_exact(&mut [0; 24]).is_ok() {
+            let _ = tell.send(());
+            if answers {
+                let _ = stream.write_all(b"Thank you.\n");
+            }
+        }
+    });
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bellwire"));
+    command.args(["bench", &address, "--json", "-c", "1"]);
+    let child = command.args(load).stdout(Stdio::piped()).spawn().unwrap();
+    for _ in 0..requests {
+        come.recv().unwrap();
+    }
+    let begin = Instant::now();
+    let pid = child.id().to_string();
+    let killed = Command::new("kill").args(["-s", signal, &pid]).status();
+    assert!(killed.unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert!(begin.elapsed() < Duration::from_mins(1), "it goes on");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let report: Report = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(report.errors.is_empty(), "{report:?}");
+    report
 }

@@ -1,7 +1,6 @@
-//! The board as a person meets it: by `bellwire connect` and by netcat.
+//! Tests of the board with command-line clients: `bellwire connect` and netcat.
 
 #[path = "cli/process.rs"]
-#[allow(dead_code)] // no server is started
 mod process;
 
 use bellwire_tests::board::{Board, PATIENCE};
@@ -32,7 +31,7 @@ fn bellwire_connect_talks_to_the_board() {
 }
 
 #[test]
-fn netcat_talks_to_the_board_over_tcp_and_to_its_uart() {
+fn netcat_talks_to_the_board_over_tcp_and_over_the_uart() {
     let Some(board) = Board::server() else {
         return;
     };
@@ -48,7 +47,7 @@ fn netcat_talks_to_the_board_over_tcp_and_to_its_uart() {
     }
 }
 
-/// The first lines that netcat shows, to which these are typed.
+/// Types `typed` into netcat and returns the first `count` lines that it shows.
 fn netcat(address: SocketAddr, typed: &str, count: usize) -> io::Result<Vec<String>> {
     let mut nc = Command::new("nc")
         .args([address.ip().to_string(), address.port().to_string()])

@@ -199,7 +199,7 @@ fn a_look_at_the_port_is_no_failure() {
 #[test]
 fn a_connection_that_is_cut_between_requests_is_worth_no_warning() {
     let folder = files("cli-tls-cut");
-    let authorities = tls::Authorities::from_file(folder.file("ca.pem")).unwrap();
+    let authorities = tls::RootCerts::from_file(folder.file("ca.pem")).unwrap();
     let connector = tls::Connector::new(&authorities, None).unwrap();
     for threads in [&[][..], &["--threads"]] {
         let server = serve(&folder, threads);
@@ -233,33 +233,6 @@ fn requests_that_others_can_read_are_warned_of_unless_only_this_machine_is_serve
             usize::from(warned),
             "{log}"
         );
-    }
-}
-
-#[test]
-fn a_file_that_cannot_be_used_is_named() {
-    let folder = files("cli-tls-files");
-    let (ca, pem) = (folder.file("ca.pem"), folder.file("server.pem"));
-    let missing = folder.file("missing.pem");
-    for (cert, key, error) in [
-        (
-            &missing,
-            &pem,
-            format!("{missing}: No such file or directory"),
-        ),
-        (&pem, &ca, format!("{ca}: it holds no private key in PEM")),
-    ] {
-        let output = run(&[
-            "serve",
-            "--listen",
-            "localhost:0",
-            "--tls-cert",
-            cert,
-            "--tls-key",
-            key,
-        ]);
-        let shown = failure(&output);
-        assert!(shown.starts_with(&format!("bellwire: {error}")), "{shown}");
     }
 }
 

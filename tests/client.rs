@@ -1,18 +1,19 @@
-//! The client's side: whatever goes wrong with one call, no other call gets its reply.
+//! The client. A call that fails never hands its reply to another call.
 
-#![allow(clippy::needless_pass_by_value)] // so that a case reads Ok(…) or Err(…)
+#![allow(clippy::needless_pass_by_value)] // lets a case read Ok(…) or Err(…)
 
 use bellwire::blocking::Client;
-use bellwire::{Caller, Code, Error, Fault, Flaw, Malformed, Refusal};
+use bellwire::{
+    ClientConnection, Code, DecodeError, DecodeErrorKind, Error, ErrorKind, RemoteError,
+};
 use bellwire_tests::server::{ECHO, LOG, PING, RESET, STRING, TEXT, framed, join, show};
 use bellwire_tests::wire::{Failed, Trouble, Wire};
-use embedded_io::ErrorKind;
 
 type Result<T> = core::result::Result<T, Error<Failed>>;
 
-/// Makes one call after the other on a connection over which `replies` arrive, and then its end.
-/// They arrive at once, and again in pieces.
-fn over(replies: impl Into<Vec<u8>>, calls: impl Fn(&mut Client<'_, Wire>)) {
+/// Runs `calls` on a connection that delivers `replies` and then ends.
+/// Repeats this with the replies in one piece, in single bytes and in pieces of 7 bytes.
+fn with_replies(replies: impl Into<Vec<u8>>, calls: impl Fn(&mut Client<'_, Wire>)) {
     let replies = replies.into();
     for short in [0, 1, 7] {
         let (mut rx, mut tx) = ([0; 32], [0; 32]);
@@ -24,47 +25,55 @@ fn over(replies: impl Into<Vec<u8>>, calls: impl Fn(&mut Client<'_, Wire>)) {
     }
 }
 
-/// What a call of ECHO comes to when `reply` arrives, and that the next call is answered.
+/// Checks the result of an ECHO call that receives `reply`, and that the next call succeeds.
 #[track_caller]
-fn echo(reply: impl AsRef<[u8]>, expected: Result<&str>) {
-    over(join(&[reply.as_ref(), b"next\n"]), |client| {
+fn check_echo(reply: impl AsRef<[u8]>, expected: Result<&str>) {
+    with_replies(join(&[reply.as_ref(), b"next\n"]), |client| {
         assert_eq!(client.call(ECHO, "hi"), expected.clone());
         assert_eq!(client.call(ECHO, "hi"), Ok("next"));
     });
 }
 
-/// What a call of TEXT comes to when `reply` arrives, and that the next call is answered.
+/// Checks the result of a TEXT call that receives `reply`, and that the next call succeeds.
 #[track_caller]
-fn text(reply: impl AsRef<[u8]>, expected: Result<&str>) {
-    over(join(&[reply.as_ref(), b"next\n"]), |client| {
+fn check_text(reply: impl AsRef<[u8]>, expected: Result<&str>) {
+    with_replies(join(&[reply.as_ref(), b"next\n"]), |client| {
         assert_eq!(client.call(TEXT, &"hi"), expected.clone());
         assert_eq!(client.call(ECHO, "hi"), Ok("next"));
     });
 }
 
-/// The same where the conversation is over afterwards, though more arrives.
+/// Checks the error of a TEXT call that receives `reply`, and that it closes the client.
 #[track_caller]
-fn text_ends(reply: impl AsRef<[u8]>, expected: Error<Failed>) {
-    over(join(&[reply.as_ref(), b"next\n"]), |client| {
+fn check_text_closes(reply: impl AsRef<[u8]>, expected: Error<Failed>) {
+    with_replies(join(&[reply.as_ref(), b"next\n"]), |client| {
         assert_eq!(client.call(TEXT, &"hi"), Err(expected.clone()));
         let before = client.stream().written.len();
         assert_eq!(client.call(ECHO, "hi"), Err(Error::Closed));
-        assert_eq!(client.stream().written.len(), before, "it sent for nothing");
+        assert_eq!(
+            client.stream().written.len(),
+            before,
+            "a closed client sent bytes"
+        );
     });
 }
 
 fn refused(code: Code, sentence: &str) -> Error<Failed> {
     let sentence = sentence.try_into().expect("short enough");
-    Error::Refused(Refusal { code, sentence })
+    Error::Remote(RemoteError { code, sentence })
 }
 
-fn malformed(flaw: Flaw) -> Error<Failed> {
-    Fault::Malformed(Malformed { flaw, field: None }).into()
+fn malformed(flaw: DecodeErrorKind) -> Error<Failed> {
+    ErrorKind::Decode(DecodeError {
+        kind: flaw,
+        field: None,
+    })
+    .into()
 }
 
 #[test]
 fn a_call_sends_a_request_and_returns_its_reply() {
-    over(b"Thank you.\npong\r\nOK\nOK\n\x03\x02hi", |client| {
+    with_replies(b"Thank you.\npong\r\nOK\nOK\n\x03\x02hi", |client| {
         assert_eq!(client.call(STRING, "Additional data."), Ok("Thank you."));
         assert_eq!(client.call(PING, ()), Ok("pong"));
         assert_eq!(client.call(RESET, ()), Ok(()));
@@ -78,7 +87,7 @@ fn a_call_sends_a_request_and_returns_its_reply() {
 }
 
 #[test]
-fn an_error_line_is_an_error_and_it_goes_on() {
+fn a_call_after_an_error_line_succeeds() {
     for (line, code, sentence) in [
         ("!refused ECHO: no", Code::Refused, "ECHO: no"),
         ("!unknown-command x", Code::UnknownCommand, "x"),
@@ -89,44 +98,44 @@ fn an_error_line_is_an_error_and_it_goes_on() {
         ("!busy", Code::Busy, ""),
     ] {
         let line = format!("{line}\n");
-        echo(&line, Err(refused(code, sentence)));
-        text(&line, Err(refused(code, sentence)));
+        check_echo(&line, Err(refused(code, sentence)));
+        check_text(&line, Err(refused(code, sentence)));
     }
 }
 
 #[test]
-fn an_error_line_of_another_make_keeps_its_words() {
-    for (line, words) in [
+fn an_error_line_with_an_unknown_code_keeps_its_sentence() {
+    for (line, sentence) in [
         ("!\n", ""),
         ("!no\n", "no"),
         ("! no such thing\n", "no such thing"),
         ("!ERR no such thing\n", "ERR no such thing"),
     ] {
-        echo(line, Err(refused(Code::Other, words)));
+        check_echo(line, Err(refused(Code::Other, sentence)));
     }
-    let words = "the server's words are not UTF-8";
-    echo(b"!refused \xff\n", Err(refused(Code::Other, words)));
+    let sentence = "the server's words are not UTF-8";
+    check_echo(b"!refused \xff\n", Err(refused(Code::Other, sentence)));
 }
 
 #[test]
-fn the_words_of_an_error_line_are_cut_to_96_bytes() {
+fn the_sentence_of_an_error_line_is_cut_to_96_bytes() {
     let (mut rx, mut tx) = ([0; 256], [0; 32]);
     let line = format!("!failed {}\n", "ü".repeat(60));
     let mut client = Client::new(Wire::with(line), &mut rx, &mut tx);
-    let words = refused(Code::Failed, &"ü".repeat(48));
-    assert_eq!(client.call(PING, ()), Err(words));
+    let error = refused(Code::Failed, &"ü".repeat(48));
+    assert_eq!(client.call(PING, ()), Err(error));
 }
 
 #[test]
-fn a_request_that_cannot_be_sent_leaves_nothing_behind() {
-    const TOO_LONG: Fault = Fault::MessageTooLong { limit: 32 };
-    over("next\n", |client| {
+fn a_request_that_cannot_be_encoded_sends_no_bytes() {
+    const TOO_LONG: ErrorKind = ErrorKind::MessageTooLong { limit: 32 };
+    with_replies("next\n", |client| {
         let long = "x".repeat(27); // ECHO, two line feeds: 33 bytes
         assert_eq!(client.call(ECHO, &long), Err(TOO_LONG.into()));
         assert_eq!(client.call(TEXT, &long.as_str()), Err(TOO_LONG.into()));
         assert_eq!(client.send(LOG, &(long + "x")), Err(TOO_LONG.into()));
         for text in ["a\nb", "\n", "a\r"] {
-            assert_eq!(client.call(ECHO, text), Err(Fault::Unencodable.into()));
+            assert_eq!(client.call(ECHO, text), Err(ErrorKind::Unencodable.into()));
         }
         assert_eq!(client.call(ECHO, &"x".repeat(26)), Ok("next"));
         assert_eq!(client.stream().written.len(), 32);
@@ -134,61 +143,73 @@ fn a_request_that_cannot_be_sent_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_reply_that_is_malformed_is_passed() {
-    text(b"OK\n\x03\x05hi", Err(malformed(Flaw::Truncated)));
-    text(b"OK\n\x00", Err(malformed(Flaw::Truncated)));
-    text(b"OK\n\x04\x02hi!", Err(malformed(Flaw::LeftOver)));
-    text(b"OK\n\x03\x02\xc3\x28", Err(malformed(Flaw::BadUtf8)));
-    echo(b"\xff\n", Err(malformed(Flaw::BadUtf8)));
+fn a_call_after_a_malformed_reply_succeeds() {
+    check_text(
+        b"OK\n\x03\x05hi",
+        Err(malformed(DecodeErrorKind::Truncated)),
+    );
+    check_text(b"OK\n\x00", Err(malformed(DecodeErrorKind::Truncated)));
+    check_text(
+        b"OK\n\x04\x02hi!",
+        Err(malformed(DecodeErrorKind::LeftOver)),
+    );
+    check_text(
+        b"OK\n\x03\x02\xc3\x28",
+        Err(malformed(DecodeErrorKind::BadUtf8)),
+    );
+    check_echo(b"\xff\n", Err(malformed(DecodeErrorKind::BadUtf8)));
 }
 
 #[test]
-fn a_reply_that_is_too_long_is_passed_where_its_end_is_known() {
-    let too_long = || Err(Fault::MessageTooLong { limit: 32 }.into());
+fn an_oversized_reply_is_skipped_by_its_length_prefix() {
+    let too_long = || Err(ErrorKind::MessageTooLong { limit: 32 }.into());
     let fits = "x".repeat(27);
-    text(join(&[b"OK\n", &framed(framed(&fits))]), Ok(&fits));
+    check_text(join(&[b"OK\n", &framed(framed(&fits))]), Ok(&fits));
     for length in [29, 100, 1000, 65_000] {
-        text(join(&[b"OK\n", &framed(vec![b'x'; length])]), too_long());
+        check_text(join(&[b"OK\n", &framed(vec![b'x'; length])]), too_long());
     }
 }
 
 #[test]
-fn a_reply_that_is_too_long_ends_it_where_its_end_is_unknown() {
-    let too_long = || Fault::MessageTooLong { limit: 32 }.into();
-    text_ends(b"OK\n\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", too_long());
-    text_ends(b"OK\n\xfe\xff\x03", too_long());
-    text_ends("!refused ".to_owned() + &"x".repeat(23), too_long());
-    over("x".repeat(32) + "\nnext\n", |client| {
+fn an_oversized_reply_that_cannot_be_skipped_closes_the_client() {
+    let too_long = || ErrorKind::MessageTooLong { limit: 32 }.into();
+    check_text_closes(b"OK\n\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", too_long());
+    check_text_closes(b"OK\n\xfe\xff\x03", too_long());
+    check_text_closes("!refused ".to_owned() + &"x".repeat(23), too_long());
+    with_replies("x".repeat(32) + "\nnext\n", |client| {
         assert_eq!(client.call(ECHO, "hi"), Err(too_long()));
         assert_eq!(client.call(ECHO, "hi"), Err(Error::Closed));
     });
     let fits = "x".repeat(31);
-    echo(fits.clone() + "\n", Ok(&fits));
+    check_echo(fits.clone() + "\n", Ok(&fits));
 }
 
 #[test]
-fn what_is_no_reply_of_the_kind_ends_it() {
+fn a_garbage_reply_closes_the_client() {
     for garbage in ["Thank you.\n", "OX\n", "OK \n", "\n", "\0", "ok\n", "K"] {
-        text_ends(garbage, Fault::UnexpectedReply.into());
+        check_text_closes(garbage, ErrorKind::UnexpectedReply.into());
     }
-    text_ends(
+    check_text_closes(
         b"OK\n\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02",
-        malformed(Flaw::BadLength),
+        malformed(DecodeErrorKind::BadLength),
     );
 }
 
 #[test]
-fn behind_what_is_no_reply_the_end_cannot_be_told_however_it_arrived() {
-    over(b"garbage\nnext\n", |client| {
-        assert_eq!(client.call(TEXT, &"hi"), Err(Fault::UnexpectedReply.into()));
+fn finish_after_a_garbage_reply_reports_closed() {
+    with_replies(b"garbage\nnext\n", |client| {
+        assert_eq!(
+            client.call(TEXT, &"hi"),
+            Err(ErrorKind::UnexpectedReply.into())
+        );
         assert_eq!(client.finish(), Err(Error::Closed));
     });
 }
 
 #[test]
-fn behind_a_long_reply_that_is_cut_off_the_server_has_not_ended_the_conversation() {
-    over(b"OK\n\x7fabc", |client| {
-        let fault = Fault::MessageTooLong { limit: 32 };
+fn finish_after_a_truncated_oversized_reply_reports_closed() {
+    with_replies(b"OK\n\x7fabc", |client| {
+        let fault = ErrorKind::MessageTooLong { limit: 32 };
         assert_eq!(client.call(TEXT, &"hi"), Err(fault.into()));
         assert_eq!(client.finish(), Err(Error::Closed));
         assert_eq!(client.finish(), Err(Error::Closed));
@@ -196,37 +217,36 @@ fn behind_a_long_reply_that_is_cut_off_the_server_has_not_ended_the_conversation
 }
 
 #[test]
-fn whatever_comes_behind_the_last_reply_is_unexpected() {
+fn bytes_after_the_last_reply_are_an_unexpected_reply() {
     for garbage in [&b"more\n"[..], b"\xff\n"] {
-        over(garbage, |client| {
-            assert_eq!(client.finish(), Err(Fault::UnexpectedReply.into()));
+        with_replies(garbage, |client| {
+            assert_eq!(client.finish(), Err(ErrorKind::UnexpectedReply.into()));
             assert_eq!(client.finish(), Err(Error::Closed));
         });
     }
 }
 
 #[test]
-fn a_server_that_closes_within_a_reply_has_closed() {
+fn a_stream_that_ends_within_a_reply_reports_closed() {
     for reply in [&b"OK\n\x03\x02hi"[..], b"!refused TEXT: no\n"] {
         for end in 0..reply.len() {
-            over(&reply[..end], |client| {
+            with_replies(&reply[..end], |client| {
                 assert_eq!(client.call(TEXT, &"hi"), Err(Error::Closed), "after {end}");
                 assert_eq!(client.call(TEXT, &"hi"), Err(Error::Closed));
             });
         }
     }
-    over("Thank yo", |client| {
+    with_replies("Thank yo", |client| {
         assert_eq!(client.call(STRING, "hi"), Err(Error::Closed));
     });
 }
 
-/// A call of TEXT whose first read fails, so that `late` comes after it was given up; then a call
-/// that is answered.
+/// Checks that a client skips `late`, which arrives after its TEXT call failed. The next call succeeds.
 #[track_caller]
-fn late(late: impl AsRef<[u8]>) {
-    over(join(&[late.as_ref(), b"next\n"]), |client| {
-        let timed_out = ErrorKind::TimedOut;
-        client.stream().trouble = Some((2, Trouble::Fails(timed_out))); // behind write and flush
+fn check_late(late: impl AsRef<[u8]>) {
+    with_replies(join(&[late.as_ref(), b"next\n"]), |client| {
+        let timed_out = embedded_io::ErrorKind::TimedOut;
+        client.stream().trouble = Some((2, Trouble::Fails(timed_out))); // after write and flush
         let failed = Error::Transport(Failed(timed_out));
         assert_eq!(client.call(TEXT, &"hi"), Err(failed));
         assert_eq!(client.call(ECHO, "hi"), Ok("next"));
@@ -234,29 +254,32 @@ fn late(late: impl AsRef<[u8]>) {
 }
 
 #[test]
-fn a_reply_that_is_late_is_skipped() {
-    late(b"OK\n\x03\x02hi");
-    late(b"!refused TEXT: no\n");
+fn a_late_reply_is_skipped() {
+    check_late(b"OK\n\x03\x02hi");
+    check_late(b"!refused TEXT: no\n");
 }
 
 #[test]
-fn a_reply_that_is_late_and_wrong_is_skipped() {
-    late(b"OK\n\x03\x05hi");
-    late(join(&[b"OK\n", &framed([b'x'; 1000])]));
+fn a_late_malformed_or_oversized_reply_is_skipped() {
+    check_late(b"OK\n\x03\x05hi");
+    check_late(join(&[b"OK\n", &framed([b'x'; 1000])]));
 }
 
 #[test]
-fn a_reply_that_is_late_and_has_no_end_ends_it() {
-    over(b"garbage\nnext\n", |client| {
-        client.stream().trouble = Some((2, Trouble::Fails(ErrorKind::TimedOut)));
+fn a_late_garbage_reply_closes_the_client() {
+    with_replies(b"garbage\nnext\n", |client| {
+        client.stream().trouble = Some((2, Trouble::Fails(embedded_io::ErrorKind::TimedOut)));
         assert!(client.call(TEXT, &"hi").is_err());
-        assert_eq!(client.call(ECHO, "hi"), Err(Fault::UnexpectedReply.into()));
+        assert_eq!(
+            client.call(ECHO, "hi"),
+            Err(ErrorKind::UnexpectedReply.into())
+        );
         assert_eq!(client.call(ECHO, "hi"), Err(Error::Closed));
     });
 }
 
 #[test]
-fn the_error_line_for_a_command_without_reply_shows_at_the_next_call() {
+fn a_rejected_send_is_reported_by_the_next_call() {
     let (mut rx, mut tx) = ([0; 64], [0; 32]);
     let wire = Wire::with("!refused LOG: no\n");
     let mut client = Client::new(wire, &mut rx, &mut tx);
@@ -267,10 +290,10 @@ fn the_error_line_for_a_command_without_reply_shows_at_the_next_call() {
 }
 
 #[test]
-fn a_caller_takes_one_request_with_a_reply_at_a_time() {
+fn a_caller_sends_no_request_while_a_reply_is_pending() {
     let (mut rx, mut tx) = ([0; 32], [0; 32]);
-    let mut caller = Caller::new(&mut rx, &mut tx);
-    assert_eq!(caller.reply(PING), Err(Fault::ReplyPending.into()));
+    let mut caller = ClientConnection::new(&mut rx, &mut tx);
+    assert_eq!(caller.reply(PING), Err(ErrorKind::ReplyPending.into()));
     assert_eq!(caller.request(LOG, "a"), Ok(()));
     assert_eq!(caller.request(LOG, "b"), Ok(()));
     assert_eq!(
@@ -279,16 +302,19 @@ fn a_caller_takes_one_request_with_a_reply_at_a_time() {
     );
     assert_eq!(caller.request(PING, ()), Ok(()));
     assert!(caller.is_waiting());
-    assert_eq!(caller.request(LOG, "c"), Err(Fault::ReplyPending.into()));
+    assert_eq!(
+        caller.request(LOG, "c"),
+        Err(ErrorKind::ReplyPending.into())
+    );
     assert_eq!(show(caller.pending()), "LOG\\na\\nLOG\\nb\\nPING\\n");
     caller.space()[..7].copy_from_slice(b"pong\nno");
     caller.received(4);
     assert_eq!(caller.has_reply(), Ok(false));
-    assert_eq!(caller.reply(PING), Err(Fault::ReplyPending.into()));
+    assert_eq!(caller.reply(PING), Err(ErrorKind::ReplyPending.into()));
     assert_eq!(
         (caller.is_over(), caller.is_waiting()),
         (Ok(false), true),
-        "the reply is still to come"
+        "the reply is incomplete"
     );
     caller.space()[0] = b'\n';
     caller.received(1);
@@ -296,10 +322,10 @@ fn a_caller_takes_one_request_with_a_reply_at_a_time() {
     assert_eq!(caller.reply(PING), Ok("pong"));
     assert_eq!(
         caller.reply(PING),
-        Err(Fault::ReplyPending.into()),
-        "it is taken"
+        Err(ErrorKind::ReplyPending.into()),
+        "the reply was taken already"
     );
-    assert_eq!(caller.skip(), Ok(false), "there is none to skip");
+    assert_eq!(caller.skip(), Ok(false), "no reply to skip");
     assert_eq!(caller.request(PING, ()), Ok(()));
     caller.space()[..5].copy_from_slice(b"pong\n");
     caller.received(5);
@@ -307,7 +333,7 @@ fn a_caller_takes_one_request_with_a_reply_at_a_time() {
 }
 
 #[test]
-fn no_size_of_the_buffers_makes_it_panic_or_loop() {
+fn no_buffer_size_makes_the_client_panic_or_loop() {
     for rx in 0..40 {
         for tx in 0..20 {
             for replies in [&b"OK\n\x03\x02hi"[..], b"!refused TEXT: no\n", b"garbage"] {

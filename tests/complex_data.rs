@@ -1,47 +1,51 @@
-//! ComplexData and its twin on the heap: the same bytes, and each flaw its own error.
+//! `ComplexData` and `HeapComplexData`: both have the same bytes, and report each flaw by its own error.
 
 use bellwire::complex_data::{Inner, KEY_CAPACITY, Level, M_CAPACITY, P_CAPACITY, S_CAPACITY};
 use bellwire::format::{EncodeError, Format, MAX_DEPTH};
-use bellwire::{ComplexData, Flaw, Gob, HeapComplexData, Malformed, Postcard};
+use bellwire::{ComplexData, DecodeError, DecodeErrorKind, Gob, HeapComplexData, Postcard};
 use bellwire_tests::server::{framed, join, show};
 use core::fmt::Debug;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-/// Encodes a value as a payload, its length included.
+/// Encodes a value as a payload with its length prefix.
 fn encode<T>(value: &T) -> Vec<u8>
 where
     Postcard<T>: for<'a> Format<Sent<'a> = &'a T>,
 {
     let mut space = vec![0; 5000];
-    let size = Postcard::<T>::encode(value, &mut space).expect("there is room");
+    let size = Postcard::<T>::encode(value, &mut space).expect("room for the value");
     space[..size].to_vec()
 }
 
-/// Decodes a body, its length not included.
-fn decode<T>(body: impl AsRef<[u8]>) -> Result<T, Malformed>
+/// Decodes a body, to which it adds the length prefix.
+fn decode<T>(body: impl AsRef<[u8]>) -> Result<T, DecodeError>
 where
     Postcard<T>: for<'a> Format<Value<'a> = T>,
 {
     Postcard::<T>::decode(&framed(body))
 }
 
-/// What is wrong with `body`, and in which field, for the fixed and for the heap type.
+/// Checks that the fixed and the heap type refuse `body` for this flaw in this field.
 #[track_caller]
-fn both_refuse(body: impl AsRef<[u8]>, flaw: Flaw, field: impl Into<Option<&'static str>>) {
-    let expected = Malformed {
-        flaw,
+fn both_refuse(
+    body: impl AsRef<[u8]>,
+    flaw: DecodeErrorKind,
+    field: impl Into<Option<&'static str>>,
+) {
+    let expected = DecodeError {
+        kind: flaw,
         field: field.into(),
     };
     assert_eq!(decode::<ComplexData>(&body), Err(expected));
     assert_eq!(decode::<HeapComplexData>(&body), Err(expected));
 }
 
-/// The same where only the fixed type has no room for it.
+/// Checks that the fixed type refuses `body` for this flaw in this field, and the heap type takes it.
 #[track_caller]
-fn only_fixed_refuses(body: impl AsRef<[u8]>, flaw: Flaw, field: &'static str) {
-    let expected = Malformed {
-        flaw,
+fn only_fixed_refuses(body: impl AsRef<[u8]>, flaw: DecodeErrorKind, field: &'static str) {
+    let expected = DecodeError {
+        kind: flaw,
         field: Some(field),
     };
     assert_eq!(decode::<ComplexData>(&body), Err(expected));
@@ -61,7 +65,7 @@ fn inner() -> Inner {
     data
 }
 
-/// The value that the mission's two programs exchange.
+/// Returns the value that the mission's two programs exchange.
 fn mission() -> ComplexData {
     let mut data = ComplexData {
         n: 23,
@@ -76,7 +80,7 @@ fn mission() -> ComplexData {
     data
 }
 
-/// A value that fills every capacity.
+/// Returns a value that fills every capacity.
 fn full() -> ComplexData {
     let mut data = ComplexData {
         n: i64::MIN,
@@ -98,7 +102,7 @@ fn full() -> ComplexData {
 }
 
 #[test]
-fn the_bytes_are_these() {
+fn complex_data_has_these_postcard_bytes() {
     assert_eq!(
         show(&encode(&mission())),
         "W\
@@ -116,7 +120,7 @@ fn the_bytes_are_these() {
 }
 
 #[test]
-fn fixed_and_heap_have_the_same_bytes_and_convert() {
+fn fixed_and_heap_types_share_their_bytes_and_convert() {
     let values = [ComplexData::default(), mission(), full()];
     for fixed in &values {
         let heap = HeapComplexData::from(fixed);
@@ -129,7 +133,7 @@ fn fixed_and_heap_have_the_same_bytes_and_convert() {
 }
 
 #[test]
-fn equal_values_have_equal_bytes_whatever_the_order_of_their_entries() {
+fn the_insertion_order_of_entries_does_not_change_the_bytes() {
     let mut other = mission();
     for (key, value) in [("two", 2), ("one", 1), ("three", 3)] {
         other.m.remove(key);
@@ -147,7 +151,7 @@ fn entries_may_arrive_in_any_order() {
 }
 
 #[test]
-fn a_value_that_is_read_over_another_leaves_nothing_of_it() {
+fn deserialize_in_place_overwrites_every_field() {
     let body = encode(&ComplexData::default());
     let mut reader = postcard::Deserializer::from_bytes(&body[1..]);
     let mut place = full();
@@ -156,56 +160,68 @@ fn a_value_that_is_read_over_another_leaves_nothing_of_it() {
 }
 
 #[test]
-fn a_body_that_is_cut_short_is_truncated_wherever_it_is_cut() {
+fn a_cut_at_any_byte_is_an_error_with_its_field() {
     let body = &encode(&mission())[1..];
     for end in 0..body.len() {
-        // A count of which the entries are missing counts more than the bytes can hold.
-        let flaw = [Flaw::Truncated, Flaw::BadLength];
+        // A count without its entries exceeds the count that the remaining bytes can hold.
+        let flaw = [DecodeErrorKind::Truncated, DecodeErrorKind::BadLength];
         let fixed = decode::<ComplexData>(&body[..end]).expect_err("cut short");
         let heap = decode::<HeapComplexData>(&body[..end]).expect_err("cut short");
-        assert!(flaw.contains(&fixed.flaw), "{fixed:?} at {end}");
+        assert!(flaw.contains(&fixed.kind), "{fixed:?} at {end}");
         assert_eq!(fixed, heap, "at {end}");
         assert!(fixed.field.is_some(), "at {end}");
     }
-    both_refuse(b"", Flaw::Truncated, "N");
-    both_refuse(b"\x80", Flaw::Truncated, "N");
-    both_refuse(b"\0\x05abc", Flaw::Truncated, "S");
-    both_refuse(b"\0\0\x01\x05ab", Flaw::Truncated, "M");
-    both_refuse(b"\0\0\0\x05abc", Flaw::Truncated, "P");
-    both_refuse(b"\0\0\0\0", Flaw::Truncated, "C");
-    both_refuse(b"\0\0\0\0\x01\0", Flaw::Truncated, "S");
+    both_refuse(b"", DecodeErrorKind::Truncated, "N");
+    both_refuse(b"\x80", DecodeErrorKind::Truncated, "N");
+    both_refuse(b"\0\x05abc", DecodeErrorKind::Truncated, "S");
+    both_refuse(b"\0\0\x01\x05ab", DecodeErrorKind::Truncated, "M");
+    both_refuse(b"\0\0\0\x05abc", DecodeErrorKind::Truncated, "P");
+    both_refuse(b"\0\0\0\0", DecodeErrorKind::Truncated, "C");
+    both_refuse(b"\0\0\0\0\x01\0", DecodeErrorKind::Truncated, "S");
 }
 
 #[test]
-fn each_other_flaw_is_told_apart_and_placed() {
-    both_refuse(b"\0\0\0\0\0\0", Flaw::LeftOver, None);
-    both_refuse(b"\0\x01\xff\0\0\0", Flaw::BadUtf8, "S");
-    both_refuse(b"\0\0\x01\x01\xff\0\0\0", Flaw::BadUtf8, "M");
-    both_refuse(b"\0\0\x05\0\0\0", Flaw::BadLength, "M");
+fn each_flaw_is_reported_with_its_field() {
+    both_refuse(b"\0\0\0\0\0\0", DecodeErrorKind::LeftOver, None);
+    both_refuse(b"\0\x01\xff\0\0\0", DecodeErrorKind::BadUtf8, "S");
+    both_refuse(b"\0\0\x01\x01\xff\0\0\0", DecodeErrorKind::BadUtf8, "M");
+    both_refuse(b"\0\0\x05\0\0\0", DecodeErrorKind::BadLength, "M");
     both_refuse(
         b"\0\0\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\0\0",
-        Flaw::BadLength,
+        DecodeErrorKind::BadLength,
         "M",
     );
     both_refuse(
         b"\0\0\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02\0\0",
-        Flaw::BadLength,
+        DecodeErrorKind::BadLength,
         "M",
     );
     both_refuse(
         b"\0\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02\0\0\0",
-        Flaw::BadLength,
+        DecodeErrorKind::BadLength,
         "S",
     );
-    both_refuse([0xff; 20], Flaw::BadValue, "N");
-    both_refuse(b"\0\0\0\0\x02", Flaw::BadValue, "C");
-    both_refuse(b"\0\0\x02\x01a\x02\x01a\x02\0\0", Flaw::DuplicateKey, "M");
-    both_refuse(b"\0\0\x02\x01a\x02\x01a", Flaw::DuplicateKey, "M");
-    both_refuse(b"\0\0\x02\0\x02\0\x04\0\0", Flaw::DuplicateKey, "M");
+    both_refuse([0xff; 20], DecodeErrorKind::BadValue, "N");
+    both_refuse(b"\0\0\0\0\x02", DecodeErrorKind::BadValue, "C");
+    both_refuse(
+        b"\0\0\x02\x01a\x02\x01a\x02\0\0",
+        DecodeErrorKind::DuplicateKey,
+        "M",
+    );
+    both_refuse(
+        b"\0\0\x02\x01a\x02\x01a",
+        DecodeErrorKind::DuplicateKey,
+        "M",
+    );
+    both_refuse(
+        b"\0\0\x02\0\x02\0\x04\0\0",
+        DecodeErrorKind::DuplicateKey,
+        "M",
+    );
 }
 
 #[test]
-fn what_a_capacity_has_no_room_for_is_refused_by_its_field() {
+fn a_value_beyond_a_capacity_is_refused_with_its_field() {
     let entry = |number: u8| [1, b'a' + number, 0];
     let entries: Vec<u8> = (0..9).flat_map(entry).collect();
     let map = |count: u8| {
@@ -227,42 +243,45 @@ fn what_a_capacity_has_no_room_for_is_refused_by_its_field() {
     ] {
         assert!(decode::<ComplexData>(fits).is_ok());
     }
-    only_fixed_refuses(map(9), Flaw::OverCapacity, "M");
-    only_fixed_refuses(text(S_CAPACITY + 1), Flaw::OverCapacity, "S");
-    only_fixed_refuses(key(KEY_CAPACITY + 1), Flaw::OverCapacity, "M");
-    only_fixed_refuses(bytes(P_CAPACITY + 1), Flaw::OverCapacity, "P");
+    only_fixed_refuses(map(9), DecodeErrorKind::OverCapacity, "M");
+    only_fixed_refuses(text(S_CAPACITY + 1), DecodeErrorKind::OverCapacity, "S");
+    only_fixed_refuses(key(KEY_CAPACITY + 1), DecodeErrorKind::OverCapacity, "M");
+    only_fixed_refuses(bytes(P_CAPACITY + 1), DecodeErrorKind::OverCapacity, "P");
 }
 
-/// The body of so many levels, one in the other, all empty.
+/// Returns the body of `count` nested levels, all empty.
 fn levels(count: usize) -> Vec<u8> {
     let outer = b"\0\0\0\0\x01".repeat(count - 1);
     join(&[&outer, b"\0\0\0\0\0"])
 }
 
 #[test]
-fn a_level_more_than_the_type_has_is_too_deep() {
+fn a_level_beyond_those_of_the_type_is_too_deep() {
     assert!(decode::<Inner>(levels(1)).is_ok());
     assert!(decode::<ComplexData>(levels(2)).is_ok());
     assert!(decode::<Level<ComplexData>>(levels(3)).is_ok());
-    only_fixed_refuses(levels(3), Flaw::TooDeep, "C");
+    only_fixed_refuses(levels(3), DecodeErrorKind::TooDeep, "C");
     let deeper = decode::<HeapComplexData>(levels(3)).unwrap();
     assert!(Level::<ComplexData>::try_from(&deeper).is_ok());
 }
 
 #[test]
-fn the_heap_nests_as_deep_as_any_payload_may() {
-    // Each level below the first is an option and a struct.
+fn the_heap_type_nests_up_to_max_depth() {
+    // Each level below the first counts twice: an option and a struct.
     let most = usize::from(MAX_DEPTH) / 2;
     let deepest = decode::<HeapComplexData>(levels(most)).expect("deep enough");
     assert_eq!(encode(&deepest), framed(levels(most)));
     for count in [most + 1, most + 2, 1000, 10_000] {
         let error = decode::<HeapComplexData>(levels(count)).expect_err("too deep");
-        assert_eq!((error.flaw, error.field), (Flaw::TooDeep, Some("C")));
+        assert_eq!(
+            (error.kind, error.field),
+            (DecodeErrorKind::TooDeep, Some("C"))
+        );
     }
 }
 
 #[test]
-fn what_nests_deeper_than_is_taken_is_not_encoded() {
+fn a_value_nested_beyond_max_depth_is_not_encoded() {
     let most = usize::from(MAX_DEPTH) / 2;
     let mut data = HeapComplexData::default();
     for levels in 1..100 {
@@ -297,25 +316,25 @@ fn a_payload_is_encoded_whole_or_not_at_all() {
     }
 }
 
-/// What serde's JSON says to `json` as a value of this type.
+/// Returns the error of `serde_json` for `json` as a `T`, without its position.
 fn json_error<T: DeserializeOwned + Debug>(json: &str) -> String {
-    let error = serde_json::from_str::<T>(json).expect_err("it is wrong");
+    let error = serde_json::from_str::<T>(json).expect_err("wrong JSON");
     let text = error.to_string();
-    let (sentence, _place) = text.rsplit_once(" at line ").expect("a place");
+    let (sentence, _position) = text.rsplit_once(" at line ").expect("a position");
     sentence.to_owned()
 }
 
 #[test]
-fn other_formats_of_serde_carry_it_too() {
-    let json = serde_json::to_string(&mission()).expect("JSON has it all");
-    let fixed: ComplexData = serde_json::from_str(&json).expect("it was one");
+fn complex_data_survives_a_json_round_trip() {
+    let json = serde_json::to_string(&mission()).expect("JSON can hold the value");
+    let fixed: ComplexData = serde_json::from_str(&json).expect("its own JSON");
     assert_eq!(fixed, mission());
-    let heap: HeapComplexData = serde_json::from_str(&json).expect("it was one");
+    let heap: HeapComplexData = serde_json::from_str(&json).expect("its own JSON");
     assert_eq!(heap, HeapComplexData::from(&mission()));
 }
 
 #[test]
-fn they_are_told_what_was_expected() {
+fn json_errors_say_which_value_was_expected() {
     let with = |field: &str, value: &str| {
         let plain = r#"{"N":0,"S":"","M":{},"P":[],"C":null}"#;
         let empty = format!("\"{field}\":{}", if field == "M" { "{}" } else { "[]" });
@@ -346,7 +365,7 @@ fn they_are_told_what_was_expected() {
 }
 
 #[test]
-fn named_fields_come_in_any_order_once_and_all_but_c() {
+fn named_fields_may_arrive_in_any_order_and_only_c_is_optional() {
     let read = |text: &str| {
         let fixed = serde_json::from_str::<ComplexData>(text).map_err(|error| error.to_string());
         let heap = serde_json::from_str::<HeapComplexData>(text).map_err(|error| error.to_string());

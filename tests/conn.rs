@@ -148,7 +148,9 @@ fn a_call_whose_reply_is_late_fails_and_the_next_call_gets_its_own() {
     let (conn, mut peer) = pair();
     let (mut rx, mut tx) = ([0; 64], [0; 64]);
     let mut client = Client::new(conn, &mut rx, &mut tx);
-    client.stream().set_deadline(Some(Instant::now() + SHORT));
+    client
+        .stream()
+        .set_read_deadline(Some(Instant::now() + SHORT));
     match client.call(STRING, "first") {
         Err(Error::Transport(error)) => assert_eq!(error.kind(), ErrorKind::TimedOut),
         other => panic!("{other:?}"),

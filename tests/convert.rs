@@ -119,13 +119,139 @@ fn postcard_does_not_say_what_it_holds() {
 #[test]
 fn json_that_is_wrong_is_an_error_behind_what_was_right() {
     let output = bellwire(ENCODE_GOB, b"{\"N\":1}{\"N\":\"one\"}");
-    assert!(text(&output.stderr).starts_with("bellwire: invalid type: string \"one\""));
+    assert!(text(&output.stderr).starts_with("bellwire: N: invalid type: string \"one\""));
     assert_eq!(output.status.code(), Some(1));
     makes(
         DECODE_GOB,
         output.stdout,
         ZERO.replace("\"N\":0", "\"N\":1"),
     );
+}
+
+#[test]
+fn json_that_is_not_the_structure_is_an_error_that_names_the_field() {
+    const KNOWN: &str = "expected one of `N`, `S`, `M`, `P`, `C`";
+    let unknown = |path, name| format!("{path}: unknown field `{name}`, {KNOWN}");
+    let kind = |path, found, expected| format!("{path}invalid type: {found}, expected {expected}");
+    for (json, error) in [
+        // Names.
+        (r#"{"X":1}"#, unknown("X", "X")),
+        (r#"{"n":1}"#, unknown("n", "n")),
+        (r#"{"C":{"C":{"n":1}}}"#, unknown("C.C.n", "n")),
+        (r#"{"N":1,"N":1}"#, "duplicate field `N`".into()),
+        (r#"{"M":null,"M":{}}"#, "duplicate field `M`".into()),
+        (r#"{"C":{"S":"","S":""}}"#, "C: duplicate field `S`".into()),
+        (
+            r#"{"M":{"a":1,"a":1}}"#,
+            r#"M: duplicate map key "a""#.into(),
+        ),
+        (
+            r#"{"C":{"M":{"":1,"":2}}}"#,
+            r#"C.M: duplicate map key """#.into(),
+        ),
+        // Arrays.
+        ("[]", kind("", "sequence", "an object")),
+        (
+            r#"[1,"a",null,null,null]"#,
+            kind("", "sequence", "an object"),
+        ),
+        (
+            r#"{"C":[1,"a",null,null,null]}"#,
+            kind("C: ", "sequence", "an object"),
+        ),
+        (
+            r#"{"M":[]}"#,
+            kind("M: ", "sequence", "an object of integers"),
+        ),
+        (
+            r#"{"P":[1]}"#,
+            kind("P: ", "sequence", "bytes, or base64 of them"),
+        ),
+        // Kinds.
+        ("null", kind("", "null", "an object")),
+        (r#"{"N":1.5}"#, kind("N: ", "floating point `1.5`", "i64")),
+        (r#"{"N":null}"#, kind("N: ", "null", "i64")),
+        (r#"{"S":5}"#, kind("S: ", "integer `5`", "a string")),
+        (r#"{"M":{"a":"b"}}"#, kind("M.a: ", r#"string "b""#, "i64")),
+        (r#"{"C":{"M":{"x":null}}}"#, kind("C.M.x: ", "null", "i64")),
+        (r#"{"P":"!"}"#, "P: invalid base64".into()),
+        // Between values.
+        ("{},{}", "expected value".into()),
+        ("{}]", "expected value".into()),
+    ] {
+        for encode in [ENCODE_GOB, ENCODE_POSTCARD] {
+            let output = bellwire(encode, json.as_bytes());
+            let start = format!("bellwire: {error} at line 1 column ");
+            let said = text(&output.stderr);
+            assert!(said.starts_with(&start), "{json}: {said}, not {start}");
+            assert_eq!(said.lines().count(), 1);
+            assert_eq!(output.status.code(), Some(1));
+        }
+    }
+}
+
+#[test]
+fn any_shows_maps_whose_keys_are_no_names_as_pairs() {
+    for (stream, shown) in [
+        // As Go sends map[P]string, P being a struct of A and B.
+        (
+            "0fff81040102ff820001ff80010c0000177f030102ff80000102010141010400010142010c\
+             0000000eff820001010201017800036f6e65",
+            r#"[[{"A":1,"B":"x"},"one"]]"#,
+        ),
+        // map[[2]int]bool, map[complex128]int, map[float64]int of an infinity
+        (
+            "0fff85040102ff860001ff84010200000eff83010102ff840001040104000008ff86000102020401",
+            "[[[1,2],true]]",
+        ),
+        (
+            "0eff91040102ff9200010e0104000009ff920001fef03f400a",
+            "[[[1,2],5]]",
+        ),
+        (
+            "0eff8d040102ff8e0001080104000008ff8e0001fef07f0a",
+            r#"[["Infinity",5]]"#,
+        ),
+        // map[any]int of 1 and "1", which one object could not tell apart
+        (
+            "0eff87040102ff88000110010400001aff88000203696e74040200020a06737472696e670c030001310c",
+            r#"[[1,5],["1",6]]"#,
+        ),
+        // map[any]int of 1, map[bool]int, map[float64]int, map[time.Time]int
+        (
+            "0eff87040102ff88000110010400000dff88000103696e74040200020a",
+            r#"{"1":5}"#,
+        ),
+        (
+            "0eff8f040102ff900001020104000006ff900001010a",
+            r#"{"true":5}"#,
+        ),
+        (
+            "0eff8d040102ff8e0001080104000008ff8e0001fee03f0a",
+            r#"{"0.5":5}"#,
+        ),
+        (
+            "0fff8b040102ff8c0001ff8a010400000aff89050102ff8a00000015ff8c00010f0100\
+             00000e7791f70000000000ffff0a",
+            r#"{"AQAAAA53kfcAAAAAAP//":5}"#,
+        ),
+    ] {
+        makes(DECODE_ANY, bytes(stream), format!("{shown}\n"));
+    }
+}
+
+#[test]
+fn any_shows_floats_that_json_lacks_as_text() {
+    // A struct of the floats X, Y and Z, and the complex number C.
+    let stream = "27ff93030101014601ff9400010401015801080001015901080001015a01080001014301\
+                  0e00000022ff9401f8010000000000f87f01fef07f01fef0ff01f8010000000000f87ffef03f00";
+    let shown = r#"{"X":"NaN","Y":"Infinity","Z":"-Infinity","C":["NaN",1]}"#;
+    makes(DECODE_ANY, bytes(stream), format!("{shown}\n"));
+}
+
+fn bytes(hex: &str) -> Vec<u8> {
+    let byte = |at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
+    (0..hex.len()).step_by(2).map(byte).collect()
 }
 
 /// Where Bellwire refuses what Go takes; the table of the module `gob` says why.
@@ -151,10 +277,7 @@ fn vectors() -> impl Iterator<Item = (&'static str, &'static str, Vec<u8>)> {
         let &[name, "complexData", "ok", values, stream] = &parts[..] else {
             return None;
         };
-        let bytes = (0..stream.len())
-            .step_by(2)
-            .map(|at| u8::from_str_radix(&stream[at..at + 2], 16).unwrap());
-        (!REFUSED.contains(&name)).then(|| (name, values, bytes.collect()))
+        (!REFUSED.contains(&name)).then(|| (name, values, bytes(stream)))
     })
 }
 

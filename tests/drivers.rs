@@ -1,19 +1,19 @@
-//! The blocking and the async driver carry the same script to the same bytes over any stream that
-//! does not fail. Of those that do, `transport_faults.rs` tells.
+//! The blocking and the async driver produce the same bytes over any stream that does not fail.
+//! `transport_faults.rs` tests streams that fail.
 
-use bellwire::{Connection, Error};
+use bellwire::{Error, ServerConnection};
 use bellwire_tests::driver::{BOTH, Client, Driver, SCRIPT, STEPS, requests, script_answer};
 use bellwire_tests::server::{App, endpoint, show};
 use bellwire_tests::wire::Wire;
 
-/// Streams that carry so many bytes at most in one read or write, if not 0, and are pending before
-/// each, or not.
+/// Streams: the most bytes in one read or write (0 for no limit), and whether each operation is
+/// pending once.
 const STREAMS: [(usize, bool); 5] = [(0, false), (0, true), (1, true), (2, false), (7, true)];
 
-/// What `driver` answers to what arrives over `wire`.
+/// Serves `wire` with `driver` and returns the bytes sent, made printable.
 fn serve(driver: Driver, wire: &mut Wire) -> String {
     let (mut rx, mut tx) = ([0; 256], [0; 512]);
-    let mut connection = Connection::new(&mut rx, &mut tx);
+    let mut connection = ServerConnection::new(&mut rx, &mut tx);
     let (endpoint, mut app) = (endpoint(), App::default());
     let result = driver.serve(wire, &mut endpoint.with(&mut app), &mut connection);
     assert_eq!(result, Ok(()));
@@ -21,7 +21,7 @@ fn serve(driver: Driver, wire: &mut Wire) -> String {
 }
 
 #[test]
-fn both_serve_a_script_to_the_same_bytes() {
+fn both_drivers_serve_a_script_with_the_same_bytes() {
     for (driver, (short, pends)) in BOTH.iter().flat_map(|d| STREAMS.map(|s| (*d, s))) {
         let mut wire = Wire {
             short,
@@ -33,7 +33,7 @@ fn both_serve_a_script_to_the_same_bytes() {
 }
 
 #[test]
-fn both_serve_until_the_stream_ends() {
+fn both_drivers_serve_until_the_stream_ends() {
     let cut_off = "pong\n!malformed the stream ended in the middle of a request\n";
     for driver in BOTH {
         for (input, expected) in [("", ""), ("PING\n", "pong\n"), ("PING\nPI", cut_off)] {
@@ -44,7 +44,7 @@ fn both_serve_until_the_stream_ends() {
 }
 
 #[test]
-fn both_find_a_server_that_closes_closed() {
+fn both_clients_report_closed_when_the_server_closes() {
     for driver in BOTH {
         let (mut rx, mut tx) = ([0; 32], [0; 32]);
         let mut client = Client::new(driver, Wire::with("on"), &mut rx, &mut tx);
@@ -54,7 +54,7 @@ fn both_find_a_server_that_closes_closed() {
 }
 
 #[test]
-fn both_call_a_script_to_the_same_bytes() {
+fn both_clients_call_a_script_with_the_same_bytes() {
     for (driver, (short, pends)) in BOTH.iter().flat_map(|d| STREAMS.map(|s| (*d, s))) {
         let wire = Wire {
             short,

@@ -2,12 +2,15 @@
 //! server has one thread, and all bytes wait in the system's buffers before it looks at them.
 
 use bellwire::{Command, Line, NoReply};
-use bellwire_std::{Endpoint, asynch};
+use bellwire_std::Endpoint;
 use bellwire_tests::running::{PATIENCE, line};
+use std::future::poll_fn;
 use std::io::{ErrorKind, Write};
+use std::mem;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::thread;
 
 const FLOODS: usize = 4;
@@ -39,31 +42,66 @@ fn flood(address: SocketAddr, size: usize) -> TcpStream {
 #[test]
 fn between_two_requests_of_a_trickle_no_flood_has_more_than_a_turn() {
     // A turn ends with 8 KiB, and a read of as many beyond.
-    shares(256, 2 * 8192 / 256);
+    shares(256, 2 * 8192 / 256, Flooded::AtOnce);
 }
 
 /// Cause: a turn of 8 KiB was eight hundred requests.
 #[test]
 fn nor_has_a_flood_of_short_requests() {
-    shares(8, 2 * 128);
+    shares(8, 2 * 128, Flooded::AtOnce);
+}
+
+/// Cause: such requests were not counted in a turn, and answered without a pause for others.
+#[test]
+fn a_flood_for_an_async_handler_that_is_ready_at_once_has_no_more_than_a_turn() {
+    shares(8, 2 * 128, Flooded::Ready);
+}
+
+#[test]
+fn a_flood_for_an_async_handler_that_is_ready_when_polled_again_has_no_more_than_a_turn() {
+    shares(8, 2 * 128, Flooded::PolledAgain);
+}
+
+/// How the requests of a flood are handled.
+#[derive(Clone, Copy)]
+enum Flooded {
+    AtOnce,
+    /// By a future that is ready.
+    Ready,
+    /// By a future that is ready the second time it is polled, without having waited for anything.
+    PolledAgain,
 }
 
 /// Has floods of requests of so many bytes meet a trickle, which waits for at most so many of each
 /// flood.
-fn shares(size: usize, turn: usize) {
+fn shares(size: usize, turn: usize, flooded_how: Flooded) {
     const TRICKLE: Command<Line, Line> = Command::new("TRICKLE");
     const ROUNDS: usize = 10;
     let endpoint = Arc::new(Endpoint::<()>::new());
-    let server = asynch::Server::bind("127.0.0.1:0", Arc::clone(&endpoint)).unwrap();
+    let server = bellwire_std::tokio::Server::bind("127.0.0.1:0", Arc::clone(&endpoint)).unwrap();
     let address = server.local_addr().tcp().unwrap();
 
     let flooded = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&flooded);
-    let handler = move |(): &mut (), _text: &str, reply: bellwire::Reply<'_, NoReply>| {
-        count.fetch_add(1, Ordering::SeqCst);
-        reply.none()
-    };
-    endpoint.handle(FLOOD, handler).unwrap();
+    if matches!(flooded_how, Flooded::AtOnce) {
+        let handler = move |(): &mut (), _text: &str, reply: bellwire::Reply<'_, NoReply>| {
+            count.fetch_add(1, Ordering::SeqCst);
+            reply.none()
+        };
+        endpoint.handle(FLOOD, handler).unwrap();
+    } else {
+        let handler = move |(): &mut (), _text: &str| {
+            count.fetch_add(1, Ordering::SeqCst);
+            let mut ready = matches!(flooded_how, Flooded::Ready);
+            poll_fn(move |_| {
+                if !mem::replace(&mut ready, true) {
+                    return Poll::Pending;
+                }
+                Poll::Ready(|reply: bellwire::Reply<'_, NoReply>| reply.none())
+            })
+        };
+        endpoint.handle_async(FLOOD, handler).unwrap();
+    }
     let floods: Vec<_> = (0..FLOODS).map(|_| flood(address, size)).collect();
 
     // Two connections, so that each request has to wait for its connection's turn: the handler of one
@@ -87,7 +125,7 @@ fn shares(size: usize, turn: usize) {
     };
     endpoint.handle(TRICKLE, handler).unwrap();
 
-    let stopper = server.stopper();
+    let stopper = server.shutdown_handle();
     let running = thread::spawn(move || server.run_on_threads(1, |_peer| ()).unwrap());
     for round in 0..ROUNDS {
         let trickle = &mut trickles[round % 2];

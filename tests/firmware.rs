@@ -1,4 +1,4 @@
-//! The firmware on an emulated board, with what the host's server gets too, and a noisy UART.
+//! Tests of the firmware on an emulated board, over TCP and over a noisy UART.
 
 use bellwire::ComplexData;
 use bellwire_std::{Endpoint, Server};
@@ -44,10 +44,10 @@ fn the_boards_client_talks_to_the_host() {
     endpoint.handle(POSTCARD, mission::postcard).unwrap();
     let server = Server::bind("127.0.0.1:0", Arc::new(endpoint)).unwrap();
     let port = server.local_addr().tcp().unwrap().port();
-    let stopper = server.stopper();
+    let stopper = server.shutdown_handle();
     let app = arrived.clone();
     let serving = thread::spawn(move || server.run(|_peer| app.clone()));
-    // It shows whether there can be a board.
+    // `Board::server` returns `None` if QEMU is not installed.
     if Board::server().is_some() {
         let mut board = Board::client(port);
         assert!(board.says("Thank you.", Duration::from_mins(5)));
@@ -61,8 +61,8 @@ fn the_boards_client_talks_to_the_host() {
 }
 
 #[test]
-fn a_panic_is_told_by_the_calls_that_led_to_it_and_the_board_starts_anew() {
-    // It shows whether there can be a board.
+fn a_panic_prints_the_addresses_of_its_calls_and_resets_the_board() {
+    // `Board::server` returns `None` if QEMU is not installed.
     if Board::server().is_none() {
         return;
     }
@@ -78,11 +78,11 @@ fn a_panic_is_told_by_the_calls_that_led_to_it_and_the_board_starts_anew() {
     let code = String::from_utf8(output.stdout).unwrap();
     assert!(code.contains("beyond_the_end"), "{code}");
     assert!(code.contains("src/bin/panic.rs:24"), "{code}");
-    // QEMU ends where a board would start anew.
+    // With -no-reboot, QEMU exits when the board resets.
     assert!(board.exit(PATIENCE).success());
 }
 
-/// What has arrived at a host's server.
+/// The texts and structures that have arrived at the host's server.
 #[derive(Clone, Default)]
 struct Arrived(Arc<Mutex<(Vec<String>, Vec<ComplexData>)>>);
 
@@ -97,7 +97,7 @@ impl Observer for Arrived {
 }
 
 #[test]
-fn bad_input_gets_an_error_line_and_the_board_serves_on() {
+fn bad_input_gets_an_error_line_and_the_board_keeps_serving() {
     let Some(board) = Board::server() else {
         return;
     };
@@ -140,8 +140,8 @@ fn bad_input_gets_an_error_line_and_the_board_serves_on() {
             b"POSTCARD\n\x06\0\0\0\0\0\0STRING\nhi\n",
             "!malformed POSTCARD: bytes are left over after the value\nThank you.\n",
         ),
-        // A length of a gigabyte with no data behind it; a value of a type that was not defined; an
-        // error line for a command without reply is the last.
+        // First a length of 1 GiB without data, then a value of an undefined type. GOB has no reply,
+        // so its error line ends the conversation.
         (
             b"GOB\n\xfc\x40\0\0\0STRING\nhi\n",
             "!malformed GOB: a length is not possible\n",
@@ -171,7 +171,7 @@ fn a_thousand_pipelined_requests_in_one_write_get_a_thousand_replies() {
 }
 
 #[test]
-fn three_clients_at_once_and_a_fourth_that_must_wait() {
+fn three_clients_are_served_at_once_and_a_fourth_must_wait() {
     let Some(board) = Board::server() else {
         return;
     };
@@ -192,7 +192,7 @@ fn three_clients_at_once_and_a_fourth_that_must_wait() {
         stream.write_all(b"STRING\nhi\n").unwrap();
         assert_eq!(line(stream), "Thank you.\n");
     }
-    assert_eq!(board.answer("STRING\nhi\n"), "", "there is no socket left");
+    assert_eq!(board.answer("STRING\nhi\n"), "", "all sockets are in use");
     let [first, others @ ..] = &mut streams;
     first.shutdown(std::net::Shutdown::Both).unwrap();
     assert!(board.is_well());
@@ -203,19 +203,19 @@ fn three_clients_at_once_and_a_fourth_that_must_wait() {
 }
 
 #[test]
-fn clients_that_vanish_disturb_nobody() {
+fn clients_that_vanish_do_not_disturb_others() {
     let Some(board) = Board::server() else {
         return;
     };
     let mut other = board.connect();
-    // It has its socket before the others come.
+    // Wait until this client has its socket.
     other.write_all(b"STRING\nhi\n").unwrap();
     assert_eq!(line(&mut other), "Thank you.\n");
     other.write_all(b"STRING\nhi").unwrap();
     for _ in 0..20 {
         let mut stream = board.connect();
         let _ = stream.write_all(b"STRING\nh");
-        // Without a lingering end the connection is reset.
+        // A linger time of zero resets the connection.
         let socket = socket2::Socket::from(stream);
         socket.set_linger(Some(Duration::ZERO)).unwrap();
     }
@@ -225,7 +225,7 @@ fn clients_that_vanish_disturb_nobody() {
 }
 
 #[test]
-fn a_client_may_send_a_byte_at_a_time_but_not_for_ever() {
+fn a_request_may_arrive_byte_by_byte_but_must_be_complete_in_time() {
     let Some(board) = Board::server() else {
         return;
     };
@@ -255,26 +255,26 @@ fn a_client_may_send_a_byte_at_a_time_but_not_for_ever() {
 }
 
 #[test]
-fn a_client_that_never_reads_its_replies_is_let_go_and_the_others_are_served() {
+fn a_client_that_never_reads_its_replies_is_disconnected_and_others_are_served() {
     let Some(board) = Board::server() else {
         return;
     };
     let mut stream = deaf(board.address);
     let begin = Instant::now();
-    // It sends until the board, whose replies are not taken, takes no more.
+    // The board stops reading requests while its replies are not read.
     while stream.write_all(&b"STRING\nhi\n".repeat(1000)).is_ok() {
-        assert!(begin.elapsed() < PATIENCE, "it takes everything");
+        assert!(begin.elapsed() < PATIENCE, "the board keeps reading");
     }
     let mut others = [board.connect(), board.connect()];
     for stream in &mut others {
         stream.write_all(b"STRING\nhi\n").unwrap();
         assert_eq!(line(stream), "Thank you.\n");
     }
-    // Two sockets are taken, and the third comes back from who never reads.
+    // Two of the three sockets are in use, so the deaf client must have lost the third.
     assert!(board.is_well());
 }
 
-/// A connection with so small a buffer that replies soon find no room.
+/// Connects with buffers so small that unread replies soon fill them.
 fn deaf(address: SocketAddr) -> TcpStream {
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
     socket.set_recv_buffer_size(2048).unwrap();
@@ -294,20 +294,20 @@ fn the_uart_finds_the_next_command_after_noise() {
     let mut uart = board.serial();
     ask(&mut uart);
 
-    // No line feed: the noise and the next command's name are one name, which is unknown.
+    // Without a line feed, the noise and the next command's name form one unknown name.
     uart.write_all(b"\xff\0\x80noise").unwrap();
     uart.write_all(b"STRING\nhi\n").unwrap();
     let error = "!unknown-command no command is named \"???noiseSTRING\"\n";
     assert_eq!(soon(&mut uart), error);
     ask(&mut uart);
 
-    // What follows a refused name at once may belong to it, and is never run.
+    // The lines right after a rejected name may be its payload, and must never run.
     uart.write_all(b"STRONG\nSTRING\nSTRING\n").unwrap();
     let error = "!unknown-command no command is named \"STRONG\"\n";
     assert_eq!(soon(&mut uart), error);
     ask(&mut uart);
 
-    // Noise that looks like a payload of any length.
+    // Noise that looks like a huge payload.
     uart.write_all(b"POSTCARD\n\xff\xff\xff\xff\x7fwhatever")
         .unwrap();
     assert!(soon(&mut uart).starts_with("!too-large POSTCARD"));
@@ -315,7 +315,7 @@ fn the_uart_finds_the_next_command_after_noise() {
 }
 
 #[test]
-fn the_uart_survives_bursts_of_noise_of_every_kind() {
+fn the_uart_recovers_from_bursts_of_random_noise() {
     let Some(board) = Board::server() else {
         return;
     };
@@ -330,7 +330,7 @@ fn the_uart_survives_bursts_of_noise_of_every_kind() {
             *byte = state.to_le_bytes()[1];
         }
         uart.write_all(&noise).unwrap();
-        // The end of whatever the noise has begun, and the silence that begins anew.
+        // The line feed ends a name, and the pause in `soon` starts a new conversation.
         uart.write_all(b"\n").unwrap();
         let _ = soon(&mut uart);
         ask(&mut uart);
@@ -338,7 +338,7 @@ fn the_uart_survives_bursts_of_noise_of_every_kind() {
 }
 
 #[test]
-fn a_request_on_the_uart_that_stays_incomplete_is_given_up() {
+fn an_incomplete_request_on_the_uart_times_out() {
     let Some(board) = Board::server() else {
         return;
     };
@@ -364,7 +364,7 @@ fn the_uart_and_the_network_are_served_at_once() {
     assert_eq!(line(&mut stream), "Thank you.\n");
 }
 
-/// A request is answered, and nothing but its answer comes.
+/// Sends a request and checks that the next bytes are its reply.
 #[track_caller]
 fn ask(uart: &mut TcpStream) {
     uart.write_all(b"STRING\nhi\n").unwrap();

@@ -1,5 +1,5 @@
-//! What gob costs for the mission's value: `cargo run --release -p bellwire-tests --example gob_bench`,
-//! and beside it Go's own figures where `go` is, by `go run . bench` in `tests/go`.
+//! Times gob for the mission's value: `cargo run --release -p bellwire-tests --example gob_bench`.
+//! If Go is installed, also prints Go's own figures (`go run . bench` in `tests/go`).
 
 use bellwire::complex_data::Inner;
 use bellwire::format::{Format, Frame};
@@ -53,11 +53,11 @@ fn main() {
         .current_dir(folder)
         .status();
     if !run.is_ok_and(|status| status.success()) {
-        println!("no Go here: set GO to its program for its figures");
+        println!("Go is not installed; set GO to its program for its figures");
     }
 }
 
-/// The best of several runs of one call.
+/// Prints the time of one call: the best average of 15 runs.
 fn report<T>(name: &str, mut call: impl FnMut() -> T) {
     const CALLS: u32 = 20_000;
     let best = (0..15).map(|_| {

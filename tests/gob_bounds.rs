@@ -1,14 +1,14 @@
-//! Gob streams made by hand, each at one side of a bound: of a length, of a table, of a type.
+//! Hand-made gob streams at both sides of each bound: of lengths, of tables and of types.
 
-#![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // bytes are made by hand
+#![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // the bytes are made by hand
 
 use bellwire::format::{EncodeError, Format, Frame, MAX_DEPTH};
 use bellwire::gob::{self, Described, MAX_FIELDS, MAX_MESSAGE, MAX_TYPES, Stream, Type};
-use bellwire::{Flaw, Gob, RawGob};
+use bellwire::{DecodeErrorKind, Gob, RawGob};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize, Serializer};
 
-/// A number as Go writes it.
+/// Encodes an unsigned number as Go does.
 fn uint(number: u64) -> Vec<u8> {
     if number < 0x80 {
         return vec![number as u8];
@@ -18,7 +18,7 @@ fn uint(number: u64) -> Vec<u8> {
     [&[0u8.wrapping_sub(digits.len() as u8)], digits].concat()
 }
 
-/// An id of a type, in front of a value or in a definition.
+/// Encodes the id of a type, as it precedes a value or stands in a definition.
 fn id(number: i64) -> Vec<u8> {
     uint(if number < 0 {
         !(number as u64) << 1 | 1
@@ -32,12 +32,12 @@ fn message(parts: &[&[u8]]) -> Vec<u8> {
     [uint(body.len() as u64), body].concat()
 }
 
-/// The definition of a slice, the first type of a stream.
+/// Defines a slice as the first type of a stream.
 fn slice_of(element: i64) -> Vec<u8> {
     message(&[&id(-64), &[2, 2], &id(element), &[0, 0]])
 }
 
-/// The definition of a struct with so many fields.
+/// Defines the struct type `number`, with fields of these names and of the type `field`.
 fn struct_of(number: i64, names: &[&str], field: i64) -> Vec<u8> {
     let fields: Vec<_> = names
         .iter()
@@ -50,14 +50,14 @@ fn struct_of(number: i64, names: &[&str], field: i64) -> Vec<u8> {
     message(&[&id(-number), &[3, 2], &count, &fields.concat(), &[0, 0]])
 }
 
-/// A value of the first type, behind the zero of one that is no struct.
+/// Encodes a value of the first type: the zero byte before a value that is no struct, then `parts`.
 fn value(parts: &[&[u8]]) -> Vec<u8> {
     message(&[&id(64), &[0], &parts.concat()])
 }
 
-fn flaw<'de, T: Deserialize<'de>>(stream: &'de [u8]) -> Option<Flaw> {
+fn flaw<'de, T: Deserialize<'de>>(stream: &'de [u8]) -> Option<DecodeErrorKind> {
     let result = gob::from_slice::<T>(stream);
-    result.err().map(|malformed| malformed.flaw)
+    result.err().map(|malformed| malformed.kind)
 }
 
 const INT: i64 = 2;
@@ -66,37 +66,40 @@ const COMPLEX: i64 = 7;
 const INTERFACE: i64 = 8;
 
 #[test]
-fn a_number_of_more_than_eight_bytes_is_none() {
+fn a_number_of_more_than_eight_bytes_is_refused() {
     assert_eq!(flaw::<u64>(&[11, 6, 0, 0xf8, 1, 2, 3, 4, 5, 6, 7, 8]), None);
     assert_eq!(
         flaw::<u64>(&[12, 6, 0, 0xf7, 1, 2, 3, 4, 5, 6, 7, 8, 9]),
-        Some(Flaw::BadLength)
+        Some(DecodeErrorKind::BadLength)
     );
-    assert_eq!(flaw::<u64>(&[3, 6, 0, 0x80]), Some(Flaw::BadLength));
+    assert_eq!(
+        flaw::<u64>(&[3, 6, 0, 0x80]),
+        Some(DecodeErrorKind::BadLength)
+    );
     assert_eq!(flaw::<u64>(&[3, 6, 0, 0x7f]), None);
 }
 
 #[test]
-fn a_message_has_a_length_and_a_largest_one() {
+fn a_message_of_length_0_or_beyond_max_message_is_refused() {
     let frame = |length| RawGob::frame(&uint(length), &mut 0);
-    let broken = Frame::Broken(Flaw::BadLength);
+    let broken = Frame::Broken(DecodeErrorKind::BadLength);
     assert_eq!(frame(0), broken);
     assert_eq!(MAX_MESSAGE, 0x3fff_ffff);
     assert_eq!(frame(MAX_MESSAGE + 1), broken);
     assert!(matches!(frame(MAX_MESSAGE), Frame::Open(_)));
-    let next = |length| Stream::new(&uint(length)).next::<i64>().unwrap_err().flaw;
-    assert_eq!(next(MAX_MESSAGE + 1), Flaw::BadLength);
-    assert_eq!(next(MAX_MESSAGE), Flaw::Truncated);
+    let next = |length| Stream::new(&uint(length)).next::<i64>().unwrap_err().kind;
+    assert_eq!(next(MAX_MESSAGE + 1), DecodeErrorKind::BadLength);
+    assert_eq!(next(MAX_MESSAGE), DecodeErrorKind::Truncated);
 }
 
 #[test]
-fn a_stream_has_so_many_fields_and_no_more() {
+fn a_stream_may_define_max_fields_fields_and_no_more() {
     let names: Vec<_> = (0..=MAX_FIELDS).map(|n| format!("f{n}")).collect();
     let names: Vec<_> = names.iter().map(String::as_str).collect();
     let most = MAX_FIELDS as usize;
     let number = message(&[&id(INT), &[0, 6]]);
     let with = |definitions: &[Vec<u8>]| [definitions.concat(), number.clone()].concat();
-    let too_many = Some(Flaw::TooManyTypes);
+    let too_many = Some(DecodeErrorKind::TooManyTypes);
     assert_eq!(
         flaw::<i64>(&with(&[struct_of(64, &names[..most], INT)])),
         None
@@ -110,22 +113,22 @@ fn a_stream_has_so_many_fields_and_no_more() {
 }
 
 #[test]
-fn a_payload_defines_so_many_types_and_no_more() {
+fn a_payload_may_define_as_many_types_as_its_table_holds() {
     let number = message(&[&id(INT), &[0, 6]]);
     let with = |count: usize| {
         let types = (64..).take(count).map(|ty| struct_of(ty, &["f"], INT));
         [types.collect::<Vec<_>>().concat(), number.clone()].concat()
     };
-    let too_many = Some(Flaw::TooManyTypes);
+    let too_many = Some(DecodeErrorKind::TooManyTypes);
     assert_eq!(flaw::<i64>(&with(MAX_TYPES)), None);
     assert_eq!(flaw::<i64>(&with(MAX_TYPES + 1)), too_many);
-    let two = |count| Gob::<i64, 2>::decode(&with(count)).map_err(|malformed| malformed.flaw);
+    let two = |count| Gob::<i64, 2>::decode(&with(count)).map_err(|malformed| malformed.kind);
     assert_eq!(two(2), Ok(3));
-    assert_eq!(two(3), Err(Flaw::TooManyTypes));
+    assert_eq!(two(3), Err(DecodeErrorKind::TooManyTypes));
 }
 
 #[test]
-fn what_is_passed_over_nests_as_deep_as_what_is_read_and_no_deeper() {
+fn skipped_values_nest_up_to_max_depth() {
     #[derive(Deserialize)]
     struct Wanted {
         #[serde(rename = "N")]
@@ -147,17 +150,17 @@ fn what_is_passed_over_nests_as_deep_as_what_is_read_and_no_deeper() {
     };
     let nested = |levels| nested_with(levels, &[2, 6]);
     let most = usize::from(MAX_DEPTH);
-    let too_deep = Some(Flaw::TooDeep);
+    let too_deep = Some(DecodeErrorKind::TooDeep);
     assert_eq!(flaw::<IgnoredAny>(&nested(most)), None);
     assert_eq!(flaw::<IgnoredAny>(&nested(most + 1)), too_deep);
-    // An opaque value is a level. Of one too deep nothing is looked at, such as a count that cannot be.
+    // An opaque value is a level. A value beyond the limit is not examined, not even its impossible count.
     let (opaque, numbers) = ([3, 1, 0xff], [4, 100]);
     assert_eq!(flaw::<IgnoredAny>(&nested_with(most - 1, &opaque)), None);
     assert_eq!(flaw::<IgnoredAny>(&nested_with(most, &opaque)), too_deep);
-    let bad = Some(Flaw::BadLength);
+    let bad = Some(DecodeErrorKind::BadLength);
     assert_eq!(flaw::<IgnoredAny>(&nested_with(most - 1, &numbers)), bad);
     assert_eq!(flaw::<IgnoredAny>(&nested_with(most, &numbers)), too_deep);
-    // In a value that is wanted itself, too.
+    // The limit also applies to a skipped field of a struct that is read.
     let inside = |levels: usize| {
         let value = message(&[
             &id(64),
@@ -172,31 +175,37 @@ fn what_is_passed_over_nests_as_deep_as_what_is_read_and_no_deeper() {
 }
 
 #[test]
-fn a_field_has_a_name() {
+fn a_field_with_an_empty_name_is_refused() {
     let stream = |name| {
         let value = message(&[&id(64), &[1, 6, 0]]);
         [struct_of(64, &[name], INT), value].concat()
     };
     assert_eq!(flaw::<IgnoredAny>(&stream("f")), None);
-    assert_eq!(flaw::<IgnoredAny>(&stream("")), Some(Flaw::BadValue));
+    assert_eq!(
+        flaw::<IgnoredAny>(&stream("")),
+        Some(DecodeErrorKind::BadValue)
+    );
 }
 
 #[test]
-fn an_array_counts_its_elements_as_its_type_does() {
+fn an_array_whose_count_differs_from_its_type_is_refused() {
     let array = message(&[&id(-64), &[1, 2], &id(INT), &[1], &id(2), &[0, 0]]);
     let with = |elements: &[u8]| [array.clone(), value(&[elements])].concat();
-    let bad = Some(Flaw::BadLength);
+    let bad = Some(DecodeErrorKind::BadLength);
     assert_eq!(flaw::<[i64; 2]>(&with(&[2, 2, 4])), None);
     assert_eq!(flaw::<Vec<i64>>(&with(&[2, 2, 4])), None);
     assert_eq!(flaw::<[i64; 2]>(&with(&[1, 2])), bad);
     assert_eq!(flaw::<Vec<i64>>(&with(&[1, 2])), bad);
     assert_eq!(flaw::<IgnoredAny>(&with(&[3, 2, 4, 6])), bad);
-    assert_eq!(flaw::<[i64; 3]>(&with(&[2, 2, 4])), Some(Flaw::WrongType));
+    assert_eq!(
+        flaw::<[i64; 3]>(&with(&[2, 2, 4])),
+        Some(DecodeErrorKind::WrongType)
+    );
 }
 
 #[test]
-fn a_value_is_of_its_own_type() {
-    let wrong = Some(Flaw::WrongType);
+fn a_value_of_another_kind_than_the_receiver_is_refused() {
+    let wrong = Some(DecodeErrorKind::WrongType);
     let number = message(&[&id(INT), &[0, 6]]);
     assert_eq!(flaw::<Vec<i64>>(&number), wrong);
     let octets = message(&[&id(BYTES), &[0, 2, 7, 8]]);
@@ -209,34 +218,37 @@ fn a_value_is_of_its_own_type() {
 }
 
 #[test]
-fn an_interface_that_is_nil_is_passed_over() {
+fn a_nil_interface_is_skipped_or_read_as_none() {
     let stream = [slice_of(INTERFACE), value(&[&[2, 0, 0]])].concat();
     assert_eq!(flaw::<IgnoredAny>(&stream), None);
     assert_eq!(gob::from_slice(&stream), Ok(vec![None::<i64>, None]));
 }
 
 #[test]
-fn an_interface_whose_type_is_unknown_breaks_a_payload_that_is_whole() {
+fn an_interface_of_unknown_type_breaks_a_complete_payload() {
     let inside = |ty| [&[1, 3][..], b"int", &id(ty), &[2, 0, 6]].concat();
     let stream = |ty| [slice_of(INTERFACE), value(&[&inside(ty)])].concat();
     let frame = |stream: &[u8]| Gob::<Numbers>::frame(stream, &mut 0);
     assert_eq!(frame(&stream(INT)), Frame::Ends(stream(INT).len()));
-    let broken = Frame::Broken(Flaw::UnknownType);
+    let broken = Frame::Broken(DecodeErrorKind::UnknownType);
     assert_eq!(frame(&stream(70)), broken);
 }
 
 #[test]
-fn a_raw_payload_has_no_interface_in_a_struct() {
+fn raw_gob_refuses_an_interface_in_a_struct() {
     let value = message(&[&id(64), &[0]]);
     let frame = |field| {
         let stream = [struct_of(64, &["a", "b"], field), value.clone()].concat();
         RawGob::frame(&stream, &mut 0)
     };
     assert!(matches!(frame(INT), Frame::Ends(_)));
-    assert_eq!(frame(INTERFACE), Frame::Broken(Flaw::Unsupported));
+    assert_eq!(
+        frame(INTERFACE),
+        Frame::Broken(DecodeErrorKind::Unsupported)
+    );
 }
 
-/// A value that is a slice, and no struct.
+/// A value that is a slice instead of a struct.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Numbers(Vec<i64>);
 
@@ -245,15 +257,15 @@ impl Described for Numbers {
 }
 
 #[test]
-fn a_slice_may_stand_alone() {
+fn a_payload_may_be_a_slice() {
     let mut space = [0; 100];
     let numbers = Numbers(vec![1, -1]);
-    let size = Gob::<Numbers>::encode(&numbers, &mut space).expect("room for it");
+    let size = Gob::<Numbers>::encode(&numbers, &mut space).expect("room for the value");
     assert!(space[..size].ends_with(&[2, 2, 1]));
     assert_eq!(Gob::<Numbers>::decode(&space[..size]), Ok(numbers));
 }
 
-/// A text that is only formatted when it is sent.
+/// A text that is formatted while it is encoded.
 #[derive(Deserialize)]
 struct Formatted(usize);
 
@@ -268,7 +280,7 @@ impl Described for Formatted {
 }
 
 #[test]
-fn a_text_of_any_length_takes_just_its_room() {
+fn a_text_of_any_length_fits_exactly_its_encoded_size() {
     for length in (1..400).chain([65_520, 65_530, 65_540]) {
         let text = "x".repeat(length);
         let expected = {
@@ -287,7 +299,7 @@ fn a_text_of_any_length_takes_just_its_room() {
     }
 }
 
-/// A struct with an array that is long.
+/// A struct with a long array.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Long {
     array: Vec<i64>,
@@ -298,11 +310,11 @@ impl Described for Long {
 }
 
 #[test]
-fn a_long_arrays_length_stands_in_its_types_name_and_in_more_bytes() {
+fn an_array_type_of_length_70300_is_defined_as_go_defines_it() {
     let array = vec![0; 70_300];
     let long = Long { array };
     let mut space = vec![0; 80_000];
-    let size = Gob::<Long>::encode(&long, &mut space).expect("room for it");
+    let size = Gob::<Long>::encode(&long, &mut space).expect("room for the value");
     let type_id = id(65);
     let name = [&[1, 1, 10][..], b"[70300]int", &[1], &type_id, &[0]].concat();
     let array = [&[1], &id(INT)[..], &[1], &id(70_300), &[0, 0]].concat();

@@ -1,13 +1,13 @@
-//! What a receiver of gobs gets, and what it is told of those that it cannot have.
+//! Decoding gobs: the values, and the errors for streams that do not fit the receiver.
 
 use bellwire::gob::{self, Decoder, Encoder, Stream};
-use bellwire::{ComplexData, Flaw, Malformed};
+use bellwire::{ComplexData, DecodeError, DecodeErrorKind};
 use bellwire_tests::gob_streams::{MISSION, Place, bytes, mission};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
 #[test]
-fn what_is_absent_is_zero() {
+fn an_absent_field_is_zero() {
     #[derive(Debug, PartialEq, Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct More<'a> {
@@ -42,7 +42,7 @@ fn what_is_absent_is_zero() {
 }
 
 #[test]
-fn errors_name_the_field() {
+fn decode_errors_name_the_field() {
     #[derive(Debug, PartialEq, Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct Narrow {
@@ -54,28 +54,31 @@ fn errors_name_the_field() {
     struct Wrong {
         s: u64,
     }
-    fn error<T>(flaw: Flaw, field: &'static str) -> Result<T, Malformed> {
+    fn error<T>(flaw: DecodeErrorKind, field: &'static str) -> Result<T, DecodeError> {
         let field = Some(field);
-        Err(Malformed { flaw, field })
+        Err(DecodeError { kind: flaw, field })
     }
     // The inner N is 256.
     assert_eq!(
         gob::from_slice::<Narrow>(&bytes(MISSION)),
-        error(Flaw::OutOfRange, "N")
+        error(DecodeErrorKind::OutOfRange, "N")
     );
     assert_eq!(
         gob::from_slice::<Wrong>(&bytes(MISSION)),
-        error(Flaw::WrongType, "S")
+        error(DecodeErrorKind::WrongType, "S")
     );
     let zero = [&bytes(MISSION)[..88], &[3, 0xff, 0x80, 0]].concat();
-    assert_eq!(gob::from_slice::<Wrong>(&zero), error(Flaw::WrongType, "S"));
+    assert_eq!(
+        gob::from_slice::<Wrong>(&zero),
+        error(DecodeErrorKind::WrongType, "S")
+    );
 }
 
 #[test]
-fn a_table_that_is_full_is_said() {
+fn a_full_type_table_reports_too_many_types() {
     let mut stream = Vec::new();
     for id in 64..64 + 33u8 {
-        // A slice of int with no name and no id of its own: -id, SliceT, elem 2.
+        // A slice of int without a name or an id of its own: -id, SliceT, elem 2.
         let negative = id * 2 - 1;
         let definition = [&[negative][..], &[2, 2, 4, 0, 0]].concat();
         let definition = match negative {
@@ -88,27 +91,27 @@ fn a_table_that_is_full_is_said() {
     stream.extend([3, 4, 0, 6]);
     assert_eq!(
         gob::from_slice::<i64>(&stream),
-        Err(Flaw::TooManyTypes.into())
+        Err(DecodeErrorKind::TooManyTypes.into())
     );
 
     let mut memory = [0; 40];
     let mut decoder = Decoder::new(&mut memory);
     assert_eq!(
         decoder.decode::<ComplexData>(&bytes(MISSION)),
-        Err(Flaw::TooManyTypes.into())
+        Err(DecodeErrorKind::TooManyTypes.into())
     );
 }
 
 #[test]
-fn a_decoder_keeps_what_it_was_told_before_an_error() {
+fn a_decoder_keeps_the_types_received_before_an_error() {
     let (mut memory, mut space) = ([0; 256], [0; 128]);
     let mut decoder = Decoder::new(&mut memory);
     let mut stream = bytes(MISSION)[..88].to_vec();
-    // The first definition with a byte behind it; then another type; then a value of the first.
+    // The first definition with one byte too many, then another type, then a value of the first type.
     stream[0] += 1;
     stream.insert(57, 0);
     let first = decoder.decode::<ComplexData>(&stream[..58]);
-    assert_eq!(first, Err(Flaw::LeftOver.into()));
+    assert_eq!(first, Err(DecodeErrorKind::LeftOver.into()));
     let place = Place::default();
     let size = Encoder::<Place, 70>::with_ids().encode(&place, &mut space);
     assert_eq!(decoder.decode(&space[..size.unwrap()]), Ok(place));
@@ -117,7 +120,7 @@ fn a_decoder_keeps_what_it_was_told_before_an_error() {
 }
 
 #[test]
-fn a_stream_is_over_after_an_error() {
+fn a_stream_yields_nothing_after_an_error() {
     let wrong = [&bytes("03040006")[..], &bytes("0304"), &bytes("03040006")].concat();
     let mut stream = Stream::new(&wrong);
     assert_eq!(stream.next(), Ok(Some(3)));

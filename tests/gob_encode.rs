@@ -1,4 +1,4 @@
-//! The gobs that go out: as Go writes them, byte for byte, or not at all.
+//! Encoding gobs: each value becomes the bytes that Go writes, or an error.
 
 use bellwire::format::{EncodeError, Format};
 use bellwire::gob::{self, Described, Type};
@@ -17,10 +17,10 @@ fn complex_data_is_written_as_go_writes_it() {
 }
 
 #[test]
-fn what_go_wrote_is_written_again() {
+fn values_decoded_from_go_are_encoded_to_the_same_bytes() {
     let mut count = 0;
     for (name, stream) in vectors() {
-        // An empty map is not told from nil, nor a type's other form from ours.
+        // Bellwire does not distinguish an empty map from nil, or Go's other forms of a type from its own.
         let ours = stream.starts_with(&bytes(MISSION)[..88]);
         if let Ok(data) = gob::from_slice::<HeapComplexData>(&stream)
             && ours
@@ -35,10 +35,10 @@ fn what_go_wrote_is_written_again() {
             count += 1;
         }
     }
-    assert!(count >= 8, "{count}");
+    assert!(count >= 8, "only {count} vectors");
 }
 
-/// The first streams of a Go process that sends a `Survey`: a zero one, and a full one.
+/// The first streams of Go processes that send a `Survey`: the zero value, and a full one.
 const SURVEYS: [&str; 2] = [
     "ff947f0301010673757276657901ff8000010d0102496401060001044e616d65010c00010656616c75657301ff820001045461677301ff84000105496e6e657201ff86000105536974657301ff880001044772696401ff8c000105496e64657801ff90000103526177010a000104476f6f640102000105506f696e74010e0001044e65787401ff92000105416761696e01ff8200000017ff81020101095b5d666c6f6174363401ff8200010800001eff830401010e6d61705b737472696e675d696e7401ff8400010c0104000024ff85030101047369746501ff860001020104526f6f6d010c0001034b696e01ff880000001aff870201010b5b5d6d61696e2e7369746501ff880001ff86000019ff8b010101085b325d5b5d696e7401ff8c0001ff8a010400000cff89020102ff8a000104000026ff8f040101156d61705b737472696e675d6d61696e2e706c61636501ff9000010c01ff8e00001eff8d030102ff8e0001020104526f6f6d010c0001045365617401040000001cff910201010d5b5d6d61696e2e73757276657901ff920001ff80000007ff800702000000",
     "ff947f0301010673757276657901ff8000010d0102496401060001044e616d65010c00010656616c75657301ff820001045461677301ff84000105496e6e657201ff86000105536974657301ff880001044772696401ff8c000105496e64657801ff90000103526177010a000104476f6f640102000105506f696e74010e0001044e65787401ff92000105416761696e01ff8200000017ff81020101095b5d666c6f6174363401ff8200010800001eff830401010e6d61705b737472696e675d696e7401ff8400010c0104000024ff85030101047369746501ff860001020104526f6f6d010c0001034b696e01ff880000001aff870201010b5b5d6d61696e2e7369746501ff880001ff86000019ff8b010101085b325d5b5d696e7401ff8c0001ff8a010400000cff89020102ff8a000104000026ff8f040101156d61705b737472696e675d6d61696e2e706c61636501ff9000010c01ff8e00001eff8d030102ff8e0001020104526f6f6d010c0001045365617401040000001cff910201010d5b5d6d61696e2e73757276657901ff920001ff80000049ff80010701016e010200fef83f01010174010101017201020001016b000001010101730001020102000101016902040001010901010100fef03f0101010806020000000101fef0bf00",
@@ -207,15 +207,16 @@ impl Described for Odd {
     );
 }
 
-/// Nothing, no elements, arrays of one length or of one type, names that begin as others do.
+/// Covers an empty struct, an empty array, arrays that share a length or an element type, and names that are
+/// prefixes of others.
 #[test]
-fn what_is_nearly_the_same_is_told_apart_as_go_does() {
+fn similar_types_get_the_definitions_that_go_gives_them() {
     assert_eq!(encode::<Gob<Odd>>(&Odd::default()), Ok(bytes(ODD)));
     assert_eq!(Gob::<Odd>::decode(&bytes(ODD)), Ok(Odd::default()));
 }
 
 #[test]
-fn values_that_are_no_structs() {
+fn values_that_are_no_structs_are_written_as_go_writes_them() {
     assert_eq!(encode::<Gob<i64>>(&3), Ok(bytes("03040006")));
     assert_eq!(encode::<Gob<u64>>(&7), Ok(bytes("03060007")));
     assert_eq!(encode::<Gob<f64>>(&1.5), Ok(bytes("050800fef83f")));
@@ -236,7 +237,7 @@ fn values_that_are_no_structs() {
 }
 
 #[test]
-fn a_value_of_another_shape_than_described_is_refused() {
+fn a_value_that_differs_from_its_description_is_refused() {
     #[derive(Serialize, Deserialize)]
     struct Wrong<T> {
         n: T,
@@ -274,7 +275,7 @@ fn a_value_of_another_shape_than_described_is_refused() {
 }
 
 #[test]
-fn too_little_space_is_said() {
+fn every_smaller_space_reports_no_room() {
     for size in 0..186 {
         let mut space = vec![0; size];
         let result = Gob::<ComplexData>::encode(&mission(), &mut space);

@@ -1,4 +1,4 @@
-//! A Go program and Bellwire talk to each other, over TCP on this machine.
+//! Exchanges between a Go program and Bellwire over TCP on this machine.
 
 #[path = "gob_values/base64.rs"]
 mod base64;
@@ -9,7 +9,7 @@ mod go_json;
 
 use bellwire::format::Format;
 use bellwire::gob::Encoder;
-use bellwire::{Caller, Connection, Error, Fault, Gob, HeapComplexData, Next};
+use bellwire::{ClientConnection, Error, ErrorKind, Gob, HeapComplexData, Next, ServerConnection};
 use bellwire_tests::go::{Go, PATIENCE};
 use bellwire_tests::gob_exchange::{
     GOB, ROUNDS, Received, STRING, go_client, go_server, mission, value_of,
@@ -17,12 +17,12 @@ use bellwire_tests::gob_exchange::{
 use go_json::{go_json, parsed};
 use serde_json::Value;
 use std::convert::Infallible;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Values of many sizes, nestings and numbers.
+/// Returns values of many sizes, depths and numbers.
 fn values() -> Vec<HeapComplexData> {
     let mut values = vec![HeapComplexData::default(), mission()];
     for (shift, entries) in (0..64).zip(0..) {
@@ -50,7 +50,7 @@ fn values() -> Vec<HeapComplexData> {
 }
 
 #[test]
-fn go_decodes_what_one_encoder_wrote() {
+fn go_decodes_the_stream_of_one_encoder() {
     let Some(go) = Go::find() else { return };
     let mut encoder = Encoder::<HeapComplexData>::new();
     let mut space = vec![0; 8192];
@@ -59,29 +59,29 @@ fn go_decodes_what_one_encoder_wrote() {
         let size = encoder.encode(&value, &mut space).unwrap();
         stream.extend(&space[..size]);
     }
-    let printed = check(go, &stream);
+    let printed = decode_in_go(go, &stream);
     let expected: Vec<Value> = values().iter().map(go_json).collect();
     assert_eq!(printed, expected);
 }
 
 #[test]
-fn go_decodes_what_fresh_encoders_wrote() {
+fn go_decodes_each_payload_of_a_fresh_encoder() {
     let Some(go) = Go::find() else { return };
     let mut space = vec![0; 8192];
     for value in values().into_iter().step_by(9) {
         let size = Gob::<HeapComplexData>::encode(&value, &mut space).unwrap();
-        assert_eq!(check(go, &space[..size]), [go_json(&value)]);
+        assert_eq!(decode_in_go(go, &space[..size]), [go_json(&value)]);
     }
 }
 
-/// What Go's Decoder makes of a stream.
-fn check(go: &Go, stream: &[u8]) -> Vec<Value> {
+/// Returns the values that Go's Decoder reads from `stream`.
+fn decode_in_go(go: &Go, stream: &[u8]) -> Vec<Value> {
     let lines = go.run(&["check"], stream).end();
     lines.iter().map(|line| parsed(line)).collect()
 }
 
 #[test]
-fn a_go_client_talks_to_bellwire() {
+fn bellwire_serves_a_go_client() {
     let Some(go) = Go::find() else { return };
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -99,28 +99,28 @@ fn accept(listener: &TcpListener) -> TcpStream {
     loop {
         match listener.accept() {
             Ok((stream, _)) => return patient(stream),
-            Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock, "{error}"),
+            Err(error) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock, "{error}"),
         }
-        assert!(Instant::now() < deadline, "nobody connects");
+        assert!(Instant::now() < deadline, "no client connected");
         thread::sleep(Duration::from_millis(1));
     }
 }
 
-/// A stream on which reads and writes fail in the end.
+/// Sets timeouts for the reads and writes of `stream`.
 fn patient(stream: TcpStream) -> TcpStream {
     stream.set_nonblocking(false).unwrap();
-    // A request that gets no reply is acknowledged late, and the next is not to wait for that.
+    // TCP acknowledges a request without a reply late. The next request must not wait for that.
     stream.set_nodelay(true).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.set_write_timeout(Some(PATIENCE)).unwrap();
     stream
 }
 
-/// Serves one connection to its end.
+/// Serves one connection until it closes.
 fn serve(stream: &mut TcpStream, received: &mut Received) {
     let endpoint = Received::endpoint();
     let (mut rx, mut tx) = (vec![0; 1024], vec![0; 1024]);
-    let mut connection = Connection::new(&mut rx, &mut tx);
+    let mut connection = ServerConnection::new(&mut rx, &mut tx);
     loop {
         let next = connection.advance(&mut endpoint.with(received));
         let size = connection.pending().len();
@@ -138,12 +138,12 @@ fn serve(stream: &mut TcpStream, received: &mut Received) {
 }
 
 #[test]
-fn bellwire_talks_to_a_go_server() {
+fn a_bellwire_client_calls_a_go_server() {
     let Some(go) = Go::find() else { return };
     let (server, address) = go_server(go, "127.0.0.1");
     let mut stream = patient(TcpStream::connect(address).unwrap());
     let (mut rx, mut tx) = (vec![0; 256], vec![0; 1024]);
-    let mut caller = Caller::new(&mut rx, &mut tx);
+    let mut caller = ClientConnection::new(&mut rx, &mut tx);
     for value in (0..ROUNDS).map(value_of) {
         caller.request(STRING, "Additional data.").unwrap();
         exchange(&mut caller, &mut stream).unwrap();
@@ -157,18 +157,21 @@ fn bellwire_talks_to_a_go_server() {
 
 #[cfg(not(target_os = "linux"))]
 #[test]
-fn go_talks_to_bellwire_over_smoltcp() {
+fn bellwire_over_smoltcp_exchanges_gobs_with_go() {
     bellwire_tests::not_tested("against Go over smoltcp", "this is not Linux");
 }
 
-/// Sends a request, and receives the reply if there is to be one.
-fn exchange(caller: &mut Caller<'_>, stream: &mut TcpStream) -> Result<(), Error<Infallible>> {
+/// Sends a request, and receives its reply if the command has one.
+fn exchange(
+    caller: &mut ClientConnection<'_>,
+    stream: &mut TcpStream,
+) -> Result<(), Error<Infallible>> {
     let size = caller.pending().len();
     stream.write_all(caller.pending()).unwrap();
     caller.sent(size);
     while caller.is_waiting() && !caller.has_reply()? {
         match stream.read(caller.space()).unwrap() {
-            0 => return Err(Fault::Truncated.into()),
+            0 => return Err(ErrorKind::Truncated.into()),
             size => caller.received(size),
         }
     }

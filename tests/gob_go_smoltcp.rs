@@ -1,8 +1,8 @@
-//! A Go program and Bellwire over smoltcp talk to each other: Go over the kernel's TCP, Bellwire over
-//! smoltcp's, and between them a TUN device, in a network namespace that ends with the test.
+//! Exchanges between a Go program over the kernel's TCP and Bellwire over smoltcp. A TUN device connects
+//! them, in a network namespace that ends with the test.
 //!
-//! It needs Linux with `/dev/net/tun` and `ip`, and the right to make such a network: root has it,
-//! and everyone under `unshare --map-root-user`.
+//! The tests need Linux with `/dev/net/tun` and `ip`, and the right to create a network namespace. Root
+//! has this right, and so has every user under `unshare --map-root-user`.
 #![cfg(target_os = "linux")]
 
 #[path = "gob_values/base64.rs"]
@@ -12,8 +12,8 @@ mod complex_data;
 #[path = "gob_values/go_json.rs"]
 mod go_json;
 
-use bellwire::Connection;
-use bellwire::smoltcp::{Client, Patience, Server};
+use bellwire::ServerConnection;
+use bellwire::smoltcp::{Client, Server, Timeouts};
 use bellwire_tests::go::{Go, PATIENCE};
 use bellwire_tests::gob_exchange::{GOB, ROUNDS, Received, STRING, go_client, go_server, value_of};
 use bellwire_tests::not_tested;
@@ -37,15 +37,15 @@ const KERNEL_ADDRESS: &str = "192.0.2.1";
 const ADDRESS: Ipv4Address = Ipv4Address::new(192, 0, 2, 2);
 const PORT: u16 = 61000;
 
-/// Bytes of each buffer of the socket.
+/// The size of each socket buffer in bytes.
 const SOCKET_BUFFER: usize = 512;
 
 #[test]
-fn a_go_client_talks_to_bellwire_over_smoltcp() {
+fn bellwire_over_smoltcp_serves_a_go_client() {
     let Some(go) = Go::find() else { return };
-    in_a_network_of_its_own(|network| {
+    in_own_network(|network| {
         let (mut rx, mut tx) = (vec![0; 1024], vec![0; 1024]);
-        let mut server = Server::new(Connection::new(&mut rx, &mut tx), Patience::default());
+        let mut server = Server::new(ServerConnection::new(&mut rx, &mut tx), Timeouts::default());
         let endpoint = Received::endpoint();
         let mut received = Received::default();
 
@@ -60,9 +60,9 @@ fn a_go_client_talks_to_bellwire_over_smoltcp() {
 }
 
 #[test]
-fn bellwire_over_smoltcp_talks_to_a_go_server() {
+fn a_bellwire_client_over_smoltcp_calls_a_go_server() {
     let Some(go) = Go::find() else { return };
-    in_a_network_of_its_own(|network| {
+    in_own_network(|network| {
         let (server, address) = go_server(go, KERNEL_ADDRESS);
         network.connect(address);
         let (mut rx, mut tx) = (vec![0; 256], vec![0; 1024]);
@@ -91,10 +91,10 @@ fn bellwire_over_smoltcp_talks_to_a_go_server() {
     });
 }
 
-/// Runs a test at smoltcp's end of a network whose other end is the kernel, for the test and the
+/// Runs a test at smoltcp's end of a network. The kernel is its other end, for the test and for the
 /// processes that it starts.
-fn in_a_network_of_its_own(test: impl FnOnce(&mut Network) + Send) {
-    // A namespace belongs to a thread, and is gone with the last thread and process inside.
+fn in_own_network(test: impl FnOnce(&mut Network) + Send) {
+    // A namespace belongs to a thread. It ends with its last thread and process.
     let run = || match device() {
         Ok(device) => test(&mut Network::new(device)),
         Err(why) => not_tested("against Go over smoltcp", &why),
@@ -102,12 +102,12 @@ fn in_a_network_of_its_own(test: impl FnOnce(&mut Network) + Send) {
     thread::scope(|scope| scope.spawn(run).join()).unwrap_or_else(|panic| resume_unwind(panic));
 }
 
-/// A TUN device in a new namespace; or why there is none.
+/// Creates a TUN device in a new namespace, or returns the reason why it cannot.
 fn device() -> Result<TunTapInterface, String> {
     unshare(CloneFlags::CLONE_NEWNET)
-        .map_err(|error| format!("no network namespace without the rights of root: {error}"))?;
+        .map_err(|error| format!("cannot create a network namespace (needs root): {error}"))?;
     let device = TunTapInterface::new(DEVICE, Medium::Ip)
-        .map_err(|error| format!("no TUN device: {error}"))?;
+        .map_err(|error| format!("cannot create a TUN device: {error}"))?;
     let network = format!("{KERNEL_ADDRESS}/24");
     ip(&["address", "add", &network, "dev", DEVICE])?;
     ip(&["link", "set", DEVICE, "up"])?;
@@ -116,13 +116,13 @@ fn device() -> Result<TunTapInterface, String> {
 
 fn ip(arguments: &[&str]) -> Result<(), String> {
     let output = Command::new("ip").args(arguments).output();
-    let output = output.map_err(|error| format!("no program `ip` (iproute2): {error}"))?;
+    let output = output.map_err(|error| format!("cannot run `ip` (iproute2): {error}"))?;
     let complaint = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "ip {arguments:?}: {complaint}");
     Ok(())
 }
 
-/// smoltcp's end, with one socket.
+/// smoltcp's end of the network, with one socket.
 struct Network {
     device: TunTapInterface,
     interface: Interface,
@@ -138,7 +138,7 @@ impl Network {
         let mut sockets = SocketSet::new(Vec::new());
         let buffer = || SocketBuffer::new(vec![0; SOCKET_BUFFER]);
         let mut socket = Socket::new(buffer(), buffer());
-        // A request that gets no reply is acknowledged late, and the next is not to wait for that.
+        // TCP acknowledges a request without a reply late. The next request must not wait for that.
         socket.set_nagle_enabled(false);
         let handle = sockets.add(socket);
         Self {
@@ -159,7 +159,7 @@ impl Network {
         socket.connect(context, address, PORT).unwrap();
     }
 
-    /// Polls the interface and then `poll`, over and over.
+    /// Polls the interface and `poll` in turn until `poll` is ready.
     fn until_ready<T>(
         &mut self,
         mut poll: impl FnMut(&mut Socket<'static>, Instant) -> Poll<T>,
@@ -174,14 +174,14 @@ impl Network {
             }
             assert!(
                 now < deadline,
-                "nothing comes; the socket is {:?}",
+                "no progress; the socket is {:?}",
                 self.socket().state()
             );
             self.wait(now).unwrap();
         }
     }
 
-    /// Waits for a packet, or until the interface has something to do, or for a little.
+    /// Waits for a packet or for the interface's next poll, at most 1 ms.
     fn wait(&mut self, now: Instant) -> io::Result<()> {
         let longest = Duration::from_millis(1);
         let wish = self.interface.poll_delay(now, &self.sockets);

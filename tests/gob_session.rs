@@ -1,12 +1,14 @@
-//! Gobs as the payloads of a conversation: where each ends, and types that are described once for many.
+//! Gobs as payloads of a conversation: the end of each, and type definitions sent once for many values.
 
 use bellwire::format::{EncodeError, Format, Frame};
 use bellwire::gob::{self, Decoder, Encoder};
-use bellwire::{Buffer, Command, ComplexData, Connection, Endpoint, Flaw, Gob, HeapComplexData};
+use bellwire::{
+    Buffer, Command, ComplexData, DecodeErrorKind, Endpoint, Gob, HeapComplexData, ServerConnection,
+};
 use bellwire::{Limits, Line, Next, NoReply, RawGob, Session, Step};
 use bellwire_tests::gob_streams::{MISSION, Place, VECTORS, bytes, mission, vectors};
 
-/// A server of STRING and GOB that counts what it gets.
+/// The context of a server that counts its texts and keeps its values.
 #[derive(Default)]
 struct App {
     texts: usize,
@@ -34,7 +36,7 @@ fn endpoint() -> Endpoint<App, 2> {
 }
 
 #[test]
-fn the_end_is_found_however_the_bytes_are_split() {
+fn no_split_of_the_bytes_hides_the_end_of_a_payload() {
     let mut payloads: Vec<_> = vectors().map(|(_, stream)| stream).collect();
     payloads.push(bytes(MISSION));
     let mut count = 0;
@@ -47,7 +49,7 @@ fn the_end_is_found_however_the_bytes_are_split() {
         for split in splits.chain([(0..request.len()).collect()]) {
             let (endpoint, mut app) = (endpoint(), App::default());
             let (mut rx, mut tx) = (vec![0; 4096], [0; 512]);
-            let mut connection = Connection::new(&mut rx, &mut tx);
+            let mut connection = ServerConnection::new(&mut rx, &mut tx);
             let mut sent = 0;
             for end in split.into_iter().chain([request.len()]) {
                 let part = &request[sent..end];
@@ -63,23 +65,23 @@ fn the_end_is_found_however_the_bytes_are_split() {
         }
         count += 1;
     }
-    assert!(count > 20, "{count}");
+    assert!(count > 20, "only {count} payloads");
 }
 
 #[test]
-fn a_refused_value_is_skipped_exactly_where_there_is_a_reply() {
+fn a_request_after_a_malformed_gob_is_answered() {
     const PUT: Command<Gob<ComplexData>, Line> = Command::new("PUT");
     let mut endpoint = Endpoint::<(), 1>::new();
     endpoint
         .handle(PUT, &|(), _data, reply| reply.send("Stored."))
         .unwrap();
-    // Five bytes of text that are not UTF-8 in S; then a good value.
+    // A value whose S is not UTF-8, then a good value.
     let mut wrong = bytes(MISSION);
     let at = wrong.windows(4).rposition(|four| four == b"stri").unwrap();
     wrong[at] = 0xff;
     let request = [b"PUT\n", &wrong[..], b"PUT\n", &bytes(MISSION)].concat();
     let (mut rx, mut tx) = ([0; 1024], [0; 1024]);
-    let mut connection = Connection::new(&mut rx, &mut tx);
+    let mut connection = ServerConnection::new(&mut rx, &mut tx);
     connection.space()[..request.len()].copy_from_slice(&request);
     connection.received(request.len());
     connection.advance(&mut endpoint.with(&mut ()));
@@ -91,7 +93,7 @@ fn a_refused_value_is_skipped_exactly_where_there_is_a_reply() {
 }
 
 #[test]
-fn a_payload_beyond_the_limit_is_skipped_to_its_end() {
+fn an_oversized_gob_without_a_reply_closes_the_session() {
     let endpoint = endpoint();
     let mut app = App::default();
     let mut service = endpoint.with(&mut app);
@@ -105,13 +107,13 @@ fn a_payload_beyond_the_limit_is_skipped_to_its_end() {
     let mut input = &request[..];
     let step = session.next(&mut service, &mut input, &mut out);
     assert!(matches!(step, Step::Close), "{step:?}");
-    // The command has no reply, so the error line must be the last.
+    // The command has no reply, so its error line must be the last line.
     assert!(session.is_refused());
     assert!(out.filled().starts_with(b"!too-large GOB: "));
 }
 
 #[test]
-fn one_encoder_and_one_decoder_for_a_conversation() {
+fn one_encoder_and_one_decoder_send_each_type_once() {
     let (mut memory, mut space) = ([0; 128], [0; 512]);
     let mut decoder = Decoder::new(&mut memory);
     let mut encoder = Encoder::<ComplexData>::new();
@@ -123,12 +125,12 @@ fn one_encoder_and_one_decoder_for_a_conversation() {
         assert_eq!(size, 98);
         assert_eq!(decoder.decode(&space[..size]), Ok(mission()));
     }
-    // As Go, it refuses a second fresh Encoder.
+    // Like Go, the Decoder refuses the definitions of a second Encoder.
     assert_eq!(
         decoder.decode::<ComplexData>(&bytes(MISSION)),
-        Err(Flaw::DuplicateType.into())
+        Err(DecodeErrorKind::DuplicateType.into())
     );
-    // Two types for one Decoder.
+    // The Decoder takes a second type if its ids differ.
     let mut places = Encoder::<Place, 70>::with_ids();
     let place = Place {
         room: "r".into(),
@@ -139,7 +141,7 @@ fn one_encoder_and_one_decoder_for_a_conversation() {
 }
 
 #[test]
-fn raw_payloads_pass_a_session_to_a_decoder() {
+fn a_handler_of_raw_gob_may_feed_one_decoder() {
     const PUT: Command<RawGob, Line> = Command::new("PUT");
     struct Context<'m> {
         decoder: Decoder<'m>,
@@ -155,7 +157,7 @@ fn raw_payloads_pass_a_session_to_a_decoder() {
                     context.values += 1;
                     reply.send("Stored.")
                 }
-                _ => reply.refuse("that is not the mission's"),
+                _ => reply.refuse("not the mission's value"),
             },
         )
         .unwrap();
@@ -173,7 +175,7 @@ fn raw_payloads_pass_a_session_to_a_decoder() {
         request.extend(&payload[..written]);
     }
     let (mut rx, mut tx) = ([0; 512], [0; 512]);
-    let mut connection = Connection::new(&mut rx, &mut tx);
+    let mut connection = ServerConnection::new(&mut rx, &mut tx);
     for byte in request {
         connection.space()[0] = byte;
         connection.received(1);
@@ -188,12 +190,12 @@ fn raw_payloads_pass_a_session_to_a_decoder() {
 }
 
 #[test]
-fn raw_payloads_hold_no_interfaces() {
+fn raw_gob_refuses_interfaces() {
     for line in VECTORS.lines() {
         let parts: Vec<_> = line.split('\t').collect();
         if matches!(parts[0], "any []interface {}" | "more fields") {
             let frame = RawGob::frame(&bytes(parts[4]), &mut 0);
-            assert_eq!(frame, Frame::Broken(Flaw::Unsupported));
+            assert_eq!(frame, Frame::Broken(DecodeErrorKind::Unsupported));
         }
     }
 }

@@ -1,8 +1,8 @@
-//! Each kind of Rust type in a gob: how it is written by its description, comes back, and is refused.
+//! Each kind of Rust type in a gob: written by its description, read back, or refused.
 
 use bellwire::format::{EncodeError, Format, Frame};
 use bellwire::gob::{self, Described, Type};
-use bellwire::{Flaw, Gob};
+use bellwire::{DecodeErrorKind, Gob};
 use serde::de::{DeserializeOwned, SeqAccess, Visitor};
 use serde::ser::{SerializeMap, SerializeSeq, SerializeTuple};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -17,7 +17,7 @@ where
     Gob::<T>::encode(value, &mut space).map(|size| space[..size].to_vec())
 }
 
-/// A struct with one field, which is described as `D` says.
+/// A struct with one field, whose type is described by `D`.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound(serialize = "T: Serialize", deserialize = "T: Deserialize<'de>"))]
 struct One<T, D> {
@@ -26,7 +26,7 @@ struct One<T, D> {
     described: std::marker::PhantomData<D>,
 }
 
-/// How Go is told of a field.
+/// The description of a field's type for Go.
 trait Go: 'static {
     const TYPE: Type;
 }
@@ -87,22 +87,22 @@ fn one<D, T>(x: T) -> One<T, D> {
     One { x, described }
 }
 
-/// `x` comes back from a field that is described as `D`.
+/// Checks that `x` survives a round trip in a field described by `D`. Returns its stream.
 #[track_caller]
-fn comes_back<D, T>(x: T) -> Vec<u8>
+fn check_round_trip<D, T>(x: T) -> Vec<u8>
 where
     D: Go + Debug + PartialEq,
     T: Debug + PartialEq + Serialize + DeserializeOwned + 'static,
 {
     let value = one::<D, T>(x);
-    let stream = encode(&value).expect("it is as described");
+    let stream = encode(&value).expect("a value as described");
     assert_eq!(Gob::<One<T, D>>::decode(&stream).as_ref(), Ok(&value));
     stream
 }
 
-/// `x` cannot stand in a field that is described as `D`.
+/// Checks that `x` cannot be encoded in a field described by `D`.
 #[track_caller]
-fn is_refused<D: Go, T: Serialize + DeserializeOwned + 'static>(x: T) {
+fn check_refused<D: Go, T: Serialize + DeserializeOwned + 'static>(x: T) {
     let refused = encode(&one::<D, T>(x));
     assert_eq!(refused, Err(EncodeError::Unencodable));
 }
@@ -145,127 +145,136 @@ impl Described for Place {
 struct Nothing;
 
 #[test]
-fn numbers_of_every_width() {
-    comes_back::<Int, i8>(i8::MIN);
-    comes_back::<Int, i16>(i16::MIN);
-    comes_back::<Int, i32>(i32::MAX);
-    comes_back::<Int, i64>(i64::MIN);
-    comes_back::<Int, char>('ü');
-    comes_back::<Uint, u8>(u8::MAX);
-    comes_back::<Uint, u16>(u16::MAX);
-    comes_back::<Uint, u32>(u32::MAX);
-    comes_back::<Uint, u64>(u64::MAX);
-    comes_back::<Float, f32>(-1.5);
-    comes_back::<Float, f64>(f64::MIN_POSITIVE);
+fn numbers_of_every_width_survive_a_round_trip() {
+    check_round_trip::<Int, i8>(i8::MIN);
+    check_round_trip::<Int, i16>(i16::MIN);
+    check_round_trip::<Int, i32>(i32::MAX);
+    check_round_trip::<Int, i64>(i64::MIN);
+    check_round_trip::<Int, char>('ü');
+    check_round_trip::<Uint, u8>(u8::MAX);
+    check_round_trip::<Uint, u16>(u16::MAX);
+    check_round_trip::<Uint, u32>(u32::MAX);
+    check_round_trip::<Uint, u64>(u64::MAX);
+    check_round_trip::<Float, f32>(-1.5);
+    check_round_trip::<Float, f64>(f64::MIN_POSITIVE);
     for (small, large) in [(7, 129), (-7, -129)] {
-        let stream = comes_back::<Int, i64>(small);
+        let stream = check_round_trip::<Int, i64>(small);
         assert_eq!(
             Gob::<One<i8, Int>>::decode(&stream),
             i8::try_from(small).map(one).map_err(|_| unreachable!())
         );
-        let stream = comes_back::<Int, i64>(large);
+        let stream = check_round_trip::<Int, i64>(large);
         let error = Gob::<One<i8, Int>>::decode(&stream).unwrap_err();
-        assert_eq!((error.flaw, error.field), (Flaw::OutOfRange, Some("x")));
+        assert_eq!(
+            (error.kind, error.field),
+            (DecodeErrorKind::OutOfRange, Some("x"))
+        );
     }
 }
 
 #[test]
-fn a_variant_is_its_name_or_its_number() {
+fn a_unit_variant_is_written_as_its_name_or_number() {
     for (stream, end) in [
-        (comes_back::<Text, Colour>(Colour::Blue), &b"\x04Blue\0"[..]),
-        (comes_back::<Int, Colour>(Colour::Blue), b"\x04\0"),
-        (comes_back::<Uint, Colour>(Colour::Blue), b"\x02\0"),
+        (
+            check_round_trip::<Text, Colour>(Colour::Blue),
+            &b"\x04Blue\0"[..],
+        ),
+        (check_round_trip::<Int, Colour>(Colour::Blue), b"\x04\0"),
+        (check_round_trip::<Uint, Colour>(Colour::Blue), b"\x02\0"),
     ] {
         assert!(stream.ends_with(end), "{stream:?}");
     }
-    comes_back::<Int, Colour>(Colour::Red);
-    comes_back::<Uint, Colour>(Colour::Green);
-    is_refused::<Float, Colour>(Colour::Green);
-    let stream = comes_back::<Int, i64>(3);
+    check_round_trip::<Int, Colour>(Colour::Red);
+    check_round_trip::<Uint, Colour>(Colour::Green);
+    check_refused::<Float, Colour>(Colour::Green);
+    let stream = check_round_trip::<Int, i64>(3);
     assert!(
         Gob::<One<Colour, Int>>::decode(&stream).is_err(),
-        "there is none"
+        "no such variant"
     );
-    let stream = comes_back::<Text, String>("Pink".into());
+    let stream = check_round_trip::<Text, String>("Pink".into());
     assert!(
         Gob::<One<Colour, Text>>::decode(&stream).is_err(),
-        "there is none"
+        "no such variant"
     );
-    let stream = comes_back::<Int, i64>(-1);
+    let stream = check_round_trip::<Int, i64>(-1);
     assert!(
         Gob::<One<Colour, Int>>::decode(&stream).is_err(),
-        "there is none"
+        "no such variant"
     );
 }
 
 #[test]
-fn a_variant_with_content_is_refused() {
+fn a_variant_with_content_cannot_be_encoded() {
     #[derive(Serialize, Deserialize)]
     enum Holds {
         One(i64),
         Two(i64, i64),
         Field { x: i64 },
     }
-    is_refused::<Int, Holds>(Holds::One(1));
-    is_refused::<Pair, Holds>(Holds::Two(1, 2));
-    is_refused::<Empty, Holds>(Holds::Field { x: 1 });
+    check_refused::<Int, Holds>(Holds::One(1));
+    check_refused::<Pair, Holds>(Holds::Two(1, 2));
+    check_refused::<Empty, Holds>(Holds::Field { x: 1 });
 }
 
 #[test]
-fn tuples_are_arrays_and_a_tuple_of_one_is_its_content() {
-    comes_back::<Pair, (i64, i64)>((1, 2));
-    comes_back::<Pair, Point>(Point(1, 2));
+fn tuples_are_arrays_and_newtypes_are_their_content() {
+    check_round_trip::<Pair, (i64, i64)>((1, 2));
+    check_round_trip::<Pair, Point>(Point(1, 2));
     assert_eq!(
-        comes_back::<Pair, Point>(Point(1, 2)),
-        comes_back::<Pair, [i64; 2]>([1, 2])
+        check_round_trip::<Pair, Point>(Point(1, 2)),
+        check_round_trip::<Pair, [i64; 2]>([1, 2])
     );
     assert_eq!(
-        comes_back::<Int, Metres>(Metres(5)),
-        comes_back::<Int, i64>(5)
+        check_round_trip::<Int, Metres>(Metres(5)),
+        check_round_trip::<Int, i64>(5)
     );
     let place = Place {
         point: Point(1, 2),
         height: Metres(3),
         floor: 4,
     };
-    let stream = encode(&place).expect("it is as described");
+    let stream = encode(&place).expect("a value as described");
     assert_eq!(Gob::<Place>::decode(&stream), Ok(place));
-    is_refused::<Pair, (i64, i64, i64)>((1, 2, 3));
-    is_refused::<Pair, (i64,)>((1,));
+    check_refused::<Pair, (i64, i64, i64)>((1, 2, 3));
+    check_refused::<Pair, (i64,)>((1,));
 }
 
 #[test]
-fn a_complex_number_is_two_floats() {
-    comes_back::<Complex, (f64, f64)>((1.0, -1.0));
+fn a_complex_number_is_a_pair_of_floats() {
+    check_round_trip::<Complex, (f64, f64)>((1.0, -1.0));
     for (re, im) in [(0.0, 0.0), (0.0, 1.0)] {
         assert_eq!(
-            comes_back::<Complex, (f64, f64)>((re, im)),
-            comes_back::<Complex, Impedance>(Impedance(re, im))
+            check_round_trip::<Complex, (f64, f64)>((re, im)),
+            check_round_trip::<Complex, Impedance>(Impedance(re, im))
         );
     }
-    is_refused::<Complex, (f64,)>((1.0,));
-    is_refused::<Complex, (f64, f64, f64)>((1.0, 2.0, 3.0));
-    is_refused::<Complex, (i64, i64)>((1, 2));
+    check_refused::<Complex, (f64,)>((1.0,));
+    check_refused::<Complex, (f64, f64, f64)>((1.0, 2.0, 3.0));
+    check_refused::<Complex, (i64, i64)>((1, 2));
 }
 
 #[test]
-fn what_is_empty_is_an_empty_struct() {
-    comes_back::<Empty, Nothing>(Nothing);
-    comes_back::<Empty, ()>(());
-    let absent = comes_back::<Empty, Option<Nothing>>(None);
+fn unit_types_are_empty_structs() {
+    check_round_trip::<Empty, Nothing>(Nothing);
+    check_round_trip::<Empty, ()>(());
+    let absent = check_round_trip::<Empty, Option<Nothing>>(None);
     assert_eq!(Gob::<One<(), Empty>>::decode(&absent), Ok(one(())));
-    let stream = comes_back::<Pair, Point>(Point(1, 2));
+    let stream = check_round_trip::<Pair, Point>(Point(1, 2));
     let error = Gob::<One<(), Pair>>::decode(&stream).unwrap_err();
-    assert_eq!((error.flaw, error.field), (Flaw::WrongType, Some("x")));
+    assert_eq!(
+        (error.kind, error.field),
+        (DecodeErrorKind::WrongType, Some("x"))
+    );
     let sent = encode(&one::<Int, i64>(7)).unwrap();
     assert_eq!(
         gob::from_slice::<Nothing>(&sent),
         Ok(Nothing),
-        "it is passed over"
+        "the unknown field is skipped"
     );
 }
 
-/// A collection that announces another number of elements than it has.
+/// A collection with `elements` elements whose length hint is `length`.
 struct Announces {
     length: usize,
     elements: usize,
@@ -293,18 +302,18 @@ impl Serialize for Announces {
 
 impl<'de> Deserialize<'de> for Half {
     fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
-        unreachable!("it is only sent")
+        unreachable!("only encoded")
     }
 }
 
 impl<'de> Deserialize<'de> for Announces {
     fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
-        unreachable!("it is only sent")
+        unreachable!("only encoded")
     }
 }
 
 #[test]
-fn a_collection_has_as_many_elements_as_it_announces() {
+fn a_collection_with_a_wrong_length_hint_is_refused() {
     for (length, elements, fits) in [(2, 2, true), (2, 1, false), (2, 3, false), (1, 0, false)] {
         for map in [false, true] {
             let value = Announces {
@@ -322,7 +331,7 @@ fn a_collection_has_as_many_elements_as_it_announces() {
     }
 }
 
-/// A complex number without its second part.
+/// A complex number without its imaginary part.
 struct Half;
 
 impl Serialize for Half {
@@ -339,7 +348,7 @@ fn half_a_complex_number_is_refused() {
     assert_eq!(encode(&one::<Complex, _>(Half)), refused);
 }
 
-/// How many elements it was told to expect, at first and after one.
+/// The size hints that a collection's access gives, before the first element and after each.
 #[derive(Debug, PartialEq)]
 struct Expected(Vec<Option<usize>>);
 
@@ -373,19 +382,20 @@ impl<'de> Deserialize<'de> for Expected {
     }
 }
 
+/// Receivers reserve memory for a size hint, so gob gives none for elements that it has not checked.
 #[test]
-fn the_elements_to_come_are_told() {
-    let told = Ok(Expected(vec![Some(3), Some(2), Some(1), Some(0)]));
-    let stream = comes_back::<Ints, Vec<i64>>(vec![7, 8, 9]);
+fn a_collection_gives_no_size_hint() {
+    let told = Ok(Expected(vec![None; 4]));
+    let stream = check_round_trip::<Ints, Vec<i64>>(vec![7, 8, 9]);
     let hints = gob::from_slice::<One<Expected, Ints>>(&stream).map(|one| one.x);
     assert_eq!(hints, told);
     let map: BTreeMap<_, _> = (0..3).map(|n| (n.to_string(), n)).collect();
-    let stream = comes_back::<Entries, BTreeMap<String, i64>>(map);
+    let stream = check_round_trip::<Entries, BTreeMap<String, i64>>(map);
     let hints = gob::from_slice::<One<Expected, Entries>>(&stream).map(|one| one.x);
     assert_eq!(hints, told);
 }
 
-/// A type that is written otherwise for people than for machines.
+/// A type that checks that the format is not human-readable.
 #[derive(Debug, PartialEq)]
 struct Machine;
 
@@ -407,8 +417,8 @@ impl<'de> Deserialize<'de> for Machine {
 }
 
 #[test]
-fn it_is_for_machines() {
-    comes_back::<Pair, Machine>(Machine);
+fn gob_is_not_human_readable() {
+    check_round_trip::<Pair, Machine>(Machine);
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -436,9 +446,8 @@ const POINT: Type = Type::Struct(
     ],
 );
 
-/// What stands beside each other does not count as nested, in whatever it is wrapped.
 #[test]
-fn a_hundred_structs_beside_each_other_are_not_nested() {
+fn sibling_structs_do_not_count_as_nested() {
     let point = |x| Point3 {
         x,
         y: Some(1),
@@ -447,12 +456,12 @@ fn a_hundred_structs_beside_each_other_are_not_nested() {
     let value = List {
         list: (0..10).map(|_| (0..10).map(point).collect()).collect(),
     };
-    let stream = encode(&value).expect("it is flat");
+    let stream = encode(&value).expect("a value without deep nesting");
     assert_eq!(Gob::<List>::decode(&stream), Ok(value));
 }
 
 #[test]
-fn what_is_known_of_the_front_is_not_looked_at_again() {
+fn frame_does_not_read_finished_messages_again() {
     let stream = encode(&one::<Text, String>("text".into())).unwrap();
     let definition = 1 + usize::from(stream[0]);
     let mut progress = 0;
@@ -512,7 +521,7 @@ impl Described for Forest {
 }
 
 #[test]
-fn a_type_that_holds_itself_may_be_described_inside_any_other() {
+fn a_recursive_type_may_be_described_inside_other_types() {
     let tree = |offspring| Tree {
         height: 9,
         offspring,
@@ -526,25 +535,25 @@ fn a_type_that_holds_itself_may_be_described_inside_any_other() {
         trees: vec![tree(vec![tree(vec![])])],
         bushes: BTreeMap::from([("large".into(), bush(small))]),
     };
-    let stream = encode(&value).expect("it is as described");
+    let stream = encode(&value).expect("a value as described");
     assert_eq!(Gob::<Forest>::decode(&stream), Ok(value));
 }
 
 #[test]
-fn an_element_cannot_be_left_out() {
-    comes_back::<Int, Option<i64>>(None);
-    comes_back::<Int, Option<i64>>(Some(1));
-    comes_back::<Ints, Vec<Option<i64>>>(vec![Some(1), Some(0)]);
-    is_refused::<Ints, Vec<Option<i64>>>(vec![Some(1), None]);
-    comes_back::<Float, f64>(0.0);
+fn a_field_may_be_none_but_an_element_may_not() {
+    check_round_trip::<Int, Option<i64>>(None);
+    check_round_trip::<Int, Option<i64>>(Some(1));
+    check_round_trip::<Ints, Vec<Option<i64>>>(vec![Some(1), Some(0)]);
+    check_refused::<Ints, Vec<Option<i64>>>(vec![Some(1), None]);
+    check_round_trip::<Float, f64>(0.0);
     assert_eq!(
-        comes_back::<Float, f64>(0.0).len() + 4,
-        comes_back::<Float, f64>(1.0).len(),
-        "a zero is not sent"
+        check_round_trip::<Float, f64>(0.0).len() + 4,
+        check_round_trip::<Float, f64>(1.0).len(),
+        "a zero field is not sent"
     );
 }
 
-/// A text that is only formatted when it is sent.
+/// A text that is formatted while it is encoded.
 struct Formatted(&'static str);
 
 impl Serialize for Formatted {
@@ -555,17 +564,17 @@ impl Serialize for Formatted {
 
 impl<'de> Deserialize<'de> for Formatted {
     fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
-        unreachable!("it is only sent")
+        unreachable!("only encoded")
     }
 }
 
 #[test]
-fn a_text_is_the_same_however_it_is_made() {
+fn collect_str_writes_the_same_bytes_as_a_string() {
     for text in ["", "x", "a text"] {
         assert_eq!(
             encode(&one::<Text, _>(Formatted(text))),
             encode(&one::<Text, _>(text.to_owned()))
         );
     }
-    is_refused::<Int, Formatted>(Formatted("x"));
+    check_refused::<Int, Formatted>(Formatted("x"));
 }

@@ -1,4 +1,4 @@
-//! What Go sends is decoded to what Go says it is: the vectors that `tests/go` wrote.
+//! Streams of Go, written by `tests/go`, decode to the values that Go decodes from them.
 
 #[path = "gob_values/any.rs"]
 mod any;
@@ -12,7 +12,7 @@ mod kinds;
 use any::Any;
 use bellwire::format::{Format, Frame};
 use bellwire::gob::Stream;
-use bellwire::{ComplexData, Flaw, Gob, HeapComplexData, Malformed};
+use bellwire::{ComplexData, DecodeError, DecodeErrorKind, Gob, HeapComplexData};
 use bellwire_tests::gob_streams::{VECTORS, bytes};
 use complex_data::complex_data_json;
 use kinds::Kinds;
@@ -22,30 +22,36 @@ use std::time::{Duration, Instant};
 
 const ZERO: &str = r#"[{"N":0,"S":"","M":null,"P":null,"C":null}]"#;
 
-/// All kinds are zero but one.
+/// A `kinds` value whose only non-zero field is `Ints`.
 const INTS_ONLY: &str = r#"[{"Array":[0,0,0],"Bool":false,"Deep":null,"F32":0,"F64":0,"I16":0,
     "I32":0,"I64":0,"I8":0,"Inside":{"Room":"","Seat":0},"Ints":[1,2],"Lists":null,"Number":null,
     "Octets":[0,0,0],"Pair":[0,0],"Pairs":null,"Place":null,"Places":null,"Raw":null,"Rune":0,
     "Table":null,"Text":"","Texts":null,"U16":0,"U32":0,"U64":0,"U8":0}]"#;
 
-/// Where Go and Bellwire differ: the values that Bellwire finds, or its error, in front of which it
-/// finds what Go does. The table of the module `gob` says why.
-const DIFFERENCES: &[(&str, Result<&str, Flaw>)] = &[
-    ("not utf-8", Err(Flaw::BadUtf8)),
-    ("key not utf-8", Err(Flaw::BadUtf8)),
-    ("nested 17", Err(Flaw::TooDeep)),
-    ("nested 100", Err(Flaw::TooDeep)),
-    ("key twice", Err(Flaw::DuplicateKey)),
-    ("end missing", Err(Flaw::Truncated)),
-    ("inner end missing", Err(Flaw::Truncated)),
-    ("bytes behind the value", Err(Flaw::LeftOver)),
-    ("negative map count", Err(Flaw::BadLength)),
-    ("bool of 2", Err(Flaw::BadValue)),
-    // Go says end of file, as if there had been nothing more to read.
-    ("empty message", Err(Flaw::Truncated)),
-    ("empty message behind types", Err(Flaw::Truncated)),
-    ("map longer than the message", Err(Flaw::BadLength)),
-    // The value is kept whole, or there is none.
+/// The vectors that Go and Bellwire decode differently, with Bellwire's values or its error. Before
+/// the error, Bellwire decodes the same values as Go. The table in the module `gob` gives the reasons.
+const DIFFERENCES: &[(&str, Result<&str, DecodeErrorKind>)] = &[
+    ("not utf-8", Err(DecodeErrorKind::BadUtf8)),
+    ("key not utf-8", Err(DecodeErrorKind::BadUtf8)),
+    ("nested 17", Err(DecodeErrorKind::TooDeep)),
+    ("nested 100", Err(DecodeErrorKind::TooDeep)),
+    ("key twice", Err(DecodeErrorKind::DuplicateKey)),
+    ("end missing", Err(DecodeErrorKind::Truncated)),
+    ("inner end missing", Err(DecodeErrorKind::Truncated)),
+    ("bytes behind the value", Err(DecodeErrorKind::LeftOver)),
+    ("negative map count", Err(DecodeErrorKind::BadLength)),
+    ("bool of 2", Err(DecodeErrorKind::BadValue)),
+    // Go reports the end of file, as for a stream that ended here.
+    ("empty message", Err(DecodeErrorKind::Truncated)),
+    (
+        "empty message behind types",
+        Err(DecodeErrorKind::Truncated),
+    ),
+    (
+        "map longer than the message",
+        Err(DecodeErrorKind::BadLength),
+    ),
+    // Bellwire decodes the value completely or reports an error.
     ("C int, zero", Ok(ZERO)),
     (
         "C interface",
@@ -55,13 +61,13 @@ const DIFFERENCES: &[(&str, Result<&str, Flaw>)] = &[
         "P opaque",
         Ok(r#"[{"N":0,"S":"","M":null,"P":"AQAAAA53kfcBAAAAAP//","C":null}]"#),
     ),
-    ("S bytes", Err(Flaw::WrongType)),
+    ("S bytes", Err(DecodeErrorKind::WrongType)),
     (
         "P string",
         Ok(r#"[{"N":0,"S":"","M":null,"P":"YWJj","C":null}]"#),
     ),
     ("slice from array", Ok(INTS_ONLY)),
-    // What no value needs is not looked at.
+    // Types that no value needs are not checked.
     (
         "field of an unknown type",
         Ok(r#"[{"N":1,"S":"","M":null,"P":null,"C":null}]"#),
@@ -70,7 +76,7 @@ const DIFFERENCES: &[(&str, Result<&str, Flaw>)] = &[
 ];
 
 #[test]
-fn vectors() {
+fn each_go_vector_decodes_as_in_go_or_as_documented() {
     let mut failures = Vec::new();
     let mut count = 0;
     for line in VECTORS.lines().filter(|line| !line.starts_with('#')) {
@@ -108,8 +114,8 @@ fn check(
     if let Some((_, expected)) = difference {
         return match (end, expected) {
             (Ok(()), Ok(values)) if decoded == parsed(values) => Ok(()),
-            // What came before the error is what Go makes of it.
-            (Err(error), Err(flaw)) if error.flaw == *flaw => {
+            // The values before the error are a prefix of Go's.
+            (Err(error), Err(flaw)) if error.kind == *flaw => {
                 let before = verdict != "ok" || parsed(values).starts_with(&decoded);
                 before.then_some(()).ok_or(format!("{decoded:?}"))
             }
@@ -126,9 +132,9 @@ fn check(
     Ok(())
 }
 
-/// What is known of a payload is carried from one call to the next.
+/// `progress` carries the state of a payload from one call of `frame` to the next.
 #[test]
-fn the_end_of_a_value_is_found_where_it_is_though_bytes_arrive_one_by_one() {
+fn a_value_that_arrives_byte_by_byte_ends_at_the_same_byte() {
     for line in VECTORS.lines().filter(|line| !line.starts_with('#')) {
         let stream = bytes(line.rsplit('\t').next().unwrap());
         let Frame::Ends(size) = Gob::<ComplexData>::frame(&stream, &mut 0) else {
@@ -145,8 +151,8 @@ fn the_end_of_a_value_is_found_where_it_is_though_bytes_arrive_one_by_one() {
     }
 }
 
-/// The values up to the end or the first error.
-fn decode(receiver: &str, stream: &[u8]) -> (Vec<Value>, Result<(), Malformed>) {
+/// Decodes all values up to the end or the first error.
+fn decode(receiver: &str, stream: &[u8]) -> (Vec<Value>, Result<(), DecodeError>) {
     let mut stream = Stream::new(stream);
     let mut values = Vec::new();
     loop {
@@ -173,8 +179,8 @@ fn decode(receiver: &str, stream: &[u8]) -> (Vec<Value>, Result<(), Malformed>) 
     }
 }
 
-/// The same with every number as a float and every empty collection as null, which is what Go's and
-/// Rust's JSON differ in.
+/// Removes the differences between Go's and Rust's JSON: whole floats become integers, and empty
+/// collections and texts become null.
 fn plain(value: Value) -> Value {
     match value {
         Value::Number(number) if number.is_f64() => number.as_f64().map_or(Value::Null, |float| {

@@ -1,11 +1,11 @@
-//! The demo's exchange over smoltcp, and its capture.
+//! Tests of the demo's exchange over smoltcp, its capture and its measurement.
 
 use bellwire::ComplexData;
 use bellwire_demo::loopback::{exchange, measure};
 use bellwire_demo::mission::{self, Observer, TEXT};
 use std::path::{Path, PathBuf};
 
-/// Keeps what arrives.
+/// An observer that records all values.
 #[derive(Default)]
 struct Guest {
     texts: Vec<String>,
@@ -22,11 +22,11 @@ impl Observer for Guest {
     }
 }
 
-/// The packets of a capture, after a look at its header.
+/// Checks the header of a capture and returns its packets.
 fn packets(capture: &[u8]) -> Vec<&[u8]> {
     let number = |bytes: &[u8]| u32::from_ne_bytes(bytes.try_into().unwrap());
     let (header, mut rest) = capture.split_at(24);
-    assert_eq!(number(&header[..4]), 0xa1b2_c3d4, "libpcap's mark");
+    assert_eq!(number(&header[..4]), 0xa1b2_c3d4, "libpcap's magic number");
     assert_eq!(
         number(&header[20..]),
         101,
@@ -34,8 +34,8 @@ fn packets(capture: &[u8]) -> Vec<&[u8]> {
     );
     let mut packets = Vec::new();
     while !rest.is_empty() {
-        let (record, behind) = rest.split_at(16);
-        let (packet, next) = behind.split_at(number(&record[8..12]) as usize);
+        let (record, after) = rest.split_at(16);
+        let (packet, next) = after.split_at(number(&record[8..12]) as usize);
         packets.push(packet);
         rest = next;
     }
@@ -43,7 +43,7 @@ fn packets(capture: &[u8]) -> Vec<&[u8]> {
 }
 
 #[test]
-fn every_client_is_thanked_and_every_value_arrives_equal() {
+fn every_text_and_structure_arrives_unchanged() {
     let mut guest = Guest::default();
     let exchange = exchange(&mut guest, 3, 2, None).unwrap();
     assert!(exchange.clients >= 3 && exchange.sockets >= exchange.clients);
@@ -56,7 +56,7 @@ fn every_client_is_thanked_and_every_value_arrives_equal() {
 }
 
 #[test]
-fn the_capture_holds_each_message_once() {
+fn the_capture_contains_each_message_once() {
     let file: PathBuf = Path::new(env!("CARGO_TARGET_TMPDIR")).join("exchange.pcap");
     let exchange = exchange(&mut Guest::default(), 3, 2, Some(&file)).unwrap();
     let capture = std::fs::read(file).unwrap();
@@ -73,7 +73,7 @@ fn the_capture_holds_each_message_once() {
 }
 
 #[test]
-fn a_capture_that_cannot_be_written_is_an_error_with_its_name() {
+fn a_capture_that_cannot_be_written_fails_with_the_name_of_the_file() {
     for file in ["/no/such/folder/x.pcap", "/dev/full"] {
         if file != "/dev/full" || cfg!(target_os = "linux") {
             let error = exchange(&mut Guest::default(), 3, 2, Some(Path::new(file))).unwrap_err();
@@ -87,8 +87,8 @@ fn a_capture_that_cannot_be_written_is_an_error_with_its_name() {
 }
 
 #[test]
-fn both_kinds_of_round_trip_are_measured() {
+fn measure_returns_both_rates() {
     let rates = measure().unwrap();
-    println!("{rates:?}, {:.2} of it", rates.share());
+    println!("{rates:?}, share {:.2}", rates.share());
     assert!(rates.bellwire > 0.0 && rates.bare > 0.0);
 }

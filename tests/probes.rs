@@ -1,7 +1,7 @@
 //! Load balancers look whether a server is well by connections that bring no request. They come every
 //! second, and are worth no warning, however they end.
 
-use bellwire_std::{Endpoint, Listener, Network, asynch, dial};
+use bellwire_std::{Endpoint, Listener, Network, dial};
 use bellwire_tests::certificates::{Authority, Folder, HOST};
 use bellwire_tests::running::{PATIENCE, until};
 use socket2::SockRef;
@@ -220,16 +220,16 @@ fn a_probe_of_a_unix_socket_is_worth_no_warning() {
     let endpoint = Arc::new(Endpoint::<()>::new());
 
     let listener = Listener::bind(Network::Unix, path).unwrap();
-    let server = bellwire_std::Server::over(listener, Arc::clone(&endpoint));
-    let stopper = server.stopper();
+    let server = bellwire_std::Server::from_listener(listener, Arc::clone(&endpoint));
+    let stopper = server.shutdown_handle();
     let running = thread::spawn(move || server.run(|_peer| ()));
     probe_unix(path, 1);
     stopper.stop();
     running.join().unwrap().unwrap();
 
     let listener = Listener::bind(Network::Unix, path).unwrap();
-    let server = asynch::Server::over(listener, endpoint);
-    let stopper = server.stopper();
+    let server = bellwire_std::tokio::Server::from_listener(listener, endpoint);
+    let stopper = server.shutdown_handle();
     let running = thread::spawn(move || server.run_on_threads(1, |_peer| ()));
     probe_unix(path, 2);
     stopper.stop();

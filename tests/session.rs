@@ -1,21 +1,22 @@
-//! The wire rules, as a server keeps them: what arrives, and what is sent back.
+//! The server's side of the wire rules: each request and the reply to it.
 
 use bellwire::format::Format;
 use bellwire::{
-    Buffer, Connection, Endpoint, Fault, Limits, Next, Postcard, Ref, Service, Session, Step,
+    Buffer, Endpoint, ErrorKind, Limits, Next, Postcard, Ref, ServerConnection, Service, Session,
+    Step,
 };
 use bellwire_tests::expect::{answers, at_its_end_answers, ends};
 use bellwire_tests::server::{App, ECHO, PING, Setup, endpoint, framed, join, show};
 
-/// `text` as TEXT takes it and gives it back.
+/// Encodes `text` as the payload of TEXT, which is also the payload of its reply.
 fn postcard_text(text: &str) -> Vec<u8> {
     let mut space = [0; 512];
-    let size = Postcard::<Ref<str>>::encode(&text, &mut space).expect("room for it");
+    let size = Postcard::<Ref<str>>::encode(&text, &mut space).expect("room for the text");
     space[..size].to_vec()
 }
 
-/// Lets `bytes` arrive in one piece.
-fn hear(connection: &mut Connection<'_>, bytes: &[u8]) {
+/// Delivers `bytes` to the connection in one piece.
+fn receive(connection: &mut ServerConnection<'_>, bytes: &[u8]) {
     connection.space()[..bytes.len()].copy_from_slice(bytes);
     connection.received(bytes.len());
 }
@@ -29,7 +30,7 @@ fn a_request_is_a_name_and_a_payload() {
 }
 
 #[test]
-fn a_name_that_is_like_the_one_before_is_not_taken_for_it() {
+fn a_name_that_resembles_the_previous_one_is_looked_up_anew() {
     answers("PING\nPING\r\nPING\n PING\nPING\n", "pong\n".repeat(5));
     answers("PING\nECHO\nPING\nPING\n", "pong\nPING\npong\n");
     for other in ["PIN", "PINGS", "PING PING", ""] {
@@ -50,33 +51,33 @@ fn a_name_that_is_like_the_one_before_is_not_taken_for_it() {
 }
 
 #[test]
-fn the_commands_of_one_conversation_are_not_those_of_the_next() {
+fn reset_forgets_the_commands_of_the_previous_endpoint() {
     let served = endpoint();
     let none = Endpoint::<App, 1>::new();
     let (mut rx, mut tx) = ([0; 256], [0; 512]);
-    let mut connection = Connection::new(&mut rx, &mut tx);
-    hear(&mut connection, b"PING\n");
+    let mut connection = ServerConnection::new(&mut rx, &mut tx);
+    receive(&mut connection, b"PING\n");
     connection.advance(&mut served.with(&mut App::default()));
     connection.reset();
-    hear(&mut connection, b"PING\n");
+    receive(&mut connection, b"PING\n");
     connection.advance(&mut none.with(&mut App::default()));
     assert!(connection.pending().starts_with(b"!unknown-command "));
 }
 
 #[test]
-fn what_ends_a_conversation_between_requests_names_no_command() {
+fn an_abort_between_requests_names_no_command() {
     let served = endpoint();
     let (mut rx, mut tx) = ([0; 256], [0; 512]);
-    let mut connection = Connection::new(&mut rx, &mut tx);
-    hear(&mut connection, b"PING\n");
+    let mut connection = ServerConnection::new(&mut rx, &mut tx);
+    receive(&mut connection, b"PING\n");
     connection.advance(&mut served.with(&mut App::default()));
-    connection.abort(Fault::Busy, &mut served.with(&mut App::default()));
+    connection.abort(ErrorKind::Busy, &mut served.with(&mut App::default()));
     let expected = "pong\n!busy the server takes no requests now\n";
     assert_eq!(show(connection.pending()), show(expected.as_bytes()));
 }
 
 #[test]
-fn spaces_and_carriage_returns_round_a_name_do_not_count() {
+fn spaces_and_carriage_returns_around_a_name_are_ignored() {
     answers("ECHO\r\nhi\n", "hi\n");
     answers("  ECHO \r\nhi\n", "hi\n");
     answers(" \r PING\r \r\n", "pong\n");
@@ -91,7 +92,7 @@ fn spaces_and_carriage_returns_round_a_name_do_not_count() {
 }
 
 #[test]
-fn a_name_is_matched_whole_and_by_case() {
+fn a_name_matches_whole_and_case_sensitively() {
     ends("ping\n", "!unknown-command no command is named \"ping\"\n");
     ends("PIN\n", "!unknown-command no command is named \"PIN\"\n");
     ends(
@@ -101,7 +102,7 @@ fn a_name_is_matched_whole_and_by_case() {
 }
 
 #[test]
-fn a_line_payload_is_the_text_before_its_line_end() {
+fn a_line_payload_excludes_its_line_end() {
     answers("ECHO\nhi\r\n", "hi\n");
     answers("ECHO\n\n", "\n");
     answers("ECHO\n\r\n", "\n");
@@ -112,13 +113,13 @@ fn a_line_payload_is_the_text_before_its_line_end() {
 }
 
 #[test]
-fn a_payload_that_looks_like_a_command_is_a_payload() {
+fn a_payload_that_looks_like_a_command_is_not_run() {
     let outcome = answers("ECHO\nLOG\nECHO\nPING\n", "LOG\nPING\n");
     assert_eq!(outcome.ran, ["ECHO LOG", "ECHO PING", "PING"]);
 }
 
 #[test]
-fn a_typed_reply_comes_after_ok() {
+fn a_typed_reply_follows_an_ok_line() {
     answers("RESET\n", "OK\n");
     answers("LAST\n", b"OK\n\x05\0\0\0\0\0");
     for text in ["", "hi", "PING\n", "Grüße 🌍", &"long ".repeat(30)] {
@@ -128,14 +129,14 @@ fn a_typed_reply_comes_after_ok() {
 }
 
 #[test]
-fn a_structure_that_was_stored_comes_back_byte_for_byte() {
+fn a_stored_structure_is_returned_byte_for_byte() {
     let data = framed(b"\x2e\x03abc\x01\x03one\x02\x01\xff\x01\x01\x00\x00\x00\x00");
     let request = join(&[b"POSTCARD\n", &data, b"LAST\n"]);
     answers(request, join(&[b"stored\nOK\n", &data]));
 }
 
 #[test]
-fn a_length_may_take_more_bytes_than_it_needs() {
+fn a_length_prefix_may_be_longer_than_needed() {
     answers(b"TEXT\n\x83\x00\x02hi", b"OK\n\x03\x02hi");
     answers(
         b"TEXT\n\x83\x80\x80\x80\x80\x80\x80\x80\x80\x00\x02hi",
@@ -144,7 +145,7 @@ fn a_length_may_take_more_bytes_than_it_needs() {
 }
 
 #[test]
-fn a_command_without_reply_is_not_answered() {
+fn a_command_without_reply_sends_no_bytes() {
     let outcome = answers("LOG\none\nLOG\ntwo\n", "");
     assert_eq!(outcome.ran, ["LOG one", "LOG two", "PING"]);
 }
@@ -165,20 +166,20 @@ fn a_thousand_requests_in_one_write_get_a_thousand_replies() {
 }
 
 #[test]
-fn replies_that_arrived_together_are_sent_together() {
+fn requests_received_together_are_answered_together() {
     let (mut rx, mut tx) = ([0; 256], [0; 512]);
-    let mut connection = Connection::new(&mut rx, &mut tx);
-    hear(&mut connection, b"PING\nPING\nPING\nPI");
+    let mut connection = ServerConnection::new(&mut rx, &mut tx);
+    receive(&mut connection, b"PING\nPING\nPING\nPI");
     let next = connection.advance(&mut endpoint().with(&mut App::default()));
     assert_eq!(next, Next::Receive);
     assert_eq!(connection.pending(), b"pong\npong\npong\n");
 }
 
 #[test]
-fn a_request_waits_until_there_is_room_for_its_reply() {
+fn a_request_waits_for_room_for_its_reply() {
     let (mut rx, mut tx) = ([0; 256], [0; 512]);
-    let mut connection = Connection::new(&mut rx, &mut tx);
-    hear(&mut connection, &b"REPEAT\n\x02\xc8\x01".repeat(5)); // 200 each
+    let mut connection = ServerConnection::new(&mut rx, &mut tx);
+    receive(&mut connection, &b"REPEAT\n\x02\xc8\x01".repeat(5)); // 200 each
     let (endpoint, mut app) = (endpoint(), App::default());
     let mut advance = |replies: usize| {
         let next = connection.advance(&mut endpoint.with(&mut app));
@@ -190,6 +191,26 @@ fn a_request_waits_until_there_is_room_for_its_reply() {
     assert_eq!(advance(2), Next::Send);
     assert_eq!(advance(2), Next::Send);
     assert_eq!(advance(1), Next::Receive);
+}
+
+#[test]
+fn a_request_waits_until_more_bytes_have_left_than_its_reply_moves() {
+    let (mut rx, mut tx) = ([0; 256], [0; 512]);
+    let mut connection = ServerConnection::new(&mut rx, &mut tx);
+    receive(&mut connection, &b"REPEAT\n\x01\x64".repeat(5)); // 100 each
+    let (endpoint, mut app) = (endpoint(), App::default());
+    for (sent, pending, expected) in [
+        (0, 303, Next::Send),
+        (100, 203, Next::Send),
+        (51, 152, Next::Send),
+        (1, 353, Next::Send), // 152 are sent, and 151 moved
+        (353, 0, Next::Receive),
+    ] {
+        connection.sent(sent);
+        let next = connection.advance(&mut endpoint.with(&mut app));
+        assert_eq!((connection.pending().len(), next), (pending, expected));
+    }
+    assert_eq!(app.ran.len(), 5);
 }
 
 #[test]
@@ -208,19 +229,19 @@ fn a_connection_is_idle_only_between_requests() {
         let outcome = Setup::default().hears([heard.as_bytes()]);
         assert_eq!(outcome.idle, idle, "after {heard:?}");
     }
-    let skipping = b"TEXT\n\xff\xff\x01 of which this is not yet the end";
+    let skipping = b"TEXT\n\xff\xff\x01 skipped bytes that go on";
     assert!(!Setup::default().hears([&skipping[..]]).idle);
 }
 
 #[test]
-fn the_end_of_the_stream_between_requests_is_no_error() {
+fn a_stream_that_ends_between_requests_is_no_error() {
     let outcome = at_its_end_answers("PING\nLOG\nx\n", "pong\n");
     assert!(outcome.rejected.is_empty());
     at_its_end_answers("", "");
 }
 
 #[test]
-fn a_request_may_be_answered_later() {
+fn a_request_may_be_answered_after_next_has_returned() {
     let (endpoint, mut app) = (endpoint(), App::default());
     let mut service = endpoint.with(&mut app);
     let mut memory = [0; 512];
@@ -228,12 +249,12 @@ fn a_request_may_be_answered_later() {
     let mut session = Session::new(Limits::for_buffers(256, 512));
     let mut input: &[u8] = b"ECHO\nhi\nPING\n";
     let Step::Request { index, payload } = session.next(&mut service, &mut input, &mut out) else {
-        panic!("it is whole");
+        panic!("the complete request was not returned");
     };
     assert_eq!((payload, input), (&b"hi\n"[..], &b"PING\n"[..]));
     assert!(
         out.is_empty() && session.begun(&[]).is_some(),
-        "it is still to be answered"
+        "the request must await its answer"
     );
     let answered = service.call(index, payload, session.reply(&mut out));
     session.answered(answered, &mut service, &mut out);
@@ -241,7 +262,7 @@ fn a_request_may_be_answered_later() {
 }
 
 #[test]
-fn a_request_that_is_not_answered_before_the_next_is_answered_with_an_error() {
+fn a_request_left_unanswered_gets_an_error_line() {
     let (endpoint, mut app) = (endpoint(), App::default());
     let mut service = endpoint.with(&mut app);
     let mut memory = [0; 512];
@@ -249,7 +270,7 @@ fn a_request_that_is_not_answered_before_the_next_is_answered_with_an_error() {
     let mut session = Session::new(Limits::for_buffers(256, 512));
     let mut input: &[u8] = b"ECHO\nhi\n";
     let Step::Request { index, payload } = session.next(&mut service, &mut input, &mut out) else {
-        panic!("it is whole");
+        panic!("the complete request was not returned");
     };
     let step = session.next(&mut service, &mut input, &mut out);
     assert!(matches!(step, Step::Receive), "{step:?}");
@@ -261,9 +282,9 @@ fn a_request_that_is_not_answered_before_the_next_is_answered_with_an_error() {
     );
 }
 
-/// An answer that comes too late is taken for that of the request handed out last.
+/// An answer that arrives too late counts for the request that `next` returned last.
 #[test]
-fn a_request_that_was_not_answered_is_passed_over_for_the_next() {
+fn a_late_answer_counts_for_the_request_returned_last() {
     let (endpoint, mut app) = (endpoint(), App::default());
     let mut service = endpoint.with(&mut app);
     let mut memory = [0; 512];
@@ -272,7 +293,7 @@ fn a_request_that_was_not_answered_is_passed_over_for_the_next() {
     let mut input: &[u8] = b"ECHO\none\nECHO\ntwo\n";
     session.next(&mut service, &mut input, &mut out);
     let Step::Request { index, payload } = session.next(&mut service, &mut input, &mut out) else {
-        panic!("it is whole");
+        panic!("the complete request was not returned");
     };
     assert_eq!(payload, b"two\n");
     let answered = service.call(index, payload, session.reply(&mut out));
@@ -284,7 +305,7 @@ fn a_request_that_was_not_answered_is_passed_over_for_the_next() {
 }
 
 #[test]
-fn a_reason_may_be_longer_than_a_reply() {
+fn a_refusal_reason_may_be_longer_than_a_reply() {
     let reason = "r".repeat(64);
     for reply in [0, 1, 63, 64] {
         let setup = Setup {
@@ -302,11 +323,11 @@ fn a_reason_may_be_longer_than_a_reply() {
 }
 
 #[test]
-fn a_fault_without_words_of_its_own_is_told_in_a_sentence() {
+fn a_refusal_without_a_reason_gets_a_default_sentence() {
     let (mut rx, mut tx) = ([0; 256], [0; 512]);
-    let mut connection = Connection::new(&mut rx, &mut tx);
+    let mut connection = ServerConnection::new(&mut rx, &mut tx);
     let endpoint = endpoint();
-    connection.abort(Fault::Refused, &mut endpoint.with(&mut App::default()));
+    connection.abort(ErrorKind::Refused, &mut endpoint.with(&mut App::default()));
     assert_eq!(
         show(connection.pending()),
         "!refused the handler refused\\n"
@@ -314,14 +335,14 @@ fn a_fault_without_words_of_its_own_is_told_in_a_sentence() {
 }
 
 #[test]
-fn a_handler_that_crashed_ends_the_conversation() {
+fn a_crashed_handler_closes_the_connection() {
     let mut endpoint = Endpoint::<(), 2>::new();
-    let crash = endpoint.handle(ECHO, &|(), _, reply| reply.fail(Fault::Crashed));
+    let crash = endpoint.handle(ECHO, &|(), _, reply| reply.fail(ErrorKind::Crashed));
     let ping = endpoint.handle(PING, &|(), (), reply| reply.send("pong"));
-    crash.and(ping).expect("there is room for both");
+    crash.and(ping).expect("room for both commands");
     let (mut rx, mut tx) = ([0; 256], [0; 512]);
-    let mut connection = Connection::new(&mut rx, &mut tx);
-    hear(&mut connection, b"PING\nECHO\nhi\nPING\n");
+    let mut connection = ServerConnection::new(&mut rx, &mut tx);
+    receive(&mut connection, b"PING\nECHO\nhi\nPING\n");
     let next = connection.advance(&mut endpoint.with(&mut ()));
     assert_eq!(next, Next::Close);
     let answer = "pong\\n!failed ECHO: the handler crashed\\n";
@@ -329,7 +350,7 @@ fn a_handler_that_crashed_ends_the_conversation() {
 }
 
 #[test]
-fn no_size_of_the_buffers_makes_it_panic_or_loop() {
+fn no_buffer_size_makes_the_server_panic_or_loop() {
     let input = "PING\nECHO\nhi\nTEXT\n\x03\x02hi\nREFUSE\nno\nNOBODY\nPING\n";
     for rx in 0..20 {
         for tx in 0..40 {
@@ -345,7 +366,7 @@ fn no_size_of_the_buffers_makes_it_panic_or_loop() {
 }
 
 #[test]
-fn an_error_line_that_must_be_cut_still_looks_like_one() {
+fn a_cut_error_line_still_begins_and_ends_as_one() {
     for tx in 0..170 {
         let setup = Setup {
             tx,
@@ -353,7 +374,7 @@ fn an_error_line_that_must_be_cut_still_looks_like_one() {
         };
         let request = format!("REFUSE\n{}\n", "ü".repeat(32));
         let sent = setup.hears([request.as_bytes()]).sent;
-        let text = str::from_utf8(&sent).expect("cut between characters");
+        let text = str::from_utf8(&sent).expect("a cut between characters");
         assert!(
             sent.is_empty() || text.starts_with('!') && text.ends_with('\n'),
             "tx {tx}"

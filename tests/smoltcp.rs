@@ -1,7 +1,7 @@
-//! The server over smoltcp sockets, against peers that behave and peers that do not.
+//! The server over smoltcp sockets, with good and bad peers.
 
-use bellwire::smoltcp::{Lost, Patience, Server};
-use bellwire::{Connection, Endpoint};
+use bellwire::smoltcp::{ConnectionLost, Server, Timeouts};
+use bellwire::{Endpoint, ServerConnection};
 use bellwire_tests::lan::Lan;
 use smoltcp::socket::tcp::{Socket, SocketBuffer, State};
 use smoltcp::time::{Duration, Instant};
@@ -21,7 +21,7 @@ fn each_request_gets_its_reply() {
 }
 
 #[test]
-fn what_the_server_cannot_use_gets_an_error_line() {
+fn each_bad_request_gets_its_error_line() {
     assert_eq!(
         talk("NOPE\n"),
         "!unknown-command no command is named \"NOPE\"\n"
@@ -54,14 +54,14 @@ fn what_the_server_cannot_use_gets_an_error_line() {
 }
 
 #[test]
-fn after_a_bad_payload_whose_end_is_known_the_conversation_goes_on() {
+fn a_request_after_a_skipped_payload_is_answered() {
     let long = format!("STRING\n{}\nSTRING\nhi\n", "x".repeat(2000));
     let replies = "!too-large STRING: the payload exceeds 512 bytes\nThank you.\n";
     assert_eq!(talk(long), replies);
 }
 
 #[test]
-fn an_error_that_ends_the_conversation_closes_it_and_loses_no_word() {
+fn a_fatal_error_line_arrives_before_the_close() {
     let mut lan = Lan::with_sockets(1);
     let peer = lan.connect();
     lan.send(peer, b"STRING\nhi\nNOPE\nSTRING\nnever run\n");
@@ -72,7 +72,7 @@ fn an_error_that_ends_the_conversation_closes_it_and_loses_no_word() {
 }
 
 #[test]
-fn after_such_an_error_what_still_comes_is_dropped_until_the_peer_closes_too() {
+fn input_after_a_fatal_error_is_discarded_until_the_peer_closes() {
     let mut lan = Lan::with_sockets(1);
     let peer = lan.connect();
     lan.send(peer, b"NOPE\n");
@@ -86,13 +86,13 @@ fn after_such_an_error_what_still_comes_is_dropped_until_the_peer_closes_too() {
     assert!(lan.log.lines.is_empty());
     assert!(
         (lan.now - closed).total_millis() < 100,
-        "nothing is sent again"
+        "a retransmission delayed the close"
     );
 }
 
 #[test]
-fn a_socket_is_free_once_its_peer_has_closed_too() {
-    // For ten milliseconds more it was not, and clients in quick succession were refused.
+fn a_socket_is_free_as_soon_as_both_ends_have_closed() {
+    // Regression: the socket stayed busy for 10 ms more, so clients in quick succession were refused.
     let mut lan = Lan::with_sockets(1);
     let peer = lan.connect();
     lan.send(peer, b"NOPE\n");
@@ -104,12 +104,12 @@ fn a_socket_is_free_once_its_peer_has_closed_too() {
     lan.until(|lan| lan.socket(peer).state() == State::Closed);
     assert!(
         (lan.now - closed).total_millis() < 100,
-        "it is acknowledged"
+        "the FIN was not acknowledged"
     );
 }
 
 #[test]
-fn the_peers_end_is_acknowledged_even_where_the_device_is_busy_when_it_comes() {
+fn a_fin_that_arrives_while_the_device_is_busy_is_acknowledged() {
     let mut lan = Lan::with_sockets(1);
     let peer = lan.connect();
     lan.send(peer, b"NOPE\n");
@@ -117,15 +117,15 @@ fn the_peers_end_is_acknowledged_even_where_the_device_is_busy_when_it_comes() {
     lan.pass(Duration::from_secs(1));
     lan.socket(peer).close();
     let closed = lan.now;
-    lan.poll_while_busy(0); // The peer's end is on its way.
-    lan.poll_while_busy(1); // It is there, and its acknowledgement must wait.
+    lan.poll_while_busy(0); // sends the peer's FIN
+    lan.poll_while_busy(1); // receives it and cannot acknowledge it yet
     lan.until(|lan| lan.socket(peer).state() == State::Closed);
     assert!((lan.now - closed).total_millis() < 100);
 }
 
 #[test]
-fn what_is_dropped_after_the_end_is_borne_with_up_to_a_bound() {
-    for (more, end) in [(0, Ok(())), (1, Err(Lost))] {
+fn input_after_a_fatal_error_is_tolerated_up_to_65536_bytes() {
+    for (more, end) in [(0, Ok(())), (1, Err(ConnectionLost))] {
         let mut lan = Lan::with_sockets(1);
         let peer = lan.connect();
         lan.send(peer, b"NOPE\n");
@@ -141,7 +141,7 @@ fn what_is_dropped_after_the_end_is_borne_with_up_to_a_bound() {
 #[test]
 fn a_socket_without_a_peer_is_free() {
     let (mut rx, mut tx) = ([0; 64], [0; 64]);
-    let mut server = Server::new(Connection::new(&mut rx, &mut tx), Patience::default());
+    let mut server = Server::new(ServerConnection::new(&mut rx, &mut tx), Timeouts::default());
     let mut socket = Socket::new(SocketBuffer::new(vec![0; 9]), SocketBuffer::new(vec![0; 9]));
     let endpoint = Endpoint::<(), 1>::new();
     let polled = server.poll(&mut socket, &mut endpoint.with(&mut ()), Instant::ZERO);
@@ -149,16 +149,16 @@ fn a_socket_without_a_peer_is_free() {
 }
 
 #[test]
-fn a_conversation_that_its_peer_ends_is_not_lost() {
+fn a_conversation_that_the_peer_ends_is_reported_as_ok() {
     let mut lan = Lan::with_sockets(1);
     assert_eq!(lan.talk("STRING\nhi\n"), "Thank you.\n");
     lan.until(|lan| lan.listening() == 1);
     assert_eq!(lan.log.ends, [Ok(())]);
-    assert!(lan.now.secs() < 1, "nobody waited");
+    assert!(lan.now.secs() < 1, "the server waited for a time limit");
 }
 
 #[test]
-fn a_peer_that_ends_between_two_requests_is_let_go_at_once() {
+fn a_peer_that_closes_between_requests_frees_its_socket_at_once() {
     let mut lan = Lan::with_sockets(1);
     let peer = lan.connect();
     lan.send(peer, b"STRING\nhi\n");
@@ -167,11 +167,11 @@ fn a_peer_that_ends_between_two_requests_is_let_go_at_once() {
     lan.socket(peer).close();
     lan.until(|lan| lan.listening() == 1);
     assert_eq!(lan.log.ends, [Ok(())]);
-    assert!(lan.now.secs() < 3, "nobody waited");
+    assert!(lan.now.secs() < 3, "the server waited for a time limit");
 }
 
 #[test]
-fn a_time_limit_runs_out_when_the_server_says() {
+fn a_request_times_out_when_poll_at_says() {
     let mut lan = Lan::with_sockets(1);
     let peer = lan.connect();
     lan.send(peer, b"STRING\nhal");
@@ -181,33 +181,33 @@ fn a_time_limit_runs_out_when_the_server_says() {
 }
 
 #[test]
-fn a_peer_that_resets_before_it_has_the_last_reply_is_lost() {
+fn a_peer_that_resets_before_the_last_reply_is_reported_lost() {
     let mut lan = Lan::with_sockets(1);
     let peer = lan.connect();
     lan.send(peer, b"NOPE\n");
     lan.until(|lan| !lan.log.rejections.is_empty());
     lan.socket(peer).abort();
     lan.until(|lan| lan.listening() == 1);
-    assert_eq!(lan.log.ends, [Err(Lost)]);
+    assert_eq!(lan.log.ends, [Err(ConnectionLost)]);
 }
 
 #[test]
-fn a_peer_that_sends_on_and_on_after_the_end_is_reset() {
+fn a_peer_that_keeps_sending_after_a_fatal_error_is_reset() {
     let mut lan = Lan::with_sockets(1);
     let peer = lan.connect();
     lan.send(peer, b"NOPE\n");
     lan.send(peer, &b"x".repeat(100_000));
     lan.until(|lan| lan.socket(peer).state() == State::Closed);
     lan.until(|lan| lan.listening() == 1);
-    assert_eq!(lan.log.ends, [Err(Lost)]);
+    assert_eq!(lan.log.ends, [Err(ConnectionLost)]);
     assert!(
         lan.now.secs() < 5,
-        "it is reset for its bytes, not for its time"
+        "the reset must come from the byte limit, not from the time limit"
     );
 }
 
 #[test]
-fn a_peer_that_never_closes_is_reset_in_the_end() {
+fn a_peer_that_never_closes_is_reset_after_5_seconds() {
     let mut lan = Lan::with_sockets(1);
     let peer = lan.connect();
     lan.send(peer, b"NOPE\n");
@@ -215,11 +215,11 @@ fn a_peer_that_never_closes_is_reset_in_the_end() {
     let ended = lan.now;
     lan.until(|lan| lan.socket(peer).state() == State::Closed);
     assert_eq!((lan.now - ended).secs(), 5);
-    assert_eq!(lan.log.ends, [Err(Lost)]);
+    assert_eq!(lan.log.ends, [Err(ConnectionLost)]);
 }
 
 #[test]
-fn bytes_may_come_one_at_a_time() {
+fn requests_may_arrive_byte_by_byte() {
     let mut lan = Lan::with_sockets(1);
     let peer = lan.connect();
     for byte in b"STRING\nslow but steady\nDOUBLE\n\x01\x06" {
@@ -230,7 +230,7 @@ fn bytes_may_come_one_at_a_time() {
 }
 
 #[test]
-fn a_request_that_is_not_complete_in_time_is_told_so_however_it_trickles() {
+fn a_trickling_request_times_out_with_an_error_line() {
     let mut lan = Lan::with_sockets(1);
     let peer = lan.connect();
     for byte in b"STRING\nhi" {
@@ -243,7 +243,7 @@ fn a_request_that_is_not_complete_in_time_is_told_so_however_it_trickles() {
 }
 
 #[test]
-fn requests_on_end_may_take_longer_than_one_may() {
+fn consecutive_requests_may_outlast_the_limit_of_one_request() {
     let mut lan = Lan::with_sockets(1);
     let peer = lan.connect();
     lan.send(peer, b"ST");
@@ -255,7 +255,7 @@ fn requests_on_end_may_take_longer_than_one_may() {
 }
 
 #[test]
-fn a_peer_that_asks_nothing_for_a_minute_is_let_go_without_a_word() {
+fn a_peer_idle_for_60_seconds_is_closed_without_an_error_line() {
     let mut lan = Lan::with_sockets(1);
     let peer = lan.connect();
     for _ in 0..3 {
@@ -267,26 +267,23 @@ fn a_peer_that_asks_nothing_for_a_minute_is_let_go_without_a_word() {
 }
 
 #[test]
-fn a_thousand_requests_in_one_go_get_a_thousand_replies() {
+fn a_thousand_pipelined_requests_get_a_thousand_replies() {
     let replies = talk("STRING\nhi\n".repeat(1000));
     assert_eq!(replies, "Thank you.\n".repeat(1000));
 }
 
 #[test]
-fn a_peer_that_never_reads_is_reset_and_others_are_served_meanwhile() {
+fn a_peer_that_never_reads_is_reset_and_delays_no_other_peer() {
     let mut lan = Lan::with_sockets(2);
     let peer = lan.connect();
     lan.push(peer, &b"STRING\nhi\n".repeat(1000));
     assert_eq!(lan.socket(peer).state(), State::Closed);
-    assert_eq!(lan.log.ends, [Err(Lost)]);
+    assert_eq!(lan.log.ends, [Err(ConnectionLost)]);
     assert!(
         lan.log.lines.len() < 300,
-        "only what the buffers hold is answered"
+        "the server answered more than the buffers hold"
     );
-    assert!(
-        lan.log.rejections.is_empty(),
-        "its requests were no trouble"
-    );
+    assert!(lan.log.rejections.is_empty(), "a good request was rejected");
 
     let deaf = lan.connect();
     lan.socket(deaf)
@@ -296,7 +293,7 @@ fn a_peer_that_never_reads_is_reset_and_others_are_served_meanwhile() {
 }
 
 #[test]
-fn replies_without_room_go_out_once_there_is_some_though_nothing_more_comes_in() {
+fn blocked_replies_are_sent_when_the_peer_reads_without_new_input() {
     let mut lan = Lan::with_sockets(1);
     let peer = lan.connect();
     let requests = b"STRING\nhi\n".repeat(100);
@@ -305,13 +302,13 @@ fn replies_without_room_go_out_once_there_is_some_though_nothing_more_comes_in()
         sent += lan.socket(peer).send_slice(&requests[sent..]).unwrap();
         lan.pass(Duration::from_secs(1));
     }
-    assert_eq!(lan.log.lines.len(), 100, "all have arrived");
+    assert_eq!(lan.log.lines.len(), 100, "a request did not arrive");
     assert_eq!(lan.read(peer, 100 * 11), "Thank you.\n".repeat(100));
-    assert!(lan.now.secs() < 5, "nobody waited");
+    assert!(lan.now.secs() < 5, "the server waited for a time limit");
 }
 
 #[test]
-fn a_peer_that_reads_slowly_is_borne_with() {
+fn a_peer_that_reads_slowly_gets_all_replies() {
     let mut lan = Lan::with_sockets(1);
     let peer = lan.connect();
     let requests = b"STRING\nhi\n".repeat(400);
@@ -326,7 +323,7 @@ fn a_peer_that_reads_slowly_is_borne_with() {
 }
 
 #[test]
-fn more_peers_than_sockets_are_refused_until_one_is_free() {
+fn peers_beyond_the_sockets_are_refused_until_one_is_free() {
     let mut lan = Lan::with_sockets(4);
     let peers: Vec<_> = (0..4).map(|_| lan.connect()).collect();
     let surplus = lan.connect();
@@ -342,24 +339,24 @@ fn more_peers_than_sockets_are_refused_until_one_is_free() {
     assert_eq!(lan.talk("STRING\nhi\n"), "Thank you.\n");
 }
 
-/// Cause: a socket whose peer never completed the connection had no time limit, so that one forged
-/// packet took it for ever.
+/// Regression: a socket whose peer never completed the handshake had no time limit, so one forged
+/// packet occupied the socket for ever.
 #[test]
-fn a_peer_that_only_begins_to_connect_gives_the_socket_back() {
+fn a_half_open_connection_frees_its_socket_after_10_seconds() {
     let mut lan = Lan::with_sockets(1);
     lan.forge_syn();
     lan.until(|lan| lan.listening() == 0);
     lan.pass(Duration::from_secs(9));
     assert_eq!(lan.listening(), 0);
     lan.poll_when_due();
-    assert!(lan.due() > Some(lan.now), "that limit is past");
+    assert!(lan.due() > Some(lan.now), "the next limit is in the past");
     lan.pass(Duration::from_millis(100));
     assert_eq!(lan.listening(), 1);
     assert_eq!(lan.talk("STRING\nhi\n"), "Thank you.\n");
 }
 
 #[test]
-fn the_server_says_when_its_next_time_limit_runs_out() {
+fn poll_at_reports_the_next_time_limit() {
     let mut lan = Lan::with_sockets(3);
     let seconds_left = |lan: &Lan| {
         lan.due()
@@ -373,11 +370,11 @@ fn the_server_says_when_its_next_time_limit_runs_out() {
     assert_eq!(seconds_left(&lan), Some(10));
 }
 
-/// One way for a conversation to end, on the peer's side.
+/// One way in which a peer ends a conversation.
 type End = fn(&mut Lan);
 
 #[test]
-fn after_every_end_the_socket_listens_again() {
+fn the_socket_listens_again_after_every_kind_of_end() {
     let ends: [End; 8] = [
         |lan| assert_eq!(lan.talk("STRING\nhi\n"), "Thank you.\n"),
         |lan| assert!(lan.talk("NOPE\n").starts_with('!')),

@@ -1,4 +1,4 @@
-//! However the bytes are cut on their way and whatever buffers take them, the same is answered.
+//! Neither the chunks in which bytes arrive nor the size of the buffers changes the replies.
 
 use bellwire::Limits;
 use bellwire_tests::server::{Outcome, Setup, framed, join};
@@ -10,14 +10,14 @@ const LIMITS: Limits = Limits {
     skip: 150,
 };
 
-/// The smallest buffers in which [`LIMITS`] and whole error lines have room.
+/// The smallest buffers that hold [`LIMITS`] and complete error lines.
 const SMALLEST: Setup = Setup {
     rx: 40,
     tx: 160,
     limits: Some(LIMITS),
 };
 
-/// Requests of every kind, good and bad, that leave the conversation going.
+/// Requests of every kind, good and bad, after which the server keeps the connection open.
 fn requests() -> Vec<u8> {
     join(&[
         b"STRING\nhi\r\n  PING \r\nLOG\nsome text\nECHO\n",
@@ -34,7 +34,7 @@ fn requests() -> Vec<u8> {
     ])
 }
 
-/// What ends a conversation, each with something behind it that must not be run.
+/// Inputs that end a conversation, each followed by a command that must not run.
 const ENDINGS: [&[u8]; 8] = [
     b"",
     b"\nPING\n",
@@ -46,17 +46,17 @@ const ENDINGS: [&[u8]; 8] = [
     b"TEXT\n\x20PING\n",
 ];
 
-/// The conversations: all the good and recoverable requests, then one of the endings.
+/// Returns the conversations: all of [`requests`], then one of the endings.
 fn conversations() -> Vec<Vec<u8>> {
     ENDINGS.map(|ending| join(&[&requests(), ending])).into()
 }
 
-/// What a server makes of it when all arrives at once.
-fn at_once(setup: &Setup, input: &[u8]) -> Outcome {
+/// Returns the server's outcome when all of `input` arrives at once.
+fn outcome_of(setup: &Setup, input: &[u8]) -> Outcome {
     comparable(setup.hears_all([input]))
 }
 
-/// How much was taken in before an ending depends on the buffers; nothing else may.
+/// Clears `taken`: the bytes read before an ending depend on the buffers. Nothing else may.
 fn comparable(outcome: Outcome) -> Outcome {
     Outcome {
         taken: 0,
@@ -65,21 +65,21 @@ fn comparable(outcome: Outcome) -> Outcome {
 }
 
 #[test]
-fn the_conversation_holds_what_it_should() {
-    let outcome = at_once(&SMALLEST, &requests());
+fn the_conversations_run_14_commands_and_reject_the_rest() {
+    let outcome = outcome_of(&SMALLEST, &requests());
     assert_eq!(outcome.ran.len(), 14, "{:?}", outcome.ran);
     assert_eq!(outcome.rejected.len(), 8, "{:?}", outcome.rejected);
     for ending in &ENDINGS[1..] {
-        let outcome = at_once(&SMALLEST, &join(&[&requests(), ending]));
+        let outcome = outcome_of(&SMALLEST, &join(&[&requests(), ending]));
         assert_eq!(outcome.ran.len(), 14, "{:?}", outcome.ran);
         assert_eq!(outcome.rejected.len(), 9, "{:?}", outcome.rejected);
     }
 }
 
 #[test]
-fn every_cut_into_two_gives_the_same() {
+fn a_cut_at_any_byte_does_not_change_the_replies() {
     for input in conversations() {
-        let whole = at_once(&SMALLEST, &input);
+        let whole = outcome_of(&SMALLEST, &input);
         for cut in 0..=input.len() {
             let (front, back) = input.split_at(cut);
             let outcome = comparable(SMALLEST.hears_all([front, back]));
@@ -89,9 +89,9 @@ fn every_cut_into_two_gives_the_same() {
 }
 
 #[test]
-fn every_size_of_chunk_gives_the_same() {
+fn no_chunk_size_changes_the_replies() {
     for input in conversations() {
-        let whole = at_once(&SMALLEST, &input);
+        let whole = outcome_of(&SMALLEST, &input);
         for size in 1..=input.len() {
             let outcome = comparable(SMALLEST.hears_all(input.chunks(size)));
             assert_eq!(outcome, whole, "chunks of {size}");
@@ -100,13 +100,13 @@ fn every_size_of_chunk_gives_the_same() {
 }
 
 #[test]
-fn every_size_of_the_buffers_gives_the_same_within_the_same_limits() {
+fn no_buffer_size_changes_the_replies_under_equal_limits() {
     for input in conversations() {
-        let whole = at_once(&SMALLEST, &input);
+        let whole = outcome_of(&SMALLEST, &input);
         for rx in SMALLEST.rx..120 {
             for tx in [160, 161, 170, 199, 200, 201, 240, 500, 2000] {
                 let setup = Setup { rx, tx, ..SMALLEST };
-                assert_eq!(at_once(&setup, &input), whole, "rx {rx}, tx {tx}");
+                assert_eq!(outcome_of(&setup, &input), whole, "rx {rx}, tx {tx}");
             }
         }
     }

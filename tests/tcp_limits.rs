@@ -1,24 +1,26 @@
 //! What the server allows its clients.
 
+use bellwire_std::Listener;
 use bellwire_tests::net::{LONG, SHORT, connect_from};
-use bellwire_tests::running::{BUSY, PATIENCE, each, line, rest, serve, until};
-use std::io::{self, Write};
-use std::net::Shutdown;
+use bellwire_tests::running::{BUSY, Kind, PATIENCE, each, line, rest, serve, serve_over, until};
+use socket2::{Domain, SockRef, Socket, Type};
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
+
+/// A time to wait that a client on a busy machine does not use up between two steps.
+const PAUSE: Duration = Duration::from_secs(2);
 
 #[test]
 fn a_peer_that_sends_a_byte_now_and_then_is_told_that_it_took_too_long() {
     each(|kind| {
         let server = serve(kind, |limits| limits.request = SHORT);
         let mut stream = server.connect();
+        stream.write_all(b"STRING\n").unwrap();
         let mut trickle = stream.try_clone().unwrap();
         let trickling = thread::spawn(move || {
-            for byte in b"STRING\na text that takes its time"
-                .iter()
-                .cycle()
-                .take(200)
-            {
+            for byte in b"a text that takes its time".iter().cycle().take(200) {
                 if trickle.write_all(&[*byte]).is_err() {
                     break;
                 }
@@ -39,24 +41,24 @@ fn a_peer_that_sends_a_byte_now_and_then_is_told_that_it_took_too_long() {
 /// always had one on its way was cut off.
 #[test]
 fn the_time_for_a_request_begins_anew_with_each_request() {
-    each(|kind| {
-        let server = serve(kind, |limits| limits.request = SHORT);
+    at_once(|kind| {
+        let server = serve(kind, |limits| limits.request = PAUSE);
         let mut stream = server.connect();
         stream.write_all(b"STR").unwrap();
         let begin = Instant::now();
-        while begin.elapsed() < 4 * SHORT {
+        while begin.elapsed() < 2 * PAUSE {
             stream.write_all(b"ING\nhi\nSTR").unwrap();
             assert_eq!(line(&mut stream), "Thank you.\n");
-            thread::sleep(SHORT / 20);
+            thread::sleep(PAUSE / 20);
         }
     });
 }
 
 #[test]
 fn a_connection_that_idles_too_long_is_closed() {
-    each(|kind| {
+    at_once(|kind| {
         let server = serve(kind, |limits| {
-            limits.idle = SHORT;
+            limits.idle = PAUSE;
             limits.request = LONG;
         });
         let mut stream = server.connect();
@@ -79,6 +81,74 @@ fn a_peer_that_never_reads_its_replies_is_let_go_and_the_others_are_served() {
         server.stop();
         assert!(begin.elapsed() < PATIENCE);
     });
+}
+
+/// Two seconds for 64 KiB are 32 KiB a second. This peer takes a third of
+/// that, though something every 400 ms.
+///
+/// Cause: each bit that a peer took gave it all its time again.
+#[test]
+fn a_peer_that_takes_its_replies_bit_by_bit_is_let_go() {
+    at_once(|kind| {
+        // The smallest that the system allows, so that it tells of each bit that the peer takes.
+        let server = serve_over(kind, listen_with_send_buffers(1), |limits| {
+            limits.reply = PAUSE;
+        });
+        let mut stream = connect_with_receive_buffer(server.address, 1);
+        stream.write_all(&b"LONG\n".repeat(2000)).unwrap();
+        let begin = Instant::now();
+        let mut taken = 0;
+        while let Ok(n @ 1..) = stream.read(&mut [0; 4096]) {
+            taken += n;
+            thread::sleep(PAUSE / 5);
+            assert!(begin.elapsed() < 2 * PATIENCE, "it has had {taken} bytes");
+        }
+    });
+}
+
+/// The server waits for it longer than the limit in all, and shorter each time.
+#[test]
+fn a_peer_that_takes_enough_of_its_replies_between_pauses_has_them_all() {
+    const CHUNK: usize = 1_000_000;
+    at_once(|kind| {
+        let listener = listen_with_send_buffers(65536);
+        let server = serve_over(kind, listener, |limits| limits.reply = 3 * PAUSE);
+        let mut stream = connect_with_receive_buffer(server.address, 65536);
+        stream
+            .write_all(&b"LONG\n".repeat(5 * CHUNK / 1000))
+            .unwrap();
+        for _ in 0..4 {
+            thread::sleep(PAUSE);
+            stream.read_exact(&mut vec![0; CHUNK]).unwrap();
+        }
+        stream.read_exact(&mut vec![0; CHUNK]).unwrap();
+    });
+}
+
+/// Runs a test that takes its time against all kinds of server at once.
+fn at_once(test: impl Fn(Kind) + Sync) {
+    thread::scope(|scope| {
+        for kind in [Kind::Threads, Kind::Tasks, Kind::Workers] {
+            let test = &test;
+            scope.spawn(move || test(kind));
+        }
+    });
+}
+
+fn listen_with_send_buffers(bytes: usize) -> Listener {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    // Accepted sockets inherit it.
+    let socket = SockRef::from(&listener);
+    socket.set_send_buffer_size(bytes).unwrap();
+    listener.try_into().unwrap()
+}
+
+fn connect_with_receive_buffer(to: SocketAddr, bytes: usize) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(bytes).unwrap();
+    socket.connect(&to.into()).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket.into()
 }
 
 /// Cause: the time for taking replies ran while handlers did, so their replies were thrown away.

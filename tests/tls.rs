@@ -4,10 +4,13 @@ use bellwire::blocking::Client;
 use bellwire::{Command, Error, Gob, HeapComplexData, Line};
 use bellwire_std::tls::rustls::{ClientConfig, ClientConnection, RootCertStore};
 use bellwire_std::tls::{self, Connector};
-use bellwire_std::{Conn, Endpoint, Listener, Network, asynch, dial};
+use bellwire_std::{Conn, Endpoint, Listener, Network, dial};
 use bellwire_tests::certificates::{Authority, HOST};
+use bellwire_tests::gate::Gate;
+use bellwire_tests::net;
 use bellwire_tests::running::{
-    Kind, LONG, PATIENCE, POSTCARD, Running, SLOW, STRING, each, serve, serve_over_tls, serve_tasks,
+    Kind, LONG, PATIENCE, POSTCARD, Running, SLOW, STRING, each, serve, serve_over_tls,
+    serve_tasks, until,
 };
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -16,6 +19,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 const GOB: Command<Gob<HeapComplexData>, Line> = Command::new("GOB");
+
+/// Time enough for a handshake, most often.
+const HANDSHAKE: Duration = Duration::from_secs(1);
 
 /// A server that shows a certificate, and a client's side that trusts it.
 fn open_server(kind: Kind) -> (Running, Connector) {
@@ -149,9 +155,9 @@ fn a_record_for_which_the_socket_has_no_room_is_sent_later() {
         .handle(LONG, |(), (), reply| reply.send(&"x".repeat(999)))
         .unwrap();
     let listener = Listener::try_from(listener).unwrap();
-    let mut server = asynch::Server::over(listener, endpoint.into());
+    let mut server = bellwire_std::tokio::Server::from_listener(listener, endpoint.into());
     server.tls = Some(authority.acceptor(None));
-    let (address, stopper) = (server.local_addr().clone(), server.stopper());
+    let (address, stopper) = (server.local_addr().clone(), server.shutdown_handle());
     let running = thread::spawn(move || server.run_on_threads(1, |_peer| ()));
 
     let conn = dial(address, PATIENCE).unwrap();
@@ -187,11 +193,16 @@ fn replies_that_are_not_taken_in_time_end_the_connection() {
 
 /// The server has a free place soon.
 fn is_well_again(server: &Running, connector: &Connector) {
-    let begin = Instant::now();
-    while answer(server, connector, "STRING\nhi\n") != "Thank you.\n" {
-        assert!(begin.elapsed() < PATIENCE, "its place is still held");
-        thread::sleep(Duration::from_millis(20));
-    }
+    until(|| {
+        // The handshake may take longer than a short limit.
+        let Ok(mut conn) = connector.connect(reach(server), HOST) else {
+            return false;
+        };
+        let mut reply = String::new();
+        let _ = conn.write_all(b"STRING\nhi\n");
+        let _ = conn.close_write();
+        conn.read_to_string(&mut reply).is_ok() && reply == "Thank you.\n"
+    });
 }
 
 #[test]
@@ -313,11 +324,11 @@ fn a_tls_client_at_a_plain_port_is_told_so() {
 }
 
 #[test]
-fn a_client_that_does_not_greet_has_its_place_for_the_time_of_a_request_only() {
+fn a_client_that_does_not_greet_has_its_place_for_the_time_of_a_handshake_only() {
     each(|kind| {
         let authority = Authority::new();
         let server = serve_over_tls(kind, &authority.acceptor(None), |limits| {
-            limits.request = Duration::from_millis(200);
+            limits.handshake = HANDSHAKE;
             limits.connections = 1;
         });
         let mut silent = server.connect();
@@ -329,17 +340,32 @@ fn a_client_that_does_not_greet_has_its_place_for_the_time_of_a_request_only() {
 
 #[test]
 fn a_greeting_that_trickles_has_no_more_time() {
+    let hello = client_hello();
+    trickles(&hello.iter().map(|byte| vec![*byte]).collect::<Vec<_>>());
+}
+
+/// Each record is whole, and so there is never one in part.
+#[test]
+fn a_greeting_that_trickles_record_by_record_has_no_more_time() {
+    let hello = client_hello();
+    let records = hello[5..].iter().map(|byte| vec![22, 3, 3, 0, 1, *byte]);
+    trickles(&records.collect::<Vec<_>>());
+}
+
+/// Has a client send its greeting in these pieces, which take long together.
+fn trickles(pieces: &[Vec<u8>]) {
     each(|kind| {
         let authority = Authority::new();
         let server = serve_over_tls(kind, &authority.acceptor(None), |limits| {
-            limits.request = Duration::from_millis(200);
+            limits.handshake = HANDSHAKE;
+            limits.request = net::LONG;
             limits.connections = 1;
         });
         let mut trickle = server.connect();
         let begin = Instant::now();
-        for byte in client_hello() {
-            thread::sleep(Duration::from_millis(20));
-            if trickle.write_all(&[byte]).is_err() {
+        for piece in pieces {
+            thread::sleep(Duration::from_millis(100));
+            if trickle.write_all(piece).is_err() {
                 break;
             }
         }
@@ -514,18 +540,21 @@ fn an_error_line_that_ends_the_conversation_arrives_and_then_a_clean_end() {
 #[test]
 fn a_server_that_stops_answers_what_runs_and_ends_cleanly() {
     each(|kind| {
-        let (mut server, connector) = open_server(kind);
+        let authority = Authority::new();
+        let mut server = serve_over_tls(kind, &authority.acceptor(None), |limits| {
+            // It waits for none of these clients.
+            limits.stop = Duration::from_hours(1);
+        });
+        let connector = authority.connector(None);
         let idle = connect(&server, &connector);
         let greeting = server.connect();
         let mut busy = connect(&server, &connector);
-        busy.write_all(b"SLOW\n").unwrap();
-        thread::sleep(Duration::from_millis(100));
-        let begin = Instant::now();
+        let gate = Gate::new(&server);
+        busy.write_all(b"HOLD\n").unwrap();
+        gate.wait();
+        server.begin_stop();
+        gate.open();
         server.stop();
-        assert!(
-            begin.elapsed() < Duration::from_secs(2),
-            "it waits for somebody"
-        );
         for (mut conn, expected) in [(busy, "done\n"), (idle, "")] {
             assert_eq!(rest(&mut conn), expected);
         }
@@ -539,12 +568,14 @@ fn what_has_arrived_by_the_stop_is_answered_in_however_many_records() {
     each(|kind| {
         let (mut server, connector) = open_server(kind);
         let mut conn = connect(&server, &connector);
-        conn.write_all(b"SLOW\n").unwrap();
-        thread::sleep(Duration::from_millis(100));
+        let gate = Gate::new(&server);
+        conn.write_all(b"HOLD\n").unwrap();
+        gate.wait();
         for _ in 0..40 {
             conn.write_all(&b"STRING\nhi\n".repeat(100)).unwrap();
         }
         server.begin_stop();
+        gate.open();
         let expected = format!("done\n{}", "Thank you.\n".repeat(4000));
         assert!(rest(&mut conn) == expected, "some are not answered");
         server.stop();
@@ -564,6 +595,40 @@ fn a_server_that_is_full_says_so() {
         first.read_exact(&mut [0; 11]).unwrap();
         let mut second = connect(&server, &connector);
         assert!(rest(&mut second).starts_with("!busy "));
+    });
+}
+
+/// Those who say nothing hold their place for the time of a handshake. Each server has 64 for
+/// connections beyond its limit.
+#[test]
+fn connections_beyond_the_limit_have_a_bounded_number_of_places() {
+    each(|kind| {
+        let authority = Authority::new();
+        let server = serve_over_tls(kind, &authority.acceptor(None), |limits| {
+            limits.connections = 0;
+            limits.handshake = net::LONG;
+        });
+        let mut silent: Vec<_> = (0..100).map(|_| server.connect()).collect();
+        let mut closed = 0;
+        until(|| {
+            silent.retain_mut(|stream| {
+                stream.set_nonblocking(true).unwrap();
+                let open = stream
+                    .read(&mut [0])
+                    .is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
+                closed += usize::from(!open);
+                open
+            });
+            closed >= 100 - 64
+        });
+        // One that leaves makes room for one that is told so, and for no more.
+        assert_eq!(silent.len(), 64);
+        drop(silent.pop());
+        until(|| {
+            let connector = authority.connector(None);
+            let conn = connector.connect(reach(&server), HOST);
+            conn.is_ok_and(|mut conn| rest(&mut conn).starts_with("!busy "))
+        });
     });
 }
 
@@ -695,11 +760,10 @@ fn connections_that_come_and_go_leave_no_trace() {
 fn a_key_that_is_not_the_certificates_is_a_clear_error() {
     let authority = Authority::new();
     let (one, other) = (authority.sign(&[HOST]), authority.sign(&[HOST]));
-    let identity = tls::Identity::from_pem(one.chain.as_bytes(), other.key.as_bytes()).unwrap();
-    let error = tls::Acceptor::new(identity, None).unwrap_err();
+    let error = tls::Identity::from_pem(one.chain.as_bytes(), other.key.as_bytes()).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "TLS cannot be set up: the private key does not belong to the certificate"
+        "the private key does not belong to the certificate"
     );
     let error = tls::Identity::from_pem(one.key.as_bytes(), one.key.as_bytes()).unwrap_err();
     assert_eq!(error.to_string(), "it holds no certificate in PEM");

@@ -149,7 +149,7 @@ fn a_refusal_arrives_over_tls() {
     let (mut rx, mut tx) = ([0; 256], [0; 256]);
     let mut client = Client::new(tls, &mut rx, &mut tx);
     let unknown = Command::<Postcard<u8>, Line>::new("HELP");
-    let Err(Error::Refused(refusal)) = client.call(unknown, &1) else {
+    let Err(Error::Remote(refusal)) = client.call(unknown, &1) else {
         panic!("it was not refused");
     };
     assert_eq!(

@@ -1,33 +1,32 @@
-//! A stream that fails, is interrupted, takes nothing, ends, or has its future dropped at every
-//! operation in turn, once, twice or for good, under both drivers and both ends.
+//! Faulty streams, under both drivers, for the server and the client. Each operation in turn fails,
+//! is interrupted, writes 0 bytes or reads the end, once, twice or for good; or its future is dropped.
 
-use bellwire::{Code, Connection, Error, Fault, Refusal, asynch};
+use bellwire::{Code, Error, ErrorKind, RemoteError, ServerConnection, asynch};
 use bellwire_tests::driver::{BOTH, Client, Driver, Result, SCRIPT, STEPS};
 use bellwire_tests::driver::{request, requests, script_answer};
 use bellwire_tests::poll::{block_on, cancel_after};
 use bellwire_tests::server::{App, Setup, endpoint, show};
 use bellwire_tests::wire::{Failed, Trouble, Wire};
-use embedded_io::ErrorKind;
 
-const TIMED_OUT: Trouble = Trouble::Fails(ErrorKind::TimedOut);
-const RESET: Trouble = Trouble::Fails(ErrorKind::ConnectionReset);
-const INTERRUPTED: Trouble = Trouble::Fails(ErrorKind::Interrupted);
+const TIMED_OUT: Trouble = Trouble::Fails(embedded_io::ErrorKind::TimedOut);
+const RESET: Trouble = Trouble::Fails(embedded_io::ErrorKind::ConnectionReset);
+const INTERRUPTED: Trouble = Trouble::Fails(embedded_io::ErrorKind::Interrupted);
 
-/// What goes wrong with a stream that may go on afterwards.
+/// The faults after which a stream may still work.
 const PASSING: [Trouble; 3] = [TIMED_OUT, RESET, Trouble::TakesNothing];
 
-/// More operations than any of these conversations takes.
+/// An upper bound for the operations of one conversation here.
 const OPERATIONS: usize = 100;
 
-/// What the driver must make of it.
-fn shown(trouble: Trouble) -> Error<Failed> {
+/// Returns the error that the driver must report for `trouble`.
+fn error_of(trouble: Trouble) -> Error<Failed> {
     match trouble {
         Trouble::Fails(kind) => Error::Transport(Failed(kind)),
         Trouble::TakesNothing | Trouble::Ends => Error::Closed,
     }
 }
 
-/// A stream over which [`SCRIPT`] arrives, at most 60 bytes in one operation.
+/// Returns a stream that delivers [`SCRIPT`], at most 60 bytes in one operation.
 fn script() -> Wire {
     Wire {
         short: 60,
@@ -35,7 +34,7 @@ fn script() -> Wire {
     }
 }
 
-/// A stream to a server, with at most 5 bytes in one operation.
+/// Returns a stream to a server, with at most 5 bytes in one operation.
 fn to_server() -> Wire {
     Wire {
         short: 5,
@@ -43,46 +42,46 @@ fn to_server() -> Wire {
     }
 }
 
-/// The commands of [`SCRIPT`] that a server is to run.
+/// Returns the commands of [`SCRIPT`] that a server must run.
 fn script_runs() -> Vec<String> {
     Setup::default().hears_all([SCRIPT]).ran
 }
 
-/// Serves `wire` until it is over, and goes on after each failure with what `again` does to the stream.
-/// Returns the failures, and what ran.
+/// Serves `wire` until it ends. After each failure, lets `again` change the stream and serves on.
+/// Returns the failures and the commands that ran.
 fn serve(
     driver: Driver,
     wire: &mut Wire,
     mut again: impl FnMut(&mut Wire),
 ) -> (Vec<Error<Failed>>, Vec<String>) {
     let (mut rx, mut tx) = ([0; 256], [0; 512]);
-    let mut connection = Connection::new(&mut rx, &mut tx);
+    let mut connection = ServerConnection::new(&mut rx, &mut tx);
     let (endpoint, mut app) = (endpoint(), App::default());
     let mut service = endpoint.with(&mut app);
     let mut failures = Vec::new();
     while let Err(error) = driver.serve(wire, &mut service, &mut connection) {
         failures.push(error);
         assert!(failures.len() < 5, "{failures:?}");
-        assert!(wire.operations < OPERATIONS, "it goes on and on");
+        assert!(wire.operations < OPERATIONS, "the server does not end");
         again(wire);
     }
     drop(service);
     (failures, app.ran)
 }
 
-/// What came of the calls of the script, and a last one that shows that it goes on.
+/// The outcome of the script's calls and of a last call.
 struct Calls {
     failures: Vec<Error<Failed>>,
     wire: Wire,
-    /// Calls of which nothing arrived.
+    /// The calls of which no byte arrived.
     missing: usize,
 }
 
-/// Makes the calls of the script, and after each failure has `again` change the stream. The last call
-/// is made until it is answered. What arrived must be what was called, in order, each once, and
-/// whatever was answered must be in it.
+/// Makes the calls of the script. After each failure, lets `again` change the stream. Repeats the last
+/// call until it succeeds. Checks that requests arrive in order and at most once, and that each answered
+/// one arrived.
 fn call_all(driver: Driver, wire: Wire, mut again: impl FnMut(&mut Wire)) -> Calls {
-    let (mut rx, mut tx) = ([0; 160], [0; 12]); // so small that a request left behind is in the way
+    let (mut rx, mut tx) = ([0; 160], [0; 12]); // too small for two requests
     let mut client = Client::new(driver, wire, &mut rx, &mut tx);
     let (mut failures, mut made) = (Vec::new(), Vec::new());
     for number in 0..STEPS + 5 {
@@ -106,23 +105,23 @@ fn call_all(driver: Driver, wire: Wire, mut again: impl FnMut(&mut Wire)) -> Cal
     }
 }
 
-/// How many of the requests are not in `arrived`, which holds the others in order, and nothing else.
+/// Counts the requests that are not in `arrived`. It must hold the others in order, and nothing else.
 fn missing(mut arrived: &[u8], made: &[(String, bool)]) -> usize {
     let mut missing = 0;
     for (request, answered) in made {
         if let Some(rest) = arrived.strip_prefix(request.as_bytes()) {
             arrived = rest;
         } else {
-            assert!(!answered, "{request:?} was answered, but where is it?");
+            assert!(!answered, "{request:?} was answered, but did not arrive");
             missing += 1;
         }
     }
-    assert_eq!(show(arrived), "", "it was not sent, or twice");
+    assert_eq!(show(arrived), "", "bytes that no call sent, or sent twice");
     missing
 }
 
 #[test]
-fn an_operation_that_is_interrupted_is_tried_again() {
+fn an_interrupted_operation_is_retried() {
     for (driver, at) in BOTH.iter().flat_map(|d| (0..OPERATIONS).map(|at| (*d, at))) {
         let trouble = Some((at, INTERRUPTED));
         let mut served = Wire {
@@ -154,7 +153,7 @@ fn an_operation_that_is_interrupted_is_tried_again() {
 }
 
 #[test]
-fn a_server_goes_on_after_a_failure_at_any_two_points() {
+fn a_server_recovers_from_failures_of_any_two_operations() {
     for (driver, trouble) in BOTH.iter().flat_map(|d| PASSING.map(|t| (*d, t))) {
         let mut smooth = script();
         assert_eq!(serve(driver, &mut smooth, |_| {}).0, []);
@@ -171,21 +170,21 @@ fn a_server_goes_on_after_a_failure_at_any_two_points() {
                         troubles = 2;
                     }
                 });
-                let what = format!("{driver:?}, {trouble:?} at {first}, then {second}");
+                let case = format!("{driver:?}, {trouble:?} at {first}, then {second}");
                 let met = troubles - usize::from(wire.trouble.is_some());
-                assert_eq!(failures, vec![shown(trouble); met], "{what}");
-                assert_eq!(show(&wire.written), show(&script_answer()), "{what}");
-                assert_eq!(ran, script_runs(), "{what}");
+                assert_eq!(failures, vec![error_of(trouble); met], "{case}");
+                assert_eq!(show(&wire.written), show(&script_answer()), "{case}");
+                assert_eq!(ran, script_runs(), "{case}");
             }
         }
     }
 }
 
 #[test]
-fn a_client_goes_on_after_a_failure_at_any_point() {
+fn a_client_recovers_from_a_failure_of_any_operation() {
     for (driver, trouble) in BOTH.iter().flat_map(|d| PASSING.map(|t| (*d, t))) {
         for at in 0..OPERATIONS {
-            let what = format!("{driver:?}, {trouble:?} at {at}");
+            let case = format!("{driver:?}, {trouble:?} at {at}");
             let trouble_at = Some((at, trouble));
             let wire = Wire {
                 trouble: trouble_at,
@@ -193,22 +192,22 @@ fn a_client_goes_on_after_a_failure_at_any_point() {
             };
             let calls = call_all(driver, wire, |_| {});
             let met = usize::from(calls.wire.trouble.is_none());
-            assert_eq!(calls.failures, vec![shown(trouble); met], "{what}");
+            assert_eq!(calls.failures, vec![error_of(trouble); met], "{case}");
             assert_eq!(
                 calls.missing, 0,
-                "{what}: the next call sends what was not sent"
+                "{case}: the next call must send the unsent bytes"
             );
-            assert!(calls.wire.operations < OPERATIONS, "{what}");
+            assert!(calls.wire.operations < OPERATIONS, "{case}");
         }
     }
 }
 
 #[test]
-fn a_client_goes_on_after_a_failure_at_any_two_points() {
+fn a_client_recovers_from_failures_of_any_two_operations() {
     for (driver, trouble) in BOTH.iter().flat_map(|d| PASSING.map(|t| (*d, t))) {
         let operations = call_all(driver, to_server(), |_| {}).wire.operations;
         for (first, second) in (0..operations).flat_map(|f| (0..10).map(move |s| (f, s))) {
-            let what = format!("{driver:?}, {trouble:?} at {first}, then {second}");
+            let case = format!("{driver:?}, {trouble:?} at {first}, then {second}");
             let wire = Wire {
                 trouble: Some((first, trouble)),
                 ..to_server()
@@ -221,25 +220,25 @@ fn a_client_goes_on_after_a_failure_at_any_two_points() {
                 }
             });
             let met = troubles - usize::from(calls.wire.trouble.is_some());
-            assert_eq!(calls.failures, vec![shown(trouble); met], "{what}");
-            // A call that cannot send what is left of the one before sends nothing of its own.
-            assert!(calls.missing <= usize::from(met == 2), "{what}");
+            assert_eq!(calls.failures, vec![error_of(trouble); met], "{case}");
+            // A call that cannot send the rest of the previous request sends nothing of its own.
+            assert!(calls.missing <= usize::from(met == 2), "{case}");
         }
     }
 }
 
 #[test]
-fn a_server_whose_stream_dies_at_any_point_has_run_a_beginning_of_what_came() {
+fn a_server_whose_stream_dies_has_run_a_prefix_of_the_requests() {
     for (driver, trouble) in BOTH.iter().flat_map(|d| PASSING.map(|t| (*d, t))) {
         for at in 0.. {
-            let what = format!("{driver:?}, {trouble:?} from {at}");
+            let case = format!("{driver:?}, {trouble:?} from {at}");
             let mut wire = Wire {
                 trouble: Some((at, trouble)),
                 lasts: true,
                 ..script()
             };
             let (mut rx, mut tx) = ([0; 256], [0; 512]);
-            let mut connection = Connection::new(&mut rx, &mut tx);
+            let mut connection = ServerConnection::new(&mut rx, &mut tx);
             let (endpoint, mut app) = (endpoint(), App::default());
             let mut service = endpoint.with(&mut app);
             let result = driver.serve(&mut wire, &mut service, &mut connection);
@@ -247,20 +246,20 @@ fn a_server_whose_stream_dies_at_any_point_has_run_a_beginning_of_what_came() {
             if result == Ok(()) {
                 assert!(
                     trouble == Trouble::TakesNothing || wire.operations <= at,
-                    "{what}"
+                    "{case}"
                 );
                 break;
             }
-            assert_eq!(result, Err(shown(trouble)), "{what}");
-            assert!(wire.operations <= at + 3, "{what}: it went on");
-            assert!(script_runs().starts_with(&app.ran), "{what}: {:?}", app.ran);
-            assert!(script_answer().starts_with(&wire.written), "{what}");
+            assert_eq!(result, Err(error_of(trouble)), "{case}");
+            assert!(wire.operations <= at + 3, "{case}: the server continued");
+            assert!(script_runs().starts_with(&app.ran), "{case}: {:?}", app.ran);
+            assert!(script_answer().starts_with(&wire.written), "{case}");
         }
     }
 }
 
 #[test]
-fn a_server_whose_peer_ends_at_any_point_answers_what_came() {
+fn a_server_answers_each_request_before_the_end_of_the_stream() {
     for driver in BOTH {
         for end in 0..SCRIPT.len() {
             let mut wire = Wire {
@@ -284,10 +283,10 @@ fn a_server_whose_peer_ends_at_any_point_answers_what_came() {
 }
 
 #[test]
-fn a_client_whose_stream_dies_at_any_point_fails_each_further_call() {
+fn a_client_whose_stream_dies_fails_each_further_call() {
     for (driver, trouble) in BOTH.iter().flat_map(|d| PASSING.map(|t| (*d, t))) {
         for at in 0..OPERATIONS {
-            let what = format!("{driver:?}, {trouble:?} from {at}");
+            let case = format!("{driver:?}, {trouble:?} from {at}");
             let (mut rx, mut tx) = ([0; 160], [0; 12]);
             let wire = Wire {
                 trouble: Some((at, trouble)),
@@ -300,20 +299,20 @@ fn a_client_whose_stream_dies_at_any_point_fails_each_further_call() {
             let well = results.iter().take_while(|result| result.is_ok()).count();
             let rest = &results[well..];
             assert!(
-                rest.iter().all(|result| *result == Err(shown(trouble))),
-                "{what}: {rest:?}"
+                rest.iter().all(|result| *result == Err(error_of(trouble))),
+                "{case}: {rest:?}"
             );
             let arrived = String::from_utf8(client.wire().written.clone()).expect("text");
-            assert!(requests(STEPS).starts_with(&arrived), "{what}: {arrived}");
-            assert!(arrived.starts_with(&requests(well)), "{what}: {arrived}");
+            assert!(requests(STEPS).starts_with(&arrived), "{case}: {arrived}");
+            assert!(arrived.starts_with(&requests(well)), "{case}: {arrived}");
         }
     }
 }
 
 #[test]
-fn a_client_whose_server_ends_at_any_point_sends_nothing_more() {
+fn a_client_sends_nothing_after_the_server_has_closed() {
     for (driver, at) in BOTH.iter().flat_map(|d| (0..OPERATIONS).map(|at| (*d, at))) {
-        let what = format!("{driver:?}, ends at {at}");
+        let case = format!("{driver:?}, ends at {at}");
         let (mut rx, mut tx) = ([0; 160], [0; 12]);
         let wire = Wire {
             trouble: Some((at, Trouble::Ends)),
@@ -327,22 +326,22 @@ fn a_client_whose_server_ends_at_any_point_sends_nothing_more() {
             match operations {
                 None if result.is_ok() => {}
                 None => operations = Some(client.wire().operations),
-                Some(before) => assert_eq!(client.wire().operations, before, "{what}"),
+                Some(before) => assert_eq!(client.wire().operations, before, "{case}"),
             }
             assert!(
                 result.is_ok() || result == Err(Error::Closed),
-                "{what}: {result:?}"
+                "{case}: {result:?}"
             );
             assert!(
                 operations.is_none() || result.is_err(),
-                "{what}: it goes on"
+                "{case}: a call succeeded after the end"
             );
         }
     }
 }
 
-/// What a client that has sent a LOG finds at the end, when `last_words` is what the server still said.
-fn ends_with(driver: Driver, last_words: &str, expected: &Result<()>) {
+/// Checks the result of `finish` after a LOG, if the server sends `last_words` and closes.
+fn check_finish(driver: Driver, last_words: &str, expected: &Result<()>) {
     let begin = |trouble, pends| Wire {
         trouble,
         pends,
@@ -355,7 +354,7 @@ fn ends_with(driver: Driver, last_words: &str, expected: &Result<()>) {
     assert_eq!(client.finish(None), *expected, "{driver:?}, {last_words:?}");
     let operations = client.wire().operations;
     for (at, trouble) in (0..operations).flat_map(|at| PASSING.map(|t| (at, t))) {
-        let what = format!("{driver:?}, {last_words:?}, {trouble:?} at {at}");
+        let case = format!("{driver:?}, {last_words:?}, {trouble:?} at {at}");
         let (mut rx, mut tx) = ([0; 160], [0; 12]);
         let wire = begin(Some((at, trouble)), false);
         let mut client = Client::new(driver, wire, &mut rx, &mut tx);
@@ -364,47 +363,47 @@ fn ends_with(driver: Driver, last_words: &str, expected: &Result<()>) {
             failed => failed,
         };
         if client.wire().trouble.is_none() {
-            assert_eq!(failed, Err(shown(trouble)), "{what}");
-            assert_eq!(client.finish(None), *expected, "{what}");
+            assert_eq!(failed, Err(error_of(trouble)), "{case}");
+            assert_eq!(client.finish(None), *expected, "{case}");
         } else {
-            assert_eq!(failed, *expected, "{what}");
+            assert_eq!(failed, *expected, "{case}");
         }
-        assert_eq!(show(&client.wire().written), "LOG\\ntwo\\n", "{what}");
+        assert_eq!(show(&client.wire().written), "LOG\\ntwo\\n", "{case}");
     }
     for polls in 1..=2 * operations {
-        let what = format!("{driver:?}, {last_words:?}, dropped after {polls}");
+        let case = format!("{driver:?}, {last_words:?}, dropped after {polls}");
         let (mut rx, mut tx) = ([0; 160], [0; 12]);
         let mut client = Client::new(Driver::Async, begin(None, true), &mut rx, &mut tx);
         assert_eq!(client.step(1, None), Ok(()));
         let first = client.finish(Some(polls));
         if first != *expected {
-            assert_eq!(first, Err(Error::Closed), "{what}");
-            assert_eq!(client.finish(None), *expected, "{what}");
+            assert_eq!(first, Err(Error::Closed), "{case}");
+            assert_eq!(client.finish(None), *expected, "{case}");
         }
     }
 }
 
-/// Cause: a `finish` that failed or was dropped, and then repeated, took the server's last error line
-/// for a reply that was given up, or its end for a broken one.
+/// Regression: after a failed or dropped `finish`, the next one took the server's last error line for
+/// an abandoned reply, or an orderly end for a broken stream.
 #[test]
-fn the_end_is_found_again_after_a_failure_at_any_point() {
-    let refused = Err(Error::Refused(Refusal {
+fn finish_repeated_after_a_failure_reports_the_same_end() {
+    let refused = Err(Error::Remote(RemoteError {
         code: Code::Refused,
         sentence: "LOG: no".try_into().expect("short enough"),
     }));
     for driver in BOTH {
-        ends_with(driver, "", &Ok(()));
-        ends_with(driver, "!refused LOG: no\n", &refused);
-        ends_with(driver, "!refused LOG", &Err(Error::Closed));
-        ends_with(driver, "two\n", &Err(Fault::UnexpectedReply.into()));
+        check_finish(driver, "", &Ok(()));
+        check_finish(driver, "!refused LOG: no\n", &refused);
+        check_finish(driver, "!refused LOG", &Err(Error::Closed));
+        check_finish(driver, "two\n", &Err(ErrorKind::UnexpectedReply.into()));
     }
 }
 
-/// Serves `wire` with the async driver, whose future is dropped at each of these points, told in polls
-/// since the last, and then runs to the end.
+/// Serves `wire` with the async driver. Drops the future after each number of polls in `drops`, then
+/// serves to the end.
 fn serve_with_drops(wire: &mut Wire, drops: impl IntoIterator<Item = usize>) {
     let (mut rx, mut tx) = ([0; 256], [0; 512]);
-    let mut connection = Connection::new(&mut rx, &mut tx);
+    let mut connection = ServerConnection::new(&mut rx, &mut tx);
     let (endpoint, mut app) = (endpoint(), App::default());
     let mut service = endpoint.with(&mut app);
     let mut drops = drops.into_iter();
@@ -426,7 +425,7 @@ fn serve_with_drops(wire: &mut Wire, drops: impl IntoIterator<Item = usize>) {
 }
 
 #[test]
-fn an_async_server_loses_nothing_when_it_is_dropped() {
+fn dropping_the_async_serve_future_loses_no_bytes() {
     let wire = || Wire {
         pends: true,
         ..script()
@@ -439,7 +438,7 @@ fn an_async_server_loses_nothing_when_it_is_dropped() {
 }
 
 #[test]
-fn an_async_call_that_is_dropped_at_any_point_takes_no_reply_from_the_next() {
+fn a_dropped_async_call_takes_no_reply_from_the_next_call() {
     for number in 0..STEPS {
         for polls in 1.. {
             let wire = Wire {

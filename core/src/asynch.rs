@@ -1,36 +1,37 @@
 //! The drivers over async embedded-io streams: [`blocking`](crate::blocking) with `.await`.
 
-use crate::client::Caller;
+use crate::client::ClientConnection;
 use crate::command::{Command, NoReply};
 use crate::error::Error;
 use crate::format::Format;
-use crate::{Connection, Next, Service};
-use embedded_io::{Error as _, ErrorKind};
+use crate::{Next, ServerConnection, Service};
+use embedded_io::Error as _;
 use embedded_io_async::{Read, Write};
 
 /// Serves one conversation until it is over.
 ///
-/// It returns once the peer has ended its sending and everything is answered, or after an
-/// error line that ends the conversation. Either way the last bytes are written, and the stream
-/// is to be closed so that they arrive; see [`Step::Close`](crate::Step::Close).
+/// Returns after the peer has ended its sending and every request is answered, or after an error
+/// line that ends the conversation. In both cases the last bytes are written. Then close the stream
+/// as [`Step::Close`](crate::Step::Close) describes, so that they arrive.
 ///
 /// # Cancel safety
-/// Dropping the future loses nothing: what was received and not answered, and what was answered
-/// and not sent, stays in `connection`, with which a further call goes on. It holds for a
-/// stream whose `read`, `write` and `flush` are cancel-safe. So a time limit may simply drop the future.
+/// Cancel safe if the stream's `read`, `write` and `flush` are. Unanswered requests and unsent
+/// replies stay in `connection`, and a further call continues with them. So a time limit may simply
+/// drop the future.
 ///
 /// # Errors
-/// [`Error::Transport`]: the stream failed. [`Error::Closed`]: it takes no more bytes.
+/// Returns [`Error::Transport`] if the stream fails, and [`Error::Closed`] if it accepts no more
+/// bytes.
 ///
 /// ```
-/// use bellwire::{Command, Connection, Endpoint, Line, asynch};
+/// use bellwire::{Command, ServerConnection, Endpoint, Line, asynch};
 ///
 /// const STRING: Command<Line, Line> = Command::new("STRING");
 /// # async fn example<S: embedded_io_async::Read + embedded_io_async::Write>(mut uart: S) -> Result<(), bellwire::Error<S::Error>> {
 /// # let mut endpoint = Endpoint::<(), 1>::new();
 /// # endpoint.handle(STRING, &|(), _text, reply| reply.send("Thank you.")).unwrap();
 /// let (mut rx, mut tx) = ([0; 256], [0; 512]);
-/// let mut connection = Connection::new(&mut rx, &mut tx);
+/// let mut connection = ServerConnection::new(&mut rx, &mut tx);
 /// asynch::serve(&mut uart, &mut endpoint.with(&mut ()), &mut connection).await?;
 /// # Ok(())
 /// # }
@@ -38,7 +39,7 @@ use embedded_io_async::{Read, Write};
 pub async fn serve<S: Read + Write>(
     stream: &mut S,
     service: &mut impl Service,
-    connection: &mut Connection<'_>,
+    connection: &mut ServerConnection<'_>,
 ) -> Result<(), Error<S::Error>> {
     while answer(stream, service, connection).await? {
         match read(stream, connection.space()).await? {
@@ -49,12 +50,13 @@ pub async fn serve<S: Read + Write>(
     Ok(())
 }
 
-/// Answers all that has arrived and sends the replies; what [`serve`] does between two reads.
-/// Returns whether the conversation goes on: then receive more.
-/// The service must be the same until the connection is reset.
+/// Answers all requests that have arrived and sends the replies.
 ///
-/// It is for a server that reads by its own rules, say with time limits that depend on
-/// [`Connection::begun`].
+/// Returns `true` if the conversation continues; then receive more bytes. [`serve`] calls this
+/// between two reads. Call it yourself in a server that reads in its own way, for example with time
+/// limits that depend on [`ServerConnection::begun`].
+///
+/// The service must stay the same until the connection is reset.
 ///
 /// # Cancel safety
 /// As [`serve`].
@@ -64,7 +66,7 @@ pub async fn serve<S: Read + Write>(
 pub async fn answer<S: Write>(
     stream: &mut S,
     service: &mut impl Service,
-    connection: &mut Connection<'_>,
+    connection: &mut ServerConnection<'_>,
 ) -> Result<bool, Error<S::Error>> {
     loop {
         let next = connection.advance(service);
@@ -73,7 +75,7 @@ pub async fn answer<S: Write>(
             connection.sent(n);
         }
         if next != Next::Send {
-            // Even with nothing to send: an earlier flush may have failed or been given up.
+            // Flush even if nothing was sent: an earlier flush may have failed or been cancelled.
             flush(stream).await?;
             return Ok(next == Next::Receive);
         }
@@ -82,12 +84,13 @@ pub async fn answer<S: Write>(
 
 /// A client over an async stream: one call at a time, over two lent buffers.
 ///
-/// `rx` holds one reply at a time, which as an error line takes up to 160 bytes; `tx` holds one request.
+/// `rx` holds one reply at a time. An error line takes up to 160 bytes of it. `tx` holds one
+/// request.
 ///
 /// # Cancel safety
-/// A call may be dropped at any time, given a stream whose `read`, `write` and `flush` are
-/// cancel-safe: the next call sends what was not sent, skips the reply that is late, and then is answered itself.
-/// Whether the server runs the request of a call that was dropped cannot be told.
+/// Every method is cancel safe if the stream's `read`, `write` and `flush` are. After a dropped
+/// call, the next call sends the unsent bytes, skips the late reply, and then gets its own reply.
+/// The server may or may not run the request of a dropped call.
 ///
 /// ```
 /// use bellwire::{Command, Line, asynch::Client};
@@ -103,22 +106,22 @@ pub async fn answer<S: Write>(
 #[derive(Debug)]
 pub struct Client<'b, S> {
     stream: S,
-    caller: Caller<'b>,
-    /// Whether the stream may still hold, or have to be given, something of the last request.
+    caller: ClientConnection<'b>,
+    /// Whether bytes of the last request may still have to be written or flushed.
     unsent: bool,
 }
 
 impl<'b, S: Read + Write> Client<'b, S> {
-    /// A client at the start of a conversation over `stream`.
+    /// Creates a client at the start of a conversation over `stream`.
     pub fn new(stream: S, rx: &'b mut [u8], tx: &'b mut [u8]) -> Self {
         Self {
             stream,
-            caller: Caller::new(rx, tx),
+            caller: ClientConnection::new(rx, tx),
             unsent: false,
         }
     }
 
-    /// The stream, for instance to set its time limits.
+    /// Returns the stream, for example to set its time limits.
     pub fn stream(&mut self) -> &mut S {
         &mut self.stream
     }
@@ -126,9 +129,10 @@ impl<'b, S: Read + Write> Client<'b, S> {
     /// Sends a request and waits for its reply.
     ///
     /// # Errors
-    /// [`Error::Refused`]: the server's error line. [`Error::Fault`]: the request does not fit
-    /// `tx` or cannot be encoded, and nothing was sent; or the reply does not fit `rx` or
-    /// cannot be decoded. [`Error::Closed`], [`Error::Transport`]: no reply came.
+    /// - [`Error::Remote`]: the server sent an error line.
+    /// - [`Error::Protocol`]: the request does not fit `tx` or cannot be encoded, and nothing was
+    ///   sent; or the reply does not fit `rx` or cannot be decoded.
+    /// - [`Error::Closed`], [`Error::Transport`]: no reply came.
     pub async fn call<Req: Format, Rsp: Format>(
         &mut self,
         command: Command<Req, Rsp>,
@@ -142,11 +146,12 @@ impl<'b, S: Read + Write> Client<'b, S> {
         self.caller.reply(command).map_err(Error::widen)
     }
 
-    /// Sends a request that has no reply, and returns once the stream has taken it.
+    /// Sends a request that has no reply. Returns after the stream has accepted it.
     ///
     /// # Errors
-    /// As [`call`](Self::call). Whether the server could use the request shows at the next call, if the
-    /// stream still brings the error line then, or at [`finish`](Self::finish).
+    /// As [`call`](Self::call). If the server rejects the request, the next call reports it,
+    /// provided that the stream still delivers the error line by then. [`finish`](Self::finish)
+    /// reports it too.
     pub async fn send<Req: Format>(
         &mut self,
         command: Command<Req, NoReply>,
@@ -158,12 +163,14 @@ impl<'b, S: Read + Write> Client<'b, S> {
         self.flush().await
     }
 
-    /// Waits until the server has ended the conversation. This is for after the last request, once the
-    /// stream's sending is ended: it shows how a request without reply fared.
+    /// Waits until the server has ended the conversation.
+    ///
+    /// Call this after the last request, once the stream's sending side is shut down. It reports
+    /// whether a request without reply was rejected.
     ///
     /// # Errors
-    /// [`Error::Refused`]: the server's last word is an error line. [`Error::Fault`],
-    /// [`Error::Closed`], [`Error::Transport`]: the end cannot be told.
+    /// - [`Error::Remote`]: the server ended with an error line.
+    /// - [`Error::Protocol`], [`Error::Closed`], [`Error::Transport`]: the outcome is unknown.
     pub async fn finish(&mut self) -> Result<(), Error<S::Error>> {
         self.settle().await?;
         while !self.caller.is_over().map_err(Error::widen)? {
@@ -172,7 +179,7 @@ impl<'b, S: Read + Write> Client<'b, S> {
         Ok(())
     }
 
-    /// Sends and skips what an earlier call that failed has left.
+    /// Sends the unsent bytes of an earlier failed or dropped call and skips its reply.
     async fn settle(&mut self) -> Result<(), Error<S::Error>> {
         if self.unsent {
             self.flush().await?;
@@ -209,24 +216,24 @@ impl<'b, S: Read + Write> Client<'b, S> {
     }
 }
 
-/// Reads at least one byte into `space`, which is not empty; 0 is the end of the stream.
+/// Reads into `space`, which must not be empty. Returns 0 at the end of the stream.
 async fn read<S: Read>(stream: &mut S, space: &mut [u8]) -> Result<usize, Error<S::Error>> {
     loop {
         match stream.read(space).await {
             Ok(n) => return Ok(n),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == embedded_io::ErrorKind::Interrupted => {}
             Err(error) => return Err(Error::Transport(error)),
         }
     }
 }
 
-/// Writes some of `bytes`, which are not empty.
+/// Writes a part of `bytes`, which must not be empty.
 async fn write<S: Write>(stream: &mut S, bytes: &[u8]) -> Result<usize, Error<S::Error>> {
     loop {
         match stream.write(bytes).await {
             Ok(0) => return Err(Error::Closed),
             Ok(n) => return Ok(n),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == embedded_io::ErrorKind::Interrupted => {}
             Err(error) => return Err(Error::Transport(error)),
         }
     }
@@ -236,7 +243,7 @@ async fn flush<S: Write>(stream: &mut S) -> Result<(), Error<S::Error>> {
     loop {
         match stream.flush().await {
             Ok(()) => return Ok(()),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == embedded_io::ErrorKind::Interrupted => {}
             Err(error) => return Err(Error::Transport(error)),
         }
     }

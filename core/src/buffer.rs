@@ -71,11 +71,18 @@ impl<'b> Buffer<'b> {
         self.memory.get_mut(self.end..).unwrap_or(&mut [])
     }
 
+    /// Whether [`space`](Self::space) moves no more bytes than were consumed since it last moved any.
+    pub(crate) fn is_cheap_to_move(&self) -> bool {
+        self.start == 0 || self.start >= self.waiting()
+    }
+
     /// Moves what waits to the front, byte by byte from its start, so that none is written over that
     /// is still to be moved. Moving overlapping bytes at once would bring 0.7 KB of code along.
     fn move_to_front(&mut self) {
         let memory = Cell::from_mut(&mut *self.memory).as_slice_of_cells();
         let waiting = memory.get(self.start..self.end).unwrap_or(&[]);
+        #[cfg(test)]
+        crate::work::count(waiting.len());
         for (to, from) in memory.iter().zip(waiting) {
             to.set(from.get());
         }

@@ -1,8 +1,8 @@
 //! The client's side of one conversation, without the bytes' transport.
 
 use crate::Buffer;
-use crate::command::{Answer, Command, Expected};
-use crate::error::{Code, Error, Fault, Refusal};
+use crate::command::{Command, Expected, ReplyFormat};
+use crate::error::{Code, Error, ErrorKind, RemoteError};
 use crate::format::{Format, Frame, Line};
 use crate::line;
 use crate::sentence::cut;
@@ -29,11 +29,11 @@ const SKIP: usize = 65536;
 /// they are skipped, or, where their end cannot be found, the conversation is over.
 ///
 /// ```
-/// use bellwire::{Caller, Command, Line};
+/// use bellwire::{ClientConnection, Command, Line};
 ///
 /// const STRING: Command<Line, Line> = Command::new("STRING");
 /// let (mut rx, mut tx) = ([0; 64], [0; 64]);
-/// let mut caller = Caller::new(&mut rx, &mut tx);
+/// let mut caller = ClientConnection::new(&mut rx, &mut tx);
 /// caller.request(STRING, "hi")?;
 /// assert_eq!(caller.pending(), b"STRING\nhi\n"); // to be sent
 /// caller.sent(10);
@@ -44,7 +44,7 @@ const SKIP: usize = 65536;
 /// # Ok::<(), bellwire::Error<core::convert::Infallible>>(())
 /// ```
 #[derive(Debug)]
-pub struct Caller<'b> {
+pub struct ClientConnection<'b> {
     rx: Buffer<'b>,
     tx: Buffer<'b>,
     /// The reply that is on its way.
@@ -75,7 +75,7 @@ enum Stage {
     Replied { start: usize, end: usize },
 }
 
-impl<'b> Caller<'b> {
+impl<'b> ClientConnection<'b> {
     /// A conversation that begins. `rx` holds one reply at a time, `tx` at least one request. An
     /// error line takes up to 160 bytes of `rx`; one that does not fit ends the conversation.
     pub fn new(rx: &'b mut [u8], tx: &'b mut [u8]) -> Self {
@@ -136,10 +136,10 @@ impl<'b> Caller<'b> {
     /// Writes a request behind what is pending.
     ///
     /// # Errors
-    /// [`Fault::MessageTooLong`] or [`Fault::Unencodable`]: nothing of it was written.
-    /// [`Fault::ReplyPending`]: see [`is_waiting`](Self::is_waiting). [`Error::Closed`]: the
+    /// [`ErrorKind::MessageTooLong`] or [`ErrorKind::Unencodable`]: nothing of it was written.
+    /// [`ErrorKind::ReplyPending`]: see [`is_waiting`](Self::is_waiting). [`Error::Closed`]: the
     /// conversation is over.
-    pub fn request<Req: Format, Rsp: Answer>(
+    pub fn request<Req: Format, Rsp: ReplyFormat>(
         &mut self,
         command: Command<Req, Rsp>,
         value: Req::Sent<'_>,
@@ -148,7 +148,7 @@ impl<'b> Caller<'b> {
             return Err(Error::Closed);
         }
         if self.is_waiting() {
-            return Err(Fault::ReplyPending.into());
+            return Err(ErrorKind::ReplyPending.into());
         }
         command.write(value, &mut self.tx)?;
         self.expect(Rsp::EXPECTED);
@@ -158,8 +158,8 @@ impl<'b> Caller<'b> {
     /// Whether the reply that is on its way has arrived whole.
     ///
     /// # Errors
-    /// [`Error::Closed`]: the stream ended before. [`Error::Fault`]: it is not the kind of reply that
-    /// the command declares, or longer than the receive buffer. After [`Fault::MessageTooLong`]
+    /// [`Error::Closed`]: the stream ended before. [`Error::Protocol`]: it is not the kind of reply that
+    /// the command declares, or longer than the receive buffer. After [`ErrorKind::MessageTooLong`]
     /// with a known end the next call goes on; after the others the conversation is over.
     pub fn has_reply(&mut self) -> Result<bool, Error<Infallible>> {
         self.drop_past();
@@ -179,7 +179,7 @@ impl<'b> Caller<'b> {
                             start: introduction.len(),
                         },
                         Some(_) if introduction.starts_with(known) => return self.more(),
-                        Some(_) => return self.give_up(Fault::UnexpectedReply),
+                        Some(_) => return self.give_up(ErrorKind::UnexpectedReply),
                     };
                 }
                 Stage::ErrorLine => match line::find_end(arrived, &mut self.progress) {
@@ -192,7 +192,7 @@ impl<'b> Caller<'b> {
                         Frame::Ends(size) => size.saturating_add(start),
                         Frame::Open(_) => return self.more(),
                         Frame::Broken(flaw) => {
-                            return self.give_up(Fault::Malformed(flaw.into()));
+                            return self.give_up(ErrorKind::Decode(flaw.into()));
                         }
                     };
                     if end <= arrived.len() {
@@ -214,8 +214,8 @@ impl<'b> Caller<'b> {
     /// Takes the reply, which may borrow from the receive buffer until the next call.
     ///
     /// # Errors
-    /// [`Error::Refused`]: it is an error line. [`Fault::Malformed`]: it cannot be decoded.
-    /// [`Fault::ReplyPending`]: it has not arrived; see [`has_reply`](Self::has_reply). After each the
+    /// [`Error::Remote`]: it is an error line. [`ErrorKind::Decode`]: it cannot be decoded.
+    /// [`ErrorKind::ReplyPending`]: it has not arrived; see [`has_reply`](Self::has_reply). After each the
     /// next call goes on, unless the server closes.
     pub fn reply<Req, Rsp: Format>(
         &mut self,
@@ -225,14 +225,14 @@ impl<'b> Caller<'b> {
             Stage::Replied { start, end } => {
                 self.take(end);
                 let payload = self.rx.filled().get(start..end).unwrap_or(&[]);
-                Rsp::decode(payload).map_err(|malformed| Fault::Malformed(malformed).into())
+                Rsp::decode(payload).map_err(|malformed| ErrorKind::Decode(malformed).into())
             }
             Stage::Refused { end } => {
                 self.take(end);
                 let line = self.rx.filled().get(1..end).unwrap_or(&[]);
-                Err(Error::Refused(refusal(line)))
+                Err(Error::Remote(refusal(line)))
             }
-            _ => Err(Fault::ReplyPending.into()),
+            _ => Err(ErrorKind::ReplyPending.into()),
         }
     }
 
@@ -249,7 +249,7 @@ impl<'b> Caller<'b> {
                 }
                 Ok(true)
             }
-            Err(Error::Fault(_)) if !self.ended => Ok(true),
+            Err(Error::Protocol(_)) if !self.ended => Ok(true),
             other => other,
         }
     }
@@ -258,9 +258,9 @@ impl<'b> Caller<'b> {
     /// end's sending is ended: it shows how a request without reply fared.
     ///
     /// # Errors
-    /// [`Error::Refused`]: the server's last word is an error line. [`Error::Closed`]: it ended in
+    /// [`Error::Remote`]: the server's last word is an error line. [`Error::Closed`]: it ended in
     /// the middle of one, or of a reply that was too long, or the conversation was over earlier.
-    /// [`Fault::UnexpectedReply`]: something else came.
+    /// [`ErrorKind::UnexpectedReply`]: something else came.
     pub fn is_over(&mut self) -> Result<bool, Error<Infallible>> {
         if self.lost {
             return Err(Error::Closed);
@@ -273,8 +273,8 @@ impl<'b> Caller<'b> {
         match self.has_reply() {
             Err(Error::Closed) if self.rx.is_empty() && self.past == 0 => Ok(true),
             Ok(true) => match self.reply(Command::<(), Line>::new("-")) {
-                Err(Error::Refused(refusal)) => Err(Error::Refused(refusal)),
-                _ => self.give_up(Fault::UnexpectedReply),
+                Err(Error::Remote(refusal)) => Err(Error::Remote(refusal)),
+                _ => self.give_up(ErrorKind::UnexpectedReply),
             },
             Ok(false) if between => {
                 self.expected = None;
@@ -315,13 +315,13 @@ impl<'b> Caller<'b> {
         }
     }
 
-    fn too_long(&self) -> Fault {
+    fn too_long(&self) -> ErrorKind {
         let limit = self.rx.capacity();
-        Fault::MessageTooLong { limit }
+        ErrorKind::MessageTooLong { limit }
     }
 
     /// Ends the conversation: the end of the reply cannot be found.
-    fn give_up(&mut self, fault: Fault) -> Result<bool, Error<Infallible>> {
+    fn give_up(&mut self, fault: ErrorKind) -> Result<bool, Error<Infallible>> {
         self.expect(None);
         self.ended = true;
         self.lost = true;
@@ -331,13 +331,13 @@ impl<'b> Caller<'b> {
 
 /// Reads an error line behind its `!`. Where its first word is no code that is known here, it
 /// belongs to the sentence.
-fn refusal(line: &[u8]) -> Refusal {
+fn refusal(line: &[u8]) -> RemoteError {
     let text = core::str::from_utf8(line::trim(line));
     let text = text.unwrap_or("the server's words are not UTF-8");
     let (word, sentence) = text.split_once(' ').unwrap_or((text, ""));
     let code = Code::from_word(word);
     let known = code != Code::Other;
-    Refusal {
+    RemoteError {
         code,
         sentence: cut(if known { sentence } else { text }),
     }

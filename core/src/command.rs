@@ -1,15 +1,15 @@
-//! Commands: a name, and the formats of its two payloads.
+//! Commands: a name and the formats of two payloads.
 
-use crate::error::Fault;
+use crate::error::ErrorKind;
 use crate::format::{EncodeError, Format, Frame};
-use crate::{Answered, Buffer, Reply};
+use crate::{Buffer, Reply, ReplySent};
 use core::fmt;
 use core::marker::PhantomData;
 
-/// A command as both ends know it: its name, the format `Req` of its request and the format `Rsp`
-/// of its reply, or [`NoReply`].
+/// A command: its name, the format `Req` of its request and the format `Rsp` of its reply.
 ///
-/// It is meant to be a constant in code that both ends share.
+/// `Rsp` is [`NoReply`] if the command has no reply. Define a command once, as a constant in code
+/// that both ends share.
 ///
 /// ```
 /// use bellwire::{Command, ComplexData, Line, NoReply, Postcard};
@@ -26,52 +26,52 @@ pub struct Command<Req, Rsp> {
     formats: PhantomData<fn() -> (Req, Rsp)>,
 }
 
-/// In place of a reply format: the command is not answered.
+/// Stands in place of a reply format: the command has no reply.
 ///
-/// When such a request fails, the error line that tells so ends the conversation, so that it can
-/// never be taken for the reply to another request.
+/// If such a request fails, its error line ends the conversation. So the line cannot be mistaken
+/// for the reply to another request.
 #[derive(Debug)]
 pub enum NoReply {}
 
-/// How a command is answered: in a [`Format`], or with [`NoReply`].
-pub trait Answer: 'static {
-    /// The reply's format, as a client looks for it in what it receives.
+/// The reply of a command: a [`Format`], or [`NoReply`].
+pub trait ReplyFormat: 'static {
+    /// How a client finds the end of the reply; `None` if there is no reply.
     const EXPECTED: Option<Expected>;
 }
 
-impl Answer for NoReply {
+impl ReplyFormat for NoReply {
     const EXPECTED: Option<Expected> = None;
 }
 
-impl<F: Format> Answer for F {
+impl<F: Format> ReplyFormat for F {
     const EXPECTED: Option<Expected> = Some(Expected {
-        introduction: F::INTRODUCTION,
+        introduction: F::PREFIX,
         frame: F::frame,
     });
 }
 
-/// What a reply looks like, without its type.
+/// A reply's format without its type.
 #[derive(Debug, Clone, Copy)]
 pub struct Expected {
     pub(crate) introduction: &'static [u8],
     pub(crate) frame: FindEnd,
 }
 
-/// [`Format::frame`] of some format.
+/// The [`Format::frame`] of some format.
 pub(crate) type FindEnd = fn(&[u8], &mut usize) -> Frame;
 
-/// A command without its types, as a session works with it: which one it is, where its payload
-/// ends, whether it is answered.
+/// A command without its types, for a session: its name, its index, and how to find the end of its
+/// payload.
 #[derive(Debug, Clone, Copy)]
 pub struct Route {
     /// The command's name.
     pub name: &'static str,
-    /// The command's place in the registry that found it.
+    /// The command's index in the registry that found it.
     pub index: usize,
     pub(crate) kind: &'static Kind,
 }
 
-/// What commands of the same formats have in common.
+/// The properties that all commands of the same formats share.
 #[derive(Debug)]
 pub(crate) struct Kind {
     pub(crate) frame: FindEnd,
@@ -79,23 +79,32 @@ pub(crate) struct Kind {
 }
 
 impl<Req, Rsp> Command<Req, Rsp> {
-    /// A command of this name. With its line feed it must fit into [`Limits::name`](crate::Limits::name)
-    /// of each server that is to serve it, 64 bytes unless set.
+    /// Creates a command with this name.
+    ///
+    /// A name is printable ASCII without space or colon, and begins with neither `!` nor `>`. With
+    /// its line feed it must fit into [`Limits::name`](crate::Limits::name) of each server: 64
+    /// bytes by default.
     ///
     /// # Panics
-    /// When the name is empty, or holds a line feed or a space or carriage return at either end, as
-    /// no peer could send it. A constant is checked by the compiler.
+    /// Panics if the name breaks these rules, or is `HELP`, `SCHEMA`, `SUBSCRIBE` or `UNSUBSCRIBE`,
+    /// which [the wire](crate::wire) reserves. For a constant this is a compile error.
     pub const fn new(name: &'static str) -> Self {
         let bytes = name.as_bytes();
-        assert!(!bytes.is_empty(), "a command's name must not be empty");
+        assert!(
+            !matches!(bytes, [] | [b'!' | b'>', ..]),
+            "a command's name must not be empty or begin with ! or >"
+        );
         let mut rest = bytes;
         while let [byte, tail @ ..] = rest {
-            assert!(*byte != b'\n', "a command's name must be one line");
+            assert!(
+                byte.is_ascii_graphic() && *byte != b':',
+                "a command's name must be printable ASCII without space or colon"
+            );
             rest = tail;
         }
         assert!(
-            !matches!(bytes, [b' ' | b'\r', ..] | [.., b' ' | b'\r']),
-            "a command's name must not begin or end with a space"
+            !matches!(bytes, b"HELP" | b"SCHEMA" | b"SUBSCRIBE" | b"UNSUBSCRIBE"),
+            "this command's name is reserved"
         );
         Self {
             name,
@@ -103,19 +112,20 @@ impl<Req, Rsp> Command<Req, Rsp> {
         }
     }
 
-    /// The name that stands on the wire.
+    /// Returns the command's name, as sent on the wire.
     pub const fn name(&self) -> &'static str {
         self.name
     }
 }
 
-impl<Req: Format, Rsp: Answer> Command<Req, Rsp> {
+impl<Req: Format, Rsp: ReplyFormat> Command<Req, Rsp> {
     const KIND: &'static Kind = &Kind {
         frame: Req::frame,
         answered: Rsp::EXPECTED.is_some(),
     };
 
-    /// The command as entry `index` of a registry. See [`Service`](crate::Service).
+    /// Returns the route of this command, as entry `index` of a registry. See
+    /// [`Service`](crate::Service).
     pub fn route(&self, index: usize) -> Route {
         Route {
             name: self.name,
@@ -124,21 +134,27 @@ impl<Req: Format, Rsp: Answer> Command<Req, Rsp> {
         }
     }
 
-    /// Decodes `payload` and answers it with `handler`, which runs only when the whole payload is
-    /// good. This is how a registry of its own runs a handler; see [`Service`](crate::Service).
+    /// Decodes `payload` and answers it with `handler`, which runs only if the whole payload is
+    /// valid.
+    ///
+    /// A registry of your own runs its handlers with this; see [`Service`](crate::Service).
     pub fn answer<'a>(
         payload: &'a [u8],
         reply: Reply<'a>,
-        handler: impl FnOnce(Req::Value<'a>, Reply<'a, Rsp>) -> Answered,
-    ) -> Answered {
+        handler: impl FnOnce(Req::Value<'a>, Reply<'a, Rsp>) -> ReplySent,
+    ) -> ReplySent {
         match Req::decode_with(payload, |value| handler(value, reply.typed())) {
             Ok(answered) => answered,
-            Err(malformed) => Answered::failed(Fault::Malformed(malformed)),
+            Err(malformed) => ReplySent::failed(ErrorKind::Decode(malformed)),
         }
     }
 
-    /// Writes the command line and the payload behind what `out` holds; all of it or nothing.
-    pub(crate) fn write(&self, value: Req::Sent<'_>, out: &mut Buffer<'_>) -> Result<(), Fault> {
+    /// Appends the command line and the payload to `out`, which is unchanged after an error.
+    pub(crate) fn write(
+        &self,
+        value: Req::Sent<'_>,
+        out: &mut Buffer<'_>,
+    ) -> Result<(), ErrorKind> {
         let limit = out.capacity();
         let space = out.space();
         let name = self.name.as_bytes();
@@ -147,15 +163,15 @@ impl<Req: Format, Rsp: Answer> Command<Req, Rsp> {
             .ok_or(EncodeError::NoRoom)
             .and_then(|space| Req::encode(value, space))
             .map_err(|error| match error {
-                EncodeError::NoRoom => Fault::MessageTooLong { limit },
-                EncodeError::Unencodable => Fault::Unencodable,
+                EncodeError::NoRoom => ErrorKind::MessageTooLong { limit },
+                EncodeError::Unencodable => ErrorKind::Unencodable,
             })?;
         out.fill(name.len().saturating_add(1).saturating_add(size));
         Ok(())
     }
 }
 
-/// Writes `bytes` at the start of `space` and returns the space behind them.
+/// Copies `bytes` to the start of `space` and returns the rest of `space`.
 pub(crate) fn put<'s>(space: &'s mut [u8], bytes: &[u8]) -> Option<&'s mut [u8]> {
     let (head, tail) = space.split_at_mut_checked(bytes.len())?;
     head.copy_from_slice(bytes);

@@ -1,25 +1,31 @@
-//! A session joined with the two buffers it works on.
+//! One conversation of a server: a session and its two buffers.
 
-use crate::error::Fault;
+use crate::error::ErrorKind;
 use crate::session::{Session, Step};
 use crate::{Buffer, Limits, Service};
 
-/// The server's side of one conversation over two lent buffers, ready for a driver.
+/// The server's side of one conversation, over two lent buffers.
 ///
-/// The drivers in [`blocking`](crate::blocking) and, with the feature `async`, in
-/// `asynch` run it over an embedded-io stream; with the feature `smoltcp`, `smoltcp::Server` runs it
-/// over a socket. Another driver repeats four steps: send [`pending`](Self::pending), fill
-/// [`space`](Self::space), [`advance`](Self::advance), and do what that says.
+/// The drivers in [`blocking`](crate::blocking) and, with the feature `async`, in `asynch` run it
+/// over an embedded-io stream. With the feature `smoltcp`, `smoltcp::Server` runs it over a socket.
+///
+/// A driver of your own repeats four steps:
+///
+/// 1. Send all [`pending`](Self::pending) bytes and count them with [`sent`](Self::sent).
+/// 2. Read into [`space`](Self::space) and count the bytes with [`received`](Self::received), or
+///    call [`end`](Self::end) at the end of the stream.
+/// 3. Call [`advance`](Self::advance).
+/// 4. Do as the returned [`Next`] says.
 ///
 /// ```
-/// use bellwire::{Command, Connection, Endpoint, Line, Next};
+/// use bellwire::{Command, ServerConnection, Endpoint, Line, Next};
 ///
 /// const STRING: Command<Line, Line> = Command::new("STRING");
 /// let mut endpoint = Endpoint::<(), 1>::new();
 /// endpoint.handle(STRING, &|(), _text, reply| reply.send("Thank you."))?;
 ///
 /// let (mut rx, mut tx) = ([0; 256], [0; 512]);
-/// let mut connection = Connection::new(&mut rx, &mut tx);
+/// let mut connection = ServerConnection::new(&mut rx, &mut tx);
 /// connection.space()[..10].copy_from_slice(b"STRING\nhi\n");
 /// connection.received(10);
 /// assert_eq!(connection.advance(&mut endpoint.with(&mut ())), Next::Receive);
@@ -27,30 +33,31 @@ use crate::{Buffer, Limits, Service};
 /// # Ok::<(), bellwire::RegisterError>(())
 /// ```
 #[derive(Debug)]
-pub struct Connection<'b> {
+pub struct ServerConnection<'b> {
     session: Session,
     rx: Buffer<'b>,
     tx: Buffer<'b>,
     ended: bool,
 }
 
-/// What a driver must do after [`Connection::advance`], each time after sending all that is
-/// [`pending`](Connection::pending).
+/// The driver's next step after [`ServerConnection::advance`].
+///
+/// In every case the driver first sends all [`pending`](ServerConnection::pending) bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
-    /// Receive more bytes into [`Connection::space`].
+    /// Receive more bytes into [`ServerConnection::space`].
     Receive,
-    /// Advance again: there is more to answer once the replies so far are sent.
+    /// Call [`ServerConnection::advance`] again: more requests can be answered once the replies are sent.
     Send,
-    /// Close the stream. See [`Step::Close`] for how, so that the last error line arrives.
+    /// Close the stream, in the way [`Step::Close`] describes, so that the last error line arrives.
     Close,
 }
 
-impl<'b> Connection<'b> {
-    /// A conversation that begins, with the [`Limits`] that fit the buffers.
+impl<'b> ServerConnection<'b> {
+    /// Creates a connection at the start of a conversation, with [`Limits::for_buffers`].
     ///
-    /// `rx` holds one request at a time, `tx` at least one reply and error lines of up to 160 bytes;
-    /// longer error lines are cut.
+    /// `rx` holds one request at a time. `tx` holds at least one reply, and error lines of up to
+    /// 160 bytes. A longer error line is cut.
     pub fn new(rx: &'b mut [u8], tx: &'b mut [u8]) -> Self {
         let limits = Limits::for_buffers(rx.len(), tx.len());
         Self {
@@ -61,7 +68,7 @@ impl<'b> Connection<'b> {
         }
     }
 
-    /// The same with other limits; those beyond the buffers are lowered to them.
+    /// Sets other limits. A limit that exceeds its buffer is lowered to the buffer's size.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.session = Session::new(Limits {
@@ -73,7 +80,7 @@ impl<'b> Connection<'b> {
         self
     }
 
-    /// Begins another conversation over the same buffers and with the same limits.
+    /// Begins another conversation with the same buffers and limits.
     pub fn reset(&mut self) {
         self.session.reset();
         self.rx.clear();
@@ -81,7 +88,7 @@ impl<'b> Connection<'b> {
         self.ended = false;
     }
 
-    /// Where received bytes go; never empty after [`Next::Receive`].
+    /// Returns the space for received bytes. It is never empty after [`Next::Receive`].
     pub fn space(&mut self) -> &mut [u8] {
         self.rx.space()
     }
@@ -91,17 +98,17 @@ impl<'b> Connection<'b> {
         self.rx.fill(n);
     }
 
-    /// Takes note that the stream has ended: nothing more will be received.
+    /// Notes the end of the stream: no more bytes will be received.
     pub fn end(&mut self) {
         self.ended = true;
     }
 
-    /// What waits to be sent.
+    /// Returns the bytes that are ready to be sent.
     pub fn pending(&self) -> &[u8] {
         self.tx.filled()
     }
 
-    /// Whether something waits to be sent.
+    /// Returns whether bytes are ready to be sent.
     pub(crate) fn is_pending(&self) -> bool {
         !self.tx.is_empty()
     }
@@ -111,24 +118,26 @@ impl<'b> Connection<'b> {
         self.tx.consume(n);
     }
 
-    /// The number of the request that has arrived in part, or `None` between requests. A time
-    /// limit for a request runs as long as this stays the same.
+    /// Returns the number of the request that has arrived in part, or `None` between requests.
+    ///
+    /// A time limit for a request runs as long as this number stays the same.
     pub fn begun(&self) -> Option<u32> {
         self.session.begun(self.rx.filled())
     }
 
-    /// Whether no part of a request waits for the rest of it.
+    /// Returns whether no request has arrived in part.
     pub fn is_idle(&self) -> bool {
         self.begun().is_none()
     }
 
     /// Ends the conversation with an error line; see [`Session::abort`].
-    pub fn abort(&mut self, fault: Fault, service: &mut impl Service) {
+    pub fn abort(&mut self, fault: ErrorKind, service: &mut impl Service) {
         self.session.abort(fault, service, &mut self.tx);
     }
 
-    /// Answers all the requests that have arrived whole, as far as the replies fit. The service must be
-    /// the same until [`reset`](Self::reset).
+    /// Answers all requests that have arrived completely, as far as the replies fit.
+    ///
+    /// The service must stay the same until [`reset`](Self::reset).
     pub fn advance(&mut self, service: &mut impl Service) -> Next {
         let Self { session, tx, .. } = self;
         let mut input = self.rx.filled();

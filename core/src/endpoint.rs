@@ -1,34 +1,38 @@
-//! The registry of a server: which handler answers which command.
+//! The registry of a server: commands and their handlers.
 
-use crate::command::{Answer, Command, Route};
-use crate::error::{Fault, Rejection};
+use crate::command::{Command, ReplyFormat, Route};
+use crate::error::{ErrorKind, RequestError};
 use crate::format::Format;
-use crate::{Answered, Reply};
+use crate::{Reply, ReplySent};
 use core::any::Any;
 use core::fmt;
 
-/// What a session serves: it finds commands by name, and runs them.
+/// Finds commands by name and runs them, for a [`Session`](crate::Session).
 ///
-/// [`Endpoint`] is the one that most servers want. A registry of your own (one that grows, one
-/// whose handlers capture) implements this trait with [`Command::route`] and
-/// [`Command::answer`].
+/// Most servers use [`Endpoint`]. Implement this trait for a registry of your own, for example one
+/// that grows or whose handlers capture variables. [`Command::route`] and [`Command::answer`] do
+/// most of the work.
 pub trait Service {
-    /// The command of this name, which is the route's. What was found must stay so until the
-    /// conversation is over, as a session looks a name up only when it differs from the last one: a
-    /// service that allows more to some peers than to others has their handlers refuse.
+    /// Returns the route of the command with this name, or `None` if there is no such command.
+    ///
+    /// The route's name must equal `name`.
+    ///
+    /// A session looks a name up only if it differs from the previous request's name. So the result
+    /// must stay the same during a conversation. To allow some commands only to some peers, let the
+    /// handlers refuse.
     fn find(&self, name: &[u8]) -> Option<Route>;
 
-    /// Answers a whole request for the command that [`find`](Self::find) found at `index`, which is
-    /// its [`Route::index`].
-    fn call(&mut self, index: usize, payload: &[u8], reply: Reply<'_>) -> Answered;
+    /// Answers a complete request. `index` is the [`Route::index`] that [`find`](Self::find)
+    /// returned.
+    fn call(&mut self, index: usize, payload: &[u8], reply: Reply<'_>) -> ReplySent;
 
-    /// Hears of each request that was answered with an error line. This is the place to log.
-    fn rejected(&mut self, rejection: &Rejection) {
+    /// Is called for each request that was answered with an error line, for example to log it.
+    fn rejected(&mut self, rejection: &RequestError) {
         let _ = rejection;
     }
 }
 
-/// Up to `N` commands with their handlers, which share a context `App` of yours.
+/// Up to `N` commands with their handlers, which share a context of your type `App`.
 ///
 /// ```
 /// use bellwire::{Command, Endpoint, Line, NoReply, Postcard};
@@ -53,27 +57,27 @@ pub struct Endpoint<App, const N: usize> {
     on_rejection: Option<OnRejection<App>>,
 }
 
-/// A handler whose type is known only to the function beside it, which was made for that type.
+/// A handler of erased type, with the function that was instantiated for that type.
 struct Entry<App> {
     route: Route,
     handler: &'static (dyn Any + Send + Sync),
-    run: fn(&(dyn Any + Send + Sync), &mut App, &[u8], Reply<'_>) -> Answered,
+    run: fn(&(dyn Any + Send + Sync), &mut App, &[u8], Reply<'_>) -> ReplySent,
 }
 
-type OnRejection<App> = fn(&mut App, &Rejection);
+type OnRejection<App> = fn(&mut App, &RequestError);
 
-/// Why a command could not be registered.
+/// The reason why a command could not be registered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum RegisterError {
-    /// The endpoint holds as many commands as it can.
+    /// The endpoint already holds `N` commands.
     Full,
-    /// A command of this name is registered already.
+    /// A command of this name is already registered.
     Duplicate,
 }
 
 impl<App, const N: usize> Endpoint<App, N> {
-    /// An endpoint without commands.
+    /// Creates an endpoint without commands.
     pub const fn new() -> Self {
         Self {
             entries: heapless::Vec::new(),
@@ -83,13 +87,13 @@ impl<App, const N: usize> Endpoint<App, N> {
 
     /// Registers `handler` for `command`.
     ///
-    /// The handler gets the context, the decoded request, and the [`Reply`] it must use up. It is a
-    /// function or a closure that captures nothing, passed by reference: what changes from
-    /// request to request belongs into the context.
+    /// The handler gets the context, the decoded request and a [`Reply`], which it must use. It is
+    /// a function, or a closure that captures nothing, passed by reference. Keep state that changes
+    /// between requests in the context.
     ///
     /// # Errors
-    /// [`RegisterError::Full`] beyond `N` commands, [`RegisterError::Duplicate`] for a name that is
-    /// taken. The endpoint is then as it was.
+    /// Returns [`RegisterError::Full`] if `N` commands are registered, and
+    /// [`RegisterError::Duplicate`] if the name is taken. On an error the endpoint is unchanged.
     pub fn handle<Req, Rsp, H>(
         &mut self,
         command: Command<Req, Rsp>,
@@ -97,8 +101,8 @@ impl<App, const N: usize> Endpoint<App, N> {
     ) -> Result<(), RegisterError>
     where
         Req: Format,
-        Rsp: Answer,
-        H: for<'a> Fn(&mut App, Req::Value<'a>, Reply<'a, Rsp>) -> Answered + Send + Sync,
+        Rsp: ReplyFormat,
+        H: for<'a> Fn(&mut App, Req::Value<'a>, Reply<'a, Rsp>) -> ReplySent + Send + Sync,
     {
         if self.find(command.name().as_bytes()).is_some() {
             return Err(RegisterError::Duplicate);
@@ -111,13 +115,20 @@ impl<App, const N: usize> Endpoint<App, N> {
         self.entries.push(entry).map_err(|_| RegisterError::Full)
     }
 
-    /// Has `listener` called with each request that was answered with an error line, for instance
-    /// to log it. It replaces an earlier one.
-    pub fn on_rejection(&mut self, listener: fn(&mut App, &Rejection)) {
+    /// Calls `listener` for each request that was answered with an error line, for example to log
+    /// it.
+    ///
+    /// It replaces an earlier listener.
+    ///
+    /// ```
+    /// let mut endpoint = bellwire::Endpoint::<(), 4>::new();
+    /// endpoint.on_rejection(|(), rejection| eprintln!("{rejection}"));
+    /// ```
+    pub fn on_rejection(&mut self, listener: fn(&mut App, &RequestError)) {
         self.on_rejection = Some(listener);
     }
 
-    /// The endpoint as a [`Service`] that gives `app` to its handlers.
+    /// Returns the endpoint as a [`Service`] that passes `app` to its handlers.
     pub fn with<'a>(&'a self, app: &'a mut App) -> impl Service {
         Bound {
             endpoint: self,
@@ -136,18 +147,18 @@ fn run<App, Req, Rsp, H>(
     app: &mut App,
     payload: &[u8],
     reply: Reply<'_>,
-) -> Answered
+) -> ReplySent
 where
     Req: Format,
-    Rsp: Answer,
-    H: for<'a> Fn(&mut App, Req::Value<'a>, Reply<'a, Rsp>) -> Answered + 'static,
+    Rsp: ReplyFormat,
+    H: for<'a> Fn(&mut App, Req::Value<'a>, Reply<'a, Rsp>) -> ReplySent + 'static,
 {
     match handler.downcast_ref::<H>() {
         Some(handler) => {
             Command::<Req, Rsp>::answer(payload, reply, |value, reply| handler(app, value, reply))
         }
-        // Not reached: `handle` puts a handler and the function for its type into one entry.
-        None => reply.fail(Fault::Unanswered),
+        // Unreachable: `handle` stores a handler together with the function for its type.
+        None => reply.fail(ErrorKind::Unanswered),
     }
 }
 
@@ -161,14 +172,14 @@ impl<App, const N: usize> Service for Bound<'_, App, N> {
         self.endpoint.find(name).copied()
     }
 
-    fn call(&mut self, index: usize, payload: &[u8], reply: Reply<'_>) -> Answered {
+    fn call(&mut self, index: usize, payload: &[u8], reply: Reply<'_>) -> ReplySent {
         match self.endpoint.entries.get(index) {
             Some(entry) => (entry.run)(entry.handler, self.app, payload, reply),
-            None => reply.fail(Fault::Unanswered),
+            None => reply.fail(ErrorKind::Unanswered),
         }
     }
 
-    fn rejected(&mut self, rejection: &Rejection) {
+    fn rejected(&mut self, rejection: &RequestError) {
         if let Some(listener) = self.endpoint.on_rejection {
             listener(self.app, rejection);
         }

@@ -1,24 +1,13 @@
 //! What can go wrong, by who must act.
 
+use crate::Printable;
 use crate::sentence::Sentence;
 use core::convert::Infallible;
 use core::fmt;
 
-/// A short text that travels with a [`Rejection`]: a handler's reason, an unknown name.
+/// A short text that travels with a [`RequestError`]: a handler's reason, an unknown name.
 /// What does not fit is cut.
 pub type Text = heapless::String<64, u8>;
-
-/// Who can mend an error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Party {
-    /// The other end: it sent what the wire rules or the command do not allow.
-    Peer,
-    /// This end: a limit, a buffer or a type is too small, or a handler failed.
-    Local,
-    /// Whoever keeps the byte stream: it failed, ended or was too slow.
-    Transport,
-}
 
 /// The first word of an error line: what kind of error it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +59,7 @@ impl Code {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
-pub enum Flaw {
+pub enum DecodeErrorKind {
     /// The value goes on after the payload's last byte.
     Truncated,
     /// Bytes follow the value.
@@ -99,21 +88,23 @@ pub enum Flaw {
     DuplicateType,
     /// More types, or fields, than there is room for.
     TooManyTypes,
+    /// A value is spread over more messages, or longer ones, than may be read to find its end.
+    TooManyMessages,
 }
 
 /// A payload that cannot be decoded: what is wrong, and in which field of a struct.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Malformed {
+pub struct DecodeError {
     /// What is wrong.
-    pub flaw: Flaw,
+    pub kind: DecodeErrorKind,
     /// The innermost struct field in which it was found.
     pub field: Option<&'static str>,
 }
 
-impl From<Flaw> for Malformed {
-    fn from(flaw: Flaw) -> Self {
-        Self { flaw, field: None }
+impl From<DecodeErrorKind> for DecodeError {
+    fn from(kind: DecodeErrorKind) -> Self {
+        Self { kind, field: None }
     }
 }
 
@@ -121,7 +112,7 @@ impl From<Flaw> for Malformed {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
-pub enum Fault {
+pub enum ErrorKind {
     /// The line that should name a command holds only spaces.
     EmptyName,
     /// No line feed within the bytes that a command line may take.
@@ -137,7 +128,7 @@ pub enum Fault {
         limit: usize,
     },
     /// The payload cannot be decoded.
-    Malformed(Malformed),
+    Decode(DecodeError),
     /// The stream ended in the middle of a request.
     Truncated,
     /// The request was not complete in time.
@@ -165,107 +156,101 @@ pub enum Fault {
     Busy,
 }
 
-impl Fault {
+impl ErrorKind {
     /// The kind of error that an error line announces for this fault.
     pub fn code(&self) -> Code {
         match self {
-            Fault::UnknownCommand => Code::UnknownCommand,
-            Fault::NameTooLong { .. } | Fault::PayloadTooLong { .. } => Code::TooLarge,
-            Fault::Malformed(Malformed { flaw, .. }) => match flaw {
-                Flaw::OverCapacity | Flaw::TooDeep | Flaw::TooManyTypes => Code::TooLarge,
-                Flaw::Unsupported => Code::Failed,
+            ErrorKind::UnknownCommand => Code::UnknownCommand,
+            ErrorKind::NameTooLong { .. } | ErrorKind::PayloadTooLong { .. } => Code::TooLarge,
+            ErrorKind::Decode(DecodeError { kind, .. }) => match kind {
+                DecodeErrorKind::OverCapacity
+                | DecodeErrorKind::TooDeep
+                | DecodeErrorKind::TooManyTypes
+                | DecodeErrorKind::TooManyMessages => Code::TooLarge,
+                DecodeErrorKind::Unsupported => Code::Failed,
                 _ => Code::Malformed,
             },
-            Fault::EmptyName | Fault::Truncated | Fault::UnexpectedReply => Code::Malformed,
-            Fault::TimedOut => Code::TimedOut,
-            Fault::Refused => Code::Refused,
-            Fault::MessageTooLong { .. }
-            | Fault::Unencodable
-            | Fault::Unanswered
-            | Fault::Crashed
-            | Fault::ReplyPending => Code::Failed,
-            Fault::Busy => Code::Busy,
-        }
-    }
-
-    /// Who can mend it, seen from the end that found it.
-    pub fn party(&self) -> Party {
-        match self {
-            Fault::Truncated | Fault::TimedOut => Party::Transport,
-            Fault::Refused | Fault::NameTooLong { .. } => Party::Peer,
-            _ => match self.code() {
-                Code::UnknownCommand | Code::Malformed => Party::Peer,
-                _ => Party::Local,
-            },
+            ErrorKind::EmptyName | ErrorKind::Truncated | ErrorKind::UnexpectedReply => {
+                Code::Malformed
+            }
+            ErrorKind::TimedOut => Code::TimedOut,
+            ErrorKind::Refused => Code::Refused,
+            ErrorKind::MessageTooLong { .. }
+            | ErrorKind::Unencodable
+            | ErrorKind::Unanswered
+            | ErrorKind::Crashed
+            | ErrorKind::ReplyPending => Code::Failed,
+            ErrorKind::Busy => Code::Busy,
         }
     }
 
     /// The one sentence that says it; the wire and [`fmt::Display`] share it.
     pub(crate) fn sentence(&self) -> Sentence<'_> {
         match self {
-            Fault::EmptyName => Sentence::plain("the command name is empty"),
-            Fault::NameTooLong { limit } => Sentence::numbered(
+            ErrorKind::EmptyName => Sentence::plain("the command name is empty"),
+            ErrorKind::NameTooLong { limit } => Sentence::numbered(
                 "no line feed within the ",
                 *limit,
                 " bytes of a command line",
             ),
-            Fault::UnknownCommand => Sentence::plain("no command has this name"),
-            Fault::PayloadTooLong { limit } => {
+            ErrorKind::UnknownCommand => Sentence::plain("no command has this name"),
+            ErrorKind::PayloadTooLong { limit } => {
                 Sentence::numbered("the payload exceeds ", *limit, " bytes")
             }
-            Fault::Malformed(malformed) => malformed.sentence(),
-            Fault::Truncated => Sentence::plain("the stream ended in the middle of a request"),
-            Fault::TimedOut => Sentence::plain("the request was not complete in time"),
-            Fault::Refused => Sentence::plain("the handler refused"),
-            Fault::MessageTooLong { limit } => {
+            ErrorKind::Decode(malformed) => malformed.sentence(),
+            ErrorKind::Truncated => Sentence::plain("the stream ended in the middle of a request"),
+            ErrorKind::TimedOut => Sentence::plain("the request was not complete in time"),
+            ErrorKind::Refused => Sentence::plain("the handler refused"),
+            ErrorKind::MessageTooLong { limit } => {
                 Sentence::numbered("the message exceeds ", *limit, " bytes")
             }
-            Fault::Unencodable => {
+            ErrorKind::Unencodable => {
                 Sentence::plain("the value cannot be written in the command's format")
             }
-            Fault::UnexpectedReply => {
+            ErrorKind::UnexpectedReply => {
                 Sentence::plain("the reply is not of the kind that the command declares")
             }
-            Fault::Unanswered => Sentence::plain("the handler gave no reply"),
-            Fault::Crashed => Sentence::plain("the handler crashed"),
-            Fault::ReplyPending => {
+            ErrorKind::Unanswered => Sentence::plain("the handler gave no reply"),
+            ErrorKind::Crashed => Sentence::plain("the handler crashed"),
+            ErrorKind::ReplyPending => {
                 Sentence::plain("the reply to an earlier request has not been taken")
             }
-            Fault::Busy => Sentence::plain("the server takes no requests now"),
+            ErrorKind::Busy => Sentence::plain("the server takes no requests now"),
         }
     }
 }
 
-impl Malformed {
+impl DecodeError {
     fn sentence(&self) -> Sentence<'_> {
         let (before, field) = match self.field {
             Some(field) => (", in field ", field),
             None => ("", ""),
         };
         Sentence {
-            parts: [self.flaw.as_str(), before, field],
+            parts: [self.kind.as_str(), before, field],
             number: None,
         }
     }
 }
 
-impl Flaw {
+impl DecodeErrorKind {
     fn as_str(self) -> &'static str {
         match self {
-            Flaw::Truncated => "the payload ends before the value does",
-            Flaw::LeftOver => "bytes are left over after the value",
-            Flaw::BadUtf8 => "the text is not UTF-8",
-            Flaw::BadLength => "a length is not possible",
-            Flaw::BadValue => "a value is not allowed by its type",
-            Flaw::OverCapacity => "more elements or bytes than there is room for",
-            Flaw::DuplicateKey => "a key stands twice in a map",
-            Flaw::TooDeep => "nested too deep",
-            Flaw::Unsupported => "the format cannot fill this type",
-            Flaw::WrongType => "a value is not of the receiver's type",
-            Flaw::OutOfRange => "a number does not fit the receiver's type",
-            Flaw::UnknownType => "a type was not defined",
-            Flaw::DuplicateType => "a type is defined twice",
-            Flaw::TooManyTypes => "more types are defined than there is room for",
+            DecodeErrorKind::Truncated => "the payload ends before the value does",
+            DecodeErrorKind::LeftOver => "bytes are left over after the value",
+            DecodeErrorKind::BadUtf8 => "the text is not UTF-8",
+            DecodeErrorKind::BadLength => "a length is not possible",
+            DecodeErrorKind::BadValue => "a value is not allowed by its type",
+            DecodeErrorKind::OverCapacity => "more elements or bytes than there is room for",
+            DecodeErrorKind::DuplicateKey => "a key stands twice in a map",
+            DecodeErrorKind::TooDeep => "nested too deep",
+            DecodeErrorKind::Unsupported => "the format cannot fill this type",
+            DecodeErrorKind::WrongType => "a value is not of the receiver's type",
+            DecodeErrorKind::OutOfRange => "a number does not fit the receiver's type",
+            DecodeErrorKind::UnknownType => "a type was not defined",
+            DecodeErrorKind::DuplicateType => "a type is defined twice",
+            DecodeErrorKind::TooManyTypes => "more types are defined than there is room for",
+            DecodeErrorKind::TooManyMessages => "the value is spread over too many messages",
         }
     }
 }
@@ -274,13 +259,13 @@ impl Flaw {
 /// and what a log should say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Rejection {
+pub struct RequestError {
     /// The command, where its name was understood.
     pub command: Option<&'static str>,
     /// What was wrong.
-    pub fault: Fault,
-    /// With [`Fault::UnknownCommand`] the name as sent, in which a byte that is not printable ASCII
-    /// shows as `?`; with [`Fault::Refused`] the handler's words, if it had any; else empty.
+    pub kind: ErrorKind,
+    /// With [`ErrorKind::UnknownCommand`] the name as sent, in which a byte that is not printable ASCII
+    /// shows as `?`; with [`ErrorKind::Refused`] the handler's words, if it had any; else empty.
     pub detail: Text,
     /// Whether the conversation ends with it, because the end of the request is unknown
     /// or because the command has no reply that the error could stand for. Where it does not, it
@@ -289,42 +274,44 @@ pub struct Rejection {
     pub fatal: bool,
 }
 
-impl Rejection {
+impl RequestError {
     /// Of a fault without detail, outside of a command, that does not end the conversation.
-    pub(crate) fn of(fault: Fault) -> Self {
+    pub(crate) fn of(kind: ErrorKind) -> Self {
         Self {
             command: None,
-            fault,
+            kind,
             detail: Text::new(),
             fatal: false,
         }
     }
 
     /// Hands what it displays to `write`, in pieces, for a device that has no room for `core::fmt`.
+    /// A handler's words may quote its peer, and show as [`Printable`] has them.
     pub fn write_to(&self, write: &mut dyn FnMut(&str)) {
         if let Some(command) = self.command {
             write(command);
             write(": ");
         }
-        self.sentence().write_to(write);
+        self.sentence()
+            .write_to(&mut |part| Printable::new(part).write_to(write));
     }
 
     pub(crate) fn sentence(&self) -> Sentence<'_> {
-        match &self.fault {
-            Fault::UnknownCommand if !self.detail.is_empty() => Sentence {
+        match &self.kind {
+            ErrorKind::UnknownCommand if !self.detail.is_empty() => Sentence {
                 parts: ["no command is named \"", &self.detail, "\""],
                 number: None,
             },
-            Fault::Refused if !self.detail.is_empty() => Sentence::plain(&self.detail),
+            ErrorKind::Refused if !self.detail.is_empty() => Sentence::plain(&self.detail),
             fault => fault.sentence(),
         }
     }
 }
 
-/// The error line that a server sent in place of a reply.
+/// The error line that a server sent in place of a reply. Its sentence shows as [`Printable`] has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Refusal {
+pub struct RemoteError {
     /// Its code.
     pub code: Code,
     /// Its sentence, empty where the server has none; what goes beyond 96 bytes is cut.
@@ -337,45 +324,32 @@ pub struct Refusal {
 #[non_exhaustive]
 pub enum Error<E> {
     /// The server answered with an error line.
-    Refused(Refusal),
+    Remote(RemoteError),
     /// The request could not be written, or the reply not be read.
-    Fault(Fault),
+    Protocol(ErrorKind),
     /// The stream ended, or ended earlier, before the reply was complete.
     Closed,
     /// The stream failed.
     Transport(E),
 }
 
-impl<E> Error<E> {
-    /// Who can mend it.
-    pub fn party(&self) -> Party {
-        match self {
-            Error::Refused(refusal) => match refusal.code {
-                // The peer's peer is this end.
-                Code::UnknownCommand | Code::Malformed | Code::TooLarge => Party::Local,
-                _ => Party::Peer,
-            },
-            Error::Fault(fault) => fault.party(),
-            Error::Closed | Error::Transport(_) => Party::Transport,
-        }
-    }
-}
+impl<E> Error<E> {}
 
 impl Error<Infallible> {
     /// The same error, as one of a conversation over a stream that can fail.
     pub fn widen<E>(self) -> Error<E> {
         match self {
-            Error::Refused(refusal) => Error::Refused(refusal),
-            Error::Fault(fault) => Error::Fault(fault),
+            Error::Remote(refusal) => Error::Remote(refusal),
+            Error::Protocol(fault) => Error::Protocol(fault),
             Error::Closed => Error::Closed,
             Error::Transport(never) => match never {},
         }
     }
 }
 
-impl<E> From<Fault> for Error<E> {
-    fn from(fault: Fault) -> Self {
-        Error::Fault(fault)
+impl<E> From<ErrorKind> for Error<E> {
+    fn from(fault: ErrorKind) -> Self {
+        Error::Protocol(fault)
     }
 }
 
@@ -385,25 +359,25 @@ impl fmt::Display for Code {
     }
 }
 
-impl fmt::Display for Flaw {
+impl fmt::Display for DecodeErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
 }
 
-impl fmt::Display for Malformed {
+impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.sentence().fmt(f)
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for ErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.sentence().fmt(f)
     }
 }
 
-impl fmt::Display for Rejection {
+impl fmt::Display for RequestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut result = Ok(());
         self.write_to(&mut |part| result = result.and_then(|()| f.write_str(part)));
@@ -411,12 +385,12 @@ impl fmt::Display for Rejection {
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for RemoteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the server refused ({})", self.code)?;
         match self.sentence.as_str() {
             "" => Ok(()),
-            sentence => write!(f, ": {sentence}"),
+            sentence => write!(f, ": {}", Printable::new(sentence)),
         }
     }
 }
@@ -424,8 +398,8 @@ impl fmt::Display for Refusal {
 impl<E: fmt::Display> fmt::Display for Error<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::Refused(refusal) => refusal.fmt(f),
-            Error::Fault(fault) => fault.fmt(f),
+            Error::Remote(refusal) => refusal.fmt(f),
+            Error::Protocol(fault) => fault.fmt(f),
             Error::Closed => {
                 f.write_str("the other end closed the stream before the reply was complete")
             }
@@ -434,9 +408,9 @@ impl<E: fmt::Display> fmt::Display for Error<E> {
     }
 }
 
-impl core::error::Error for Flaw {}
-impl core::error::Error for Malformed {}
-impl core::error::Error for Fault {}
-impl core::error::Error for Rejection {}
-impl core::error::Error for Refusal {}
+impl core::error::Error for DecodeErrorKind {}
+impl core::error::Error for DecodeError {}
+impl core::error::Error for ErrorKind {}
+impl core::error::Error for RequestError {}
+impl core::error::Error for RemoteError {}
 impl<E: fmt::Debug + fmt::Display> core::error::Error for Error<E> {}

@@ -1,14 +1,14 @@
 //! The line that a server sends in place of a reply.
 
 use crate::Buffer;
-use crate::error::{Fault, Rejection};
+use crate::error::{ErrorKind, RequestError};
 
 /// The most bytes of an error line.
 pub(crate) const LONGEST: usize = 160;
 
 /// Writes `!code NAME: sentence`, cut between characters to the room there is. Nothing is written
 /// where not even the `!` fits, as a line without it is a reply.
-pub(crate) fn write(rejection: &Rejection, out: &mut Buffer<'_>) {
+pub(crate) fn write(rejection: &RequestError, out: &mut Buffer<'_>) {
     let space = out.space();
     let Some(room) = space.len().min(LONGEST).checked_sub(1) else {
         return;
@@ -18,7 +18,7 @@ pub(crate) fn write(rejection: &Rejection, out: &mut Buffer<'_>) {
         size: 0,
     };
     line.add("!");
-    line.add(rejection.fault.code().as_str());
+    line.add(rejection.kind.code().as_str());
     if let Some(command) = rejection.command {
         line.add(" ");
         line.add(command);
@@ -31,7 +31,7 @@ pub(crate) fn write(rejection: &Rejection, out: &mut Buffer<'_>) {
     if cfg!(feature = "sentences") {
         line.add(between);
         rejection.sentence().write_to(&mut |part| line.add(part));
-    } else if matches!(rejection.fault, Fault::Refused) && !rejection.detail.is_empty() {
+    } else if matches!(rejection.kind, ErrorKind::Refused) && !rejection.detail.is_empty() {
         // A handler's own words are always sent.
         line.add(between);
         line.add(&rejection.detail);
@@ -72,15 +72,21 @@ impl Line<'_> {
 mod tests {
     use super::{LONGEST, write};
     use crate::Buffer;
-    use crate::error::{Fault, Rejection};
+    use crate::error::{ErrorKind, RequestError};
 
     #[track_caller]
-    fn reads(command: Option<&'static str>, fault: Fault, detail: &str, with: &str, without: &str) {
+    fn reads(
+        command: Option<&'static str>,
+        fault: ErrorKind,
+        detail: &str,
+        with: &str,
+        without: &str,
+    ) {
         let mut memory = [0; LONGEST];
         let mut out = Buffer::new(&mut memory);
-        let rejection = Rejection {
+        let rejection = RequestError {
             command,
-            fault,
+            kind: fault,
             detail: detail.try_into().expect("short enough"),
             fatal: false,
         };
@@ -93,17 +99,17 @@ mod tests {
     #[test]
     fn sentences_are_a_feature_but_a_handlers_reason_is_always_sent() {
         let refused = "!refused STRING: no\n";
-        reads(Some("STRING"), Fault::Refused, "no", refused, refused);
+        reads(Some("STRING"), ErrorKind::Refused, "no", refused, refused);
         reads(
             Some("STRING"),
-            Fault::Unanswered,
+            ErrorKind::Unanswered,
             "",
             "!failed STRING: the handler gave no reply\n",
             "!failed STRING\n",
         );
         reads(
             None,
-            Fault::UnknownCommand,
+            ErrorKind::UnknownCommand,
             "STRONG",
             "!unknown-command no command is named \"STRONG\"\n",
             "!unknown-command\n",

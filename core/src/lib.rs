@@ -1,10 +1,12 @@
-//! Named commands with typed payloads over any byte stream, for both ends of it, with or without an
-//! operating system: no heap, no `unsafe`, no panic path.
+//! Named commands with typed payloads over any byte stream.
 //!
-//! A [`Command`] is a constant that both ends share: a name, the [`Format`] of its request, and that
-//! of its reply. A server registers handlers in an [`Endpoint`] and serves it over a
-//! [`Connection`]; a client calls. What stands on the wire is told in the
-//! project's README; how errors are told, at [`Fault`] and [`Error`].
+//! This crate has both ends of the conversation, for programs with and without an operating system.
+//! It needs no heap, has no `unsafe` code and no panic path.
+//!
+//! A [`Command`] is a constant that both ends share: a name, the [`Format`] of the request and the
+//! format of the reply. A server registers handlers in an [`Endpoint`] and serves it over a
+//! [`ServerConnection`]. A client calls. [`wire`] has the grammar of the bytes. [`ErrorKind`] and [`Error`]
+//! describe how errors are reported.
 //!
 //! ```text
 //!   your code      handlers in an Endpoint                    Client::call
@@ -18,14 +20,25 @@
 //!   payloads               Format: Line, Postcard, your own, ...
 //! ```
 //!
-//! Only the drivers move bytes. Everything below them is a state machine over memory that you
-//! lend, so a driver of your own is short: see [`Connection`] and [`Caller`]. A server that shares
-//! buffers between connections, or answers later, works with [`Session`].
+//! Only the drivers move bytes. Everything below them is a state machine over memory that you lend.
+//! A driver of your own is therefore short: see [`ServerConnection`] and [`ClientConnection`]. Use [`Session`]
+//! directly if your server shares buffers between connections or answers later.
 //!
-//! The feature `sentences`, on by default, has error lines say what is wrong; without it they tell
-//! the code and the command alone. Off by default are `async` for the driver over
-//! embedded-io-async, `smoltcp` for that over smoltcp's sockets, `alloc` for `HeapComplexData`,
-//! `defmt` for `defmt::Format` on errors and data.
+//! # Features
+//! | feature | default | adds |
+//! |---|---|---|
+//! | `sentences` | on | a sentence in each error line; without it only a handler's own reason is sent |
+//! | `async` | off | the drivers over embedded-io-async |
+//! | `smoltcp` | off | the drivers over smoltcp's TCP sockets |
+//! | `alloc` | off | `HeapComplexData` |
+//! | `defmt` | off | `defmt::Format` on errors and data |
+
+// Size. A small machine here is a 32-bit microcontroller with little flash and stack. Attributes serve it in
+// three ways:
+// - `inline(never)`, marked `// size`: the function has several callers, and one copy is smaller than many.
+// - The same, only if pointers have fewer than 64 bits: a larger machine runs the inlined copies faster.
+// - `cold` with `inline(never)`: a rare path stays out of the code and the stack frame of the common one.
+
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -43,22 +56,30 @@ mod error_line;
 pub mod format;
 mod limits;
 mod line;
+mod printable;
 mod reply;
 mod sentence;
 mod session;
 #[cfg(feature = "smoltcp")]
 pub mod smoltcp;
+#[doc = include_str!("wire.md")]
+pub mod wire {}
+#[cfg(test)]
+mod work;
 
 pub use buffer::Buffer;
-pub use client::Caller;
-pub use command::{Answer, Command, Expected, NoReply, Route};
+pub use client::ClientConnection;
+pub use command::{Command, Expected, NoReply, ReplyFormat, Route};
 pub use complex_data::ComplexData;
 #[cfg(feature = "alloc")]
 pub use complex_data::HeapComplexData;
-pub use connection::{Connection, Next};
+pub use connection::{Next, ServerConnection};
 pub use endpoint::{Endpoint, RegisterError, Service};
-pub use error::{Code, Error, Fault, Flaw, Malformed, Party, Refusal, Rejection, Text};
+pub use error::{
+    Code, DecodeError, DecodeErrorKind, Error, ErrorKind, RemoteError, RequestError, Text,
+};
 pub use format::{Borrowed, Format, Gob, Line, Payload, Postcard, RawGob, Ref, gob};
 pub use limits::Limits;
-pub use reply::{Answered, Reply, Untyped};
+pub use printable::Printable;
+pub use reply::{Reply, ReplySent, Untyped};
 pub use session::{Session, Step};

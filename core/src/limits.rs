@@ -1,6 +1,6 @@
-//! How much of everything a server takes and gives.
+//! The limits of a server for each request.
 
-/// What a server takes and gives at most, per request.
+/// The most bytes that a server accepts and sends for one request.
 ///
 /// ```
 /// use bellwire::Limits;
@@ -9,21 +9,29 @@
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of a command line, its line feed and the spaces round the name included.
+    /// Bytes of a command line, with its line feed and the spaces around the name.
     pub name: usize,
-    /// Bytes of a payload, its length prefix or line feed included.
+    /// Bytes of a payload, with its length prefix or line feed.
     pub payload: usize,
-    /// Bytes of a reply or error line. A request waits until that much room is free.
+    /// Bytes of a reply or error line. A request waits until this much space is free.
     pub reply: usize,
-    /// Bytes of a payload that is too long, but whose end can be found, that are read and thrown
-    /// away before the conversation goes on. A longer one ends the conversation.
+    /// Bytes of the longest payload that is skipped. If a payload is too long but its end can be
+    /// found, the server discards it and the conversation continues. A payload longer than `skip`
+    /// ends the conversation.
     pub skip: usize,
 }
 
 impl Limits {
-    /// The limits for buffers of these sizes: names of 64 bytes, payloads as long as the receive
-    /// buffer, replies of half the transmit buffer, so that replies to pipelined requests gather in
-    /// it, and 16 receive buffers to skip.
+    /// Returns the limits for a receive and a transmit buffer of these sizes in bytes.
+    ///
+    /// - `name`: 64, or the receive buffer if that is smaller.
+    /// - `payload`: the receive buffer.
+    /// - `reply`: half the transmit buffer, so that replies to pipelined requests can gather in it.
+    /// - `skip`: 16 receive buffers.
+    ///
+    /// So the receive buffer must hold the longest payload, with its length prefix or line feed. The
+    /// transmit buffer must hold the longest reply twice, unless you raise `reply`. It must hold 160
+    /// bytes, or error lines are cut.
     pub const fn for_buffers(receive: usize, transmit: usize) -> Self {
         Self {
             name: if receive < 64 { receive } else { 64 },

@@ -1,40 +1,53 @@
-//! The reply to one request, as its handler sees it.
+//! The reply to one request, for its handler.
 
 use crate::command::{NoReply, put};
-use crate::error::{Fault, Text};
+use crate::error::{ErrorKind, Text};
 use crate::format::{EncodeError, Format};
 use core::marker::PhantomData;
 
 /// The right to answer one request, once, in the format `Rsp`.
 ///
-/// Each of its methods uses it up and returns the [`Answered`] that a handler must return, so a
-/// handler that compiles has answered.
+/// Each method consumes it and returns the [`ReplySent`] that a handler must return. So every
+/// handler that compiles answers.
+///
+/// ```
+/// use bellwire::{Command, Endpoint, Postcard};
+///
+/// const HALVE: Command<Postcard<u32>, Postcard<u32>> = Command::new("HALVE");
+/// let mut endpoint = Endpoint::<(), 1>::new();
+/// endpoint.handle(HALVE, &|(), number, reply| match number % 2 {
+///     0 => reply.send(&(number / 2)),
+///     _ => reply.refuse("the number is odd"),
+/// })?;
+/// # Ok::<(), bellwire::RegisterError>(())
+/// ```
 #[derive(Debug)]
 pub struct Reply<'a, Rsp = Untyped> {
-    // No more than two words, or the compiler passes it, and a large value beside it, through memory.
+    // Two words at most. The compiler passes anything larger, and a large value beside it, through
+    // memory.
     space: &'a mut [u8],
     format: PhantomData<fn() -> Rsp>,
 }
 
-/// In place of a format: the reply is not known yet to belong to a certain command.
+/// Stands in place of a format: the reply does not belong to a certain command yet.
 #[derive(Debug)]
 pub enum Untyped {}
 
-/// What a handler returns: that it answered, or why it could not.
+/// The result of a handler: it answered, or it failed for a reason.
 #[derive(Debug)]
 #[must_use = "a handler returns it"]
-pub struct Answered {
-    /// The bytes at the start of the space that are the reply, or the reason of a refusal.
+pub struct ReplySent {
+    /// The length of the reply, or of a refusal's reason, at the start of the space.
     size: usize,
-    fault: Option<Fault>,
+    fault: Option<ErrorKind>,
 }
 
-/// In place of the size of a reply that did not fit: beyond any limit.
+/// Stands in place of the size of a reply that did not fit. It exceeds every limit.
 const TOO_LONG: usize = usize::MAX;
 
 impl<'a> Reply<'a> {
-    /// A reply that is written at the start of `space`, which must be what the session gives for it:
-    /// see [`Session::reply`](crate::Session::reply).
+    /// Creates a reply that is written to the start of `space`. The session must provide this
+    /// space: see [`Session::reply`](crate::Session::reply).
     pub fn new(space: &'a mut [u8]) -> Self {
         Self {
             space,
@@ -42,7 +55,7 @@ impl<'a> Reply<'a> {
         }
     }
 
-    /// The same reply, as one in the format `Rsp`: that of the command it is a reply to.
+    /// Returns the same reply in the format `Rsp` of its command.
     pub fn typed<Rsp>(self) -> Reply<'a, Rsp> {
         Reply {
             space: self.space,
@@ -52,29 +65,34 @@ impl<'a> Reply<'a> {
 }
 
 impl<Rsp: Format> Reply<'_, Rsp> {
-    /// Answers with `value`. A value that cannot be encoded, or takes more than
-    /// [`Limits::reply`](crate::Limits::reply) bytes, reaches the peer as an error line.
-    pub fn send(self, value: Rsp::Sent<'_>) -> Answered {
-        let size = put(self.space, Rsp::INTRODUCTION)
+    /// Answers with `value`.
+    ///
+    /// The peer gets an error line instead if the value cannot be encoded, takes more than
+    /// [`Limits::reply`](crate::Limits::reply) bytes, or begins with `!` or `>`. [The
+    /// wire](crate::wire) keeps these two for error lines and pushes.
+    pub fn send(self, value: Rsp::Sent<'_>) -> ReplySent {
+        let size = put(self.space, Rsp::PREFIX)
             .ok_or(EncodeError::NoRoom)
             .and_then(|space| Rsp::encode(value, space))
-            .map(|size| size.saturating_add(Rsp::INTRODUCTION.len()));
+            .map(|size| size.saturating_add(Rsp::PREFIX.len()));
         match size {
-            Ok(_) if self.space.first() == Some(&b'!') => Answered::failed(Fault::Unencodable),
-            Ok(size) => Answered { size, fault: None },
-            Err(EncodeError::NoRoom) => Answered {
+            Ok(_) if matches!(self.space.first(), Some(b'!' | b'>')) => {
+                ReplySent::failed(ErrorKind::Unencodable)
+            }
+            Ok(size) => ReplySent { size, fault: None },
+            Err(EncodeError::NoRoom) => ReplySent {
                 size: TOO_LONG,
                 fault: None,
             },
-            Err(EncodeError::Unencodable) => Answered::failed(Fault::Unencodable),
+            Err(EncodeError::Unencodable) => ReplySent::failed(ErrorKind::Unencodable),
         }
     }
 }
 
 impl Reply<'_, NoReply> {
     /// Ends the handling of a command that has no reply.
-    pub fn none(self) -> Answered {
-        Answered {
+    pub fn none(self) -> ReplySent {
+        ReplySent {
             size: 0,
             fault: None,
         }
@@ -82,39 +100,40 @@ impl Reply<'_, NoReply> {
 }
 
 impl<Rsp> Reply<'_, Rsp> {
-    /// Refuses the request: the peer gets the error line `!refused NAME: reason`. Of the reason
-    /// the first 64 bytes count; a line feed in it becomes a space.
+    /// Refuses the request: the peer gets the error line `!refused NAME: reason`.
     ///
-    /// Where the command has no reply, the conversation ends with it; see [`NoReply`].
-    pub fn refuse(self, reason: &str) -> Answered {
+    /// Only the first 64 bytes of the reason are sent. A line feed in it becomes a space. If the
+    /// command has no reply, this ends the conversation; see [`NoReply`].
+    pub fn refuse(self, reason: &str) -> ReplySent {
         let most = self.space.len().min(Text::new().capacity());
         let size = reason.floor_char_boundary(most);
         for (slot, byte) in self.space.iter_mut().zip(reason.bytes().take(size)) {
             *slot = byte;
         }
-        Answered {
+        ReplySent {
             size,
-            fault: Some(Fault::Refused),
+            fault: Some(ErrorKind::Refused),
         }
     }
 
-    /// Fails the request with any fault, as a registry of its own does with a payload that
-    /// cannot be decoded.
-    pub fn fail(self, fault: Fault) -> Answered {
-        Answered::failed(fault)
+    /// Fails the request with any fault.
+    ///
+    /// A registry of your own uses this, for example for a payload that cannot be decoded.
+    pub fn fail(self, fault: ErrorKind) -> ReplySent {
+        ReplySent::failed(fault)
     }
 }
 
-impl Answered {
-    pub(crate) fn failed(fault: Fault) -> Self {
+impl ReplySent {
+    pub(crate) fn failed(fault: ErrorKind) -> Self {
         Self {
             size: 0,
             fault: Some(fault),
         }
     }
 
-    /// The bytes written, and what went wrong, if anything: then they are its reason.
-    pub(crate) fn into_parts(self) -> (usize, Option<Fault>) {
+    /// Returns the bytes written and the fault, if any. With a fault, the bytes are its reason.
+    pub(crate) fn into_parts(self) -> (usize, Option<ErrorKind>) {
         (self.size, self.fault)
     }
 }

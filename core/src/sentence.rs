@@ -1,13 +1,12 @@
-//! Sentences for people, written without `core::fmt` where they go on the wire.
+//! Sentences for people, written to the wire without `core::fmt`.
 
 use core::fmt;
 
-/// A sentence in parts, so that it can be written without `core::fmt`, which brings panic
-/// paths along.
+/// A sentence in parts. They can be written without `core::fmt`, which would link panic paths.
 #[derive(Clone, Copy)]
 pub(crate) struct Sentence<'a> {
     pub(crate) parts: [&'a str; 3],
-    /// Comes behind the first part.
+    /// Follows the first part.
     pub(crate) number: Option<usize>,
 }
 
@@ -45,16 +44,17 @@ impl fmt::Display for Sentence<'_> {
     }
 }
 
-/// `text` as far as it fits, cut between characters.
+/// Returns the longest start of `text` that fits, cut between characters.
 pub(crate) fn cut<const N: usize>(text: &str) -> heapless::String<N, u8> {
     let fitting = text.get(..text.floor_char_boundary(N));
     fitting.unwrap_or("").try_into().unwrap_or_default()
 }
 
-/// Decimal digits without `core::fmt`, which brings panic paths along. Limits beyond 32 bits show
-/// as the largest number of 32 bits, for the sake of machines that divide no wider.
+/// Writes decimal digits without `core::fmt`, which would link panic paths.
+///
+/// A number beyond 32 bits shows as `u32::MAX`, because small machines divide no wider numbers.
 #[allow(clippy::cast_possible_truncation)] // a digit
-fn write_decimal(number: usize, write: &mut dyn FnMut(&str)) {
+pub(crate) fn write_decimal(number: usize, write: &mut dyn FnMut(&str)) {
     let mut rest = u32::try_from(number).unwrap_or(u32::MAX);
     let mut digits = [0; 10];
     let mut first = 0;

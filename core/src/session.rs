@@ -2,17 +2,17 @@
 
 use crate::Buffer;
 use crate::command::Route;
-use crate::error::{Fault, Rejection, Text};
+use crate::error::{ErrorKind, RequestError, Text};
 use crate::error_line;
 use crate::format::{End, Frame};
 use crate::line;
-use crate::{Answered, Limits, Reply, Service};
+use crate::{Limits, Reply, ReplySent, Service};
 
 /// The server's side of one conversation as a state machine: it is shown what has arrived, says
 /// what to do next, and writes replies into a buffer. It never reads, writes, waits or keeps
 /// bytes.
 ///
-/// [`Connection`](crate::Connection) joins it with a receive and a transmit buffer, which
+/// [`ServerConnection`](crate::ServerConnection) joins it with a receive and a transmit buffer, which
 /// is what most drivers want. Work with it directly where buffers are shared between
 /// connections, or where a request is answered later:
 ///
@@ -64,7 +64,8 @@ enum Phase {
 pub enum Step<'a> {
     /// Bring more bytes: what is left of the input is the start of something.
     Receive,
-    /// Send what the transmit buffer holds; there is no room for another reply in it.
+    /// Send what the transmit buffer holds; the next reply needs its room, or would move more
+    /// bytes of it than were sent.
     Send,
     /// Answer this request.
     Request {
@@ -119,7 +120,8 @@ impl Session {
         out: &mut Buffer<'_>,
     ) -> Step<'a> {
         loop {
-            if !out.is_empty() && out.room() < self.limits.reply.max(error_line::LONGEST) {
+            let needed = self.limits.reply.max(error_line::LONGEST);
+            if !out.is_empty() && (out.room() < needed || !out.is_cheap_to_move()) {
                 return Step::Send;
             }
             if self.phase == Phase::Name && !self.name(service, input, out) {
@@ -132,7 +134,7 @@ impl Session {
                     }
                 }
                 Phase::Answering => {
-                    self.reject(Fault::Unanswered, Phase::Name, service, out);
+                    self.reject(ErrorKind::Unanswered, Phase::Name, service, out);
                 }
                 Phase::SkipBytes | Phase::SkipLine => {
                     if !self.skip(input) {
@@ -186,7 +188,12 @@ impl Session {
             if input.len() < limit {
                 return false;
             }
-            self.reject(Fault::NameTooLong { limit }, Phase::Refused, service, out);
+            self.reject(
+                ErrorKind::NameTooLong { limit },
+                Phase::Refused,
+                service,
+                out,
+            );
             return true;
         };
         let name = line::trim(take(input, size));
@@ -195,10 +202,10 @@ impl Session {
         self.route = service.find(name);
         if self.route.is_none() {
             let fault = match name {
-                [] => Fault::EmptyName,
-                _ => Fault::UnknownCommand,
+                [] => ErrorKind::EmptyName,
+                _ => ErrorKind::UnknownCommand,
             };
-            let mut rejection = Rejection::of(fault);
+            let mut rejection = RequestError::of(fault);
             show(name, &mut rejection.detail);
             self.reject_with(&mut rejection, Phase::Refused, service, out);
         }
@@ -267,7 +274,7 @@ impl Session {
         out: &mut Buffer<'_>,
     ) {
         let limit = self.limits.payload;
-        let mut fault = Fault::PayloadTooLong { limit };
+        let mut fault = ErrorKind::PayloadTooLong { limit };
         let then = match frame {
             Frame::Ends(size) if size <= self.limits.skip => {
                 self.left = size;
@@ -280,7 +287,7 @@ impl Session {
             }
             Frame::Ends(_) | Frame::Open(End::Unknown) => Phase::Refused,
             Frame::Broken(flaw) => {
-                fault = Fault::Malformed(flaw.into());
+                fault = ErrorKind::Decode(flaw.into());
                 Phase::Refused
             }
         };
@@ -299,7 +306,7 @@ impl Session {
     #[inline]
     pub fn answered(
         &mut self,
-        answered: Answered,
+        answered: ReplySent,
         service: &mut impl Service,
         out: &mut Buffer<'_>,
     ) {
@@ -314,7 +321,12 @@ impl Session {
                 self.enter(Phase::Name);
             }
             None => {
-                self.reject(Fault::MessageTooLong { limit }, Phase::Name, service, out);
+                self.reject(
+                    ErrorKind::MessageTooLong { limit },
+                    Phase::Name,
+                    service,
+                    out,
+                );
             }
             Some(fault) => self.fail(fault, size, service, out),
         }
@@ -326,16 +338,16 @@ impl Session {
     #[inline(never)]
     fn fail(
         &mut self,
-        fault: Fault,
+        fault: ErrorKind,
         size: usize,
         service: &mut impl Service,
         out: &mut Buffer<'_>,
     ) {
         let then = match fault {
-            Fault::Crashed => Phase::Refused,
+            ErrorKind::Crashed => Phase::Refused,
             _ => Phase::Name,
         };
-        let mut rejection = Rejection::of(fault);
+        let mut rejection = RequestError::of(fault);
         if let Ok(reason) = core::str::from_utf8(front(out.space(), size)) {
             // It was cut to what fits.
             let _ = rejection.detail.push_str(reason);
@@ -349,14 +361,14 @@ impl Session {
     pub fn end(&mut self, input: &[u8], service: &mut impl Service, out: &mut Buffer<'_>) {
         match self.begun(input) {
             None => self.enter(Phase::Ended),
-            Some(_) => self.abort(Fault::Truncated, service, out),
+            Some(_) => self.abort(ErrorKind::Truncated, service, out),
         }
     }
 
-    /// Ends the conversation with an error line for `fault`, such as [`Fault::TimedOut`] when the
+    /// Ends the conversation with an error line for `fault`, such as [`ErrorKind::TimedOut`] when the
     /// driver has no more patience. Nothing more is told to a peer whose last error line
     /// ended the conversation or announced that a payload is skipped.
-    pub fn abort(&mut self, fault: Fault, service: &mut impl Service, out: &mut Buffer<'_>) {
+    pub fn abort(&mut self, fault: ErrorKind, service: &mut impl Service, out: &mut Buffer<'_>) {
         match self.phase {
             Phase::Name | Phase::Payload | Phase::Answering => {
                 self.reject(fault, Phase::Refused, service, out);
@@ -386,12 +398,12 @@ impl Session {
     #[inline(never)]
     fn reject(
         &mut self,
-        fault: Fault,
+        fault: ErrorKind,
         then: Phase,
         service: &mut impl Service,
         out: &mut Buffer<'_>,
     ) {
-        self.reject_with(&mut Rejection::of(fault), then, service, out);
+        self.reject_with(&mut RequestError::of(fault), then, service, out);
     }
 
     /// Completes the rejection, writes its error line, and goes on with `then`, unless the command is
@@ -400,7 +412,7 @@ impl Session {
     #[inline(never)]
     fn reject_with(
         &mut self,
-        rejection: &mut Rejection,
+        rejection: &mut RequestError,
         then: Phase,
         service: &mut impl Service,
         out: &mut Buffer<'_>,

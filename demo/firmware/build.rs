@@ -1,4 +1,4 @@
-//! Tells the linker what memory the board has, and which handlers of interrupts.
+//! Gives the linker the board's memory map and its interrupt handlers.
 
 fn main() {
     println!("cargo:rerun-if-changed=memory.x");

@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # Builds the firmware and boots it on the lm3s6965evb that QEMU emulates.
 #
-#   qemu.sh [PORT [UART_PORT]]   the server, with its port at 127.0.0.1:PORT (61000 unless given)
-#                                and, if wanted, its UART0 as a byte stream at 127.0.0.1:UART_PORT
-#   qemu.sh --client [PORT]      the client, which dials this machine's 127.0.0.1:PORT
-#   qemu.sh --echo [PORT]        what the server is measured against: it sends back what comes
-#   qemu.sh --panic              what the board says of a panic
+#   qemu.sh [PORT [UART_PORT]]   runs the server at 127.0.0.1:PORT (default 61000);
+#                                with UART_PORT, UART0 is a byte stream at 127.0.0.1:UART_PORT
+#   qemu.sh --client [PORT]      runs the client, which connects to port PORT of this machine
+#   qemu.sh --echo [PORT]        runs an echo server, the baseline for the server's speed
+#   qemu.sh --panic              panics, to show the board's report
 #
-# What the board says on UART1 stands on standard output: `up` once it serves, then what arrives;
-# Enter asks it how much of its stack it has used. Ctrl-C, or the end of the client, ends it all.
+# The board's console (UART1) is standard input and output. The board prints `up` once it serves,
+# then each request. Press Enter to see its stack usage. The script ends on Ctrl-C, or when the
+# client has finished.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 

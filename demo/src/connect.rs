@@ -1,13 +1,15 @@
 //! `bellwire connect`: the client over TCP.
 
+use crate::address::ServerAddress;
 use crate::convert::DataFormat;
-use crate::mission::{self, GOB, PORT, POSTCARD, STRING, TEXT};
+use crate::mission::{self, GOB, POSTCARD, STRING, TEXT};
+use crate::output::{self, Unprinted};
+use bellwire::Printable;
 use bellwire::blocking::Client;
-use bellwire_std::{Conn, dial, tls};
+use bellwire_std::{Conn, Dialer, tls};
 use embedded_io::{Read, Write};
 use std::error::Error;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -17,9 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// What `bellwire connect` is told.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// The server: HOST or HOST:PORT; the port is 61000 unless given.
-    #[arg(value_name = "HOST[:PORT]")]
-    server: String,
+    /// The server: HOST[:PORT] or unix:PATH.
+    server: ServerAddress,
     /// How the structure is encoded. In gob it is not answered, as a Go server has it.
     #[arg(long, value_enum, default_value = "gob")]
     format: DataFormat,
@@ -37,25 +38,30 @@ pub struct Arguments {
     key: Option<PathBuf>,
 }
 
-/// Sends the text and the structure to the server, and prints the replies.
+/// Sends the text and the structure to the server, and prints the replies, in which characters that
+/// would command a terminal are escaped.
 ///
 /// # Errors
-/// When the server cannot be reached, refuses, or does not answer in time.
+/// When the server cannot be reached, refuses, or does not answer in time; those of printing.
 pub fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    let server = with_port(&arguments.server);
+    let server = &arguments.server;
+    let dial = || {
+        let dialer = Dialer::new().timeout(PATIENCE);
+        dialer.dial(server.network, &server.text)
+    };
     if !arguments.tls {
-        return talk(dial(server, PATIENCE)?, arguments.format);
+        return talk(dial()?, arguments.format);
     }
     let connector = connector(arguments)?;
-    let conn = dial(&server, PATIENCE)?;
+    let conn = dial()?;
     conn.set_deadline(Some(Instant::now() + PATIENCE));
-    talk(connector.connect(conn, host(&server))?, arguments.format)
+    talk(connector.connect(conn, server.host())?, arguments.format)
 }
 
 fn connector(arguments: &Arguments) -> io::Result<tls::Connector> {
     let authorities = match &arguments.ca {
-        Some(file) => tls::Authorities::from_file(file)?,
-        None => tls::Authorities::system()?,
+        Some(file) => tls::RootCerts::from_file(file)?,
+        None => tls::RootCerts::system()?,
     };
     let files = arguments.cert.as_ref().zip(arguments.key.as_ref());
     let identity = files.map(|(chain, key)| tls::Identity::from_files(chain, key));
@@ -67,17 +73,22 @@ fn talk(stream: impl Stream, format: DataFormat) -> Result<(), Box<dyn Error>> {
     let mut client = Client::new(stream, &mut rx, &mut tx);
 
     client.stream().be_patient();
-    println!("{}", client.call(STRING, TEXT)?);
+    print(client.call(STRING, TEXT)?)?;
     client.stream().be_patient();
     let value = mission::value();
     match format {
         DataFormat::Gob => client.send(GOB, &value)?,
-        DataFormat::Postcard => println!("{}", client.call(POSTCARD, &value)?),
+        DataFormat::Postcard => print(client.call(POSTCARD, &value)?)?,
     }
     // A request without reply may still be refused: then an error line comes before the end. Where
     // the server has gone already, the end shows why.
     let _ = client.stream().close_write();
     Ok(client.finish()?)
+}
+
+/// Prints a reply as [`Printable`] has it, also into a pipe.
+fn print(reply: &str) -> Result<(), Unprinted> {
+    output::line(Printable::new(reply))
 }
 
 /// A connection, with TLS or without.
@@ -108,59 +119,5 @@ impl Stream for tls::Conn {
 
     fn close_write(&mut self) -> io::Result<()> {
         Self::close_write(self)
-    }
-}
-
-/// The host of `HOST:PORT` or `[HOST]:PORT`, as a certificate names it; without one it is this machine.
-fn host(server: &str) -> &str {
-    let host = server.rsplit_once(':').map_or(server, |(host, _)| host);
-    match host.trim_matches(['[', ']']) {
-        "" => "localhost",
-        host => host,
-    }
-}
-
-/// `server` with the demo's port, unless it has one.
-pub(crate) fn with_port(server: &str) -> String {
-    let bare = server
-        .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'));
-    match bare.unwrap_or(server).parse::<IpAddr>() {
-        Ok(address) => SocketAddr::new(address, PORT).to_string(),
-        Err(_) if server.contains(':') => server.to_owned(),
-        Err(_) => format!("{server}:{PORT}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{host, with_port};
-
-    #[test]
-    fn a_server_without_a_port_gets_the_demos() {
-        assert_eq!(with_port("localhost"), "localhost:61000");
-        assert_eq!(with_port("192.0.2.1"), "192.0.2.1:61000");
-        assert_eq!(with_port("::1"), "[::1]:61000");
-        assert_eq!(with_port("[::1]"), "[::1]:61000");
-    }
-
-    /// Cause: of `:61000` the certificate was to be for the name "".
-    #[test]
-    fn a_certificate_is_for_the_host() {
-        for (server, expected) in [
-            ("bell.example:61000", "bell.example"),
-            ("192.0.2.1:61000", "192.0.2.1"),
-            ("[::1]:61000", "::1"),
-            (":61000", "localhost"),
-        ] {
-            assert_eq!(host(server), expected);
-        }
-    }
-
-    #[test]
-    fn a_port_that_is_given_stays() {
-        assert_eq!(with_port("localhost:80"), "localhost:80");
-        assert_eq!(with_port("192.0.2.1:80"), "192.0.2.1:80");
-        assert_eq!(with_port("[::1]:80"), "[::1]:80");
     }
 }

@@ -17,3 +17,11 @@ pub fn raise_limit() {
         );
     }
 }
+
+/// The most files that this process may have open.
+pub fn limit() -> usize {
+    let limit = getrlimit(Resource::Nofile).current;
+    limit.map_or(usize::MAX, |limit| {
+        usize::try_from(limit).unwrap_or(usize::MAX)
+    })
+}

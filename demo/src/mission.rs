@@ -3,7 +3,7 @@
 //! It needs no `std`: every transport, and a device, serves exactly this.
 
 use bellwire::complex_data::Inner;
-use bellwire::{Answered, Command, ComplexData, Gob, Line, NoReply, Postcard, Reply};
+use bellwire::{Command, ComplexData, Gob, Line, NoReply, Postcard, Reply, ReplySent};
 
 /// The port of the tutorial's program.
 pub const PORT: u16 = 61000;
@@ -46,21 +46,21 @@ pub trait Observer {
 }
 
 /// The handler of [`STRING`].
-pub fn string(app: &mut impl Observer, text: &str, reply: Reply<'_, Line>) -> Answered {
+pub fn string(app: &mut impl Observer, text: &str, reply: Reply<'_, Line>) -> ReplySent {
     app.text(text);
     reply.send("Thank you.")
 }
 
 /// The handler of [`POSTCARD`].
 #[allow(clippy::needless_pass_by_value)] // a handler is given what was decoded
-pub fn postcard(app: &mut impl Observer, data: ComplexData, reply: Reply<'_, Line>) -> Answered {
+pub fn postcard(app: &mut impl Observer, data: ComplexData, reply: Reply<'_, Line>) -> ReplySent {
     app.data(&data);
     reply.send("Received.")
 }
 
 /// The handler of [`GOB`].
 #[allow(clippy::needless_pass_by_value)] // a handler is given what was decoded
-pub fn gob(app: &mut impl Observer, data: ComplexData, reply: Reply<'_, NoReply>) -> Answered {
+pub fn gob(app: &mut impl Observer, data: ComplexData, reply: Reply<'_, NoReply>) -> ReplySent {
     app.data(&data);
     reply.none()
 }

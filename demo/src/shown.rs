@@ -2,6 +2,7 @@
 //!
 //! It is written piece by piece, as `core::fmt` takes 3 KiB of a device's flash.
 
+use bellwire::Printable;
 use bellwire::complex_data::{Level, Map, Nested};
 use core::fmt;
 
@@ -31,12 +32,12 @@ impl Shown<'_> {
         write("N=");
         write_decimal(self.n, write);
         write(" S=");
-        Quoted(self.s).write_to(write);
+        Printable::new(self.s).quoted().write_to(write);
         write(" M={");
         let mut between = "";
         for (key, n) in self.m {
             write(between);
-            Quoted(key).write_to(write);
+            Printable::new(key.as_str()).quoted().write_to(write);
             write(": ");
             write_decimal(*n, write);
             between = ", ";
@@ -54,32 +55,6 @@ impl fmt::Display for Shown<'_> {
         let mut result = Ok(());
         self.write_to(&mut |part| result = result.and_then(|()| f.write_str(part)));
         result
-    }
-}
-
-/// Text in quotation marks, without control characters that a terminal would obey.
-#[derive(Debug)]
-pub struct Quoted<'a>(pub &'a str);
-
-impl Quoted<'_> {
-    /// Hands it to `write`.
-    pub fn write_to(&self, write: &mut dyn FnMut(&str)) {
-        write("\"");
-        for character in self.0.chars() {
-            match character {
-                '"' | '\\' => {
-                    write("\\");
-                    write_char(character, write);
-                }
-                _ if character.is_control() => {
-                    write("\\u{");
-                    write_hexadecimal(character.into(), write);
-                    write("}");
-                }
-                _ => write_char(character, write),
-            }
-        }
-        write("\"");
     }
 }
 
@@ -112,7 +87,7 @@ fn write_char(character: char, write: &mut dyn FnMut(&str)) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Quoted, Shown, write_decimal, write_hexadecimal};
+    use super::{Shown, write_decimal, write_hexadecimal};
     use bellwire::ComplexData;
 
     fn written(text: impl Fn(&mut dyn FnMut(&str))) -> String {
@@ -131,12 +106,6 @@ mod tests {
             let digits = written(|write| write_hexadecimal(number, write));
             assert_eq!(digits, format!("{number:x}"));
         }
-    }
-
-    #[test]
-    fn a_terminal_obeys_nothing_of_what_is_quoted() {
-        let quoted = written(|write| Quoted("a \"b\" \\ ü\n\x1b[2J\u{9b}").write_to(write));
-        assert_eq!(quoted, r#""a \"b\" \\ ü\u{a}\u{1b}[2J\u{9b}""#);
     }
 
     #[test]

@@ -2,12 +2,14 @@
 
 use crate::loopback;
 use crate::mission::{self, GOB, Observer, POSTCARD, STRING, TEXT};
+use crate::output::{self, Unprinted};
 use crate::serve::endpoint;
 use crate::shown::Shown;
-use bellwire::ComplexData;
 use bellwire::blocking::Client;
+use bellwire::{ComplexData, Printable};
 use bellwire_std::{Server, dial};
 use std::error::Error;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -20,24 +22,24 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// # Errors
 /// When anything fails, or arrives other than it was sent.
 pub fn run() -> Result<(), Box<dyn Error>> {
-    println!("Over TCP, with std::net");
+    output::line("Over TCP, with std::net")?;
     let mut guide = Guide::default();
     over_tcp(&mut guide)?;
     guide.check()?;
 
-    println!("\nOver smoltcp, without a socket of the operating system");
+    output::line("\nOver smoltcp, without a socket of the operating system")?;
     let mut guide = Guide::default();
     loopback::exchange(&mut guide, 1, 1, None)?;
     guide.check()?;
 
-    println!("\nEvery value arrived as it was sent.");
+    output::line("\nEvery value arrived as it was sent.")?;
     Ok(())
 }
 
 fn over_tcp(guide: &mut Guide) -> Result<(), Box<dyn Error>> {
     let server = Server::bind("127.0.0.1:0", Arc::new(endpoint()?))?;
     let address = server.local_addr().clone();
-    let stopper = server.stopper();
+    let stopper = server.shutdown_handle();
     let guests = guide.clone();
     let serving = thread::spawn(move || server.run(|_peer| guests.clone()));
 
@@ -63,28 +65,58 @@ fn over_tcp(guide: &mut Guide) -> Result<(), Box<dyn Error>> {
 #[derive(Debug, Clone, Default)]
 struct Guide(Arc<Mutex<Seen>>);
 
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 struct Seen {
+    values: Values,
+    /// Why the rest is not printed.
+    unprinted: Option<Unprinted>,
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Values {
     texts: Vec<String>,
     structures: Vec<ComplexData>,
     replies: Vec<String>,
 }
 
 impl Guide {
-    /// Whether exactly what the mission has to say has arrived, on both sides.
+    /// Whether exactly what the mission has to say has arrived, on both sides, and was printed.
     fn check(&self) -> Result<(), Box<dyn Error>> {
-        let expected = Seen {
+        let expected = Values {
             texts: vec![TEXT.to_owned()],
             structures: vec![mission::value(), mission::value()],
             replies: vec!["Thank you.".to_owned(), "Received.".to_owned()],
         };
         self.see(|seen| {
-            if *seen == expected {
+            if let Some(unprinted) = seen.unprinted.take() {
+                return Err(unprinted.into());
+            }
+            if seen.values == expected {
                 Ok(())
             } else {
-                Err(format!("other values arrived than were sent: {seen:?}").into())
+                Err(format!("other values arrived than were sent: {:?}", seen.values).into())
             }
         })
+    }
+
+    /// Prints a line, unless one before it could not be printed.
+    fn say(&self, line: fmt::Arguments<'_>) {
+        self.see(|seen| {
+            if seen.unprinted.is_none() {
+                seen.unprinted = output::line(line).err();
+            }
+        });
+    }
+
+    /// Prints both levels of a structure, a line each.
+    fn show(&self, what: &str, name: &str, data: &ComplexData) {
+        self.say(format_args!("  {what} {name:<8} {}", Shown::from(data)));
+        if let Some(inner) = &data.c {
+            self.say(format_args!(
+                "                   inner    {}",
+                Shown::from(inner)
+            ));
+        }
     }
 
     fn see<T>(&self, look: impl FnOnce(&mut Seen) -> T) -> T {
@@ -94,33 +126,28 @@ impl Guide {
 
 impl Observer for Guide {
     fn text(&mut self, text: &str) {
-        println!("  server received  STRING   {text:?}");
-        self.see(|seen| seen.texts.push(text.to_owned()));
+        let quoted = Printable::new(text).quoted();
+        self.say(format_args!("  server received  STRING   {quoted}"));
+        self.see(|seen| seen.values.texts.push(text.to_owned()));
     }
 
     fn data(&mut self, data: &ComplexData) {
-        show("server received ", "outer", data);
-        self.see(|seen| seen.structures.push(data.clone()));
+        self.show("server received ", "outer", data);
+        self.see(|seen| seen.values.structures.push(data.clone()));
     }
 
     fn sends_text(&mut self, text: &str) {
-        println!("  client sends     STRING   {text:?}");
+        let quoted = Printable::new(text).quoted();
+        self.say(format_args!("  client sends     STRING   {quoted}"));
     }
 
     fn sends_data(&mut self, command: &str, data: &ComplexData) {
-        show("client sends    ", command, data);
+        self.show("client sends    ", command, data);
     }
 
     fn hears(&mut self, reply: &str) {
-        println!("  client received           {reply:?}");
-        self.see(|seen| seen.replies.push(reply.to_owned()));
-    }
-}
-
-/// Both levels of a structure, a line each.
-fn show(what: &str, name: &str, data: &ComplexData) {
-    println!("  {what} {name:<8} {}", Shown::from(data));
-    if let Some(inner) = &data.c {
-        println!("                   inner    {}", Shown::from(inner));
+        let quoted = Printable::new(reply).quoted();
+        self.say(format_args!("  client received           {quoted}"));
+        self.see(|seen| seen.values.replies.push(reply.to_owned()));
     }
 }

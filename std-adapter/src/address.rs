@@ -1,9 +1,11 @@
 //! Where a connection begins or ends, and over what it runs.
 
+use bellwire::Printable;
 use socket2::SockAddr;
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -80,11 +82,14 @@ impl fmt::Display for Network {
 
 /// One end of a connection: Go's `net.Addr`.
 ///
+/// A peer chooses the path of its socket, so a path shows as [`Printable`] has it.
+///
 /// ```
 /// use bellwire_std::Address;
 ///
 /// assert_eq!(Address::Tcp(([127, 0, 0, 1], 80).into()).to_string(), "127.0.0.1:80");
 /// assert_eq!(Address::Unix(Some("/run/bell".into())).to_string(), "/run/bell");
+/// assert_eq!(Address::Unix(Some("/run/\n".into())).to_string(), r"/run/\n");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Address {
@@ -112,7 +117,10 @@ impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(address) => address.fmt(f),
-            Self::Unix(Some(path)) => path.display().fmt(f),
+            Self::Unix(Some(path)) => {
+                let path = path.as_os_str().as_bytes();
+                f.pad(&Printable::new(path).to_string())
+            }
             Self::Unix(None) => f.pad("unix"),
         }
     }

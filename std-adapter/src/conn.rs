@@ -11,10 +11,15 @@
 //! thread can have no more than a clone. Where there is no clone, as in a server with a thread for
 //! each connection, there is nobody who could move the deadline, and no waker. Where there is
 //! one, a handle gets its waker, two file descriptors, when it first has to wait.
+//!
+//! A server's connections share one more descriptor to poll: their listener's, by which a stop wakes
+//! them. To shut down their sockets instead would lose replies; see [`ending`](crate::ending).
 
-use crate::Address;
 use crate::deadlines::{Deadlines, Direction};
-use crate::wait::{Waker, wait};
+use crate::ending::{Ending, LINGER, Peer, is_delivered, write_after_delivery};
+use crate::limits::replies_not_taken;
+use crate::wait::{Waker, has_passed, wait};
+use crate::{Address, Listener};
 use rustix::event::{PollFd, PollFlags};
 use socket2::Socket;
 use std::io::{self, ErrorKind, Read, Write};
@@ -61,6 +66,8 @@ pub struct Conn {
     peer: Address,
     deadlines: Arc<Deadlines>,
     waker: Option<Arc<Waker>>,
+    /// The server's listener. Once it is closed, reads do not wait.
+    listener: Option<Listener>,
 }
 
 impl Conn {
@@ -76,7 +83,13 @@ impl Conn {
             peer,
             deadlines: Arc::default(),
             waker: None,
+            listener: None,
         })
+    }
+
+    /// Has reads fail with [`ErrorKind::WouldBlock`] instead of waiting, once `listener` is closed.
+    pub(crate) fn serve(&mut self, listener: Listener) {
+        self.listener = Some(listener);
     }
 
     /// The socket, for those who may have to shut it down.
@@ -85,9 +98,15 @@ impl Conn {
     }
 
     /// Writes what the socket takes at once, whatever the deadline says.
-    #[cfg(feature = "tls")]
     pub(crate) fn write_now(&self, buf: &[u8]) -> io::Result<usize> {
         send(&self.socket, buf)
+    }
+
+    /// Waits until the socket has room, with the write deadline set to `deadline`. It may also return
+    /// without cause.
+    pub(crate) fn wait_for_room(&mut self, deadline: Instant) -> io::Result<()> {
+        self.set_write_deadline(Some(deadline));
+        self.wait(Direction::Write)
     }
 
     /// Sets the point in time from which reads fail, the one that is waiting included; `None` for
@@ -168,6 +187,43 @@ impl Conn {
         }
     }
 
+    /// Ends the connection as [`ending`](crate::ending) describes. It is to be closed next.
+    pub(crate) fn end(&mut self, ending: Ending) -> io::Result<()> {
+        if ending.peer == Peer::Ended {
+            return Ok(());
+        }
+        // A stop ends no wait from now on.
+        self.listener = None;
+        let until = Instant::now().checked_add(ending.time);
+        let mut sending = ending.peer == Peer::Sending;
+        write_after_delivery(&*self.socket);
+        loop {
+            let ready = PollFlags::IN | PollFlags::OUT;
+            let mut socket = [PollFd::new(&*self.socket, ready)];
+            wait(&mut socket, until)?;
+            let ready = socket[0].revents();
+            sending |= ready.contains(PollFlags::IN);
+            if is_delivered(ready) {
+                break;
+            }
+            if has_passed(until) {
+                return Err(replies_not_taken());
+            }
+            if ready.contains(PollFlags::IN) {
+                match (&*self.socket).read(&mut [0; 4096]) {
+                    Ok(1..) => {}
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                    // The peer sends no more, so a close resets nothing; or it is gone.
+                    _ => return Ok(()),
+                }
+            }
+        }
+        if sending {
+            self.linger(usize::MAX, Instant::now() + LINGER);
+        }
+        Ok(())
+    }
+
     /// Tries `transfer` until it does not have to wait, or may not.
     fn retry(
         &mut self,
@@ -198,9 +254,15 @@ impl Conn {
             Direction::Write => PollFlags::OUT,
         };
         let socket = PollFd::new(&*self.socket, ready);
-        match &self.waker {
-            None => wait(&mut [socket], deadline),
-            Some(waker) => {
+        match (&self.waker, &self.listener) {
+            (_, Some(listener)) if direction == Direction::Read => {
+                if listener.is_closed() {
+                    return Err(ErrorKind::WouldBlock.into());
+                }
+                wait(&mut [socket, listener.closing()], deadline)
+            }
+            (None, _) => wait(&mut [socket], deadline),
+            (Some(waker), _) => {
                 wait(&mut [socket, waker.poll()], deadline)?;
                 waker.reset();
                 Ok(())
@@ -217,6 +279,7 @@ impl Clone for Conn {
             deadlines: Arc::clone(&self.deadlines),
             // Each handle may wait at the same time, so each needs its own.
             waker: None,
+            listener: self.listener.clone(),
         }
     }
 }

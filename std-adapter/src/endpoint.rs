@@ -1,11 +1,12 @@
 //! A registry of handlers that grows.
 
-use bellwire::{Answer, Answered, Command, Fault, Format, RegisterError, Reply, Route};
+use bellwire::{Command, ErrorKind, Format, RegisterError, Reply, ReplyFormat, ReplySent, Route};
 use metrics::{Counter, counter};
 use std::fmt;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::task::{Context, Poll};
 
 /// Commands with their handlers, shared by all connections of a server.
 ///
@@ -56,12 +57,31 @@ pub(crate) enum Run<App> {
     Later(Arc<Start<App>>),
 }
 
-type Now<App> = dyn Fn(&mut App, &[u8], Reply<'_>) -> Answered + Send + Sync;
-type Start<App> = dyn Fn(&mut App, &[u8]) -> Later + Send + Sync;
+type Now<App> = dyn Fn(&mut App, &[u8], Reply<'_>) -> ReplySent + Send + Sync;
+/// With a context, it polls the future once.
+type Start<App> = dyn for<'r> Fn(&mut App, &[u8], Reply<'r>, Option<&mut Context<'_>>) -> Outcome<'r>
+    + Send
+    + Sync;
+
+/// Tells the compiler that `start` is good for replies of every lifetime.
+fn start<App, S>(start: S) -> Arc<Start<App>>
+where
+    S: for<'r> Fn(&mut App, &[u8], Reply<'r>, Option<&mut Context<'_>>) -> Outcome<'r>,
+    S: Send + Sync + 'static,
+{
+    Arc::new(start)
+}
+
+/// The outcome of a request.
+pub(crate) enum Outcome<'r> {
+    Answered(ReplySent),
+    /// It is answered later; the place for its reply is given back.
+    Later(Later, Reply<'r>),
+}
 
 /// The future of an answer: what it is ready with writes the reply.
 pub(crate) type Later = Pin<Box<dyn Future<Output = Finish> + Send>>;
-pub(crate) type Finish = Box<dyn FnOnce(Reply<'_>) -> Answered + Send>;
+pub(crate) type Finish = Box<dyn FnOnce(Reply<'_>) -> ReplySent + Send>;
 
 impl<App: 'static> Endpoint<App> {
     /// An endpoint without commands.
@@ -92,8 +112,11 @@ impl<App: 'static> Endpoint<App> {
     ) -> Result<(), RegisterError>
     where
         Req: Format,
-        Rsp: Answer,
-        H: for<'a> Fn(&mut App, Req::Value<'a>, Reply<'a, Rsp>) -> Answered + Send + Sync + 'static,
+        Rsp: ReplyFormat,
+        H: for<'a> Fn(&mut App, Req::Value<'a>, Reply<'a, Rsp>) -> ReplySent
+            + Send
+            + Sync
+            + 'static,
     {
         let run = move |app: &mut App, payload: &[u8], reply: Reply<'_>| {
             Command::<Req, Rsp>::answer(payload, reply, |value, reply| handler(app, value, reply))
@@ -105,6 +128,9 @@ impl<App: 'static> Endpoint<App> {
     /// connection waits for its answer, the others are served; a connection's own requests keep
     /// their order. A server with a thread for each connection blocks that thread meanwhile, and has
     /// no tokio runtime for the future to use.
+    ///
+    /// A future that is ready at once costs little more than a handler of [`handle`](Self::handle): it
+    /// is polled in its connection's turn, and its reply leaves together with those of other requests.
     ///
     /// The handler takes what it needs out of the decoded request, and returns a future; what that
     /// is ready with writes the reply. The time that the future takes has no limit but its own, and a
@@ -141,31 +167,34 @@ impl<App: 'static> Endpoint<App> {
     ) -> Result<(), RegisterError>
     where
         Req: Format,
-        Rsp: Answer,
+        Rsp: ReplyFormat,
         H: for<'a> Fn(&mut App, Req::Value<'a>) -> F + Send + Sync + 'static,
         F: Future<Output = R> + Send + 'static,
-        R: for<'a> FnOnce(Reply<'a, Rsp>) -> Answered + Send + 'static,
+        R: for<'a> FnOnce(Reply<'a, Rsp>) -> ReplySent + Send + 'static,
     {
-        let run = move |app: &mut App, payload: &[u8]| -> Later {
-            match Req::decode(payload) {
-                Ok(value) => {
-                    let future = handler(app, value);
-                    Box::pin(async move {
-                        let finish = future.await;
-                        Box::new(move |reply: Reply<'_>| finish(reply.typed())) as Finish
-                    })
-                }
+        let start = start(move |app, payload, reply, context| {
+            let value = match Req::decode(payload) {
+                Ok(value) => value,
                 Err(malformed) => {
-                    let fault = Fault::Malformed(malformed);
-                    let finish = Box::new(move |reply: Reply<'_>| reply.fail(fault));
-                    Box::pin(std::future::ready(finish as Finish))
+                    return Outcome::Answered(reply.fail(ErrorKind::Decode(malformed)));
                 }
+            };
+            let mut future = Box::pin(handler(app, value));
+            if let Some(context) = context
+                && let Poll::Ready(finish) = future.as_mut().poll(context)
+            {
+                return Outcome::Answered(finish(reply.typed()));
             }
-        };
-        self.register(command, Run::Later(Arc::new(run)))
+            let later = Box::pin(async move {
+                let finish = future.await;
+                Box::new(move |reply: Reply<'_>| finish(reply.typed())) as Finish
+            });
+            Outcome::Later(later, reply)
+        });
+        self.register(command, Run::Later(start))
     }
 
-    fn register<Req: Format, Rsp: Answer>(
+    fn register<Req: Format, Rsp: ReplyFormat>(
         &self,
         command: Command<Req, Rsp>,
         run: Run<App>,

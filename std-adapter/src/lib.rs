@@ -7,8 +7,8 @@
 //! | `conn` | [`Conn`], a connection as a stream with deadlines |
 //! | `listener` | [`Listener`], over TCP and Unix sockets |
 //! | `endpoint` | [`Endpoint`], a registry that grows, even while servers use it |
-//! | [`asynch`] | with the feature `tokio`: a server for many connections on few threads |
-//! | `server` | [`Server`], a thread for each connection, within [`ServerLimits`]; [`Stopper`] |
+//! | [`tokio`] | with the feature `tokio`: a server for many connections on few threads |
+//! | `server` | [`Server`], a thread for each connection, within [`ServerLimits`]; [`ShutdownHandle`] |
 //! | [`tls`] | with the feature `tls`: TLS on top of connections, and for both servers |
 //!
 //! A server:
@@ -54,22 +54,25 @@ compile_error!("bellwire-std needs a Unix: Linux, macOS or one of the BSDs");
 
 mod address;
 mod addresses;
-#[cfg(feature = "tokio")]
-pub mod asynch;
 mod conn;
 mod deadlines;
 mod dial;
+mod ending;
 mod endpoint;
 mod keep_alive;
+mod lag;
 mod limits;
 mod listener;
 mod ports;
 mod probe;
+mod rate;
 mod resolve;
 mod server;
 mod serving;
 #[cfg(feature = "tls")]
 pub mod tls;
+#[cfg(feature = "tokio")]
+pub mod tokio;
 mod wait;
 
 pub use address::{Address, Network};
@@ -79,4 +82,4 @@ pub use endpoint::Endpoint;
 pub use limits::ServerLimits;
 pub use listener::Listener;
 pub use resolve::resolve;
-pub use server::{Server, Stopper};
+pub use server::{Server, ShutdownHandle};

@@ -1,42 +1,62 @@
 //! What servers allow their clients, whatever they run on.
 
+use crate::wait::after;
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
 /// What a server allows its clients.
+///
+/// `Duration::MAX` never expires and so sets no limit. When a time other than `stop` is zero, or a
+/// buffer is out of its bounds, `run` fails with [`InvalidInput`](ErrorKind::InvalidInput).
+///
+/// When the server ends a connection, the client has the time [`reply`](Self::reply) to receive the
+/// last replies, or [`stop`](Self::stop) if the server is stopping. A client that is sending then
+/// has two seconds to notice the end and close; a client that is not is closed at once. Meanwhile
+/// the server discards the bytes that arrive, however many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServerLimits {
     /// Connections at a time; 1000 with a thread each, 16384 with a task each. A further one is told
-    /// that the server is busy.
+    /// that the server is busy, 64 of them at a time; others are closed without a word. With zero,
+    /// every connection is beyond the limit.
     pub connections: usize,
     /// Connections at a time from one IP address; no limit unless set, as many users may share an
     /// address. IPv6 addresses count as one where their first 64 bits are the same, and behind a load
     /// balancer with the PROXY protocol the client's address counts. A further one is told that the
-    /// server is busy. Peers on Unix sockets have no address.
+    /// server is busy; with zero, each is. Peers on Unix sockets have no address.
     pub connections_per_address: Option<usize>,
     /// How long a connection may wait between requests; 5 minutes. Then it is closed.
     pub idle: Duration,
+    /// How long the header of the PROXY protocol and the TLS handshake may take together, from the
+    /// accept on, however their bytes trickle in; 10 seconds. Then the connection is closed.
+    pub handshake: Duration,
     /// How long a request may take to arrive once it has begun, with TLS from the first byte of its
     /// record on; 10 seconds. Then its sender is told
     /// that it timed out, and the connection closed.
     pub request: Duration,
-    /// How long a client may take to make room for a batch of replies; 10 seconds. Then the
-    /// connection is closed.
+    /// How long a client may keep the server waiting for room for 64 KiB of replies; 10 seconds. Then
+    /// the connection is closed. Time counts only while the connection takes no bytes, and each byte
+    /// that it takes later gives back its part: by default, a client that lets replies pile up must
+    /// read 6.5 kB a second on average.
     pub reply: Duration,
-    /// How long stopping lets running requests finish; 5 seconds.
+    /// How long a stop waits for running requests to finish and for clients to receive their
+    /// replies; 5 seconds. Zero waits for neither. Of the requests that have arrived on a
+    /// connection, a stop reads at most one more receive buffer. A client that has sent more is
+    /// told that the server is busy.
     pub stop: Duration,
-    /// Bytes of the receive buffer, and so of the longest payload; 64 KiB. Each connection with a
-    /// thread has one, and each thread that runs tasks.
+    /// Bytes of the receive buffer, and so of the longest payload, from 64 to 1 GiB; 64 KiB. Each
+    /// connection with a thread has one, and each thread that runs tasks.
     pub receive_buffer: usize,
-    /// Bytes of the transmit buffer, twice the longest reply; 64 KiB.
+    /// Bytes of the transmit buffer, twice the longest reply, from 160 to 1 GiB; 64 KiB.
     pub transmit_buffer: usize,
     /// Bytes that a server of tasks keeps for all its peers together, in requests that have arrived
-    /// in part, requests that handlers await something for, and replies that were not taken;
-    /// 256 MiB. Up to 512 bytes of a connection do not count. A connection that needs more than is
+    /// in part, requests that handlers await something for, TLS handshakes, and replies that were
+    /// not taken; 256 MiB. Up to 512 bytes of a connection do not count, nor does the 4 KiB buffer
+    /// of TLS. A connection that needs more than is
     /// left is told that the server is busy, its request is not run, and it ends; where its replies
-    /// were not taken, it is closed. With a thread each, connections keep what
-    /// their buffers hold and no more.
+    /// were not taken, or its handshake is not complete, it is closed. Zero lets no connection keep
+    /// more than its 512 bytes. With a thread each, connections keep what
+    /// their buffers hold, up to 64 KiB of a TLS handshake, and no more.
     pub bytes_in_flight: usize,
 }
 
@@ -46,6 +66,7 @@ impl Default for ServerLimits {
             connections: 1000,
             connections_per_address: None,
             idle: Duration::from_mins(5),
+            handshake: Duration::from_secs(10),
             request: Duration::from_secs(10),
             reply: Duration::from_secs(10),
             stop: Duration::from_secs(5),
@@ -57,14 +78,42 @@ impl Default for ServerLimits {
 }
 
 impl ServerLimits {
+    /// Fails for limits with which a server serves nobody, or cannot have its buffers.
+    pub(crate) fn check(&self) -> io::Result<()> {
+        let invalid = |what| Err(io::Error::new(ErrorKind::InvalidInput, what));
+        for (name, time) in [
+            ("idle", self.idle),
+            ("handshake", self.handshake),
+            ("request", self.request),
+            ("reply", self.reply),
+        ] {
+            if time.is_zero() {
+                return invalid(format!(
+                    "the time limit `{name}` is zero; use `Duration::MAX` for none"
+                ));
+            }
+        }
+        for (name, bytes, least) in [
+            ("receive_buffer", self.receive_buffer, LEAST_RECEIVE),
+            ("transmit_buffer", self.transmit_buffer, LEAST_TRANSMIT),
+        ] {
+            if !(least..=LARGEST_BUFFER).contains(&bytes) {
+                return invalid(format!(
+                    "`{name}` must be {least} to {LARGEST_BUFFER} bytes, not {bytes}"
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// The time limit that runs while more bytes are waited for from `now` on, given the number of
     /// the request that has begun, if any. One that has begun keeps its deadline, however its
     /// bytes trickle in.
     pub(crate) fn wait(&self, begun: Option<u32>, before: Wait, now: Instant) -> Wait {
         let deadline = match begun {
-            None => now + self.idle,
+            None => after(now, self.idle),
             Some(_) if begun == before.begun => before.deadline,
-            Some(_) => now + self.request,
+            Some(_) => after(now, self.request),
         };
         Wait { begun, deadline }
     }
@@ -88,12 +137,17 @@ impl Wait {
     }
 }
 
+/// Room for a command line.
+const LEAST_RECEIVE: usize = 64;
+
+/// Room for an error line.
+const LEAST_TRANSMIT: usize = 160;
+
+/// More than a connection has a good use for.
+const LARGEST_BUFFER: usize = 1 << 30;
+
 /// How many connections beyond the limit are told so at a time; others are dropped.
 pub(crate) const SURPLUS: usize = 64;
-
-/// How long, and for how many bytes, a connection that the server ends is still read, so that the
-/// last error line arrives.
-pub(crate) const LINGER: (Duration, usize) = (Duration::from_secs(2), 1 << 20);
 
 /// What becomes of a connection for which there is not even room to tell it that the server is busy.
 #[cfg(feature = "tokio")]

@@ -115,7 +115,7 @@ impl Listener {
                 Err(error) => match error.kind() {
                     ErrorKind::WouldBlock => {
                         let socket = PollFd::new(&*socket, PollFlags::IN);
-                        wait(&mut [socket, self.0.closed.poll()], None)?;
+                        wait(&mut [socket, self.closing()], None)?;
                     }
                     // The peer has gone already; the next may not have.
                     ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
@@ -131,6 +131,11 @@ impl Listener {
         self.0.close();
     }
 
+    /// Is ready to be read once the listener is closed.
+    pub(crate) fn closing(&self) -> PollFd<'_> {
+        self.0.closed.poll()
+    }
+
     /// Whether it was closed.
     pub(crate) fn is_closed(&self) -> bool {
         self.0.socket().is_none()
@@ -139,7 +144,7 @@ impl Listener {
     /// Does nothing until that time, or until it is closed.
     pub(crate) fn pause(&self, until: Instant) -> io::Result<()> {
         while !self.is_closed() && !has_passed(Some(until)) {
-            wait(&mut [self.0.closed.poll()], Some(until))?;
+            wait(&mut [self.closing()], Some(until))?;
         }
         Ok(())
     }

@@ -1,13 +1,19 @@
 //! An endpoint as one connection uses it.
 
-use crate::endpoint::{Commands, Later, Run};
+#[cfg(feature = "tokio")]
+use crate::endpoint::Later;
+use crate::endpoint::{Commands, Outcome, Run};
+use crate::rate::limited;
 use crate::{Address, Endpoint};
-use bellwire::{Answered, Fault, Rejection, Reply, Route, Service};
+use bellwire::{ErrorKind, Reply, ReplySent, RequestError, Route, Service};
 use metrics::counter;
+#[cfg(feature = "tokio")]
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+#[cfg(feature = "tokio")]
 use std::task::Poll;
+use std::task::{Context, Waker};
 
 /// An endpoint as one connection uses it.
 pub(crate) struct Serving<'a, App> {
@@ -15,13 +21,6 @@ pub(crate) struct Serving<'a, App> {
     commands: Arc<Commands<App>>,
     app: App,
     pub(crate) peer: &'a Address,
-}
-
-/// What became of a request.
-pub(crate) enum Outcome<'a> {
-    Answered(Answered),
-    /// It is answered later; the place for its reply is given back.
-    Later(Later, Reply<'a>),
 }
 
 impl<'a, App: 'static> Serving<'a, App> {
@@ -45,18 +44,20 @@ impl<'a, App: 'static> Serving<'a, App> {
         self.commands.count(index, requests);
     }
 
-    /// Runs the handler of a request, up to where it awaits something. A panic of the handler is the
-    /// caller's to catch.
+    /// Runs the handler of a request. If that has a future, and `may_poll` says so, it is polled once.
+    /// A panic of the handler, or of its future, is the caller's to catch.
     pub(crate) fn start<'r>(
         &mut self,
         index: usize,
         payload: &[u8],
         reply: Reply<'r>,
+        context: &mut Context<'_>,
+        may_poll: impl FnOnce() -> bool,
     ) -> Outcome<'r> {
         let Self { commands, app, .. } = self;
         match commands.handler(index) {
             Run::Now(run) => Outcome::Answered(run(app, payload, reply)),
-            Run::Later(run) => Outcome::Later(guard_future(run(app, payload)), reply),
+            Run::Later(start) => start(app, payload, reply, may_poll().then_some(context)),
         }
     }
 }
@@ -66,38 +67,43 @@ impl<App: 'static> Service for Serving<'_, App> {
         self.commands.find(name)
     }
 
-    fn call(&mut self, index: usize, payload: &[u8], reply: Reply<'_>) -> Answered {
+    fn call(&mut self, index: usize, payload: &[u8], reply: Reply<'_>) -> ReplySent {
         self.count(index, 1);
-        guard(|| match self.start(index, payload, reply) {
-            Outcome::Answered(answered) => answered,
-            Outcome::Later(later, reply) => pollster::block_on(later)(reply),
-        })
+        let context = &mut Context::from_waker(Waker::noop());
+        guard(
+            || match self.start(index, payload, reply, context, || false) {
+                Outcome::Answered(answered) => answered,
+                Outcome::Later(later, reply) => pollster::block_on(later)(reply),
+            },
+        )
     }
 
-    fn rejected(&mut self, rejection: &Rejection) {
-        let code = rejection.fault.code().as_str();
+    fn rejected(&mut self, rejection: &RequestError) {
+        let code = rejection.kind.code().as_str();
         counter!("bellwire_errors_total", "code" => code).increment(1);
         let end = if rejection.fatal {
             "; the conversation ends"
         } else {
             ""
         };
-        tracing::warn!("{}: {rejection}{end}", self.peer);
+        limited!(warn, "{}: {rejection}{end}", self.peer);
     }
 }
 
 /// Runs a handler; one that panics has failed its request, and no more than that conversation.
-pub(crate) fn guard(handle: impl FnOnce() -> Answered) -> Answered {
+pub(crate) fn guard(handle: impl FnOnce() -> ReplySent) -> ReplySent {
     catch_unwind(AssertUnwindSafe(handle)).unwrap_or_else(|_| crashed())
 }
 
-fn guard_future(mut later: Later) -> Later {
+/// The same for a future.
+#[cfg(feature = "tokio")]
+pub(crate) fn guard_future(mut later: Later) -> Later {
     Box::pin(poll_fn(move |context| {
         let poll = catch_unwind(AssertUnwindSafe(|| later.as_mut().poll(context)));
         poll.unwrap_or_else(|_| Poll::Ready(Box::new(|_: Reply<'_>| crashed())))
     }))
 }
 
-fn crashed() -> Answered {
-    Reply::new(&mut []).fail(Fault::Crashed)
+fn crashed() -> ReplySent {
+    Reply::new(&mut []).fail(ErrorKind::Crashed)
 }

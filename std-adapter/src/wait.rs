@@ -54,6 +54,13 @@ impl Waker {
     }
 }
 
+/// The point in time that comes `time` after `from`. Saturates; `Duration::MAX` never expires.
+pub(crate) fn after(from: Instant, time: Duration) -> Instant {
+    /// Thirty years: some systems cannot count to 100, and none tells how far it counts.
+    const NEVER: Duration = Duration::from_hours(30 * 365 * 24);
+    from + time.min(NEVER)
+}
+
 /// The error of what a point in time has ended.
 pub(crate) fn deadline_passed() -> io::Error {
     io::Error::new(ErrorKind::TimedOut, "the deadline has passed")

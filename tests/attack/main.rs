@@ -1,5 +1,5 @@
-//! Measures how those who mean well fare while `bellwire serve` is attacked, and prints a table.
-//! `bash tests/attack/run` builds what this needs and runs it.
+//! Measures how honest clients are served while `bellwire serve` is under attack, and prints a table.
+//! `bash tests/attack/run` builds all programs and runs it.
 
 use bellwire_demo::files;
 use bellwire_tests::attack::{Attack, Health, ask};
@@ -8,21 +8,25 @@ use std::process::{Command, ExitCode};
 use std::time::Duration;
 use std::{env, thread};
 
-/// How often quiet and attack take turns; the medians count.
+/// Rounds; each is measured without, then with the attack. The medians count.
 const ROUNDS: usize = 9;
 
-/// How many mean well, and how often each asks in a round.
+/// Honest clients.
 const CLIENTS: usize = 8;
+
+/// Requests that each honest client sends in a measurement.
 const REQUESTS: usize = 500;
 
-/// By how many bytes memory may grow beyond twice of what the first round took.
+/// Bytes by which memory may exceed twice the memory after the first round.
 const GROWTH: u64 = 4 << 20;
 
 fn main() -> ExitCode {
     files::raise_limit();
     let mut broken = 0;
     let mut arguments = env::args().skip(1);
-    let word = arguments.next().expect("a word in the attacks' names");
+    let word = arguments
+        .next()
+        .expect("usage: attacked WORD_IN_THE_ATTACKS_NAMES SERVER [ARGUMENT...]");
     let bellwire: Vec<_> = arguments.collect();
     println!(
         "| attack | steps | p99 when quiet | p99 under attack | ratio | resident before, after | replies lost |"
@@ -41,7 +45,7 @@ fn main() -> ExitCode {
             let underway = attack.begin(server.address, attack.crowd());
             attacked.push(ask(server.address, CLIENTS, REQUESTS));
             steps += underway.end();
-            // The first round sets aside what the others use again.
+            // The first round allocates memory that later rounds reuse.
             if round == 0 {
                 before = server.memory();
             }
@@ -72,14 +76,14 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// The median over all rounds.
+/// Returns the median of the 99th percentile over all rounds.
 fn p99(rounds: &[Health]) -> Duration {
     let mut times: Vec<_> = rounds.iter().map(|health| health.p99).collect();
     times.sort_unstable();
     times[times.len() / 2]
 }
 
-#[allow(clippy::cast_precision_loss)] // it is to be read
+#[allow(clippy::cast_precision_loss)] // precise enough to display
 fn megabytes(bytes: u64) -> f64 {
     bytes as f64 / 1e6
 }

@@ -1,4 +1,5 @@
 //! The demo's binary as a process.
+#![allow(dead_code)] // each test that shares this file uses a part of it
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Output, Stdio};
@@ -37,6 +38,10 @@ impl Server {
         let address = line.trim_end().strip_prefix("listening on ");
         let address = address.expect(&line).to_owned();
         Self { child, address }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub(crate) fn port(&self) -> &str {

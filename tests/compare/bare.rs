@@ -1,5 +1,5 @@
-//! The least that a server can do, to measure the others by: one thread, one event loop, one read
-//! and one write a wake-up. It knows no protocol: every second line feed is answered.
+//! A minimal server, the baseline for the others: one thread with one event loop, which makes one read
+//! and one write for each event. It parses nothing: it answers every second line feed.
 
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
@@ -8,7 +8,7 @@ use std::io::{self, ErrorKind, Read, Write};
 const LISTENER: Token = Token(usize::MAX);
 const REPLY: &[u8] = b"Thank you.\n";
 
-/// A connection, and how many line feeds came over it that are not answered.
+/// A connection and the number of its unanswered line feeds.
 struct Connection {
     stream: TcpStream,
     lines: usize,
@@ -27,7 +27,7 @@ fn main() -> io::Result<()> {
     let (mut buffer, replies) = (vec![0; 65536], REPLY.repeat(65536));
     loop {
         match poll.poll(&mut events, None) {
-            // A signal came, as of a process that is stopped and goes on.
+            // A signal, such as SIGCONT after a stop.
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
             polled => polled?,
         }
@@ -52,7 +52,7 @@ fn main() -> io::Result<()> {
     }
 }
 
-/// Reads once and writes once. A reply that the kernel does not take at once ends the connection.
+/// Reads once and writes once. A write that the kernel accepts only in part ends the connection.
 fn serve(connection: &mut Connection, buffer: &mut [u8], replies: &[u8]) -> io::Result<()> {
     let size = match connection.stream.read(buffer) {
         Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),

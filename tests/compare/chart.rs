@@ -1,4 +1,4 @@
-//! What was found, as a chart.
+//! Draws the results as an SVG chart.
 
 use super::server::Kind;
 use super::table::digits;
@@ -13,7 +13,7 @@ const WIDTH: f64 = 760.0;
 const BARS: f64 = (BAR + GAP) * 6.0;
 const GROUP: f64 = BARS + 18.0;
 
-/// Colours that stand out on white and on black, and are told apart by the colour-blind.
+/// Returns a colour that is readable on white and on black. Colour-blind readers can tell them apart.
 fn colour(kind: Kind) -> &'static str {
     match kind {
         Kind::Bare => "#8c959f",
@@ -25,14 +25,14 @@ fn colour(kind: Kind) -> &'static str {
     }
 }
 
-/// Bars of the CPU time of a request, as multiples of the bare loop's.
+/// Draws the CPU time per request as bars, in multiples of the bare loop's.
 pub(crate) fn draw(found: &Found) -> String {
     let ratio = |row, kind| cpu(&found[&(row, kind)]) / cpu(&found[&(row, Kind::Bare)]);
     let rows = found.keys().filter(|(row, _)| *row != GOB);
     let longest = rows.map(|(row, kind)| ratio(*row, *kind));
     let scale = (WIDTH - LEFT - 130.0) / longest.fold(1.0, f64::max);
     let height = TOP + GROUP * 5.0;
-    // Whoever shows it with a dark page gets light text.
+    // The text is light on a dark page.
     let mut svg = format!(
         r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" font-size="12">
 <style>text {{ fill: #1f2328 }} @media (prefers-color-scheme: dark) {{ text {{ fill: #e6edf3 }} }}</style>

@@ -1,5 +1,5 @@
-//! Measures `bellwire serve` side by side with other servers, and writes what it found into the
-//! README. `bash tests/compare/run` builds what this needs and runs it.
+//! Measures `bellwire serve` and other servers, and writes the results to a README and a chart.
+//! `bash tests/compare/run` builds all programs and runs it.
 
 mod chart;
 mod server;
@@ -14,49 +14,49 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-/// Measures `bellwire serve` side by side with other servers.
+/// Measures `bellwire serve` and other servers.
 #[derive(Parser)]
 struct Arguments {
     /// The binary `bellwire`.
     #[arg(long)]
     bellwire: PathBuf,
-    /// The bare event loop.
+    /// The binary of the bare event loop.
     #[arg(long)]
     bare: PathBuf,
-    /// The program in Go.
+    /// The binary of the Go server.
     #[arg(long)]
     go: PathBuf,
-    /// What to write below the table: date and machine.
+    /// Text below the table: date and machine.
     #[arg(long)]
     note: String,
-    /// How often to measure each row; the median counts. With one connection a server shares a core with
-    /// its client in one round and not in the next, so a few rounds are not enough.
+    /// Measurements for each row; the median counts. With one connection, a server shares a core with its
+    /// client in some rounds only, so a few rounds are not enough.
     #[arg(long, default_value_t = 11)]
     rounds: usize,
-    /// How many seconds to load a server at a time.
+    /// Seconds to load a server in each round.
     #[arg(long, default_value_t = 1.0)]
     seconds: f64,
-    /// How many idle connections to measure the memory of.
+    /// Idle connections for measuring memory.
     #[arg(long, default_value_t = 10_000)]
     idle: u32,
-    /// The README, whose section is written anew; without it, the result is printed.
+    /// The README to update. Without it, the table is only printed.
     #[arg(long, requires = "chart")]
     readme: Option<PathBuf>,
-    /// Where to write the chart.
+    /// The SVG file for the chart.
     #[arg(long)]
     chart: Option<PathBuf>,
 }
 
-/// The loads: connections, and requests in flight on each. A request of the last is GOB and STRING.
+/// The loads: connections, and requests in flight on each. The last load sends GOB and STRING.
 const LOADS: [(usize, usize); 6] = [(1, 1), (32, 1), (32, 16), (1, 64), (500, 1), (32, 4)];
 
-/// The row that sends GOB too, which only some servers know.
+/// The row that sends GOB, which only some servers support.
 const GOB: usize = LOADS.len() - 1;
 
-/// What all rounds found, for each load and server.
+/// The reports of all rounds, by load and server.
 type Found = BTreeMap<(usize, Kind), Vec<Report>>;
 
-/// Bytes for each idle connection, by the requests that it has had answered.
+/// Bytes per idle connection, by the number of its answered requests and the server.
 type Memory = BTreeMap<(u32, Kind), f64>;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -70,7 +70,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         eprintln!("round {round} of {}", arguments.rounds);
         for (row, (connections, pipeline)) in LOADS.into_iter().enumerate() {
             let knows = |server: &&Server| row != GOB || server.kind.knows_gob();
-            // Each round begins with another one, so that none always follows the same.
+            // Each round starts with another server, so the order does not favour any.
             let in_turn = servers.iter().cycle().skip(round).take(servers.len());
             for server in in_turn.filter(knows) {
                 let load = [
@@ -95,7 +95,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .flat_map(|used| Kind::ALL.map(|kind| (used, kind)))
     {
         eprintln!("{} connections to {}", arguments.idle, kind.name());
-        // A new one, as one that was loaded has memory left over.
+        // Start a fresh server: one that was loaded keeps some memory.
         let server = Server::start(kind, &arguments)?;
         let load = [
             format!("--connections={}", arguments.idle),
@@ -119,7 +119,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Has `bellwire bench` load a server.
+/// Loads a server with `bellwire bench` and returns its report.
 fn bench(
     arguments: &Arguments,
     server: &Server,
@@ -144,10 +144,10 @@ fn bench(
 fn used(report: &Report) -> bellwire_demo::bench::ServerProcess {
     report
         .server_process
-        .expect("it was told the server's process")
+        .expect("bench was given the server's process id")
 }
 
-/// The median of a figure over all rounds.
+/// Returns the median of a figure over all rounds.
 fn median(reports: &[Report], figure: impl Fn(&Report) -> f64) -> f64 {
     let mut figures: Vec<_> = reports.iter().map(figure).collect();
     figures.sort_by(f64::total_cmp);

@@ -1,4 +1,4 @@
-//! The servers that are compared.
+//! The compared servers.
 
 use super::Arguments;
 use std::error::Error;
@@ -8,25 +8,25 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-/// Which server.
+/// A kind of server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
     /// The bare event loop.
     Bare,
-    /// `bellwire serve --workers 1`: on one thread, as the bare loop and Redis are.
+    /// `bellwire serve --workers 1`: one thread, like the bare loop and Redis.
     Task,
-    /// `bellwire serve`: on a thread for each core.
+    /// `bellwire serve`: one thread for each core.
     Tasks,
     /// `bellwire serve --threads`.
     Threads,
     /// Redis.
     Redis,
-    /// The program in Go.
+    /// The Go server in `go/`.
     Go,
 }
 
 impl Kind {
-    /// Whether it serves GOB.
+    /// Returns whether the server supports GOB.
     pub(crate) fn knows_gob(self) -> bool {
         !matches!(self, Self::Bare | Self::Redis)
     }
@@ -51,7 +51,7 @@ impl Kind {
         }
     }
 
-    /// What `bellwire bench` is told to send.
+    /// Returns the options that tell `bellwire bench` which request to send.
     pub(crate) fn dialect(self) -> &'static [&'static str] {
         match self {
             Self::Redis => &[r"--request=PING\r\n", r"--reply=+PONG\r\n"],
@@ -60,7 +60,7 @@ impl Kind {
     }
 }
 
-/// A server that runs until it is dropped.
+/// A running server. Dropping it kills the process.
 pub(crate) struct Server {
     pub(crate) kind: Kind,
     pub(crate) address: String,
@@ -91,12 +91,13 @@ impl Server {
         let address = line.trim_end().strip_prefix("listening on ");
         Ok(Self {
             kind,
-            address: address.ok_or("a server does not listen")?.to_owned(),
+            address: address.ok_or("the server does not listen")?.to_owned(),
             child,
         })
     }
 
-    /// It takes no port 0, and does not say when it listens.
+    /// Starts Redis on a free port and waits until it listens. Redis accepts no port 0 and does not print
+    /// when it is ready.
     fn start_redis() -> Result<Self, Box<dyn Error>> {
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let child = Command::new("redis-server")
@@ -125,7 +126,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It fails where the server has ended already, which is as good.
+        // An error means that the server has already exited.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

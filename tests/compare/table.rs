@@ -1,4 +1,4 @@
-//! What was found, as a table in Markdown, and how it stands to what is aimed at.
+//! Writes the results as a Markdown table, and compares them with the aims.
 
 use super::server::Kind;
 use super::{Found, GOB, LOADS, Memory, cpu, median};
@@ -7,7 +7,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
-/// What stands round the table in the README.
+/// The lines before and after the table in the README.
 const MARKS: [&str; 2] = ["<!-- measured -->\n", "<!-- end of measured -->"];
 
 pub(crate) fn write(found: &Found, idle: u32, memory: &Memory, note: &str) -> String {
@@ -17,8 +17,8 @@ pub(crate) fn write(found: &Found, idle: u32, memory: &Memory, note: &str) -> St
     }
     let _ = writeln!(table, "\n|---|{}", "---|".repeat(Kind::ALL.len()));
     for (row, (connections, pipeline)) in LOADS.iter().enumerate() {
-        let what = if row == GOB { ", GOB and STRING" } else { "" };
-        let _ = write!(table, "| {connections} × {pipeline}{what} |");
+        let requests = if row == GOB { ", GOB and STRING" } else { "" };
+        let _ = write!(table, "| {connections} × {pipeline}{requests} |");
         for kind in Kind::ALL {
             let Some(reports) = found.get(&(row, kind)) else {
                 table.push_str(" – |");
@@ -36,9 +36,9 @@ pub(crate) fn write(found: &Found, idle: u32, memory: &Memory, note: &str) -> St
         }
         table.push('\n');
     }
-    for (used, what) in [(0, "fresh"), (1, "used once")] {
+    for (used, state) in [(0, "fresh"), (1, "used once")] {
         let idle = grouped(f64::from(idle));
-        let _ = write!(table, "| memory, {idle} idle, {what} |");
+        let _ = write!(table, "| memory, {idle} idle, {state} |");
         for kind in Kind::ALL {
             let _ = write!(table, " {:.2} kB |", memory[&(used, kind)] / 1000.0);
         }
@@ -48,16 +48,16 @@ pub(crate) fn write(found: &Found, idle: u32, memory: &Memory, note: &str) -> St
     table
 }
 
-/// The aims, each with what was found.
+/// Returns a line for each aim: whether it is met, the result and the limit.
 pub(crate) fn aims(found: &Found, memory: &Memory) -> Vec<String> {
     let row = |load| LOADS.iter().position(|each| *each == load).unwrap_or(0);
     let of = |load, kind| cpu(&found[&(row(load), kind)]);
     let mut aims = Vec::new();
-    let mut aim = |what: String, value: f64, most: f64| {
+    let mut aim = |figure: String, value: f64, most: f64| {
         let met = if value <= most { "met" } else { "NOT MET" };
-        aims.push(format!("{met}: {what}: {value:.2}, at most {most:.2}"));
+        aims.push(format!("{met}: {figure}: {value:.2}, at most {most:.2}"));
     };
-    // One thread is compared with one.
+    // The bare loop and Redis have one thread, so compare them with one worker.
     for load in [(32, 16), (1, 64)] {
         let ratio = of(load, Kind::Task) / of(load, Kind::Bare);
         aim(format!("CPU at {load:?} over the bare loop"), ratio, 1.15);
@@ -93,7 +93,7 @@ pub(crate) fn aims(found: &Found, memory: &Memory) -> Vec<String> {
     aims
 }
 
-/// Writes the table between its marks in the README.
+/// Replaces the table between its marks in the README.
 pub(crate) fn put_into(readme: &Path, table: &str) -> Result<(), Box<dyn Error>> {
     let text = fs::read_to_string(readme)?;
     let (before, rest) = text.split_once(MARKS[0]).ok_or("the README has no mark")?;
@@ -104,7 +104,7 @@ pub(crate) fn put_into(readme: &Path, table: &str) -> Result<(), Box<dyn Error>>
     Ok(())
 }
 
-/// A number with the digits that count.
+/// Formats a number below 100 with three significant digits.
 pub(crate) fn digits(number: f64) -> String {
     match number {
         10.0.. => format!("{number:.1}"),
@@ -112,7 +112,7 @@ pub(crate) fn digits(number: f64) -> String {
     }
 }
 
-/// A latency, given in microseconds.
+/// Formats a latency given in microseconds.
 fn time(microseconds: f64) -> String {
     match microseconds {
         1000.0.. => format!("{} ms", digits(microseconds / 1000.0)),
@@ -120,7 +120,7 @@ fn time(microseconds: f64) -> String {
     }
 }
 
-/// A large number in groups of three digits, rounded to three that count.
+/// Formats a number rounded to three significant digits, with spaces between groups of three.
 fn grouped(number: f64) -> String {
     let unit = 10f64.powf((number.max(1.0).log10().floor() - 2.0).max(0.0));
     let digits = format!("{:.0}", (number / unit).round() * unit);

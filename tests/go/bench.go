@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// bench measures the mission's value, with an Encoder or Decoder for each value as the mission's
-// program has it, and with one for all.
+// bench measures encoding and decoding of the mission's value. It does so with a fresh Encoder and Decoder
+// for each value, as in the mission's program, and with one for all values.
 func bench() {
 	value := missionValue()
 	var fresh bytes.Buffer

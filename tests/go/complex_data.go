@@ -8,7 +8,7 @@ import (
 	"io"
 )
 
-// complexData is the structure that the mission's programs exchange.
+// complexData is the structure exchanged by the mission's programs.
 type complexData struct {
 	N int
 	S string
@@ -17,7 +17,7 @@ type complexData struct {
 	C *complexData
 }
 
-// missionValue is what the mission's client sends.
+// missionValue returns the value that the mission's client sends.
 func missionValue() complexData {
 	return complexData{
 		N: 23,
@@ -32,8 +32,8 @@ func missionValue() complexData {
 	}
 }
 
-// printed is the value as one line of JSON, with what is empty as null, since Bellwire's types do
-// not tell empty from nil.
+// printed returns the value as one line of JSON. Empty maps and slices are null, because Bellwire's types
+// do not distinguish empty from nil.
 func (data *complexData) printed() string {
 	for level := data; level != nil; level = level.C {
 		if len(level.M) == 0 {
@@ -56,7 +56,7 @@ func toJSON(value any) string {
 	return string(bytes.TrimSpace(line.Bytes()))
 }
 
-// check prints the values of one stream as encoding/json has them, up to its end or the first error.
+// check decodes a stream and prints each value as JSON, until the stream ends or an error occurs.
 func check(input io.Reader, output io.Writer) error {
 	decoder := gob.NewDecoder(input)
 	for {

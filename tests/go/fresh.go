@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// survey has every kind of type within another, so that the order of ids and definitions shows.
+// survey nests every kind of type within another, which reveals the order of type ids and definitions.
 type survey struct {
 	Id     uint
 	Name   string
@@ -27,7 +27,7 @@ type site struct {
 	Kin  []site
 }
 
-// fresh prints what the first Encoders of a process write, in which ids begin at 64.
+// fresh prints the output of a process's first Encoders. There type ids begin at 64.
 func fresh() {
 	fmt.Println(hex.EncodeToString(encoded(survey{})))
 	fmt.Println(hex.EncodeToString(encoded(survey{

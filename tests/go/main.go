@@ -1,4 +1,4 @@
-// The Go end of Bellwire's tests: a client, a server, and what Go itself makes of gob streams.
+// The Go side of Bellwire's tests: a client, a server, and the results of Go's own gob decoder.
 package main
 
 import (

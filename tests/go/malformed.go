@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// The definitions of the mission's types, as a fresh process sends them.
+// The definitions of the mission's types, as sent by a fresh process.
 const (
 	structType = "38" + structBody
 	structBody = "7f03" + "01010b636f6d706c657844617461" + "01ff8000" + "0105" +
@@ -14,7 +14,7 @@ const (
 	types   = structType + mapType
 )
 
-// message puts its length before a message.
+// message prepends the length to a message.
 func message(body string) string {
 	size := len(body) / 2
 	if size < 128 {
@@ -23,7 +23,7 @@ func message(body string) string {
 	return "fe" + hex.EncodeToString([]byte{byte(size >> 8), byte(size)}) + body
 }
 
-// value is a message with a value of the mission's type.
+// value returns a message with a value of the mission's type.
 func value(fields string) string {
 	return types + message("ff80"+fields)
 }
@@ -76,7 +76,7 @@ func (v *vectors) malformed() {
 	v.decoded("array of three", "kinds", bytesOf(arrayType+message("ff80"+"0103020406"+"00")))
 	v.decoded("array count wrong", "kinds", bytesOf(arrayType+message("ff80"+"01020204"+"00")))
 
-	// The ones that hurt Go, which it is not shown.
+	// These streams make Go hang or crash, so they are not decoded here.
 	unit := message("7f0301"+"02ff8000"+"0102"+"01014e010400"+"01015801ff8200"+"0000") +
 		message("ff8104"+"0102ff8200"+"01ff84"+"01ff84"+"0000") +
 		message("ff8303"+"0102ff84000000")

@@ -14,7 +14,7 @@ import (
 	"strings"
 )
 
-// call is a client: each round sends a text and a structure on one connection.
+// call runs a client: each round sends a text and a structure on one connection.
 func call(arguments []string) error {
 	flags := flag.NewFlagSet("client", flag.ExitOnError)
 	rounds := flags.Int("rounds", 1, "how often to send both commands")
@@ -39,7 +39,7 @@ func call(arguments []string) error {
 			return fmt.Errorf("round %d: GOB: %w", round, err)
 		}
 	}
-	// GOB has no reply, so one more text shows that the last one was taken.
+	// GOB has no reply. The reply to one more text shows that the server accepted the last structure.
 	return sendText(stream, "The end.")
 }
 
@@ -92,7 +92,7 @@ func sendGob(stream *bufio.ReadWriter, value complexData) error {
 	return stream.Flush()
 }
 
-// serve is a server: it says where it listens, then prints what arrives, until it is killed.
+// serve runs a server until it is killed. It prints its address, then each value that arrives.
 func serve(arguments []string) error {
 	if len(arguments) != 1 {
 		return errors.New("server: one address")

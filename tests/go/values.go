@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// kinds has a field of every kind that Bellwire's test receives, and two that it passes over.
+// kinds has a field of every kind that Bellwire's test receives, and two fields that it skips.
 type kinds struct {
 	Bool    bool
 	I8      int8
@@ -48,7 +48,7 @@ type place struct {
 	Seat int
 }
 
-// pair prints as Bellwire receives it.
+// pair is a complex number, printed as Bellwire receives it: as two floats.
 type pair complex128
 
 func (p pair) MarshalJSON() ([]byte, error) {
@@ -74,8 +74,7 @@ func kindsValues() []kinds {
 	return []kinds{{}, full, zeroPointers, named, after}
 }
 
-// newlyTyped is met by an Encoder only inside an interface, so that its definition splits the value
-// into several messages.
+// newlyTyped appears only inside an interface. So its definition splits the value into several messages.
 type newlyTyped struct {
 	List []uint16
 }
@@ -88,7 +87,7 @@ func integers() []int {
 	numbers := []int{math.MinInt64, math.MinInt64 + 1, math.MaxInt64, 0, 1, -1, 2, -2}
 	for shift := 0; shift < 63; shift++ {
 		if shift%8 < 5 {
-			continue // numbers of as many bytes as the one before
+			continue // encoded with the same number of bytes as the previous number
 		}
 		for near := -1; near <= 1; near++ {
 			numbers = append(numbers, 1<<shift+near, -1<<shift+near)
@@ -106,8 +105,8 @@ func nested(levels int) complexData {
 	return data
 }
 
-// described is a value as a receiver sees it that takes whatever a stream describes: structs as
-// the fields that were sent, a complex number as two floats, opaque values as their bytes.
+// described returns a value as seen by a receiver that accepts any type: a struct as its sent fields, a
+// complex number as two floats, and an opaque value as its bytes.
 func described(v reflect.Value) any {
 	if m, ok := v.Interface().(encoding.BinaryMarshaler); ok && v.Kind() == reflect.Struct {
 		data, err := m.MarshalBinary()
@@ -151,7 +150,7 @@ func described(v reflect.Value) any {
 	return v.Interface()
 }
 
-// isOmitted says whether an Encoder leaves the field out.
+// isOmitted returns whether an Encoder omits the field.
 func isOmitted(v reflect.Value) bool {
 	switch v.Kind() {
 	case reflect.Struct:

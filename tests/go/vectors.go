@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// A vector is one line: a name, the type that receives the values, what Go says of the stream (ok,
-// error, or hangs and crashes for streams that nobody should show it), the values that it
-// decoded before as a JSON array, and the stream in hexadecimal, with tabs between.
+// vectors writes test vectors, one a line, in columns separated by tabs: a name, the type that receives the
+// values, Go's verdict on the stream, the values that Go decodes before the end or the error (a JSON
+// array), and the stream in hexadecimal. The verdict is ok, error, hangs or crashes.
 type vectors struct {
 	output io.Writer
 	err    error
@@ -25,7 +25,7 @@ const header = `# What Go's encoding/gob makes of these streams; written by "go 
 `
 
 func writeVectors(output io.Writer) error {
-	// The mission's types come first, as in the mission's program, so that they have its ids.
+	// Encode the mission's types first, so that they get the same ids as in the mission's program.
 	gob.NewEncoder(io.Discard).Encode(complexData{})
 	gob.Register(place{})
 	gob.Register(newlyTyped{})
@@ -52,7 +52,7 @@ func (v *vectors) line(name, receiver, verdict string, values []string, stream [
 	v.write(strings.Join([]string{name, receiver, verdict, list, hex.EncodeToString(stream)}, "\t") + "\n")
 }
 
-// decoded writes what Go's Decoder makes of a stream.
+// decoded decodes a stream with Go's Decoder and writes the result as a vector.
 func (v *vectors) decoded(name, receiver string, stream []byte) {
 	decoder := gob.NewDecoder(bytes.NewReader(stream))
 	values := []string{}

@@ -1,4 +1,4 @@
-//! A receiver of whatever comes.
+//! A receiver for values of any type.
 
 use crate::base64::base64;
 use serde::Deserialize;
@@ -6,7 +6,7 @@ use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use std::fmt;
 
-/// Whatever a stream describes.
+/// A value of any type, as JSON.
 #[derive(Debug)]
 pub(crate) struct Any(pub(crate) Value);
 

@@ -1,6 +1,6 @@
-//! Bytes as Go's JSON has them.
+//! Base64, which Go's JSON uses for bytes.
 
-/// Base64 with padding.
+/// Encodes bytes as base64 with padding.
 pub(crate) fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();

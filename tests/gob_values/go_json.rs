@@ -4,7 +4,7 @@ use crate::complex_data::complex_data_json;
 use bellwire::HeapComplexData;
 use serde_json::{Map, Value};
 
-/// As the Go program prints it: what is empty is null.
+/// Returns the JSON that the Go program prints for `data`: empty collections are null.
 pub(crate) fn go_json(data: &HeapComplexData) -> Value {
     let mut json = complex_data_json(data);
     let mut level = Some(&mut json);
@@ -20,7 +20,7 @@ pub(crate) fn go_json(data: &HeapComplexData) -> Value {
     json
 }
 
-/// What the Go program printed.
+/// Parses a line that the Go program printed.
 pub(crate) fn parsed(line: &str) -> Value {
-    serde_json::from_str(line).expect("it prints JSON")
+    serde_json::from_str(line).expect("a line of JSON")
 }

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// The Go program's struct `kinds`, but for two fields that are passed over.
+/// The Go program's struct `kinds`, without two fields, which the decoder skips.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Kinds<'a> {
@@ -52,7 +52,7 @@ impl Place {
 }
 
 impl Kinds<'_> {
-    /// As Go's encoding/json prints it.
+    /// Returns the JSON that Go's `encoding/json` prints for the value.
     pub(crate) fn json(&self) -> Value {
         let places: Vec<Value> = self.places.iter().map(Place::json).collect();
         let deep = self.deep.as_ref().and_then(|deep| deep.as_ref().as_ref());

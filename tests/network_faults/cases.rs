@@ -1,24 +1,24 @@
-//! What networks do to packets.
+//! The cases: faults of a network.
 
-/// What a network does, and how much of the traffic it lets through all the same.
+/// The faults of a network, and the share of calls that must succeed in spite of them.
 #[derive(Clone, Copy)]
 pub(crate) struct Case {
     pub(crate) name: &'static str,
-    /// Percent of the packets that are lost, in each direction.
+    /// The percentage of packets lost in each direction.
     pub(crate) loss: u8,
-    /// Percent of the packets in which one bit is turned, in each direction.
+    /// The percentage of packets with one flipped bit in each direction.
     pub(crate) damage: u8,
-    /// Percent of the packets that arrive twice.
+    /// The percentage of packets that arrive twice.
     pub(crate) doubled: u8,
-    /// Up to so many milliseconds more than others a packet is under way.
+    /// The longest extra delay of a packet in milliseconds.
     pub(crate) jitter: u64,
-    /// So many seconds without any packet, a third of the way.
+    /// The seconds without any packet, from a third of the calls on.
     pub(crate) silence: u64,
-    /// Bytes of each socket's buffers, and so of the windows.
+    /// The size of each socket buffer, and so of the TCP windows, in bytes.
     pub(crate) window: usize,
-    /// Bytes of the longest packet.
+    /// The size of the longest packet in bytes.
     pub(crate) mtu: usize,
-    /// So many percent of the calls must be answered.
+    /// The percentage of calls that must be answered.
     pub(crate) answered: usize,
 }
 

@@ -1,35 +1,35 @@
 //! A server and a client over smoltcp and a network that loses, damages, doubles, delays and reorders
-//! packets, by a clock that goes as fast as they can. `--nocapture` shows what came of each case.
+//! packets. A simulated clock runs as fast as both ends can. `--nocapture` prints a table of the results.
 //!
-//! Whatever the network does, each call ends in its own reply or in an error by its deadline, what the
-//! server runs on a connection is the beginning of what was sent on it, each request once and in
-//! order, and what was answered was run. Once the network is well, a call is answered.
+//! Under every fault, each call ends in its own reply or in an error by its deadline. The server runs the
+//! requests of a connection in order, each at most once and without a gap. Every answered request was run.
+//! After the faults end, a call succeeds.
 
 mod cases;
 mod network;
 mod tally;
 
-use bellwire::{Error, Fault};
+use bellwire::{Error, ErrorKind};
 use cases::{CASES, Case, WELL};
 use network::Network;
 use smoltcp::time::Duration;
 use std::collections::HashSet;
 use tally::{Tally, print_row};
 
-/// Each case is run with so many seeds.
+/// The runs of each case, each with its own seed.
 const SEEDS: u64 = 8;
 
-/// Calls in each run.
+/// The calls of each run.
 const CALLS: usize = 60;
 
-/// Within so long of the end of all faults a call is answered: the server waits so long for a client
-/// that is gone without its knowledge.
+/// The longest time from the end of all faults to an answered call. The server may wait this long for a
+/// client that it does not know to be gone.
 const RECOVERY: Duration = Duration::from_secs(60 + 5 + 5);
 
-/// The client gives a connection up when so many calls in a row failed on it.
+/// The consecutive failed calls after which the client abandons a connection.
 const FAILURES: usize = 3;
 
-/// Makes all the calls of a run, and checks what came of each.
+/// Makes all calls of a run and checks the result of each.
 fn run(case: &Case, seed: u64, tally: &mut Tally) {
     let mut network = Network::new(case, seed);
     network.suffer(case);
@@ -63,7 +63,7 @@ fn run(case: &Case, seed: u64, tally: &mut Tally) {
     assert!(recovery <= RECOVERY, "it took {recovery} to recover");
     tally.recovery = tally.recovery.max(recovery.secs());
     network.check_what_ran();
-    let timed_out = |fault: &Fault| matches!(fault, Fault::TimedOut);
+    let timed_out = |fault: &ErrorKind| matches!(fault, ErrorKind::TimedOut);
     let rejected = &network.log.rejected;
     assert!(rejected.iter().all(timed_out), "{rejected:?}");
     let different: HashSet<_> = network.log.ran.iter().collect();
@@ -80,7 +80,7 @@ fn run(case: &Case, seed: u64, tally: &mut Tally) {
 }
 
 #[test]
-fn whatever_a_network_does_each_call_ends_and_what_runs_is_what_was_sent() {
+fn calls_end_in_time_and_requests_run_in_order_under_every_network_fault() {
     let all = CALLS * usize::try_from(SEEDS).expect("few");
     println!("{all} calls in each case, {SEEDS} runs with different seeds");
     let columns = [
@@ -107,7 +107,7 @@ fn whatever_a_network_does_each_call_ends_and_what_runs_is_what_was_sent() {
         let name = case.name;
         assert!(
             answered >= case.answered,
-            "{name}: {answered} % were answered"
+            "{name}: {answered} % of the calls were answered"
         );
     }
 }

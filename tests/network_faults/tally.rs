@@ -1,35 +1,35 @@
-//! What came of the calls, counted and shown.
+//! Counts the results of calls and prints them as a table.
 
-use bellwire::smoltcp::Lost;
-use bellwire::{Code, Error, Fault};
+use bellwire::smoltcp::ConnectionLost;
+use bellwire::{Code, Error, ErrorKind};
 
-/// What came of all the runs of a case.
+/// The counts over all runs of a case.
 #[derive(Default)]
 pub(crate) struct Tally {
     pub(crate) done: usize,
     pub(crate) timed_out: usize,
-    /// Calls that could not begin because a reply to an earlier one was under way.
+    /// Calls that could not begin because an earlier reply was outstanding.
     pub(crate) waiting: usize,
-    /// Calls of which the server said that they came too slowly.
+    /// Calls that the server refused because their bytes arrived too slowly.
     pub(crate) refused: usize,
     pub(crate) lost: usize,
     pub(crate) connections: usize,
     pub(crate) packets: usize,
     pub(crate) overtaken: usize,
     pub(crate) seconds: u64,
-    /// The most seconds until a call was answered after the end of all faults.
+    /// The longest time from the end of all faults to an answered call, in seconds.
     pub(crate) recovery: u64,
 }
 
 impl Tally {
-    pub(crate) fn count(&mut self, result: &Result<(), Error<Lost>>) {
+    pub(crate) fn count(&mut self, result: &Result<(), Error<ConnectionLost>>) {
         let count = match result {
             Ok(()) => &mut self.done,
-            Err(Error::Fault(Fault::TimedOut)) => &mut self.timed_out,
-            Err(Error::Fault(Fault::ReplyPending)) => &mut self.waiting,
-            Err(Error::Refused(refusal)) if refusal.code == Code::TimedOut => &mut self.refused,
-            Err(Error::Closed | Error::Transport(Lost)) => &mut self.lost,
-            Err(error) => panic!("no network makes this error: {error}"),
+            Err(Error::Protocol(ErrorKind::TimedOut)) => &mut self.timed_out,
+            Err(Error::Protocol(ErrorKind::ReplyPending)) => &mut self.waiting,
+            Err(Error::Remote(refusal)) if refusal.code == Code::TimedOut => &mut self.refused,
+            Err(Error::Closed | Error::Transport(ConnectionLost)) => &mut self.lost,
+            Err(error) => panic!("an error that no network fault explains: {error}"),
         };
         *count += 1;
     }

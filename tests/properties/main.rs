@@ -2,6 +2,7 @@
 //! variable `PROPTEST_CASES` has each tried more often than 256 times.
 
 mod conversations;
+mod elements;
 mod values;
 mod work;
 

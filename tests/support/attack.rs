@@ -1,4 +1,4 @@
-//! What attackers do to a server, and how those fare who mean well.
+//! Attacks on a server, and the service that honest clients get meanwhile.
 
 use crate::mission::{self, POSTCARD, STRING};
 use crate::running::PATIENCE;
@@ -13,35 +13,35 @@ use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// What attackers do, on loopback, with bounded counts.
+/// The kind of an attack, over loopback, with a bounded number of connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Attack {
-    /// A thousand connections that send a byte now and then.
+    /// A thousand connections that rarely send a byte.
     SlowSenders,
-    /// A hundred connections that ask and ask, and take no reply.
+    /// A hundred connections that send requests and read no reply.
     NeverReaders,
-    /// A thousand connections that say nothing, as those do whose client has lost its network.
+    /// A thousand connections that send nothing, like those of clients that lost their network.
     Silent,
-    /// Clients that leave in the middle of a request, with a reset.
+    /// Clients that reset the connection in the middle of a request.
     Vanishing,
-    /// Four connections that ask without pause.
+    /// Four connections that send requests without pause.
     Floods,
-    /// Clients that come, ask once, and go.
+    /// Clients that connect, send one request, and close.
     Churn,
-    /// Clients that send what is no command, and stay.
+    /// Clients that send garbage and keep their connections open.
     Noise,
 }
 
 const REQUEST: &[u8] = b"STRING\nhi\n";
 
-/// How often something is done to the server before an attack counts as begun.
+/// The steps after which an attack counts as begun.
 const FULL_SWING: u64 = 20;
 
-/// Connections that stay after they sent noise.
+/// The open connections of [`Attack::Noise`].
 const NOISY: usize = 300;
 
 impl Attack {
-    /// All there are.
+    /// Every attack.
     pub const ALL: [Self; 7] = [
         Self::SlowSenders,
         Self::NeverReaders,
@@ -52,7 +52,7 @@ impl Attack {
         Self::Noise,
     ];
 
-    /// In a few words.
+    /// Returns a short name for tables.
     pub fn name(self) -> &'static str {
         match self {
             Self::SlowSenders => "1000 slow senders",
@@ -65,7 +65,7 @@ impl Attack {
         }
     }
 
-    /// How many connections it begins with, if any.
+    /// Returns the number of connections that the attack opens first.
     pub fn crowd(self) -> usize {
         match self {
             Self::SlowSenders | Self::Silent => 1000,
@@ -75,14 +75,14 @@ impl Attack {
         }
     }
 
-    /// Begins it with so many connections, and returns when they are open and it is in full swing.
+    /// Begins the attack with `crowd` connections. Returns once they are open and 20 steps are done.
     pub fn begin(self, server: SocketAddr, crowd: usize) -> Underway {
         let (ready, begun) = mpsc::channel();
         let going = Arc::new(AtomicBool::new(true));
         let goes = Arc::clone(&going);
         let thread = thread::spawn(move || Attackers::new(self, server, crowd).work(&goes, &ready));
         let begun = begun.recv_timeout(2 * PATIENCE);
-        begun.expect("the server lets itself be attacked");
+        begun.expect("an attack that begins in time");
         Underway { going, thread }
     }
 }
@@ -95,7 +95,7 @@ pub struct Underway {
 }
 
 impl Underway {
-    /// Ends it, and returns how often something was done to the server.
+    /// Ends the attack and returns the number of its steps.
     pub fn end(self) -> u64 {
         self.going.store(false, Ordering::Relaxed);
         self.thread.join().expect("attackers do not panic")
@@ -105,9 +105,9 @@ impl Underway {
 struct Attackers {
     attack: Attack,
     server: SocketAddr,
-    /// Each with the bytes that it has sent.
+    /// Each connection, with the number of bytes sent on it.
     crowd: Vec<(TcpStream, usize)>,
-    /// Whose turn it is.
+    /// The index of the connection used last.
     at: usize,
 }
 
@@ -126,8 +126,8 @@ impl Attackers {
         attackers
     }
 
-    /// A connection that takes little, never blocks, and ends with a reset, so that none is left
-    /// waiting in the system behind it.
+    /// Opens a connection that never blocks and closes with a reset, so that no socket stays in TIME-WAIT.
+    /// [`Attack::NeverReaders`] get small buffers.
     fn connect(&self) -> io::Result<TcpStream> {
         let socket = Socket::new(Domain::for_address(self.server), Type::STREAM, None)?;
         socket.set_linger(Some(Duration::ZERO))?;
@@ -141,11 +141,11 @@ impl Attackers {
     }
 
     fn work(mut self, going: &AtomicBool, ready: &Sender<()>) -> u64 {
-        // It gives way to others on this machine, as if it were another.
+        // The lowest priority keeps attackers from slowing the server down, as if they ran on another machine.
         let _ = rustix::process::nice(19);
         let mut done = 0;
         while going.load(Ordering::Relaxed) {
-            // A server that is stopping takes no connections, which ends nothing here.
+            // A server that is stopping refuses connections. The attack continues.
             done += self.step().unwrap_or(0);
             if done == FULL_SWING {
                 let _ = ready.send(());
@@ -154,7 +154,7 @@ impl Attackers {
         done
     }
 
-    /// Something short that is done to the server.
+    /// Does one short step of the attack. Returns the number of steps done.
     fn step(&mut self) -> io::Result<u64> {
         match self.attack {
             Attack::SlowSenders => {
@@ -199,8 +199,8 @@ impl Attackers {
         Ok(1)
     }
 
-    /// Sends up to so many bytes of requests on the next connection, which is replaced where the
-    /// server has ended it.
+    /// Sends up to `size` bytes of requests on the next connection. Replaces the connection if the server
+    /// has closed it.
     fn send(&mut self, size: usize) -> io::Result<()> {
         self.at = (self.at + 1) % self.crowd.len();
         let (stream, sent) = &mut self.crowd[self.at];
@@ -214,18 +214,18 @@ impl Attackers {
     }
 }
 
-/// How clients fared who mean well.
+/// The service that honest clients got.
 #[derive(Debug)]
 pub struct Health {
-    /// Replies that came and were right.
+    /// The number of correct replies.
     pub replies: usize,
-    /// What became of the others.
+    /// The errors of the other clients.
     pub lost: Vec<String>,
-    /// How long the 99th percentile of replies took.
+    /// The 99th percentile of the time to a reply.
     pub p99: Duration,
 }
 
-/// Clients that each ask so often, with a millisecond's pause in between, and check each reply.
+/// Runs honest clients that each make `requests` calls, 1 ms apart, and check each reply.
 pub fn ask(server: SocketAddr, clients: usize, requests: usize) -> Health {
     let mut latencies = Vec::new();
     let mut lost = Vec::new();
@@ -250,7 +250,7 @@ pub fn ask(server: SocketAddr, clients: usize, requests: usize) -> Health {
     }
 }
 
-/// How long each reply took, and what went wrong, if anything.
+/// Returns the time to each reply, and the error that ended the client, if any.
 fn client(server: SocketAddr, requests: usize) -> (Vec<Duration>, Option<String>) {
     let mut latencies = Vec::new();
     let mut converse = || -> Result<(), String> {

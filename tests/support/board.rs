@@ -1,4 +1,4 @@
-//! The firmware on a board that QEMU emulates, for one test.
+//! The firmware on an emulated board (QEMU), one board for each test.
 
 use crate::mission::{self, GOB, POSTCARD, STRING, TEXT};
 use crate::not_tested;
@@ -12,40 +12,40 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The top of the project.
+/// The root of the repository.
 pub const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-/// How long building the firmware and booting it may take.
+/// The time limit for building and booting the firmware.
 pub const BOOT: Duration = Duration::from_mins(10);
-/// How long the board may take for what it should do at once, on a busy machine.
+/// The time limit for an immediate reaction of the board on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);
-/// How `qemu.sh` exits where QEMU or the compiler's target is not installed.
+/// The exit code of `qemu.sh` if QEMU or the compiler's target is not installed.
 const NOT_INSTALLED: i32 = 2;
 
 /// A board that runs until it is dropped.
 #[derive(Debug)]
 pub struct Board {
-    /// Where its port 61000 can be reached.
+    /// The host's address of the board's port 61000.
     pub address: SocketAddr,
-    /// Where its UART0 can be reached.
+    /// The host's address of the board's UART0.
     pub uart: SocketAddr,
     child: Child,
     console: Receiver<String>,
 }
 
 impl Board {
-    /// Boots the server. `None`, which a test takes as its end, where QEMU or the target are not
-    /// installed, except in continuous integration, where they must be.
+    /// Boots the server. Returns `None` if QEMU or the target is not installed; the test then ends. In
+    /// continuous integration that is a failure.
     pub fn server() -> Option<Self> {
         Self::serving(&[])
     }
 
-    /// The same with the program that sends back what comes.
+    /// Boots the echo program, which sends back every byte. Returns `None` like [`Board::server`].
     pub fn echo() -> Option<Self> {
         Self::serving(&["--echo"])
     }
 
-    /// Boots the client, which dials this port here. Where a server boots, so does a client.
+    /// Boots the client, which dials `port` of this machine. Call [`Board::server`] first to check the tools.
     pub fn client(port: u16) -> Self {
         Self::boot(&["--client", &port.to_string()], free(), free())
     }
@@ -64,7 +64,7 @@ impl Board {
             return Some(board);
         }
         let exited = board.child.wait().unwrap();
-        assert!(exits_where_not_installed(exited), "it did not come up");
+        assert!(exits_where_not_installed(exited), "the board did not boot");
         None
     }
 
@@ -91,12 +91,13 @@ impl Board {
         }
     }
 
-    /// Whether a line that contains `text` comes on the console within `patience`.
+    /// Waits up to `patience` for a console line that contains `text`. Returns false if the board exits first.
     pub fn says(&mut self, text: &str, patience: Duration) -> bool {
         self.line_with(text, patience).is_some()
     }
 
-    /// The line that contains `text`, unless the board ends before it comes.
+    /// Waits up to `patience` for a console line that contains `text`. Returns `None` if the board exits first.
+    /// Panics on a timeout and on a line that begins with `panicked`.
     pub fn line_with(&mut self, text: &str, patience: Duration) -> Option<String> {
         let deadline = Instant::now() + patience;
         loop {
@@ -105,50 +106,50 @@ impl Board {
                 Ok(line) if line.contains(text) => return Some(line),
                 Ok(line) => assert!(!line.starts_with("panicked"), "{line}"),
                 Err(RecvTimeoutError::Disconnected) => return None,
-                Err(RecvTimeoutError::Timeout) => panic!("the board does not say {text:?}"),
+                Err(RecvTimeoutError::Timeout) => panic!("the board did not print {text:?}"),
             }
         }
     }
 
-    /// The bytes of its stack that it has used at most.
+    /// Returns the board's peak stack use in bytes.
     pub fn stack(&mut self) -> usize {
         self.child.stdin.as_mut().unwrap().write_all(b"\n").unwrap();
         let line = self.line_with("stack: ", PATIENCE).unwrap();
         line.split(' ').nth(1).unwrap().parse().unwrap()
     }
 
-    /// How it exits.
+    /// Waits for the board to exit and returns its status.
     pub fn exit(&mut self, patience: Duration) -> ExitStatus {
         let deadline = Instant::now() + patience;
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status;
             }
-            assert!(Instant::now() < deadline, "the board does not end");
+            assert!(Instant::now() < deadline, "the board did not exit");
             thread::sleep(Duration::from_millis(20));
         }
     }
 
-    /// A connection to its port 61000.
+    /// Connects to the board's port 61000.
     pub fn connect(&self) -> TcpStream {
         connect(self.address)
     }
 
-    /// A connection to its UART0.
+    /// Connects to the board's UART0.
     pub fn serial(&self) -> TcpStream {
         connect(self.uart)
     }
 
-    /// Sends `bytes`, ends the sending, and returns all that comes back.
+    /// Sends `bytes`, closes the sending side, and returns the whole reply.
     pub fn answer(&self, bytes: impl AsRef<[u8]>) -> String {
         let mut stream = self.connect();
-        // The board may end the conversation before it has read everything.
+        // The board may close before it has read every byte.
         let _ = stream.write_all(bytes.as_ref());
         let _ = stream.shutdown(std::net::Shutdown::Write);
         crate::running::rest(&mut stream)
     }
 
-    /// Says to it what the demo's client says.
+    /// Makes the calls of the demo's client and checks the replies.
     pub fn hears_the_demos_client(&self) {
         let conn = dial(self.address, PATIENCE).unwrap();
         let (mut rx, mut tx) = ([0; 1024], [0; 1024]);
@@ -159,11 +160,11 @@ impl Board {
         let value = mission::value();
         assert_eq!(client.call(POSTCARD, &value).unwrap(), "Received.");
         client.send(GOB, &value).unwrap();
-        // GOB is not answered; what follows it is, if it was taken.
+        // GOB has no reply, but a rejected GOB would close the connection before the next reply.
         assert_eq!(client.call(STRING, TEXT).unwrap(), "Thank you.");
     }
 
-    /// Whether it still serves, once a socket is free.
+    /// Returns whether the board serves a request, once a socket is free.
     pub fn is_well(&self) -> bool {
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
@@ -182,8 +183,8 @@ impl Drop for Board {
     }
 }
 
-/// Whether a script ended because it needs what is not installed. Then a test is skipped, which is
-/// said loudly; continuous integration skips none.
+/// Returns whether a script exited because a tool is not installed. If so, reports the test as
+/// [not tested](not_tested), which fails in continuous integration.
 pub fn exits_where_not_installed(status: ExitStatus) -> bool {
     if status.code() != Some(NOT_INSTALLED) {
         return false;
@@ -193,7 +194,7 @@ pub fn exits_where_not_installed(status: ExitStatus) -> bool {
     true
 }
 
-/// What comes within a moment.
+/// Returns the bytes that arrive until the stream pauses for 1 s.
 pub fn soon(stream: &mut TcpStream) -> String {
     stream
         .set_read_timeout(Some(Duration::from_secs(1)))
@@ -215,7 +216,7 @@ fn connect(address: SocketAddr) -> TcpStream {
     stream
 }
 
-/// An address that nobody listens on.
+/// Returns an unused address.
 fn free() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap()

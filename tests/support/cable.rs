@@ -1,28 +1,28 @@
-//! A cable between two smoltcp interfaces, which may delay packets, each by a time of its own, carry
-//! some twice, and fall silent.
+//! A cable between two smoltcp interfaces. It can delay each packet by a random time, deliver some twice,
+//! and fall silent.
 
 use smoltcp::phy::{ChecksumCapabilities, Device, DeviceCapabilities, Medium, RxToken, TxToken};
 use smoltcp::time::{Duration, Instant};
 use std::cell::RefCell;
 use std::rc::Rc;
 
-/// What each packet takes at least.
+/// The shortest delay of a packet.
 const LATENCY: Duration = Duration::from_millis(1);
 
-/// The cable. The same seed has the same packets fare alike.
+/// The cable. Equal seeds and equal traffic give equal faults.
 #[derive(Debug)]
 pub struct Cable {
-    /// Bytes of the longest packet.
+    /// The size of the longest packet in bytes.
     pub mtu: usize,
-    /// Up to so much later than others a packet may arrive, and so be overtaken.
+    /// The longest extra delay of a packet. Delayed packets may be overtaken.
     pub jitter: Duration,
-    /// So many percent of the packets arrive twice.
+    /// The percentage of packets that arrive twice.
     pub doubled: u8,
-    /// Until then nothing passes.
+    /// The time until which all packets are lost.
     pub silent_until: Instant,
-    /// The packets that were sent.
+    /// The number of packets sent.
     pub sent: usize,
-    /// The packets that arrived behind one that was sent later.
+    /// The number of packets that arrived after one that was sent later.
     pub overtaken: usize,
     random: fastrand::Rng,
     under_way: [Vec<Packet>; 2],
@@ -44,7 +44,7 @@ pub struct End {
 }
 
 impl Cable {
-    /// A cable without faults, which carries packets of up to `mtu` bytes, and its two ends.
+    /// Creates a cable without faults for packets of up to `mtu` bytes, and its two ends.
     pub fn new(mtu: usize, seed: u64) -> (Rc<RefCell<Self>>, [End; 2]) {
         let cable = Rc::new(RefCell::new(Self {
             mtu,
@@ -64,7 +64,7 @@ impl Cable {
         (cable, ends)
     }
 
-    /// When the next packet arrives at either end.
+    /// Returns the time at which the next packet arrives at either end.
     pub fn next_arrival(&self) -> Option<Instant> {
         let packets = self.under_way.iter().flatten();
         packets.map(|packet| packet.arrives).min()
@@ -111,7 +111,7 @@ impl Device for End {
         let mut capabilities = DeviceCapabilities::default();
         capabilities.medium = Medium::Ip;
         capabilities.max_transmission_unit = self.cable.borrow().mtu;
-        capabilities.checksum = ChecksumCapabilities::default(); // all are made and verified
+        capabilities.checksum = ChecksumCapabilities::default(); // smoltcp computes and verifies all of them
         capabilities
     }
 
@@ -125,11 +125,11 @@ impl Device for End {
     }
 }
 
-/// A packet that has arrived.
+/// A received packet.
 #[derive(Debug)]
 pub struct Received(Vec<u8>);
 
-/// A packet that is to be sent.
+/// Space for a packet to send.
 #[derive(Debug)]
 pub struct ToSend<'a> {
     end: &'a End,

@@ -1,6 +1,6 @@
 //! Certificates that live as long as a test.
 
-use bellwire_std::tls::{Acceptor, Authorities, Connector, Identity};
+use bellwire_std::tls::{Acceptor, Connector, Identity, RootCerts};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -54,8 +54,12 @@ impl Authority {
     /// A certificate for these names.
     pub fn sign(&self, names: &[&str]) -> Signed {
         let names: Vec<_> = names.iter().map(ToString::to_string).collect();
+        self.sign_as(&CertificateParams::new(names).unwrap())
+    }
+
+    /// A certificate as these parameters describe it.
+    pub fn sign_as(&self, params: &CertificateParams) -> Signed {
         let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(names).unwrap();
         let certificate = params.signed_by(&key, &self.0).unwrap();
         Signed {
             chain: certificate.pem(),
@@ -64,8 +68,8 @@ impl Authority {
     }
 
     /// As whom to trust.
-    pub fn authorities(&self) -> Authorities {
-        Authorities::from_pem(self.pem().as_bytes()).unwrap()
+    pub fn authorities(&self) -> RootCerts {
+        RootCerts::from_pem(self.pem().as_bytes()).unwrap()
     }
 
     /// A server's side that is signed for [`HOST`] and 127.0.0.1, and demands certificates of these

@@ -1,32 +1,32 @@
-//! The blocking and the async driver behind one face, so that a test can do the same with both.
+//! One interface to the blocking and the async driver, so that a test can run with both.
 
 use crate::poll::{block_on, cancel_after};
 use crate::server::{ECHO, LOG, PING, Setup, TEXT};
 use crate::wire::{Failed, Wire};
-use bellwire::{Code, Command, Connection, Error, Line, Service, asynch, blocking};
+use bellwire::{Code, Command, Error, Line, ServerConnection, Service, asynch, blocking};
 use core::future::Future;
 
-/// What comes of anything that is done over a [`Wire`].
+/// The result of an operation over a [`Wire`].
 pub type Result<T> = core::result::Result<T, Error<Failed>>;
 
-/// Which driver.
+/// A driver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Driver {
-    /// That of [`bellwire::blocking`].
+    /// The driver of [`bellwire::blocking`].
     Blocking,
-    /// That of [`bellwire::asynch`].
+    /// The driver of [`bellwire::asynch`].
     Async,
 }
 
-/// Each of them.
+/// Both drivers.
 pub const BOTH: [Driver; 2] = [Driver::Blocking, Driver::Async];
 
-/// What a peer sends in the tests of a server.
+/// The bytes that a client sends in the tests of a server.
 pub const SCRIPT: &[u8] =
     b"ECHO\none\nLOG\ntwo\nTEXT\n\x06\x05threeECHO\n\xff\nREPEAT\n\x02\xc8\x01\
     REPEAT\n\x02\xc8\x01REPEAT\n\x02\xc8\x01PING\nECHO\nlast\nNOBODY\nPING\n";
 
-/// What must come back for [`SCRIPT`].
+/// Returns the bytes that a server must send for [`SCRIPT`].
 pub fn script_answer() -> Vec<u8> {
     let sent = Setup::default().hears_all([SCRIPT]).sent;
     assert!(sent.ends_with(b"pong\nlast\n!unknown-command no command is named \"NOBODY\"\n"));
@@ -34,15 +34,15 @@ pub fn script_answer() -> Vec<u8> {
 }
 
 impl Driver {
-    /// Serves `wire` until the conversation is over or something fails.
+    /// Serves `wire` until the conversation ends or an operation fails.
     ///
     /// # Errors
-    /// As `serve` of the driver.
+    /// The errors of the driver's `serve`.
     pub fn serve(
         self,
         wire: &mut Wire,
         service: &mut impl Service,
-        connection: &mut Connection<'_>,
+        connection: &mut ServerConnection<'_>,
     ) -> Result<()> {
         match self {
             Driver::Blocking => blocking::serve(wire, service, connection),
@@ -51,7 +51,7 @@ impl Driver {
     }
 }
 
-/// A client that makes the calls of a script over one of the drivers.
+/// A client that makes the calls of a script with one of the drivers.
 #[derive(Debug)]
 #[allow(missing_docs)]
 pub enum Client<'b> {
@@ -59,15 +59,15 @@ pub enum Client<'b> {
     Async(asynch::Client<'b, Wire>),
 }
 
-/// The steps of the script. Any number of further ones are like the last.
+/// The number of steps in the script. Later steps are like the last one.
 pub const STEPS: usize = 6;
 
-/// What so many steps put on the wire.
+/// Returns the bytes that the first `steps` steps send.
 pub fn requests(steps: usize) -> String {
     (0..steps).map(request).collect()
 }
 
-/// What this step of [`Client::step`] puts on the wire.
+/// Returns the bytes that step `number` of [`Client::step`] sends.
 pub fn request(number: usize) -> String {
     match number {
         0 => "ECHO\none\n".into(),
@@ -80,7 +80,7 @@ pub fn request(number: usize) -> String {
 }
 
 impl<'b> Client<'b> {
-    /// A client at the start of a conversation.
+    /// Creates a client at the start of a conversation.
     pub fn new(driver: Driver, wire: Wire, rx: &'b mut [u8], tx: &'b mut [u8]) -> Self {
         match driver {
             Driver::Blocking => Client::Blocking(blocking::Client::new(wire, rx, tx)),
@@ -88,11 +88,10 @@ impl<'b> Client<'b> {
         }
     }
 
-    /// One step of the script, which gives its own reply or fails. `polls` is when to drop the future,
-    /// if ever.
+    /// Makes one step of the script and checks its reply. Drops the future after `polls` polls, if given.
     ///
     /// # Errors
-    /// As the call that it makes; [`Error::Closed`] also where the future is dropped.
+    /// The errors of the call; [`Error::Closed`] also if the future was dropped.
     pub fn step(&mut self, number: usize, polls: Option<usize>) -> Result<()> {
         let text = number.to_string();
         let (reply, expected) = match number {
@@ -113,7 +112,7 @@ impl<'b> Client<'b> {
             }
             3 => {
                 let reply = self.call(ECHO, "!", polls);
-                let Err(Error::Refused(refusal)) = reply else {
+                let Err(Error::Remote(refusal)) = reply else {
                     return reply.map(|_| panic!("a line that begins with ! is no reply"));
                 };
                 assert_eq!(refusal.code, Code::Failed);
@@ -131,10 +130,10 @@ impl<'b> Client<'b> {
         reply.map(|reply| assert_eq!(reply, expected))
     }
 
-    /// Waits for the end of the conversation, or until the future is dropped.
+    /// Finishes the conversation. Drops the future after `polls` polls, if given.
     ///
     /// # Errors
-    /// As `finish` of the driver; [`Error::Closed`] also where the future is dropped.
+    /// The errors of the driver's `finish`; [`Error::Closed`] also if the future was dropped.
     pub fn finish(&mut self, polls: Option<usize>) -> Result<()> {
         match self {
             Client::Blocking(client) => client.finish(),
@@ -155,7 +154,7 @@ impl<'b> Client<'b> {
         .map(str::to_owned)
     }
 
-    /// The stream.
+    /// Returns the stream.
     pub fn wire(&mut self) -> &mut Wire {
         match self {
             Client::Blocking(client) => client.stream(),
@@ -164,7 +163,7 @@ impl<'b> Client<'b> {
     }
 }
 
-/// Runs a future to its end, or drops it after so many polls, which shows as [`Error::Closed`].
+/// Runs a future to its end. If it is not ready after `polls` polls, drops it and returns [`Error::Closed`].
 fn run_to<T>(polls: Option<usize>, future: impl Future<Output = Result<T>>) -> Result<T> {
     match polls {
         None => block_on(future),

@@ -1,6 +1,6 @@
-//! The Go program in `tests/go`: what it prints, and that it comes to an end.
+//! The Go program in `tests/go`, and processes that run it.
 //!
-//! It needs Go: the program `go`, or the one that the environment variable `GO` names.
+//! It needs Go: the program `go`, or the program named by the environment variable `GO`.
 
 use crate::not_tested;
 use std::env;
@@ -13,10 +13,10 @@ use std::task::Poll;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long a test waits for what should come at once.
+/// The time limit of a test for an immediate event.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The same, for Go to build its standard library.
+/// The time limit for a build, in which Go may also build its standard library.
 const BUILD_PATIENCE: Duration = Duration::from_mins(5);
 
 /// The Go program, built for this test.
@@ -24,7 +24,7 @@ const BUILD_PATIENCE: Duration = Duration::from_mins(5);
 pub struct Go(PathBuf);
 
 impl Go {
-    /// Builds the program, once. Where there is no Go, it says that this is [not tested](not_tested).
+    /// Builds the program once. Without Go, reports the test as [not tested](not_tested) and returns `None`.
     pub fn find() -> Option<&'static Self> {
         static GO: OnceLock<Result<Go, String>> = OnceLock::new();
         match GO.get_or_init(Self::build) {
@@ -38,27 +38,27 @@ impl Go {
 
     fn build() -> Result<Self, String> {
         let go = env::var("GO").unwrap_or_else(|_| "go".into());
-        let test = env::current_exe().expect("a test knows itself");
+        let test = env::current_exe().expect("the path of the test");
         let program = test.with_extension("go-program");
         let mut build = Command::new(&go);
         build.args(["build", "-o"]).arg(&program);
         build.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/go"));
         let build = Process::start(build, b"").map_err(|error| {
-            format!("`{go}` does not run: {error}; install Go, or set GO to its program")
+            format!("cannot run `{go}`: {error}; install Go, or set GO to its program")
         })?;
         build.end_within(BUILD_PATIENCE);
         Ok(Self(program))
     }
 
-    /// Runs the program. It reads `input` and then the end.
+    /// Runs the program with `input` as its whole standard input.
     pub fn run(&self, arguments: &[&str], input: &[u8]) -> Process {
         let mut command = Command::new(&self.0);
         command.args(arguments);
-        Process::start(command, input).expect("it was just built")
+        Process::start(command, input).expect("the program that was just built")
     }
 }
 
-/// A process that does not outlive its test.
+/// A process that is killed when it is dropped.
 #[derive(Debug)]
 pub struct Process {
     child: Child,
@@ -73,10 +73,10 @@ impl Process {
         let (sender, lines) = channel();
         let process = Self { child, lines };
 
-        let (mut input_end, input) = (input_end.expect("it is piped"), input.to_owned());
-        // A process that ends before it has read everything shows so by its status.
+        let (mut input_end, input) = (input_end.expect("a pipe"), input.to_owned());
+        // The exit status tells whether a process ended before it read all of its input.
         thread::spawn(move || input_end.write_all(&input));
-        let output = BufReader::new(output_end.expect("it is piped"));
+        let output = BufReader::new(output_end.expect("a pipe"));
         thread::spawn(move || {
             let lines = output.lines().map_while(Result::ok);
             lines
@@ -86,22 +86,22 @@ impl Process {
         Ok(process)
     }
 
-    /// The next line that it prints.
+    /// Waits for the next line that the process prints.
     pub fn line(&self) -> String {
         self.next_line(Instant::now() + PATIENCE)
-            .expect("the process has ended")
+            .expect("a line before the process exits")
     }
 
-    /// The next line that it prints, if it has.
+    /// Returns the next line if the process has printed one.
     pub fn poll_line(&self) -> Poll<String> {
         match self.lines.try_recv() {
             Ok(line) => Poll::Ready(line),
             Err(TryRecvError::Empty) => Poll::Pending,
-            Err(TryRecvError::Disconnected) => panic!("the process has ended"),
+            Err(TryRecvError::Disconnected) => panic!("the process exited early"),
         }
     }
 
-    /// Waits until it has ended well; the lines that it still printed.
+    /// Waits until the process exits with success. Returns the remaining lines.
     pub fn end(self) -> Vec<String> {
         self.end_within(PATIENCE)
     }
@@ -113,10 +113,10 @@ impl Process {
             lines.push(line);
         }
         let status = loop {
-            if let Some(status) = self.child.try_wait().expect("it is our child") {
+            if let Some(status) = self.child.try_wait().expect("a child process") {
                 break status;
             }
-            assert!(Instant::now() < deadline, "the process does not end");
+            assert!(Instant::now() < deadline, "the process did not exit");
             thread::sleep(Duration::from_millis(1));
         };
         assert!(status.success(), "the process failed: {status}");
@@ -128,7 +128,7 @@ impl Process {
         match self.lines.recv_timeout(patience) {
             Ok(line) => Some(line),
             Err(RecvTimeoutError::Disconnected) => None,
-            Err(RecvTimeoutError::Timeout) => panic!("the process prints nothing"),
+            Err(RecvTimeoutError::Timeout) => panic!("the process printed no line in time"),
         }
     }
 }

@@ -1,18 +1,18 @@
-//! What a Go program and Bellwire say to each other, whatever carries it.
+//! The messages that a Go program and Bellwire exchange over any transport.
 
 use crate::go::{Go, Process};
 use bellwire::{Command, Endpoint, Gob, HeapComplexData, Line, NoReply};
 use std::net::SocketAddrV4;
 
-/// How often a client sends both commands, on one connection.
+/// How often a client sends both commands on one connection.
 pub const ROUNDS: i64 = 100;
 
-/// Answered with `Thank you.`
+/// A text, answered with `Thank you.`
 pub const STRING: Command<Line, Line> = Command::new("STRING");
-/// Not answered.
+/// A value without a reply.
 pub const GOB: Command<Gob<HeapComplexData>, NoReply> = Command::new("GOB");
 
-/// The value that the mission's client sends.
+/// Returns the value that the mission's client sends.
 pub fn mission() -> HeapComplexData {
     let map = |entries: [(&str, i64); 3]| entries.map(|(key, n)| (key.into(), n)).into();
     HeapComplexData {
@@ -29,7 +29,7 @@ pub fn mission() -> HeapComplexData {
     }
 }
 
-/// The value of one round: no two are equal.
+/// Returns the value of one round. No two rounds have equal values.
 pub fn value_of(round: i64) -> HeapComplexData {
     HeapComplexData {
         n: 23 + round,
@@ -37,22 +37,24 @@ pub fn value_of(round: i64) -> HeapComplexData {
     }
 }
 
-/// A Go client that sends all rounds and a last text to the server at `address`.
+/// Starts a Go client that sends all rounds and a last text to the server at `address`.
 pub fn go_client(go: &Go, address: SocketAddrV4) -> Process {
     let (rounds, address) = (ROUNDS.to_string(), address.to_string());
     go.run(&["client", "-rounds", &rounds, &address], b"")
 }
 
-/// A Go server that prints what it receives, and where it listens: a port of its choice.
+/// Starts a Go server that prints each message. Returns it and the address on which it listens.
 pub fn go_server(go: &Go, address: &str) -> (Process, SocketAddrV4) {
     let server = go.run(&["server", &format!("{address}:0")], b"");
     let line = server.line();
-    let address = line.strip_prefix("listening on ").expect("it listens");
-    let address = address.parse().expect("it is an address");
+    let address = line
+        .strip_prefix("listening on ")
+        .expect("the line with the address");
+    let address = address.parse().expect("an address");
     (server, address)
 }
 
-/// What Bellwire's server received.
+/// The messages that Bellwire's server received.
 #[derive(Debug, Default)]
 pub struct Received {
     texts: Vec<String>,
@@ -60,7 +62,7 @@ pub struct Received {
 }
 
 impl Received {
-    /// A server's commands.
+    /// Returns an endpoint that records texts and values.
     pub fn endpoint() -> Endpoint<Self, 2> {
         let mut endpoint = Endpoint::new();
         let string = endpoint.handle(STRING, &|received: &mut Self, text, reply| {
@@ -71,11 +73,11 @@ impl Received {
             received.values.push(value);
             reply.none()
         });
-        string.and(gob).expect("there is room for both");
+        string.and(gob).expect("room for both commands");
         endpoint
     }
 
-    /// It is what [`go_client`] sends: nothing is lost, changed or out of order.
+    /// Checks that the messages of [`go_client`] arrived complete, unchanged and in order.
     pub fn is_all_that_go_sent(&self) {
         let values: Vec<_> = (0..ROUNDS).map(value_of).collect();
         assert_eq!(self.values, values);

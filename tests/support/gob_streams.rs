@@ -1,4 +1,4 @@
-//! Gob streams that Go wrote.
+//! Gob streams written by Go.
 
 use bellwire::ComplexData;
 use bellwire::complex_data::Inner;
@@ -6,10 +6,10 @@ use bellwire::format::{EncodeError, Format};
 use bellwire::gob::{Described, Type};
 use serde::{Deserialize, Serialize};
 
-/// What Go makes of many streams; `tests/go` wrote it, and says what its columns are.
+/// Many streams and the values that Go decodes from them. `tests/go` wrote the table and explains its columns.
 pub const VECTORS: &str = include_str!("../gob_vectors.tsv");
 
-/// The mission's value as a fresh Encoder of Go sends it, with the maps in the order of their keys.
+/// The mission's value as a new Encoder of Go sends it, with map entries sorted by key.
 pub const MISSION: &str = "387f0301010b636f6d706c65784461746101ff8000010501014e010400010153010c0001\
     014d01ff8200010150010a0001014301ff800000001eff810401010e6d61705b737472696e675d696e7401ff82\
     00010c0104000061ff80012e010b737472696e672064617461010303\
@@ -18,7 +18,7 @@ pub const MISSION: &str = "387f0301010b636f6d706c65784461746101ff8000010501014e0
     01fe02000121526563757273697665207374727563747\
     33f205069656365206f662063616b652101030230310202313004023131060000";
 
-/// The same as a value.
+/// Returns the value of [`MISSION`].
 pub fn mission() -> ComplexData {
     let map = |entries: [(&str, i64); 3]| {
         let entries = entries.into_iter();
@@ -40,7 +40,7 @@ pub fn mission() -> ComplexData {
     }
 }
 
-/// The bytes that are written in hexadecimal.
+/// Decodes hexadecimal digits.
 pub fn bytes(hex: &str) -> Vec<u8> {
     let digits = hex.as_bytes().chunks(2);
     digits
@@ -48,16 +48,16 @@ pub fn bytes(hex: &str) -> Vec<u8> {
         .collect()
 }
 
-/// A payload of a format, in up to 4096 bytes.
+/// Encodes a payload of up to 4096 bytes.
 ///
 /// # Errors
-/// As [`Format::encode`].
+/// The errors of [`Format::encode`].
 pub fn encode<F: Format>(value: F::Sent<'_>) -> Result<Vec<u8>, EncodeError> {
     let mut space = [0; 4096];
     F::encode(value, &mut space).map(|size| space[..size].to_vec())
 }
 
-/// The streams of the vectors that hold one complexData which Go takes.
+/// Returns the name and stream of each vector that holds exactly one complexData and that Go accepts.
 pub fn vectors() -> impl Iterator<Item = (&'static str, Vec<u8>)> {
     let lines = VECTORS.lines();
     lines.filter_map(|line| match line.split('\t').collect::<Vec<_>>()[..] {
@@ -68,7 +68,7 @@ pub fn vectors() -> impl Iterator<Item = (&'static str, Vec<u8>)> {
     })
 }
 
-/// A struct that Go calls `place`.
+/// A struct that is named `place` in Go.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Place {

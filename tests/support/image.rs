@@ -1,4 +1,4 @@
-//! The smallest programs with the core, measured.
+//! Builds and measures the smallest programs that use the core.
 
 use crate::board::{PATIENCE, ROOT, exits_where_not_installed};
 use std::io::{Read, Write};
@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc::channel;
 use std::thread;
 
-/// What a program takes of the board, in bytes.
+/// The flash and RAM that a program needs, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Footprint {
     /// Code, constants and initial values.
@@ -16,8 +16,8 @@ pub struct Footprint {
     pub ram: usize,
 }
 
-/// Builds all programs with this cargo profile; with the profile `terse`, those whose error lines have no
-/// sentences. False where what it takes is not installed.
+/// Builds all programs with this cargo profile. With the profile `terse`, builds only those whose error
+/// lines have no sentences. Returns false if a tool is not installed.
 pub fn build(profile: &str) -> bool {
     let status = Command::new(Path::new(ROOT).join(".ci/bare-metal"))
         .args(["thumbv7m-none-eabi", "build", "--quiet", "--locked"])
@@ -30,13 +30,16 @@ pub fn build(profile: &str) -> bool {
         .status()
         .unwrap();
     if !status.success() {
-        assert!(exits_where_not_installed(status), "it does not build");
+        assert!(
+            exits_where_not_installed(status),
+            "the programs do not build"
+        );
     }
     status.success()
 }
 
-/// Whether the programs have the library that rustup brings, which was compiled for speed, and not one
-/// that was compiled along with them.
+/// Returns whether the programs use rustup's core library, which is compiled for speed, instead of one
+/// compiled with the programs.
 pub fn library_is_rustups() -> bool {
     let mut rustup = Command::new("rustup");
     let installed = rustup.args(["target", "list", "--installed"]).output();
@@ -46,12 +49,12 @@ pub fn library_is_rustups() -> bool {
     })
 }
 
-/// How much a program that was built takes.
+/// Returns the footprint of a built program.
 pub fn footprint(profile: &str, program: &str) -> Footprint {
     let output = Command::new("size")
         .arg(path(profile, program))
         .output()
-        .expect("`size`, of the package binutils");
+        .expect("the program `size` of binutils");
     let table = String::from_utf8(output.stdout).unwrap();
     let figures = table.lines().nth(1).unwrap().split_whitespace();
     let figures: Vec<usize> = figures.take(3).map(|n| n.parse().unwrap()).collect();
@@ -64,8 +67,8 @@ pub fn footprint(profile: &str, program: &str) -> Footprint {
     }
 }
 
-/// Runs a program with `input` on its UART. It must send `replies`; then it tells the bytes of stack
-/// that it used, and those of the core's state.
+/// Runs a program with `input` on its UART and checks that it sends `replies`. Returns the bytes of stack
+/// that it used and the size of the core's state in bytes.
 pub fn run(profile: &str, program: &str, input: &[u8], replies: &[u8]) -> (usize, usize) {
     let mut child = Command::new("qemu-system-arm")
         .args(["-machine", "lm3s6965evb", "-cpu", "cortex-m3"])
@@ -88,7 +91,7 @@ pub fn run(profile: &str, program: &str, input: &[u8], replies: &[u8]) -> (usize
     let output = wait.recv_timeout(PATIENCE);
     child.kill().unwrap();
     child.wait().unwrap();
-    let output = output.expect("the program says too little").unwrap();
+    let output = output.expect("replies and figures in time").unwrap();
     let (said, figures) = output.split_at(replies.len());
     assert_eq!(
         said.escape_ascii().to_string(),
@@ -98,7 +101,7 @@ pub fn run(profile: &str, program: &str, input: &[u8], replies: &[u8]) -> (usize
     (figure(&figures[..4]), figure(&figures[4..]))
 }
 
-/// Where a program that was built stands.
+/// Returns the path of a built program.
 pub fn path(profile: &str, program: &str) -> PathBuf {
     Path::new(ROOT)
         .join("target/bare-metal/thumbv7m-none-eabi")

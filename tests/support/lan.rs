@@ -1,7 +1,7 @@
-//! A server and raw peers on one smoltcp interface, with a clock that goes by itself.
+//! A server and raw peers on one smoltcp interface, with a simulated clock.
 
-use bellwire::smoltcp::{Lost, Patience, Server};
-use bellwire::{Command, Connection, Endpoint, Line, NoReply, Postcard};
+use bellwire::smoltcp::{ConnectionLost, Server, Timeouts};
+use bellwire::{Command, Endpoint, Line, NoReply, Postcard, ServerConnection};
 use smoltcp::iface::{Config, Interface, PollResult, SocketHandle, SocketSet};
 use smoltcp::phy::{ChecksumCapabilities, Device, DeviceCapabilities, Loopback, Medium, TxToken};
 use smoltcp::socket::tcp::{RecvError, Socket, SocketBuffer, State};
@@ -11,23 +11,23 @@ use smoltcp::wire::{Ipv4Packet, Ipv4Repr, TcpControl, TcpPacket, TcpRepr, TcpSeq
 use std::collections::HashMap;
 use std::task::Poll;
 
-/// A line that is thanked for.
+/// A line, answered with `Thank you.`
 pub const STRING: Command<Line, Line> = Command::new("STRING");
-/// A number, doubled.
+/// A number, answered with its double.
 pub const DOUBLE: Command<Postcard<i64>, Postcard<i64>> = Command::new("DOUBLE");
-/// A line that is not answered.
+/// A line without a reply.
 pub const NOTE: Command<Line, NoReply> = Command::new("NOTE");
 
 const ADDRESS: IpAddress = IpAddress::v4(127, 0, 0, 1);
 const PORT: u16 = 61000;
 
-/// Bytes of each buffer: of the sockets, and of the server's conversations.
+/// The size in bytes of each buffer of the sockets and of the server's connections.
 pub const BUFFER: usize = 512;
 
-/// More polls than any test takes.
+/// An upper bound for the polls of one wait.
 const POLLS: usize = 2_000_000;
 
-/// One interface with a server of some sockets, and with peers whose sockets the tests drive.
+/// One interface with a server of several sockets, and with peers whose sockets the tests drive.
 #[allow(missing_debug_implementations)] // smoltcp's interface has none
 pub struct Lan {
     interface: Interface,
@@ -36,18 +36,18 @@ pub struct Lan {
     servers: Vec<(SocketHandle, Server<'static>)>,
     endpoint: Endpoint<Log, 4>,
     next_port: u16,
-    /// What peers have received while they sent.
+    /// The bytes that peers received and a test has not read.
     inboxes: HashMap<Peer, Vec<u8>>,
-    /// The time by the interface's clock.
+    /// The time of the simulated clock.
     pub now: Instant,
-    /// What the server was told and did.
+    /// The server's log.
     pub log: Log,
 }
 
-/// A loopback that may be busy.
+/// A loopback device that can be busy.
 struct Busy {
     loopback: Loopback,
-    /// The packets that it does not take now.
+    /// The number of packets that it will refuse.
     refusals: usize,
 }
 
@@ -72,22 +72,22 @@ impl Device for Busy {
     }
 }
 
-/// What the server was told and did.
+/// The lines, rejections and ends of conversations that the server saw.
 #[derive(Debug, Default)]
 pub struct Log {
     /// The lines that arrived.
     pub lines: Vec<String>,
-    /// The requests that were refused.
+    /// The rejections of requests.
     pub rejections: Vec<String>,
-    /// How its conversations ended.
-    pub ends: Vec<Result<(), Lost>>,
+    /// The results of the conversations.
+    pub ends: Vec<Result<(), ConnectionLost>>,
 }
 
 /// A socket that a test drives.
 pub type Peer = SocketHandle;
 
 impl Lan {
-    /// A server with so many listening sockets.
+    /// Creates a server with `count` listening sockets.
     pub fn with_sockets(count: usize) -> Self {
         let mut endpoint = Endpoint::new();
         endpoint
@@ -101,7 +101,7 @@ impl Lan {
             log.lines.push(text.to_owned());
             reply.none()
         });
-        thank.and(double).and(note).expect("there is room for all");
+        thank.and(double).and(note).expect("room for all commands");
 
         let mut device = Busy {
             loopback: Loopback::new(Medium::Ip),
@@ -109,13 +109,16 @@ impl Lan {
         };
         let now = Instant::ZERO;
         let mut interface = Interface::new(Config::new(HardwareAddress::Ip), &mut device, now);
-        interface.update_ip_addrs(|all| all.push(IpCidr::new(ADDRESS, 8)).expect("the first fits"));
+        interface.update_ip_addrs(|all| {
+            all.push(IpCidr::new(ADDRESS, 8))
+                .expect("room for one address");
+        });
         let mut sockets = SocketSet::new(Vec::new());
         let servers = (0..count).map(|_| {
-            let connection = Connection::new(vec![0; BUFFER].leak(), vec![0; BUFFER].leak());
+            let connection = ServerConnection::new(vec![0; BUFFER].leak(), vec![0; BUFFER].leak());
             (
                 sockets.add(socket()),
-                Server::new(connection, Patience::default()),
+                Server::new(connection, Timeouts::default()),
             )
         });
         let servers = servers.collect();
@@ -130,17 +133,17 @@ impl Lan {
             now,
             log: Log::default(),
         };
-        lan.tick(); // Nothing is under way, so each socket listens.
+        lan.tick(); // makes each socket listen
         lan.log.ends.clear();
         lan
     }
 
-    /// A peer that connects, and the server's answer to that.
+    /// Connects a new peer to the server and waits for the handshake.
     pub fn connect(&mut self) -> Peer {
         self.connect_to(PORT)
     }
 
-    /// The same, to any port.
+    /// Connects a new peer to `port` and waits for the handshake or a refusal.
     pub fn connect_to(&mut self, port: u16) -> Peer {
         let peer = self.begin_to_connect(port);
         self.until(|lan| lan.socket(peer).state() != State::SynSent);
@@ -148,18 +151,18 @@ impl Lan {
         peer
     }
 
-    /// A peer that only has begun to connect.
+    /// Begins to connect a new peer to `port`, without a wait.
     pub fn begin_to_connect(&mut self, port: u16) -> Peer {
         let peer = self.sockets.add(socket());
         self.next_port += 1;
         let socket = self.sockets.get_mut::<Socket<'_>>(peer);
         socket
             .connect(self.interface.context(), (ADDRESS, port), self.next_port)
-            .expect("the port is free");
+            .expect("a free port");
         peer
     }
 
-    /// The first packet of a connection to the server, from an address at which nobody is.
+    /// Sends the server a SYN from an unused address.
     pub fn forge_syn(&mut self) {
         let (from, to) = (Ipv4Address::new(127, 0, 0, 9), Ipv4Address::LOCALHOST);
         let tcp = TcpRepr {
@@ -184,7 +187,10 @@ impl Lan {
             hop_limit: 64,
         };
         let sums = ChecksumCapabilities::default();
-        let token = self.device.transmit(self.now).expect("it has no limit");
+        let token = self
+            .device
+            .transmit(self.now)
+            .expect("a loopback without a limit");
         token.consume(ip.buffer_len() + tcp.buffer_len(), |packet| {
             let (head, body) = packet.split_at_mut(ip.buffer_len());
             ip.emit(&mut Ipv4Packet::new_unchecked(head), &sums);
@@ -193,19 +199,19 @@ impl Lan {
         });
     }
 
-    /// A peer that others can connect to, on a port other than the server's.
+    /// Creates a peer that listens on `port`, which must not be the server's port.
     pub fn listen(&mut self, port: u16) -> Peer {
         let peer = self.sockets.add(socket());
-        self.socket(peer).listen(port).expect("it is new");
+        self.socket(peer).listen(port).expect("a new socket");
         peer
     }
 
-    /// A peer's socket.
+    /// Returns a peer's socket.
     pub fn socket(&mut self, peer: Peer) -> &mut Socket<'static> {
         self.sockets.get_mut(peer)
     }
 
-    /// Whether so many of the server's sockets listen.
+    /// Returns the number of the server's sockets that listen.
     pub fn listening(&self) -> usize {
         let handles = self.servers.iter().map(|(handle, _)| *handle);
         handles
@@ -213,7 +219,7 @@ impl Lan {
             .count()
     }
 
-    /// Has `peer` send all of `bytes`, receiving meanwhile what can be read afterwards.
+    /// Sends all of `bytes` from `peer`. Keeps the bytes that arrive meanwhile for a later read.
     pub fn send(&mut self, peer: Peer, mut bytes: &[u8]) {
         self.until(|lan| {
             let _end = lan.receive(peer);
@@ -223,7 +229,7 @@ impl Lan {
         });
     }
 
-    /// Has `peer` send what is taken of `bytes` within a minute, and receive nothing.
+    /// Sends from `peer` as much of `bytes` as its socket takes within a minute. Receives nothing.
     pub fn push(&mut self, peer: Peer, mut bytes: &[u8]) {
         let end = self.now + Duration::from_secs(60);
         self.until(|lan| {
@@ -233,7 +239,7 @@ impl Lan {
         });
     }
 
-    /// What `peer` receives up to the end of the stream.
+    /// Returns the bytes that `peer` receives up to the end of the stream.
     pub fn read_to_end(&mut self, peer: Peer) -> String {
         self.until(|lan| match lan.receive(peer) {
             Ok(()) => false,
@@ -245,16 +251,16 @@ impl Lan {
         self.inbox(peer)
     }
 
-    /// What `peer` receives, up to so many bytes.
+    /// Waits until `peer` has received `count` bytes, and returns all that it received.
     pub fn read(&mut self, peer: Peer, count: usize) -> String {
         self.until(|lan| {
-            lan.receive(peer).expect("the stream goes on");
+            lan.receive(peer).expect("an open stream");
             lan.inboxes[&peer].len() >= count
         });
         self.inbox(peer)
     }
 
-    /// Has `peer` receive a little of what has arrived, to be read with the rest.
+    /// Takes up to `count` bytes from the socket of `peer` and keeps them for a later read.
     pub fn read_some(&mut self, peer: Peer, count: usize) {
         let mut bytes = vec![0; count];
         let count = self.socket(peer).recv_slice(&mut bytes).unwrap_or(0);
@@ -262,7 +268,7 @@ impl Lan {
         inbox.extend_from_slice(&bytes[..count]);
     }
 
-    /// A new peer sends `request`, ends its sending, and receives all there is.
+    /// Connects a new peer, sends `request`, closes the sending side, and returns the whole reply.
     pub fn talk(&mut self, request: impl AsRef<[u8]>) -> String {
         let peer = self.connect();
         self.send(peer, request.as_ref());
@@ -270,19 +276,19 @@ impl Lan {
         self.read_to_end(peer)
     }
 
-    /// When the next of the server's time limits runs out.
+    /// Returns the time at which the server's next time limit expires.
     pub fn due(&self) -> Option<Instant> {
         let limits = self.servers.iter();
         limits.filter_map(|(_, server)| server.poll_at()).min()
     }
 
-    /// Lets so much time pass.
+    /// Polls everything for `time`.
     pub fn pass(&mut self, time: Duration) {
         let end = self.now + time;
         self.until(|lan| lan.now >= end);
     }
 
-    /// Lets so much time pass while every packet is lost.
+    /// Polls everything for `time` while every packet is lost.
     pub fn pass_in_silence(&mut self, time: Duration) {
         let end = self.now + time;
         self.until(|lan| {
@@ -291,13 +297,13 @@ impl Lan {
         });
     }
 
-    /// Lets time pass until the servers' next limit runs out, and polls everything once.
+    /// Sets the clock to the server's next time limit and polls everything once.
     pub fn poll_when_due(&mut self) {
         self.now = self.due().expect("a time limit");
         self.tick();
     }
 
-    /// Polls everything until `done`.
+    /// Polls everything until `done` returns true.
     pub fn until(&mut self, mut done: impl FnMut(&mut Self) -> bool) {
         for _ in 0..POLLS {
             if done(self) {
@@ -305,17 +311,20 @@ impl Lan {
             }
             self.tick();
         }
-        panic!("it came to no end; the log is {:?}", self.log);
+        panic!("the wait did not end; the log is {:?}", self.log);
     }
 
-    /// Polls everything once, while so many packets find the device busy.
+    /// Polls everything once while the device refuses `refusals` packets.
     pub fn poll_while_busy(&mut self, refusals: usize) {
         self.device.refusals = refusals;
         self.tick();
-        assert_eq!(self.device.refusals, 0, "so many packets there were");
+        assert_eq!(
+            self.device.refusals, 0,
+            "fewer packets were sent than the device had to refuse"
+        );
     }
 
-    /// Polls everything once. The clock goes on a little, and by more where nothing happens.
+    /// Polls everything once. Advances the clock by 10 µs after activity, else by 5 ms.
     fn tick(&mut self) {
         let moved = self
             .interface
@@ -325,7 +334,7 @@ impl Lan {
             let mut ends = Vec::new();
             let mut service = self.endpoint.with(&mut self.log);
             if let Poll::Ready(end) = server.poll(socket, &mut service, self.now) {
-                socket.listen(PORT).expect("it is free");
+                socket.listen(PORT).expect("a free socket");
                 ends.push(end);
             }
             drop(service);
@@ -337,7 +346,7 @@ impl Lan {
         };
     }
 
-    /// Moves what has arrived for `peer` to its inbox.
+    /// Moves the bytes that arrived for `peer` to its inbox.
     fn receive(&mut self, peer: Peer) -> Result<(), RecvError> {
         let inbox = self.inboxes.entry(peer).or_default();
         let socket = self.sockets.get_mut::<Socket<'_>>(peer);
@@ -352,7 +361,7 @@ impl Lan {
 
     fn inbox(&mut self, peer: Peer) -> String {
         let bytes = self.inboxes.remove(&peer).unwrap_or_default();
-        String::from_utf8(bytes).expect("replies are text here")
+        String::from_utf8(bytes).expect("replies in UTF-8")
     }
 }
 

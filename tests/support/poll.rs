@@ -1,4 +1,4 @@
-//! Futures without an executor.
+//! Runs futures without an executor.
 
 use core::future::Future;
 use core::pin::pin;
@@ -15,7 +15,7 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// Polls `future` so many times and then drops it, done or not.
+/// Polls `future` at most `polls` times, then drops it. Returns its output if it was ready.
 pub fn cancel_after<F: Future>(polls: usize, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     let mut context = Context::from_waker(Waker::noop());

@@ -1,7 +1,7 @@
 //! A server over real sockets, for one test.
 
 use bellwire::{Command, HeapComplexData, Line, NoReply, Postcard};
-use bellwire_std::{Endpoint, Server, ServerLimits, asynch, tls};
+use bellwire_std::{Endpoint, Listener, Network, Server, ServerLimits, tls};
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -33,7 +33,7 @@ pub const SLOW: Command<(), Line> = Command::new("SLOW");
 pub enum Kind {
     /// `bellwire_std::Server`, a thread for each connection.
     Threads,
-    /// `bellwire_std::asynch::Server`, a task for each connection, on one runtime.
+    /// `bellwire_std::tokio::Server`, a task for each connection, on one runtime.
     Tasks,
     /// The same on threads with a runtime each.
     Workers,
@@ -57,14 +57,14 @@ pub struct Running {
     pub endpoint: Arc<Endpoint<()>>,
     /// All texts that came with `STRING` and `NOTE`.
     pub texts: Arc<Mutex<Vec<String>>>,
-    stopper: Stopper,
+    stopper: ShutdownHandle,
     thread: Option<JoinHandle<()>>,
 }
 
 #[derive(Debug)]
-enum Stopper {
-    Threads(bellwire_std::Stopper),
-    Tasks(asynch::Stopper),
+enum ShutdownHandle {
+    Threads(bellwire_std::ShutdownHandle),
+    Tasks(bellwire_std::tokio::ShutdownHandle),
 }
 
 /// Starts a server with these limits.
@@ -81,18 +81,40 @@ pub fn serve_over_tls(
     start(kind, Some(acceptor.clone()), limit)
 }
 
+/// Starts one for those who connect to `listener`.
+pub fn serve_over(
+    kind: Kind,
+    listener: Listener,
+    limit: impl FnOnce(&mut ServerLimits),
+) -> Running {
+    match kind {
+        Kind::Threads => serve_threads(listener, None, limit),
+        Kind::Tasks => serve_on(listener, on_runtime, |server| limit(&mut server.limits)),
+        Kind::Workers => serve_on(
+            listener,
+            |server| server.run_on_threads(2, |_peer| ()),
+            |server| limit(&mut server.limits),
+        ),
+    }
+}
+
+fn any_port() -> Listener {
+    Listener::bind(Network::Tcp, "127.0.0.1:0").unwrap()
+}
+
 fn start(
     kind: Kind,
     acceptor: Option<tls::Acceptor>,
     limit: impl FnOnce(&mut ServerLimits),
 ) -> Running {
     match kind {
-        Kind::Threads => serve_threads(acceptor, limit),
+        Kind::Threads => serve_threads(any_port(), acceptor, limit),
         Kind::Tasks => serve_tasks(|server| {
             limit(&mut server.limits);
             server.tls = acceptor;
         }),
         Kind::Workers => serve_on(
+            any_port(),
             |server| server.run_on_threads(2, |_peer| ()),
             |server| {
                 limit(&mut server.limits);
@@ -103,49 +125,53 @@ fn start(
 }
 
 fn serve_threads(
+    listener: Listener,
     acceptor: Option<tls::Acceptor>,
     limit: impl FnOnce(&mut ServerLimits),
 ) -> Running {
     let (endpoint, texts) = endpoint();
-    let mut server = Server::bind("127.0.0.1:0", Arc::clone(&endpoint)).unwrap();
+    let mut server = Server::from_listener(listener, Arc::clone(&endpoint));
     server.tls = acceptor;
     limit(&mut server.limits);
     Running {
         address: server.local_addr().tcp().unwrap(),
         endpoint,
         texts,
-        stopper: Stopper::Threads(server.stopper()),
+        stopper: ShutdownHandle::Threads(server.shutdown_handle()),
         thread: Some(thread::spawn(move || server.run(|_peer| ()).unwrap())),
     }
 }
 
 /// Starts a server of tasks, set up as the test wants it.
-pub fn serve_tasks(set_up: impl FnOnce(&mut asynch::Server<()>)) -> Running {
-    let run = |server: asynch::Server<()>| {
-        let mut runtime = Builder::new_multi_thread();
-        let runtime = runtime.worker_threads(2).enable_all().build()?;
-        runtime.block_on(server.run(|_peer| ()))
-    };
-    serve_on(run, set_up)
+pub fn serve_tasks(set_up: impl FnOnce(&mut bellwire_std::tokio::Server<()>)) -> Running {
+    serve_on(any_port(), on_runtime, set_up)
+}
+
+fn on_runtime(server: bellwire_std::tokio::Server<()>) -> io::Result<()> {
+    let mut runtime = Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(2).enable_all().build()?;
+    runtime.block_on(server.run(|_peer| ()))
 }
 
 /// Starts a server of tasks that all run on one thread, so that what it does has an order.
-pub fn serve_on_one_thread(set_up: impl FnOnce(&mut asynch::Server<()>)) -> Running {
-    serve_on(|server| server.run_on_threads(1, |_peer| ()), set_up)
+pub fn serve_on_one_thread(set_up: impl FnOnce(&mut bellwire_std::tokio::Server<()>)) -> Running {
+    let run = |server: bellwire_std::tokio::Server<()>| server.run_on_threads(1, |_peer| ());
+    serve_on(any_port(), run, set_up)
 }
 
 fn serve_on(
-    run: impl FnOnce(asynch::Server<()>) -> io::Result<()> + Send + 'static,
-    set_up: impl FnOnce(&mut asynch::Server<()>),
+    listener: Listener,
+    run: impl FnOnce(bellwire_std::tokio::Server<()>) -> io::Result<()> + Send + 'static,
+    set_up: impl FnOnce(&mut bellwire_std::tokio::Server<()>),
 ) -> Running {
     let (endpoint, texts) = endpoint();
-    let mut server = asynch::Server::bind("127.0.0.1:0", Arc::clone(&endpoint)).unwrap();
+    let mut server = bellwire_std::tokio::Server::from_listener(listener, Arc::clone(&endpoint));
     set_up(&mut server);
     Running {
         address: server.local_addr().tcp().unwrap(),
         endpoint,
         texts,
-        stopper: Stopper::Tasks(server.stopper()),
+        stopper: ShutdownHandle::Tasks(server.shutdown_handle()),
         thread: Some(thread::spawn(move || run(server).unwrap())),
     }
 }
@@ -200,8 +226,8 @@ impl Running {
     /// Wishes that it stops.
     pub fn begin_stop(&self) {
         match &self.stopper {
-            Stopper::Threads(stopper) => stopper.stop(),
-            Stopper::Tasks(stopper) => stopper.stop(),
+            ShutdownHandle::Threads(stopper) => stopper.stop(),
+            ShutdownHandle::Tasks(stopper) => stopper.stop(),
         }
     }
 

@@ -1,49 +1,49 @@
-//! A server with a command of each kind, and conversations with it over memory alone.
+//! A server with a command of each kind, and conversations with it in memory.
 
 use bellwire::{
-    Command, ComplexData, Connection, Endpoint, Gob, HeapComplexData, Limits, Line, Next, NoReply,
-    Postcard, RawGob, Ref, Service,
+    Command, ComplexData, Endpoint, Gob, HeapComplexData, Limits, Line, Next, NoReply, Postcard,
+    RawGob, Ref, ServerConnection, Service,
 };
 
-/// A line; `Thank you.` comes back.
+/// A line, answered with `Thank you.`
 pub const STRING: Command<Line, Line> = Command::new("STRING");
-/// A line; the same line comes back.
+/// A line, answered with the same line.
 pub const ECHO: Command<Line, Line> = Command::new("ECHO");
-/// A line; a refusal with it as the reason comes back.
+/// A line, answered with a refusal for this reason.
 pub const REFUSE: Command<Line, Line> = Command::new("REFUSE");
-/// A line; nothing comes back.
+/// A line without a reply.
 pub const LOG: Command<Line, NoReply> = Command::new("LOG");
-/// Nothing; `pong` comes back.
+/// No payload, answered with `pong`.
 pub const PING: Command<(), Line> = Command::new("PING");
-/// Nothing; a bare `OK` comes back.
+/// No payload, answered with a bare `OK`.
 pub const RESET: Command<(), ()> = Command::new("RESET");
-/// A structure; `stored` comes back.
+/// A structure, answered with `stored`.
 pub const POSTCARD: Command<Postcard<ComplexData>, Line> = Command::new("POSTCARD");
-/// Nothing; the structure stored last comes back.
+/// No payload, answered with the structure stored last.
 pub const LAST: Command<(), Postcard<ComplexData>> = Command::new("LAST");
-/// A text; the same text comes back, both borrowed from the buffers.
+/// A text, answered with the same text. Both are borrowed from the buffers.
 pub const TEXT: Command<Postcard<Ref<str>>, Postcard<Ref<str>>> = Command::new("TEXT");
-/// A number; a line of so many `x` comes back.
+/// A number `n`, answered with a line of `n` times `x`.
 pub const REPEAT: Command<Postcard<u16>, Line> = Command::new("REPEAT");
-/// A structure in Go's encoding; the same structure comes back.
+/// A structure in gob, answered with the same structure.
 pub const GOB: Command<Gob<HeapComplexData>, Gob<HeapComplexData>> = Command::new("GOB");
-/// Any value without interfaces in Go's encoding; the same bytes come back.
+/// Any gob value without interfaces, answered with the same bytes.
 pub const RAW: Command<RawGob, RawGob> = Command::new("RAW");
 
-/// What the handlers saw.
+/// The context of the handlers, which records commands and rejections.
 #[derive(Debug, Default)]
 pub struct App {
     /// Each command that ran, with its argument.
     pub ran: Vec<String>,
-    /// Each rejection, followed by ` (fatal)` where it ended the conversation.
+    /// Each rejection, followed by ` (fatal)` if it ended the conversation.
     pub rejected: Vec<String>,
     last: ComplexData,
 }
 
-/// The server's commands.
+/// Returns an endpoint with all commands of this module.
 pub fn endpoint() -> Endpoint<App, 12> {
     let mut endpoint = Endpoint::new();
-    register(&mut endpoint).expect("twelve commands, each once");
+    register(&mut endpoint).expect("room for twelve different commands");
     endpoint.on_rejection(|app: &mut App, rejection| {
         let fatal = if rejection.fatal { " (fatal)" } else { "" };
         app.rejected.push(format!("{rejection}{fatal}"));
@@ -103,14 +103,14 @@ fn register(endpoint: &mut Endpoint<App, 12>) -> Result<(), bellwire::RegisterEr
     })
 }
 
-/// The memory that a conversation gets.
+/// The buffers and limits of a conversation.
 #[derive(Debug, Clone, Copy)]
 pub struct Setup {
-    /// Bytes of the receive buffer.
+    /// The size of the receive buffer in bytes.
     pub rx: usize,
-    /// Bytes of the transmit buffer.
+    /// The size of the transmit buffer in bytes.
     pub tx: usize,
-    /// Limits other than those that follow from the buffers.
+    /// Limits that replace those derived from the buffers.
     pub limits: Option<Limits>,
 }
 
@@ -124,16 +124,16 @@ impl Default for Setup {
     }
 }
 
-/// What came of a conversation.
+/// The outcome of a conversation.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
-    /// All that the server sent.
+    /// All bytes that the server sent.
     pub sent: Vec<u8>,
     /// See [`App::ran`].
     pub ran: Vec<String>,
     /// See [`App::rejected`].
     pub rejected: Vec<String>,
-    /// Bytes of the input that the server took in.
+    /// The number of input bytes that the server read.
     pub taken: usize,
     /// Whether the server ended the conversation.
     pub closed: bool,
@@ -142,19 +142,19 @@ pub struct Outcome {
 }
 
 impl Setup {
-    /// The server's side of a conversation in which these chunks arrive, one after the other.
+    /// Runs a conversation in which these chunks arrive in order, and the stream stays open.
     pub fn hears<'c>(&self, chunks: impl IntoIterator<Item = &'c [u8]>) -> Outcome {
         self.run(chunks, false)
     }
 
-    /// The same, and then the stream ends.
+    /// Runs a conversation in which these chunks arrive in order, and then the stream ends.
     pub fn hears_all<'c>(&self, chunks: impl IntoIterator<Item = &'c [u8]>) -> Outcome {
         self.run(chunks, true)
     }
 
     fn run<'c>(&self, chunks: impl IntoIterator<Item = &'c [u8]>, ends: bool) -> Outcome {
         let (mut rx, mut tx) = (vec![0; self.rx], vec![0; self.tx]);
-        let mut connection = Connection::new(&mut rx, &mut tx);
+        let mut connection = ServerConnection::new(&mut rx, &mut tx);
         if let Some(limits) = self.limits {
             connection = connection.with_limits(limits);
         }
@@ -166,7 +166,10 @@ impl Setup {
             let mut rest = chunk;
             while !rest.is_empty() && !outcome.closed {
                 let space = connection.space();
-                assert!(!space.is_empty(), "it asked for bytes and has no room");
+                assert!(
+                    !space.is_empty(),
+                    "the connection asks for bytes without space for them"
+                );
                 let size = rest.len().min(space.len());
                 space[..size].copy_from_slice(&rest[..size]);
                 connection.received(size);
@@ -186,12 +189,19 @@ impl Setup {
     }
 }
 
-/// Advances as far as it goes without more input.
-fn settle(connection: &mut Connection<'_>, service: &mut impl Service, outcome: &mut Outcome) {
+/// Advances the connection until it needs more input or closes.
+fn settle(
+    connection: &mut ServerConnection<'_>,
+    service: &mut impl Service,
+    outcome: &mut Outcome,
+) {
     loop {
         let next = connection.advance(service);
         let sent = connection.pending().len();
-        assert!(next != Next::Send || sent > 0, "it waits for nothing");
+        assert!(
+            next != Next::Send || sent > 0,
+            "the connection waits to send no bytes"
+        );
         outcome.sent.extend(connection.pending());
         connection.sent(sent);
         match next {
@@ -205,19 +215,19 @@ fn settle(connection: &mut Connection<'_>, service: &mut impl Service, outcome: 
     }
 }
 
-/// A postcard payload: `body` behind its length.
+/// Returns a postcard payload: the length of `body`, then `body`.
 pub fn framed(body: impl AsRef<[u8]>) -> Vec<u8> {
     let mut space = vec![0; 70_000];
     let payload = postcard::to_slice(body.as_ref(), &mut space);
-    payload.expect("room for it").to_vec()
+    payload.expect("room for the body").to_vec()
 }
 
-/// `parts` one behind the other.
+/// Concatenates `parts`.
 pub fn join(parts: &[&[u8]]) -> Vec<u8> {
     parts.concat()
 }
 
-/// Bytes as a reader of a failed test wants to see them.
+/// Formats bytes for the messages of failed tests.
 pub fn show(bytes: &[u8]) -> String {
     let text = bytes.escape_ascii().to_string();
     text.replace("\\'", "'").replace("\\\"", "\"")

@@ -1,4 +1,4 @@
-//! Streams that do as a script says, blocking and async alike.
+//! Scripted streams, blocking and async.
 
 use crate::server::Setup;
 use core::fmt;
@@ -6,53 +6,53 @@ use core::future::poll_fn;
 use core::task::Poll;
 use embedded_io::ErrorKind;
 
-/// A stream in memory. What is written counts only once it is flushed.
+/// A stream in memory. Written bytes arrive when they are flushed.
 #[derive(Debug, Default)]
-#[allow(clippy::struct_excessive_bools)] // each of them stands for itself
+#[allow(clippy::struct_excessive_bools)] // the flags are independent
 pub struct Wire {
-    /// Where what is read comes from.
+    /// The source of the bytes to read.
     pub source: Source,
-    /// How many bytes of the source have been read.
+    /// The number of bytes read from the source.
     pub read: usize,
-    /// What was written and flushed.
+    /// The bytes written and flushed.
     pub written: Vec<u8>,
-    /// What was written and not flushed.
+    /// The bytes written and not flushed.
     pub held: Vec<u8>,
-    /// The most bytes that one read or write carries; 0 for any number.
+    /// The most bytes of one read or write; 0 for no limit.
     pub short: usize,
-    /// What goes wrong: in operation so many, counted from 0, or the next that it concerns, this.
-    /// It goes wrong once, unless it `lasts`.
+    /// The number of an operation, counted from 0, and its fault. The fault hits this operation, or the
+    /// next one of a kind that it can hit. It occurs once unless it `lasts`.
     pub trouble: Option<(usize, Trouble)>,
-    /// Whether the trouble stays, so that the stream is dead for what it concerns.
+    /// Whether the fault hits all later operations, too.
     pub lasts: bool,
-    /// Whether each operation is pending once before it is done.
+    /// Whether each operation is pending once before it is ready.
     pub pends: bool,
-    /// Whether the operation that comes has been pending.
+    /// Whether the next operation has been pending already.
     pub pending: bool,
-    /// Whether the end of the stream was read.
+    /// Whether a read has returned the end of the stream.
     pub ended: bool,
-    /// Operations done.
+    /// The number of operations so far.
     pub operations: usize,
 }
 
-/// Where a [`Wire`] reads from.
+/// The source of the bytes that a [`Wire`] reads.
 #[derive(Debug)]
 pub enum Source {
     /// These bytes, then the end of the stream.
     Bytes(Vec<u8>),
-    /// The replies of the server in [`crate::server`] to what was written. It never ends the
-    /// stream: to read where nothing comes is a failure of the test.
+    /// The replies of the server in [`crate::server`] to the flushed bytes. This source never ends the
+    /// stream. A read without a reply to come fails the test.
     Server,
 }
 
-/// What goes wrong with an operation of a [`Wire`].
+/// A fault of an operation of a [`Wire`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trouble {
-    /// It fails with this kind of error.
+    /// The operation fails with this kind of error.
     Fails(ErrorKind),
-    /// A write takes nothing; other operations are not concerned.
+    /// A write returns 0. Other operations are not affected.
     TakesNothing,
-    /// A read finds the end of the stream; other operations are not concerned.
+    /// A read returns the end of the stream. Other operations are not affected.
     Ends,
 }
 
@@ -74,7 +74,7 @@ impl Default for Source {
 }
 
 impl Wire {
-    /// A stream over which these bytes arrive.
+    /// Creates a stream that delivers these bytes and then ends.
     pub fn with(input: impl Into<Vec<u8>>) -> Self {
         Self {
             source: Source::Bytes(input.into()),
@@ -82,7 +82,7 @@ impl Wire {
         }
     }
 
-    /// A stream to the server in [`crate::server`].
+    /// Creates a stream to the server in [`crate::server`].
     pub fn to_server() -> Self {
         Self {
             source: Source::Server,
@@ -90,7 +90,7 @@ impl Wire {
         }
     }
 
-    /// Counts an operation, and says what goes wrong with it.
+    /// Counts an operation and returns its fault, if any.
     fn operate(&mut self, operation: Operation) -> Option<Trouble> {
         let number = self.operations;
         self.operations += 1;
@@ -117,11 +117,11 @@ impl Wire {
     }
 
     fn do_read(&mut self, space: &mut [u8]) -> Result<usize, Failed> {
-        assert!(!space.is_empty(), "a read without room");
+        assert!(!space.is_empty(), "a read into no space");
         match self.operate(Operation::Read) {
             Some(Trouble::Fails(kind)) => return Err(Failed(kind)),
             Some(_) => {
-                assert!(!self.ended, "a read behind the end");
+                assert!(!self.ended, "a read after the end of the stream");
                 self.ended = true;
                 return Ok(0);
             }
@@ -132,21 +132,24 @@ impl Wire {
             Source::Bytes(bytes) => bytes,
             Source::Server => {
                 replies = Setup::default().hears([self.written.as_slice()]).sent;
-                assert!(self.read < replies.len(), "a read that waits for ever");
+                assert!(self.read < replies.len(), "a read without a reply to come");
                 &replies
             }
         };
         let rest = bytes.get(self.read..).unwrap_or(&[]);
         let size = self.carried(rest.len().min(space.len()));
         space[..size].copy_from_slice(&rest[..size]);
-        assert!(size > 0 || !self.ended, "a read behind the end");
+        assert!(
+            size > 0 || !self.ended,
+            "a read after the end of the stream"
+        );
         self.ended = size == 0;
         self.read += size;
         Ok(size)
     }
 
     fn do_write(&mut self, bytes: &[u8]) -> Result<usize, Failed> {
-        assert!(!bytes.is_empty(), "a write of nothing");
+        assert!(!bytes.is_empty(), "a write of no bytes");
         match self.operate(Operation::Write) {
             Some(Trouble::Fails(kind)) => return Err(Failed(kind)),
             Some(_) => return Ok(0),
@@ -165,7 +168,7 @@ impl Wire {
         Ok(())
     }
 
-    /// Is pending once before each operation, whichever future it is that asks.
+    /// Returns pending once before each operation if `pends`, even if the first future was dropped.
     async fn wait(&mut self) {
         poll_fn(|_| {
             self.pending = self.pends && !self.pending;

@@ -1,9 +1,9 @@
-//! The allocating twin of the fixed-capacity ComplexData.
+//! The heap-allocated variant of ComplexData.
 
 extern crate alloc;
 
 use super::{GO_TYPE, Level, Nested};
-use crate::Flaw;
+use crate::DecodeErrorKind;
 use crate::format::MAX_DEPTH;
 use crate::gob::{Described, Type};
 use alloc::boxed::Box;
@@ -15,11 +15,13 @@ use core::iter::successors;
 use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// The most levels that are carried: each but the outermost is a struct in an option.
+/// The most levels: each except the outermost takes two levels of nesting, an option and a struct.
 const MAX_LEVELS: usize = MAX_DEPTH as usize / 2;
 
-/// A ComplexData on the heap: no capacities, the same bytes on the wire as
-/// [`ComplexData`](super::ComplexData), to and from which it converts.
+/// A ComplexData on the heap, without fixed capacities.
+///
+/// It has the same bytes on the wire as [`ComplexData`](super::ComplexData) and converts to and
+/// from it.
 ///
 /// ```
 /// use bellwire::{ComplexData, HeapComplexData};
@@ -29,9 +31,9 @@ const MAX_LEVELS: usize = MAX_DEPTH as usize / 2;
 /// assert_eq!(ComplexData::try_from(&heap), Ok(fixed));
 /// ```
 ///
-/// How much of it a peer can make this end allocate is bounded by
-/// [`Limits::payload`](crate::Limits::payload), how deep it nests, in either direction, by
-/// [`MAX_DEPTH`](crate::format::MAX_DEPTH).
+/// When decoding, [`Limits::payload`](crate::Limits::payload) bounds the memory that a peer can
+/// make this end allocate. [`MAX_DEPTH`](crate::format::MAX_DEPTH) bounds the nesting, both when
+/// decoding and when encoding.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename = "complexData")]
 pub struct HeapComplexData {
@@ -41,7 +43,7 @@ pub struct HeapComplexData {
     /// `S`, a string.
     #[serde(rename = "S")]
     pub s: String,
-    /// `M`, integers by name.
+    /// `M`, a map from strings to integers.
     #[serde(rename = "M", deserialize_with = "entries")]
     pub m: BTreeMap<String, i64>,
     /// `P`, bytes.
@@ -51,7 +53,7 @@ pub struct HeapComplexData {
         deserialize_with = "bytes"
     )]
     pub p: Vec<u8>,
-    /// `C`, the level inside, if any.
+    /// `C`, the next level, if any.
     #[serde(rename = "C", serialize_with = "write_inner")]
     pub c: Option<Box<HeapComplexData>>,
 }
@@ -67,11 +69,13 @@ impl<C: Nested> From<&Level<C>> for HeapComplexData {
 }
 
 impl<C: Nested> TryFrom<&HeapComplexData> for Level<C> {
-    type Error = Flaw;
+    type Error = DecodeErrorKind;
 
+    /// Converts to fixed capacities.
+    ///
     /// # Errors
-    /// [`Flaw::OverCapacity`] or [`Flaw::TooDeep`].
-    fn try_from(data: &HeapComplexData) -> Result<Self, Flaw> {
+    /// Returns [`DecodeErrorKind::OverCapacity`] or [`DecodeErrorKind::TooDeep`] if the value does not fit.
+    fn try_from(data: &HeapComplexData) -> Result<Self, DecodeErrorKind> {
         Self::from_heap(data)
     }
 }
@@ -83,14 +87,14 @@ pub(super) fn from_level<C: Nested>(level: &Level<C>) -> HeapComplexData {
         s: level.s.as_str().into(),
         m: entries.map(|(key, n)| (key.as_str().into(), *n)).collect(),
         p: level.p.to_vec(),
-        // Through the trait, as the compiler cannot see an end where one conversion is the
-        // condition of another.
+        // Through the trait: with `From` here, the trait bounds of the conversion would recurse
+        // without end.
         c: level.c.as_ref().map(|inner| Box::new(inner.to_heap())),
     }
 }
 
-pub(super) fn to_level<C: Nested>(data: &HeapComplexData) -> Result<Level<C>, Flaw> {
-    let over = |_| Flaw::OverCapacity;
+pub(super) fn to_level<C: Nested>(data: &HeapComplexData) -> Result<Level<C>, DecodeErrorKind> {
+    let over = |_| DecodeErrorKind::OverCapacity;
     let mut level = Level {
         n: data.n,
         s: data.s.as_str().try_into().map_err(over)?,
@@ -100,7 +104,10 @@ pub(super) fn to_level<C: Nested>(data: &HeapComplexData) -> Result<Level<C>, Fl
     };
     for (key, n) in &data.m {
         let key = key.as_str().try_into().map_err(over)?;
-        level.m.insert(key, *n).map_err(|_| Flaw::OverCapacity)?;
+        level
+            .m
+            .insert(key, *n)
+            .map_err(|_| DecodeErrorKind::OverCapacity)?;
     }
     Ok(level)
 }
@@ -130,7 +137,7 @@ fn entries<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String
     deserializer.deserialize_map(Entries)
 }
 
-/// Refuses more levels than are taken, where a format does not count them when it encodes.
+/// Refuses more than [`MAX_LEVELS`] levels, because not every format counts them while it encodes.
 #[allow(clippy::ref_option)] // serde hands over the field as it is
 fn write_inner<S: Serializer>(
     inner: &Option<Box<HeapComplexData>>,

@@ -1,4 +1,4 @@
-//! The structure that the mission's two programs exchange.
+//! ComplexData, the structure that the demo programs exchange.
 
 #[cfg(feature = "alloc")]
 mod heap;
@@ -20,14 +20,14 @@ pub const KEY_CAPACITY: usize = 16;
 /// The most bytes of `P`.
 pub const P_CAPACITY: usize = 64;
 
-/// A ComplexData and the one inside it: an integer, a string, a map, bytes, and optionally
-/// another ComplexData, all within fixed capacities. On the wire the fields are named
-/// `N`, `S`, `M`, `P` and `C`.
+/// An integer, a string, a map, bytes, and optionally one more such level, with fixed capacities.
 ///
-/// It nests two deep, as the mission's value does; `Level<ComplexData>` nests three deep, and so on.
-/// What exceeds a capacity or the depth is refused when it is decoded
-/// ([`Flaw::OverCapacity`](crate::Flaw::OverCapacity), [`Flaw::TooDeep`](crate::Flaw::TooDeep)).
-/// With the feature `alloc`, `HeapComplexData` has the same encoding and grows as needed.
+/// On the wire the fields are named `N`, `S`, `M`, `P` and `C`.
+///
+/// This type has two levels. `Level<ComplexData>` has three, and so on. Decoding refuses a value
+/// that exceeds a capacity ([`DecodeErrorKind::OverCapacity`](crate::DecodeErrorKind::OverCapacity)) or nests deeper
+/// ([`DecodeErrorKind::TooDeep`](crate::DecodeErrorKind::TooDeep)). With the feature `alloc`, `HeapComplexData` has the
+/// same encoding and grows as needed.
 ///
 /// ```
 /// use bellwire::{ComplexData, complex_data::Inner};
@@ -44,12 +44,12 @@ pub const P_CAPACITY: usize = 64;
 /// ```
 pub type ComplexData = Level<Inner>;
 
-/// The innermost level of a [`ComplexData`], whose `c` is always `None`.
+/// The innermost level of a [`ComplexData`]. Its `c` is always `None`.
 pub type Inner = Level<Deepest>;
 
-/// One level of a [`ComplexData`], whose next level is a `C`.
+/// One level of a [`ComplexData`]. `C` is the type of the next level.
 ///
-/// Maps are equal when they hold the same entries in whatever order, and are encoded in the order
+/// Two maps are equal if they hold the same entries in any order. Entries are encoded in the order
 /// of their keys, so equal values have equal bytes.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -61,14 +61,14 @@ pub struct Level<C: Nested> {
     /// `S`, a string.
     #[serde(rename = "S")]
     pub s: heapless::String<S_CAPACITY>,
-    /// `M`, integers by name.
+    /// `M`, a map from strings to integers.
     #[serde(rename = "M", serialize_with = "write::sorted_map")]
     #[cfg_attr(feature = "defmt", defmt(Debug2Format))]
     pub m: Map,
     /// `P`, bytes.
     #[serde(rename = "P", serialize_with = "write::bytes")]
     pub p: heapless::Vec<u8, P_CAPACITY>,
-    /// `C`, the level inside, if any.
+    /// `C`, the next level, if any.
     #[serde(rename = "C")]
     pub c: Option<C>,
 }
@@ -76,29 +76,30 @@ pub struct Level<C: Nested> {
 /// The map of a [`ComplexData`].
 pub type Map = heapless::LinearMap<heapless::String<KEY_CAPACITY>, i64, M_CAPACITY>;
 
-/// What may be a level inside another: a [`Level`], or [`Deepest`], which ends the nesting. It is
-/// not for other types.
+/// A type that can be the next level: a [`Level`], or [`Deepest`], which ends the nesting.
+///
+/// Other types should not implement it.
 pub trait Nested: serde::Serialize + Sized {
-    /// Puts an empty level into its place in the level around, unless the nesting has ended.
+    /// Puts an empty level into `place` and returns it, or returns `None` if the nesting ends here.
     #[doc(hidden)]
     fn put(place: &mut Option<Self>) -> Option<&mut dyn Place>;
 
-    /// This level and those inside it, on the heap.
+    /// Copies this level and the levels inside it to the heap.
     #[cfg(feature = "alloc")]
     #[doc(hidden)]
     fn to_heap(&self) -> HeapComplexData;
 
-    /// This level and those inside it, as far as they fit.
+    /// Copies `data` and the levels inside it, if they fit.
     #[cfg(feature = "alloc")]
     #[doc(hidden)]
-    fn from_heap(data: &HeapComplexData) -> Result<Self, crate::Flaw>;
+    fn from_heap(data: &HeapComplexData) -> Result<Self, crate::DecodeErrorKind>;
 }
 
 impl<C: Nested> Described for Level<C> {
     const TYPE: Type = GO_TYPE;
 }
 
-/// The struct complexData of the mission's Go program.
+/// The Go struct `complexData`.
 const GO_TYPE: Type = Type::Struct(
     "complexData",
     &[
@@ -110,7 +111,7 @@ const GO_TYPE: Type = Type::Struct(
     ],
 );
 
-/// The level below the innermost, of which no value exists.
+/// The type after the innermost level. It has no values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Deepest {}
@@ -126,7 +127,7 @@ impl<C: Nested> Nested for Level<C> {
     }
 
     #[cfg(feature = "alloc")]
-    fn from_heap(data: &HeapComplexData) -> Result<Self, crate::Flaw> {
+    fn from_heap(data: &HeapComplexData) -> Result<Self, crate::DecodeErrorKind> {
         heap::to_level(data)
     }
 }
@@ -142,8 +143,8 @@ impl Nested for Deepest {
     }
 
     #[cfg(feature = "alloc")]
-    fn from_heap(_data: &HeapComplexData) -> Result<Self, crate::Flaw> {
-        Err(crate::Flaw::TooDeep)
+    fn from_heap(_data: &HeapComplexData) -> Result<Self, crate::DecodeErrorKind> {
+        Err(crate::DecodeErrorKind::TooDeep)
     }
 }
 

@@ -1,7 +1,7 @@
-//! How a fixed-capacity level is read: field by field, each in its place.
+//! Decodes a fixed-capacity level in place, field by field.
 //!
-//! What serde derives makes all the fields, then the level of them, then moves that into the level
-//! around it. On a small machine these copies are most of the stack that a request takes.
+//! serde's derived code builds all fields, moves them into a level, and moves that into the outer
+//! level. On a small machine these copies are most of the stack that a request takes.
 
 use super::{Level, Map, Nested, P_CAPACITY, S_CAPACITY};
 use crate::format::TOO_DEEP;
@@ -10,10 +10,10 @@ use heapless::{String, Vec};
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-/// The fields, as they are named and ordered on the wire.
+/// The names of the fields, in the order of the wire.
 const FIELDS: &[&str] = &["N", "S", "M", "P", "C"];
 
-/// The place of `C` among them, the last.
+/// The index of `C` in [`FIELDS`]: the last.
 const INSIDE: usize = 4;
 
 impl<'de, C: Nested> Deserialize<'de> for Level<C> {
@@ -37,12 +37,14 @@ impl<'de, C: Nested> Deserialize<'de> for Level<C> {
     }
 }
 
-/// A level in its place, whatever may be inside it, so that the code that fills levels is there once.
+/// A level that is filled in place. As a trait object, so that all levels share one copy of the
+/// code.
 pub trait Place {
-    /// The fields that are the same in all levels.
+    /// Returns the fields that every level has.
     fn plain(&mut self) -> Plain<'_>;
 
-    /// The level inside, put there empty, unless the nesting has ended.
+    /// Puts an empty next level into this one and returns it, or returns `None` if the nesting
+    /// ends.
     fn inside(&mut self) -> Option<&mut dyn Place>;
 }
 
@@ -70,7 +72,7 @@ fn fill<'de, D: Deserializer<'de>>(level: &mut dyn Place, deserializer: D) -> Re
     deserializer.deserialize_struct("complexData", FIELDS, Fields(level))
 }
 
-/// All the fields of a level.
+/// Visits all fields of a level.
 struct Fields<'a>(&'a mut dyn Place);
 
 impl<'de> Visitor<'de> for Fields<'_> {
@@ -80,7 +82,7 @@ impl<'de> Visitor<'de> for Fields<'_> {
         f.write_str("struct complexData")
     }
 
-    /// An empty level, which is then filled; see `format::whole`.
+    /// Returns an empty level, which `format::whole` then fills.
     fn visit_unit<E: Error>(self) -> Result<(), E> {
         Ok(())
     }
@@ -115,7 +117,7 @@ impl<'de> Visitor<'de> for Fields<'_> {
     }
 }
 
-/// A field's place among [`FIELDS`], or behind them, by its name.
+/// A field's index in [`FIELDS`], found by its name. An unknown field has an index past the end.
 struct Name(usize);
 
 impl<'de> Deserialize<'de> for Name {
@@ -145,7 +147,7 @@ impl Visitor<'_> for Name {
     }
 }
 
-/// One field of a level, by its place among [`FIELDS`].
+/// One field of a level, by its index in [`FIELDS`].
 struct Field<'a>(&'a mut dyn Place, usize);
 
 impl<'de> DeserializeSeed<'de> for Field<'_> {
@@ -168,7 +170,7 @@ impl<'de> DeserializeSeed<'de> for Field<'_> {
     }
 }
 
-/// The entries of a map, which is refused when a key comes twice.
+/// The entries of a map. A duplicate key is refused.
 struct Entries<'a>(&'a mut Map);
 
 impl<'de> Visitor<'de> for Entries<'_> {
@@ -185,7 +187,7 @@ impl<'de> Visitor<'de> for Entries<'_> {
                 Ok(Some(_)) => return Err(A::Error::duplicate_field("key")),
                 Err(_) => return Err(A::Error::invalid_length(self.0.len() + 1, &self)),
             }
-            // A new key is put behind the others.
+            // A new key is the last entry.
             match self.0.iter_mut().last() {
                 Some((_, value)) => *value = access.next_value()?,
                 None => return Err(A::Error::invalid_length(0, &self)),
@@ -211,7 +213,7 @@ impl Visitor<'_> for Text<'_> {
     }
 }
 
-/// Bytes, in one piece or one by one.
+/// Bytes, as one byte string or as a sequence.
 struct Bytes<'a>(&'a mut Vec<u8, P_CAPACITY>);
 
 impl<'de> Visitor<'de> for Bytes<'_> {
@@ -236,7 +238,7 @@ impl<'de> Visitor<'de> for Bytes<'_> {
     }
 }
 
-/// The level inside another, if there is one.
+/// The next level, if there is one.
 struct Inside<'a>(&'a mut dyn Place);
 
 impl<'de> Visitor<'de> for Inside<'_> {

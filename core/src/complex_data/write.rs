@@ -1,10 +1,10 @@
-//! How the fields of a fixed-capacity level are written.
+//! Encodes the fields of a fixed-capacity level.
 
 use super::{Map, P_CAPACITY};
 use serde::Serializer;
 use serde::ser::SerializeMap;
 
-/// A map in the order of its keys.
+/// Serializes a map in the order of its keys.
 pub(super) fn sorted_map<S: Serializer>(map: &Map, serializer: S) -> Result<S::Ok, S::Error> {
     let mut sorted = serializer.serialize_map(Some(map.len()))?;
     let mut last = None;
@@ -20,7 +20,7 @@ pub(super) fn sorted_map<S: Serializer>(map: &Map, serializer: S) -> Result<S::O
     sorted.end()
 }
 
-/// Bytes in one piece, where the format can carry them so.
+/// Serializes as one byte string, not as a sequence, in formats that have byte strings.
 pub(super) fn bytes<S: Serializer>(
     bytes: &heapless::Vec<u8, P_CAPACITY>,
     serializer: S,

@@ -1,20 +1,21 @@
 //! Text up to a line feed.
 
 use super::{EncodeError, End, Format, Frame};
-use crate::error::{Flaw, Malformed};
+use crate::error::{DecodeError, DecodeErrorKind};
 use crate::line;
 
-/// One line of UTF-8 text, ended by a line feed. A carriage return before the line feed is
-/// not part of the text, so a person at a terminal is a peer like any other.
+/// One line of UTF-8 text with a line feed at its end.
 ///
-/// As a reply it needs no introduction, and so may not begin with `!`, which announces an error.
+/// A carriage return before the line feed is not part of the text, so a person at a terminal can be
+/// a peer. As a reply a line has no introduction. It therefore begins with neither `!`, which marks
+/// an error, nor `>`, which is reserved for a push.
 #[derive(Debug)]
 pub enum Line {}
 
 impl Format for Line {
     type Value<'a> = &'a str;
     type Sent<'a> = &'a str;
-    const INTRODUCTION: &'static [u8] = b"";
+    const PREFIX: &'static [u8] = b"";
 
     fn frame(input: &[u8], progress: &mut usize) -> Frame {
         match line::find_end(input, progress) {
@@ -23,9 +24,9 @@ impl Format for Line {
         }
     }
 
-    fn decode(payload: &[u8]) -> Result<&str, Malformed> {
+    fn decode(payload: &[u8]) -> Result<&str, DecodeError> {
         let text = core::str::from_utf8(line::strip_end(payload));
-        text.map_err(|_| Flaw::BadUtf8.into())
+        text.map_err(|_| DecodeErrorKind::BadUtf8.into())
     }
 
     fn encode(text: &str, space: &mut [u8]) -> Result<usize, EncodeError> {

@@ -1,11 +1,14 @@
-//! Formats: where a payload ends, how it is decoded, how it is encoded.
+//! Payload formats: how to find the end of a payload, decode it and encode it.
 //!
-//! A format is one type that implements [`Format`]; nothing else in the crate knows it by name.
+//! A format is one type that implements [`Format`]. No other part of the crate knows it by name.
 
 pub mod gob;
 mod line;
 mod postcard;
+mod postcard_access;
+mod postcard_output;
 mod postcard_reader;
+mod postcard_writer;
 mod whole;
 mod zigzag;
 
@@ -13,7 +16,7 @@ pub use gob::{Gob, RawGob};
 pub use line::Line;
 pub use postcard::Postcard;
 
-use crate::error::{Flaw, Malformed};
+use crate::error::{DecodeError, DecodeErrorKind};
 use core::cell::Cell;
 use core::fmt;
 use core::fmt::Display;
@@ -21,107 +24,142 @@ use core::marker::PhantomData;
 use serde::de::{DeserializeOwned, Error, Expected, Unexpected};
 use serde::{Deserialize, Serialize};
 
-/// The deepest nesting of containers (structs, options, sequences, maps, variants) that a payload
-/// may have, so that no peer chooses how deep this end recurses or how much it keeps in mind.
+/// The deepest nesting of structs, options, sequences, maps and variants in a payload.
+///
+/// It bounds the recursion and the memory that a peer can cause.
 pub const MAX_DEPTH: u8 = 32;
 
-/// How the payloads of a command look on the wire.
+/// The encoding of a command's payloads on the wire.
 ///
-/// Implementations are stateless types that are never instantiated: they are named as a parameter
-/// of [`Command`](crate::Command).
+/// An implementation is a stateless type without values. It is named as a parameter of
+/// [`Command`](crate::Command).
+///
+/// ```
+/// use bellwire::format::{EncodeError, Format, Frame};
+/// use bellwire::{Command, DecodeErrorKind, DecodeError};
+///
+/// /// A big-endian number of four bytes.
+/// enum Word {}
+///
+/// impl Format for Word {
+///     type Value<'a> = u32;
+///     type Sent<'a> = u32;
+///
+///     fn frame(_input: &[u8], _progress: &mut usize) -> Frame {
+///         Frame::Ends(4)
+///     }
+///
+///     fn decode(payload: &[u8]) -> Result<u32, DecodeError> {
+///         let bytes = payload.try_into().map_err(|_| DecodeErrorKind::Truncated)?;
+///         Ok(u32::from_be_bytes(bytes))
+///     }
+///
+///     fn encode(value: u32, space: &mut [u8]) -> Result<usize, EncodeError> {
+///         *space.first_chunk_mut().ok_or(EncodeError::NoRoom)? = value.to_be_bytes();
+///         Ok(4)
+///     }
+/// }
+///
+/// const WORD: Command<Word, Word> = Command::new("WORD");
+/// ```
 pub trait Format: 'static {
-    /// What a payload decodes to; it may borrow from the receive buffer.
+    /// The type that a payload decodes to. It may borrow from the receive buffer.
     type Value<'a>;
 
-    /// What is handed over to be encoded, most often a reference.
+    /// The type of a value to encode, most often a reference.
     type Sent<'a>;
 
-    /// What stands before a reply in this format, so that its first byte tells it from an error
-    /// line. Only a format whose payloads never start with `!` may leave it out.
-    const INTRODUCTION: &'static [u8] = b"OK\n";
+    /// The bytes before a reply in this format.
+    ///
+    /// Their first byte distinguishes the reply from an error line and a push. If a format has no
+    /// introduction, its payloads that start with `!` or `>` cannot be replies.
+    const PREFIX: &'static [u8] = b"OK\n";
 
     /// Finds the end of the payload at the start of `input`.
     ///
-    /// `input` is what has arrived so far, always from the payload's first byte on. `progress`
-    /// starts at 0 with each payload and is the format's own: it keeps there how far it has
-    /// looked, so that the work for each arriving byte stays bounded.
+    /// `input` holds the bytes that have arrived, from the payload's first byte on. `progress` is 0
+    /// at the start of each payload and belongs to the format. It can record the number of bytes
+    /// already searched, so that the work for each byte stays bounded.
     fn frame(input: &[u8], progress: &mut usize) -> Frame;
 
-    /// Decodes a whole payload, as delimited by [`frame`](Self::frame).
+    /// Decodes a whole payload. [`frame`](Self::frame) has found its end.
     ///
     /// # Errors
-    /// What is wrong with it. Nothing is returned of a payload that is wrong in part.
-    fn decode(payload: &[u8]) -> Result<Self::Value<'_>, Malformed>;
+    /// Returns the fault found. No part of a faulty payload is returned.
+    fn decode(payload: &[u8]) -> Result<Self::Value<'_>, DecodeError>;
 
-    /// Decodes a whole payload for `take`, which gets the value where it was made.
+    /// Decodes a whole payload and passes the value to `take`.
     ///
-    /// A format of large values does better than this with its own, as each time that a result
-    /// is opened and made anew the value in it may be moved.
+    /// Override this for a format with large values. The default may move the value each time that
+    /// a result is unpacked and built again.
     ///
     /// # Errors
-    /// As [`decode`](Self::decode); `take` is not called then.
+    /// As [`decode`](Self::decode). Then `take` is not called.
     fn decode_with<'a, R>(
         payload: &'a [u8],
         take: impl FnOnce(Self::Value<'a>) -> R,
-    ) -> Result<R, Malformed> {
+    ) -> Result<R, DecodeError> {
         Self::decode(payload).map(take)
     }
 
-    /// Encodes `value` at the start of `space`, and returns how many bytes it took.
+    /// Encodes `value` at the start of `space`, and returns the number of bytes written.
     ///
     /// # Errors
-    /// See [`EncodeError`]; what was written to `space` then does not count.
+    /// See [`EncodeError`]. After an error the contents of `space` are unspecified.
     fn encode(value: Self::Sent<'_>, space: &mut [u8]) -> Result<usize, EncodeError>;
 }
 
-/// What [`Format::frame`] found.
+/// The result of [`Format::frame`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Frame {
-    /// The payload takes this many bytes, which need not all be here yet. A length that does not
-    /// fit is the largest number, which is beyond every limit.
+    /// The payload takes this many bytes. Some of them may not have arrived yet. A length that
+    /// overflows is `usize::MAX`, which exceeds every limit.
     Ends(usize),
-    /// More bytes are needed to tell. Should they go beyond the receiver's limit, the payload
-    /// is refused and its end found as said here.
+    /// More bytes are needed to find the end. If the payload exceeds the receiver's limit, it is
+    /// refused, and [`End`] says how to find its end.
     Open(End),
-    /// No end can be found.
-    Broken(Flaw),
+    /// The end cannot be found.
+    Broken(DecodeErrorKind),
 }
 
 /// How to find the end of a payload that is too long to keep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// It is the next line feed.
+    /// The payload ends at the next line feed.
     LineFeed,
-    /// It cannot be told: the conversation ends.
+    /// The end cannot be found, so the conversation ends.
     Unknown,
 }
 
-/// Why a value could not be encoded.
+/// The reason why a value could not be encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EncodeError {
-    /// The space is too small for it.
+    /// The space is too small for the value.
     NoRoom,
-    /// The format cannot carry it, such as a line that holds a line feed, or a value that nests
-    /// deeper than [`MAX_DEPTH`].
+    /// The format cannot carry the value: for example a line that contains a line feed, a value that nests
+    /// deeper than [`MAX_DEPTH`], or one that would decode to another value.
     Unencodable,
 }
 
-/// Moves the first `length` bytes of `space` towards its end by `shift`, where a length prefix takes more
-/// bytes than were kept for it.
+/// Moves the first `length` bytes of `space` towards its end by `shift` bytes.
+///
+/// This is for a length prefix that takes more bytes than were reserved for it.
 fn make_room(space: &mut [u8], length: usize, shift: usize) -> Result<(), EncodeError> {
     let space = space.get_mut(..length.saturating_add(shift));
     let space = space.ok_or(EncodeError::NoRoom)?;
     if cfg!(target_pointer_width = "64") {
         space.copy_within(..length, shift);
     } else {
-        // This can panic, for all that the compiler sees in a program that does it at two places.
+        // In a program that calls `copy_within` twice, the compiler cannot prove that it does not
+        // panic.
         move_back(space, shift);
     }
     Ok(())
 }
 
-/// Moves bytes towards the end by `shift`, one by one from the last on, so that none is written over that is
-/// still to be moved. See also [`Buffer::space`](crate::Buffer::space), which moves bytes to the front.
+/// Moves bytes towards the end by `shift`, one by one from the last, so that none is overwritten
+/// before it is moved. See also [`Buffer::space`](crate::Buffer::space), which moves bytes to the
+/// front.
 fn move_back(space: &mut [u8], shift: usize) {
     let cells = Cell::from_mut(space).as_slice_of_cells();
     let to = cells.get(shift..).unwrap_or(&[]);
@@ -142,19 +180,19 @@ impl Display for EncodeError {
 
 impl core::error::Error for EncodeError {}
 
-/// What a type says when it cannot be serialized.
+/// A type reports that it cannot be serialized. Its message is discarded.
 impl serde::ser::Error for EncodeError {
     fn custom<T: Display>(_message: T) -> Self {
         EncodeError::Unencodable
     }
 }
 
-/// A Rust type, or family of types, that the serde formats carry.
+/// A Rust type, or a family of types, for the formats that use serde.
 ///
-/// Every owned serde type is one by itself. A type that borrows from the receive buffer is named
-/// as [`Ref`].
+/// Every owned serde type implements this. Name a type that borrows from the receive buffer as
+/// [`Ref`].
 pub trait Payload: 'static {
-    /// The type, as it borrows for `'a`.
+    /// The type with the lifetime `'a`.
     type Value<'a>: Serialize + Deserialize<'a>;
 }
 
@@ -182,9 +220,9 @@ impl<T: Serialize + DeserializeOwned + 'static> Payload for T {
 #[derive(Debug)]
 pub struct Ref<T: ?Sized>(PhantomData<fn() -> *const T>);
 
-/// A family of types that differ only in how long they borrow. See [`Ref`].
+/// A family of types that differ only in the lifetime that they borrow for. See [`Ref`].
 pub trait Borrowed: 'static {
-    /// The type, as it borrows for `'a`.
+    /// The type with the lifetime `'a`.
     type Value<'a>: Serialize + Deserialize<'a>;
 }
 
@@ -200,7 +238,7 @@ impl Borrowed for [u8] {
     type Value<'a> = &'a [u8];
 }
 
-/// The empty payload: as a request, a bare command; as a reply, a bare `OK`.
+/// The empty payload: a request is its command line alone, a reply is `OK` alone.
 impl Format for () {
     type Value<'a> = ();
     type Sent<'a> = ();
@@ -209,7 +247,7 @@ impl Format for () {
         Frame::Ends(0)
     }
 
-    fn decode(_payload: &[u8]) -> Result<(), Malformed> {
+    fn decode(_payload: &[u8]) -> Result<(), DecodeError> {
         Ok(())
     }
 
@@ -218,29 +256,29 @@ impl Format for () {
     }
 }
 
-/// What a type says when it refuses what it is given.
-impl Error for Flaw {
+/// Maps the errors of serde's types to flaws. Their messages are discarded.
+impl Error for DecodeErrorKind {
     fn custom<T: Display>(_message: T) -> Self {
-        Flaw::BadValue
+        DecodeErrorKind::BadValue
     }
 
     fn invalid_value(unexpected: Unexpected<'_>, _expected: &dyn Expected) -> Self {
         match unexpected {
-            TOO_DEEP => Flaw::TooDeep,
-            _ => Flaw::BadValue,
+            TOO_DEEP => DecodeErrorKind::TooDeep,
+            _ => DecodeErrorKind::BadValue,
         }
     }
 
     fn invalid_length(_length: usize, _expected: &dyn Expected) -> Self {
-        Flaw::OverCapacity
+        DecodeErrorKind::OverCapacity
     }
 
     fn duplicate_field(_field: &'static str) -> Self {
-        Flaw::DuplicateKey
+        DecodeErrorKind::DuplicateKey
     }
 }
 
-/// What a type whose nesting ends says of a value that nests on.
+/// The error value of a type that cannot nest deeper.
 pub(crate) const TOO_DEEP: Unexpected<'static> = Unexpected::Other("deeper nesting");
 
 #[cfg(test)]
@@ -248,7 +286,7 @@ mod tests {
     use super::{EncodeError, make_room, move_back};
 
     #[test]
-    fn what_moves_back_is_whole_and_has_room() {
+    fn make_room_and_move_back_keep_the_bytes_and_check_the_space() {
         for size in 0..20 {
             for shift in 0..=size {
                 let bytes: [u8; 20] = *b"abcdefghijklmnopqrst";

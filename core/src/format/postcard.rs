@@ -1,9 +1,12 @@
 //! Length-prefixed postcard.
 
+use super::postcard_output::Output;
 use super::postcard_reader::{Reader, take_leb128};
+use super::postcard_writer::Writer;
 use super::{EncodeError, End, Format, Frame, Payload, make_room, whole};
-use crate::error::{Flaw, Malformed};
+use crate::error::{DecodeError, DecodeErrorKind};
 use core::marker::PhantomData;
+use serde::Serialize;
 
 /// A value of any serde type in [postcard](https://postcard.jamesmunns.com)'s encoding, after its
 /// length in bytes as a LEB128 number.
@@ -11,10 +14,32 @@ use core::marker::PhantomData;
 /// The length makes the payload's end known whatever its bytes say, so a payload that is
 /// refused is skipped exactly. Bytes left over after the value are an error.
 ///
-/// Beyond what postcard itself checks, a sequence or map may not count more elements than
-/// there are bytes left, which also refuses a sequence of elements that take no bytes, and
-/// containers nest at most [`MAX_DEPTH`](super::MAX_DEPTH) deep. Encoding does not count them: that
-/// is up to a type that holds itself.
+/// # Bounds
+/// Beyond the rules of postcard, each element of a sequence and each entry of a map takes at least one
+/// byte, and no count is larger than the unread bytes allow. So no payload holds more elements than
+/// bytes, and no more room is made for them. Containers nest at most
+/// [`MAX_DEPTH`](super::MAX_DEPTH) deep.
+///
+/// # Types
+/// Postcard carries no names: a struct is read by the order of its fields, an enum by the numbers of its
+/// variants. A value decodes to the same value, or it is refused when it is encoded
+/// ([`EncodeError::Unencodable`]), except for types that a format cannot tell from others:
+///
+/// | Attribute or type | A value of it |
+/// |---|---|
+/// | `rename`, `alias`, `default`, `with`, `borrow`, `transparent`, `from`, `into`, `remote`, `other` | decodes to the same; with `alias`, an error may name another field |
+/// | `skip` of a field | decodes to the same, with the field's default |
+/// | `skip_serializing_if` of a struct's field | is refused when the field would be left out |
+/// | `flatten`; other sequences and maps of unknown length | is refused |
+/// | a `Serialize` that writes more or fewer elements or fields than it announces | is refused |
+/// | elements or entries that take no bytes, as in `Vec<()>` | is refused |
+/// | a value that nests deeper than [`MAX_DEPTH`](super::MAX_DEPTH) | is refused |
+/// | `tag` or `untagged` of an enum | is encoded, and refused by the receiver ([`DecodeErrorKind::Unsupported`]) |
+/// | `skip` or `skip_deserializing` of a variant | is encoded, and **a later variant decodes to its neighbour**: serde numbers the variants differently on the two sides |
+/// | `skip_serializing` or `skip_deserializing` of a field alone, `tag` of a struct | is encoded, and **decodes to another value** or is refused |
+/// | `skip_serializing_if` of a tuple's field | is encoded, and **decodes to another value** or is refused when the field is left out |
+///
+/// Do not send types of the last four rows. Skip the last variants of an enum only.
 #[derive(Debug)]
 pub struct Postcard<T>(PhantomData<fn() -> T>);
 
@@ -30,24 +55,24 @@ impl<T: Payload> Format for Postcard<T> {
                 let prefix = input.len().saturating_sub(rest.len());
                 Frame::Ends(length.saturating_add(prefix))
             }
-            Err(Flaw::Truncated) => Frame::Open(End::Unknown),
-            Err(_) => Frame::Broken(Flaw::BadLength),
+            Err(DecodeErrorKind::Truncated) => Frame::Open(End::Unknown),
+            Err(_) => Frame::Broken(DecodeErrorKind::BadLength),
         }
     }
 
-    fn decode(payload: &[u8]) -> Result<T::Value<'_>, Malformed> {
+    fn decode(payload: &[u8]) -> Result<T::Value<'_>, DecodeError> {
         Self::decode_with(payload, |value| value)
     }
 
     fn decode_with<'a, R>(
         payload: &'a [u8],
         take: impl FnOnce(T::Value<'a>) -> R,
-    ) -> Result<R, Malformed> {
+    ) -> Result<R, DecodeError> {
         let mut body = payload;
-        take_leb128(&mut body, 64).map_err(|_| Flaw::BadLength)?;
+        take_leb128(&mut body, 64).map_err(|_| DecodeErrorKind::BadLength)?;
         let mut reader = Reader::new(body);
-        whole::read(&mut reader, take).map_err(|flaw| Malformed {
-            flaw,
+        whole::read(&mut reader, take).map_err(|flaw| DecodeError {
+            kind: flaw,
             field: reader.field,
         })
     }
@@ -55,12 +80,13 @@ impl<T: Payload> Format for Postcard<T> {
     fn encode(value: &T::Value<'_>, space: &mut [u8]) -> Result<usize, EncodeError> {
         // One byte is kept for the length, as most values want; a longer one shifts the value.
         let body = space.get_mut(1..).ok_or(EncodeError::NoRoom)?;
-        let size = match postcard::to_slice(value, body) {
-            Ok(written) => written.len(),
-            Err(postcard::Error::SerializeBufferFull) => return Err(EncodeError::NoRoom),
-            Err(_) => return Err(EncodeError::Unencodable),
-        };
-        let (prefix, prefix_size) = length_prefix(size);
+        let mut output = Output::new(body);
+        value.serialize(Writer::new(&mut output))?;
+        let size = output.size;
+        let mut prefix = [0; 10];
+        let mut output = Output::new(&mut prefix);
+        output.leb128(size as u64)?;
+        let prefix_size = output.size;
         let shift = prefix_size.saturating_sub(1);
         if shift > 0 {
             make_room(body, size, shift)?;
@@ -70,23 +96,4 @@ impl<T: Payload> Format for Postcard<T> {
         }
         Ok(prefix_size.saturating_add(size))
     }
-}
-
-/// `length` as LEB128, and how many bytes that takes.
-#[allow(clippy::cast_possible_truncation)] // seven bits at a time
-fn length_prefix(length: usize) -> ([u8; 10], usize) {
-    let mut prefix = [0; 10];
-    let mut rest = length;
-    let mut size = 0;
-    for slot in &mut prefix {
-        let bits = (rest & 0x7f) as u8;
-        rest >>= 7;
-        size += 1;
-        if rest == 0 {
-            *slot = bits;
-            break;
-        }
-        *slot = bits | 0x80;
-    }
-    (prefix, size)
 }

@@ -6,19 +6,19 @@
 //! says even where the elements take no bytes.
 
 use super::MAX_DEPTH;
+use super::postcard_access::{Elements, Fields, Variant};
 use super::whole::Whole;
 use super::zigzag::signed;
-use crate::error::Flaw;
+use crate::error::DecodeErrorKind;
 use serde::Deserialize;
-use serde::de::value::U32Deserializer;
-use serde::de::{
-    DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor,
-};
+use serde::de::{Deserializer, Visitor};
 
 /// Reads values from the front of a payload.
 pub(super) struct Reader<'de> {
-    rest: &'de [u8],
+    pub(super) rest: &'de [u8],
     depth: u8,
+    /// Elements and entries still to come, in all that are open: each takes a byte of its own.
+    pub(super) owed: usize,
     /// The struct field that is being read, for errors.
     pub(super) field: Option<&'static str>,
 }
@@ -28,69 +28,78 @@ impl<'de> Reader<'de> {
         Self {
             rest: payload,
             depth: 0,
+            owed: 0,
             field: None,
         }
     }
 
-    fn unsigned<T: TryFrom<u64>>(&mut self, bits: u32) -> Result<T, Flaw> {
-        T::try_from(take_leb128(&mut self.rest, bits)?).map_err(|_| Flaw::BadValue)
+    pub(super) fn unsigned<T: TryFrom<u64>>(&mut self, bits: u32) -> Result<T, DecodeErrorKind> {
+        T::try_from(take_leb128(&mut self.rest, bits)?).map_err(|_| DecodeErrorKind::BadValue)
     }
 
-    fn signed<T: TryFrom<i64>>(&mut self, bits: u32) -> Result<T, Flaw> {
-        T::try_from(signed(take_leb128(&mut self.rest, bits)?)).map_err(|_| Flaw::BadValue)
+    fn signed<T: TryFrom<i64>>(&mut self, bits: u32) -> Result<T, DecodeErrorKind> {
+        T::try_from(signed(take_leb128(&mut self.rest, bits)?))
+            .map_err(|_| DecodeErrorKind::BadValue)
     }
 
     /// A number of another kind, as the postcard crate reads it.
-    fn other<T: Deserialize<'de>>(&mut self) -> Result<T, Flaw> {
+    fn other<T: Deserialize<'de>>(&mut self) -> Result<T, DecodeErrorKind> {
         let (value, rest) = postcard::take_from_bytes(self.rest).map_err(|error| flaw(&error))?;
         self.rest = rest;
         Ok(value)
     }
 
-    fn byte(&mut self) -> Result<u8, Flaw> {
+    fn byte(&mut self) -> Result<u8, DecodeErrorKind> {
         let byte = self.split(1)?;
         Ok(byte.first().copied().unwrap_or(0))
     }
 
-    fn split(&mut self, size: usize) -> Result<&'de [u8], Flaw> {
-        let (head, rest) = self.rest.split_at_checked(size).ok_or(Flaw::Truncated)?;
+    fn split(&mut self, size: usize) -> Result<&'de [u8], DecodeErrorKind> {
+        let (head, rest) = self
+            .rest
+            .split_at_checked(size)
+            .ok_or(DecodeErrorKind::Truncated)?;
         self.rest = rest;
         Ok(head)
     }
 
     /// A length, or the largest number where it does not fit.
-    fn length(&mut self) -> Result<usize, Flaw> {
+    fn length(&mut self) -> Result<usize, DecodeErrorKind> {
         match take_leb128(&mut self.rest, 64) {
             Ok(length) => Ok(usize::try_from(length).unwrap_or(usize::MAX)),
-            Err(Flaw::BadValue) => Err(Flaw::BadLength),
+            Err(DecodeErrorKind::BadValue) => Err(DecodeErrorKind::BadLength),
             Err(flaw) => Err(flaw),
         }
     }
 
     #[inline(never)] // for the sake of small machines, as it has several callers
-    fn bytes(&mut self) -> Result<&'de [u8], Flaw> {
+    fn bytes(&mut self) -> Result<&'de [u8], DecodeErrorKind> {
         let length = self.length()?;
         self.split(length)
     }
 
     #[inline(never)]
-    fn text(&mut self) -> Result<&'de str, Flaw> {
-        core::str::from_utf8(self.bytes()?).map_err(|_| Flaw::BadUtf8)
+    fn text(&mut self) -> Result<&'de str, DecodeErrorKind> {
+        core::str::from_utf8(self.bytes()?).map_err(|_| DecodeErrorKind::BadUtf8)
     }
 
-    /// The element count of a sequence or map. Each element takes a byte at least.
-    fn count(&mut self) -> Result<usize, Flaw> {
+    /// The count of a sequence or map, which there must be unread bytes for.
+    fn count(&mut self) -> Result<usize, DecodeErrorKind> {
         let count = self.length()?;
-        if count <= self.rest.len() {
-            Ok(count)
-        } else {
-            Err(Flaw::BadLength)
+        let owed = self.owed.saturating_add(count);
+        if owed > self.rest.len() {
+            return Err(DecodeErrorKind::BadLength);
         }
+        self.owed = owed;
+        Ok(count)
     }
 
-    fn nested<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Flaw>) -> Result<T, Flaw> {
+    fn nested<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T, DecodeErrorKind>,
+    ) -> Result<T, DecodeErrorKind> {
         if self.depth == MAX_DEPTH {
-            return Err(Flaw::TooDeep);
+            return Err(DecodeErrorKind::TooDeep);
         }
         self.depth += 1;
         let result = read(self);
@@ -98,47 +107,60 @@ impl<'de> Reader<'de> {
         result
     }
 
-    fn elements<V: Visitor<'de>>(
+    /// Reads the elements of a sequence or the entries of a map, all of which `visit` must take.
+    fn elements<T>(
+        &mut self,
+        visit: impl FnOnce(&mut Elements<'_, 'de>) -> Result<T, DecodeErrorKind>,
+    ) -> Result<T, DecodeErrorKind> {
+        let left = self.count()?;
+        self.nested(|reader| {
+            let mut elements = Elements::new(reader, left);
+            let value = visit(&mut elements)?;
+            elements.finish(value)
+        })
+    }
+
+    pub(super) fn fields<V: Visitor<'de>>(
         &mut self,
         left: usize,
-        fields: &'static [&'static str],
+        names: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Flaw> {
+    ) -> Result<V::Value, DecodeErrorKind> {
         self.nested(|reader| {
-            visitor.visit_seq(Elements {
+            visitor.visit_seq(Fields {
                 reader,
                 left,
-                fields,
+                names,
             })
         })
     }
 }
 
 impl<'de> Whole<'de> for Reader<'de> {
-    fn value(&mut self) -> impl Deserializer<'de, Error = Flaw> {
+    fn value(&mut self) -> impl Deserializer<'de, Error = DecodeErrorKind> {
         self
     }
 
-    fn finish(&self) -> Result<(), Flaw> {
+    fn finish(&self) -> Result<(), DecodeErrorKind> {
         match self.rest {
             [] => Ok(()),
-            _ => Err(Flaw::LeftOver),
+            _ => Err(DecodeErrorKind::LeftOver),
         }
     }
 }
 
-fn flaw(error: &postcard::Error) -> Flaw {
+fn flaw(error: &postcard::Error) -> DecodeErrorKind {
     use postcard::Error as E;
     match error {
-        E::DeserializeUnexpectedEnd => Flaw::Truncated,
-        E::DeserializeBadUtf8 => Flaw::BadUtf8,
-        _ => Flaw::BadValue,
+        E::DeserializeUnexpectedEnd => DecodeErrorKind::Truncated,
+        E::DeserializeBadUtf8 => DecodeErrorKind::BadUtf8,
+        _ => DecodeErrorKind::BadValue,
     }
 }
 
 /// Takes a LEB128 number of so many bits.
 #[inline(never)] // for the sake of small machines, as it has several callers
-pub(super) fn take_leb128(input: &mut &[u8], bits: u32) -> Result<u64, Flaw> {
+pub(super) fn take_leb128(input: &mut &[u8], bits: u32) -> Result<u64, DecodeErrorKind> {
     let mut number = 0;
     let mut left = bits;
     while let [byte, rest @ ..] = *input {
@@ -148,200 +170,112 @@ pub(super) fn take_leb128(input: &mut &[u8], bits: u32) -> Result<u64, Flaw> {
         let beyond = part.checked_shr(left).unwrap_or(0);
         left = left.saturating_sub(7);
         match *byte == part {
-            _ if beyond != 0 => return Err(Flaw::BadValue),
+            _ if beyond != 0 => return Err(DecodeErrorKind::BadValue),
             true => return Ok(number),
-            false if left == 0 => return Err(Flaw::BadValue),
+            false if left == 0 => return Err(DecodeErrorKind::BadValue),
             false => {}
         }
     }
-    Err(Flaw::Truncated)
-}
-
-struct Elements<'r, 'de> {
-    reader: &'r mut Reader<'de>,
-    left: usize,
-    /// The names of the elements still to come, where they are the fields of a struct.
-    fields: &'static [&'static str],
-}
-
-impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
-    type Error = Flaw;
-
-    fn next_element_seed<T: DeserializeSeed<'de>>(
-        &mut self,
-        seed: T,
-    ) -> Result<Option<T::Value>, Flaw> {
-        let Some(left) = self.left.checked_sub(1) else {
-            return Ok(None);
-        };
-        self.left = left;
-        let outer = self.reader.field;
-        if let [first, rest @ ..] = self.fields {
-            self.reader.field = Some(*first);
-            self.fields = rest;
-        }
-        let value = seed.deserialize(&mut *self.reader).map(Some);
-        if value.is_ok() {
-            self.reader.field = outer;
-        }
-        value
-    }
-
-    fn size_hint(&self) -> Option<usize> {
-        Some(self.left)
-    }
-}
-
-impl<'de> MapAccess<'de> for Elements<'_, 'de> {
-    type Error = Flaw;
-
-    fn next_key_seed<K: DeserializeSeed<'de>>(
-        &mut self,
-        seed: K,
-    ) -> Result<Option<K::Value>, Flaw> {
-        self.next_element_seed(seed)
-    }
-
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Flaw> {
-        seed.deserialize(&mut *self.reader)
-    }
-
-    fn size_hint(&self) -> Option<usize> {
-        Some(self.left)
-    }
-}
-
-/// An enum variant: its index, then its content.
-struct Variant<'r, 'de>(&'r mut Reader<'de>);
-
-impl<'de> EnumAccess<'de> for Variant<'_, 'de> {
-    type Error = Flaw;
-    type Variant = Self;
-
-    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), Flaw> {
-        let index = U32Deserializer::<Flaw>::new(self.0.unsigned(32)?);
-        Ok((seed.deserialize(index)?, self))
-    }
-}
-
-impl<'de> VariantAccess<'de> for Variant<'_, 'de> {
-    type Error = Flaw;
-
-    fn unit_variant(self) -> Result<(), Flaw> {
-        Ok(())
-    }
-
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Flaw> {
-        seed.deserialize(self.0)
-    }
-
-    fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Flaw> {
-        self.0.elements(len, &[], visitor)
-    }
-
-    fn struct_variant<V: Visitor<'de>>(
-        self,
-        fields: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Flaw> {
-        self.0.elements(fields.len(), fields, visitor)
-    }
+    Err(DecodeErrorKind::Truncated)
 }
 
 impl<'de> Deserializer<'de> for &mut Reader<'de> {
-    type Error = Flaw;
+    type Error = DecodeErrorKind;
 
     fn is_human_readable(&self) -> bool {
         false
     }
 
-    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeErrorKind> {
         visitor.visit_bool(self.other()?)
     }
 
-    fn deserialize_i8<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
+    fn deserialize_i8<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeErrorKind> {
         visitor.visit_i8(self.other()?)
     }
 
-    fn deserialize_i16<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
+    fn deserialize_i16<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeErrorKind> {
         visitor.visit_i16(self.signed(16)?)
     }
 
-    fn deserialize_i32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
+    fn deserialize_i32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeErrorKind> {
         visitor.visit_i32(self.signed(32)?)
     }
 
-    fn deserialize_i64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
+    fn deserialize_i64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeErrorKind> {
         visitor.visit_i64(self.signed(64)?)
     }
 
-    fn deserialize_i128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
+    fn deserialize_i128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeErrorKind> {
         visitor.visit_i128(self.other()?)
     }
 
-    fn deserialize_u8<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
+    fn deserialize_u8<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeErrorKind> {
         visitor.visit_u8(self.byte()?)
     }
 
-    fn deserialize_u16<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
+    fn deserialize_u16<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeErrorKind> {
         visitor.visit_u16(self.unsigned(16)?)
     }
 
-    fn deserialize_u32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
+    fn deserialize_u32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeErrorKind> {
         visitor.visit_u32(self.unsigned(32)?)
     }
 
-    fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
+    fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeErrorKind> {
         visitor.visit_u64(self.unsigned(64)?)
     }
 
-    fn deserialize_u128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
+    fn deserialize_u128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeErrorKind> {
         visitor.visit_u128(self.other()?)
     }
 
-    fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
+    fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeErrorKind> {
         visitor.visit_f32(self.other()?)
     }
 
-    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
+    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeErrorKind> {
         visitor.visit_f64(self.other()?)
     }
 
-    fn deserialize_char<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
+    fn deserialize_char<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeErrorKind> {
         // Postcard itself takes the first of several characters, and drops the others.
         let text = self.text()?;
         let mut characters = text.chars();
         match (characters.next(), characters.next()) {
             (Some(character), None) => visitor.visit_char(character),
-            _ => Err(Flaw::BadValue),
+            _ => Err(DecodeErrorKind::BadValue),
         }
     }
 
-    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeErrorKind> {
         visitor.visit_borrowed_str(self.text()?)
     }
 
-    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeErrorKind> {
         self.deserialize_str(visitor)
     }
 
-    fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
+    fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeErrorKind> {
         visitor.visit_borrowed_bytes(self.bytes()?)
     }
 
-    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
+    fn deserialize_byte_buf<V: Visitor<'de>>(
+        self,
+        visitor: V,
+    ) -> Result<V::Value, DecodeErrorKind> {
         self.deserialize_bytes(visitor)
     }
 
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeErrorKind> {
         match self.byte()? {
             0 => visitor.visit_none(),
             1 => self.nested(|reader| visitor.visit_some(reader)),
-            _ => Err(Flaw::BadValue),
+            _ => Err(DecodeErrorKind::BadValue),
         }
     }
 
-    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
+    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeErrorKind> {
         visitor.visit_unit()
     }
 
@@ -349,7 +283,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         self,
         _name: &'static str,
         visitor: V,
-    ) -> Result<V::Value, Flaw> {
+    ) -> Result<V::Value, DecodeErrorKind> {
         visitor.visit_unit()
     }
 
@@ -357,17 +291,20 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         self,
         _name: &'static str,
         visitor: V,
-    ) -> Result<V::Value, Flaw> {
+    ) -> Result<V::Value, DecodeErrorKind> {
         self.nested(|reader| visitor.visit_newtype_struct(reader))
     }
 
-    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
-        let count = self.count()?;
-        self.elements(count, &[], visitor)
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeErrorKind> {
+        self.elements(|elements| visitor.visit_seq(elements))
     }
 
-    fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Flaw> {
-        self.elements(len, &[], visitor)
+    fn deserialize_tuple<V: Visitor<'de>>(
+        self,
+        len: usize,
+        visitor: V,
+    ) -> Result<V::Value, DecodeErrorKind> {
+        self.fields(len, &[], visitor)
     }
 
     fn deserialize_tuple_struct<V: Visitor<'de>>(
@@ -375,19 +312,12 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         _name: &'static str,
         len: usize,
         visitor: V,
-    ) -> Result<V::Value, Flaw> {
-        self.elements(len, &[], visitor)
+    ) -> Result<V::Value, DecodeErrorKind> {
+        self.fields(len, &[], visitor)
     }
 
-    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
-        let left = self.count()?;
-        self.nested(|reader| {
-            visitor.visit_map(Elements {
-                reader,
-                left,
-                fields: &[],
-            })
-        })
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeErrorKind> {
+        self.elements(|elements| visitor.visit_map(elements))
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -395,8 +325,8 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         _name: &'static str,
         fields: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Flaw> {
-        self.elements(fields.len(), fields, visitor)
+    ) -> Result<V::Value, DecodeErrorKind> {
+        self.fields(fields.len(), fields, visitor)
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -404,20 +334,26 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         _name: &'static str,
         _variants: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Flaw> {
+    ) -> Result<V::Value, DecodeErrorKind> {
         self.nested(|reader| visitor.visit_enum(Variant(reader)))
     }
 
     /// Postcard does not say what its bytes are, so a type must.
-    fn deserialize_any<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value, Flaw> {
-        Err(Flaw::Unsupported)
+    fn deserialize_any<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value, DecodeErrorKind> {
+        Err(DecodeErrorKind::Unsupported)
     }
 
-    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
+    fn deserialize_identifier<V: Visitor<'de>>(
+        self,
+        visitor: V,
+    ) -> Result<V::Value, DecodeErrorKind> {
         self.deserialize_any(visitor)
     }
 
-    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Flaw> {
+    fn deserialize_ignored_any<V: Visitor<'de>>(
+        self,
+        visitor: V,
+    ) -> Result<V::Value, DecodeErrorKind> {
         self.deserialize_any(visitor)
     }
 }

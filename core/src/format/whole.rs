@@ -3,17 +3,17 @@
 //! A value of a kilobyte that is returned in a result, opened there and handed on lies on the stack
 //! two or three times. On a small machine that is most of the stack that a request takes.
 
-use crate::error::Flaw;
+use crate::error::DecodeErrorKind;
 use serde::de::{Deserialize, Deserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
 /// What holds one value and nothing else.
 pub(super) trait Whole<'de> {
     /// The value.
-    fn value(&mut self) -> impl Deserializer<'de, Error = Flaw>;
+    fn value(&mut self) -> impl Deserializer<'de, Error = DecodeErrorKind>;
 
     /// Refuses what is left over behind the value.
-    fn finish(&self) -> Result<(), Flaw>;
+    fn finish(&self) -> Result<(), DecodeErrorKind>;
 }
 
 /// Reads a value and gives it to `take`, which is not called unless all of it is good.
@@ -24,7 +24,7 @@ pub(super) trait Whole<'de> {
 pub(super) fn read<'de, T: Deserialize<'de>, R>(
     whole: &mut impl Whole<'de>,
     take: impl FnOnce(T) -> R,
-) -> Result<R, Flaw> {
+) -> Result<R, DecodeErrorKind> {
     match T::deserialize(Nothing) {
         Ok(mut value) => {
             T::deserialize_in_place(whole.value(), &mut value)?;
@@ -46,14 +46,14 @@ pub(super) fn read<'de, T: Deserialize<'de>, R>(
 struct Nothing;
 
 impl<'de> Deserializer<'de> for Nothing {
-    type Error = Flaw;
+    type Error = DecodeErrorKind;
 
     fn is_human_readable(&self) -> bool {
         false
     }
 
-    fn deserialize_any<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value, Flaw> {
-        Err(Flaw::WrongType)
+    fn deserialize_any<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value, DecodeErrorKind> {
+        Err(DecodeErrorKind::WrongType)
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -61,7 +61,7 @@ impl<'de> Deserializer<'de> for Nothing {
         _name: &'static str,
         _fields: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Flaw> {
+    ) -> Result<V::Value, DecodeErrorKind> {
         visitor.visit_unit()
     }
 

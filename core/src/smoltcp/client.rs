@@ -1,19 +1,19 @@
 //! The client's side of one socket.
 
-use super::{Lost, receive, send};
-use crate::client::Caller;
-use crate::command::{Answer, Command, NoReply};
-use crate::error::{Error, Fault};
+use super::{ConnectionLost, receive, send};
+use crate::client::ClientConnection;
+use crate::command::{Command, NoReply, ReplyFormat};
+use crate::error::{Error, ErrorKind};
 use crate::format::Format;
 use ::smoltcp::socket::tcp::{RecvError, Socket, State};
 use ::smoltcp::time::Instant;
 use core::convert::Infallible;
 use core::task::Poll;
 
-/// A client over a socket that the caller connects: one call at a time, over two lent buffers.
+/// A client over a socket that you connect: one call at a time, over two lent buffers.
 ///
-/// `rx` holds one reply at a time, `tx` one request. A call may begin before the connection
-/// stands.
+/// `rx` holds one reply at a time. An error line takes up to 160 bytes of it. `tx` holds one
+/// request. A call may begin before the connection is established.
 ///
 /// ```
 /// use bellwire::smoltcp::Client;
@@ -45,42 +45,44 @@ use core::task::Poll;
 /// ```
 #[derive(Debug)]
 pub struct Client<'b> {
-    caller: Caller<'b>,
+    caller: ClientConnection<'b>,
     deadline: Instant,
 }
 
 impl<'b> Client<'b> {
-    /// A client at the start of a conversation.
+    /// Creates a client at the start of a conversation.
     pub fn new(rx: &'b mut [u8], tx: &'b mut [u8]) -> Self {
         Self {
-            caller: Caller::new(rx, tx),
+            caller: ClientConnection::new(rx, tx),
             deadline: Instant::ZERO,
         }
     }
 
-    /// Forgets the conversation, for another over a socket that was connected anew.
+    /// Starts over, for a new conversation over a newly connected socket.
     pub fn reset(&mut self) {
         self.caller.reset();
     }
 
-    /// Begins a call that is to be complete by `deadline`. Go on with
-    /// [`poll_reply`](Self::poll_reply), or [`poll_sent`](Self::poll_sent) for a command without
-    /// reply.
+    /// Begins a call that must complete before `deadline`.
+    ///
+    /// Continue with [`poll_reply`](Self::poll_reply), or with [`poll_sent`](Self::poll_sent) if
+    /// the command has no reply.
     ///
     /// # Errors
-    /// [`Error::Fault`]: the request does not fit `tx` or cannot be encoded; or, as
-    /// [`Fault::ReplyPending`], the reply to an earlier call has not arrived, and this call may be
-    /// tried again later. [`Error::Closed`], [`Error::Transport`]: the conversation is over. Nothing
-    /// of the request was sent.
-    pub fn call<Req: Format, Rsp: Answer>(
+    /// In each case no byte of the request was sent.
+    ///
+    /// - [`Error::Protocol`]: the request does not fit `tx` or cannot be encoded.
+    /// - [`ErrorKind::ReplyPending`]: the reply to an earlier call has not arrived. Try again later.
+    /// - [`Error::Closed`], [`Error::Transport`]: the conversation is over.
+    pub fn call<Req: Format, Rsp: ReplyFormat>(
         &mut self,
         command: Command<Req, Rsp>,
         value: Req::Sent<'_>,
         socket: &mut Socket<'_>,
         deadline: Instant,
-    ) -> Result<(), Error<Lost>> {
+    ) -> Result<(), Error<ConnectionLost>> {
         if self.caller.is_waiting() {
-            self.exchange(socket, Caller::skip)?;
+            self.exchange(socket, ClientConnection::skip)?;
         }
         self.caller.request(command, value).map_err(Error::widen)?;
         self.deadline = deadline;
@@ -88,54 +90,59 @@ impl<'b> Client<'b> {
         Ok(())
     }
 
-    /// Takes the reply to the call that was begun, once it is there. To be called after each poll
-    /// of the interface until it is `Ready`, and no later than the deadline.
+    /// Returns the reply to the call once it has arrived.
+    ///
+    /// Call this after each poll of the interface until it returns `Ready`, and no later than the
+    /// deadline.
     ///
     /// # Errors
-    /// [`Error::Refused`]: the server's error line. [`Error::Fault`]: the reply does not fit `rx`
-    /// or cannot be decoded; or, as [`Fault::TimedOut`], the deadline has passed. A reply that
-    /// comes later is skipped, and never taken for another call's. [`Error::Closed`],
-    /// [`Error::Transport`]: no reply came.
+    /// - [`Error::Remote`]: the server sent an error line.
+    /// - [`Error::Protocol`]: the reply does not fit `rx` or cannot be decoded.
+    /// - [`ErrorKind::TimedOut`]: the deadline has passed. A late reply is skipped and never taken for
+    ///   the reply to another call.
+    /// - [`Error::Closed`], [`Error::Transport`]: no reply came.
     pub fn poll_reply<Req: Format, Rsp: Format>(
         &mut self,
         command: Command<Req, Rsp>,
         socket: &mut Socket<'_>,
         now: Instant,
-    ) -> Poll<Result<Rsp::Value<'_>, Error<Lost>>> {
-        match self.exchange(socket, Caller::has_reply) {
+    ) -> Poll<Result<Rsp::Value<'_>, Error<ConnectionLost>>> {
+        match self.exchange(socket, ClientConnection::has_reply) {
             Ok(true) => Poll::Ready(self.caller.reply(command).map_err(Error::widen)),
             Ok(false) if now < self.deadline => Poll::Pending,
-            Ok(false) => Poll::Ready(Err(Fault::TimedOut.into())),
+            Ok(false) => Poll::Ready(Err(ErrorKind::TimedOut.into())),
             Err(error) => Poll::Ready(Err(error)),
         }
     }
 
-    /// Says when the socket has taken the whole request of a command without reply.
+    /// Returns `Ready` once the socket has accepted the whole request of a command without reply.
+    ///
+    /// Call this as [`poll_reply`](Self::poll_reply).
     ///
     /// # Errors
-    /// As [`poll_reply`](Self::poll_reply). Whether the server could use the request shows at the
-    /// next call.
+    /// As [`poll_reply`](Self::poll_reply). If the server rejects the request, the next call
+    /// reports it.
     pub fn poll_sent<Req: Format>(
         &mut self,
         _command: Command<Req, NoReply>,
         socket: &mut Socket<'_>,
         now: Instant,
-    ) -> Poll<Result<(), Error<Lost>>> {
-        match self.exchange(socket, Caller::has_reply) {
+    ) -> Poll<Result<(), Error<ConnectionLost>>> {
+        match self.exchange(socket, ClientConnection::has_reply) {
             Ok(true) => Poll::Ready(Ok(())),
             Ok(false) if now < self.deadline => Poll::Pending,
-            Ok(false) => Poll::Ready(Err(Fault::TimedOut.into())),
+            Ok(false) => Poll::Ready(Err(ErrorKind::TimedOut.into())),
             Err(error) => Poll::Ready(Err(error)),
         }
     }
 
-    /// Moves bytes; true once `is_done` says so of the reply, or, where none is due, the request
-    /// is gone.
+    /// Sends and receives. Returns whether `is_done` accepts the reply or, if no reply is expected,
+    /// whether the request was sent.
     fn exchange(
         &mut self,
         socket: &mut Socket<'_>,
-        is_done: fn(&mut Caller<'b>) -> Result<bool, Error<Infallible>>,
-    ) -> Result<bool, Error<Lost>> {
+        is_done: fn(&mut ClientConnection<'b>) -> Result<bool, Error<Infallible>>,
+    ) -> Result<bool, Error<ConnectionLost>> {
         if matches!(socket.state(), State::SynSent | State::SynReceived) {
             return Ok(false);
         }
@@ -145,7 +152,7 @@ impl<'b> Client<'b> {
             return if sent || socket.may_send() {
                 Ok(sent)
             } else {
-                Err(Error::Transport(Lost))
+                Err(Error::Transport(ConnectionLost))
             };
         }
         while !is_done(&mut self.caller).map_err(Error::widen)? {
@@ -153,7 +160,7 @@ impl<'b> Client<'b> {
                 Ok(0) => return Ok(false),
                 Ok(n) => self.caller.received(n),
                 Err(RecvError::Finished) => self.caller.end(),
-                Err(RecvError::InvalidState) => return Err(Error::Transport(Lost)),
+                Err(RecvError::InvalidState) => return Err(Error::Transport(ConnectionLost)),
             }
         }
         Ok(true)

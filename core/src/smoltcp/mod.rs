@@ -1,28 +1,29 @@
-//! The drivers over smoltcp's TCP sockets, for a loop that polls: nothing here waits.
+//! The drivers over smoltcp's TCP sockets, for a polling loop. No function here blocks.
 //!
-//! The loop polls smoltcp's interface, then each [`Server`] and [`Client`] with its socket, over and
-//! over. They move bytes between the socket and the conversation, and keep the time limits
-//! by the clock that the loop hands them. What one poll does is bounded by the socket's buffers.
+//! The loop repeatedly polls smoltcp's interface, then each [`Server`] and [`Client`] with its
+//! socket. They move bytes between the socket and the conversation. They measure their time limits
+//! with the loop's clock. The socket's buffers bound the work of one poll.
 //!
-//! A socket's settings are the caller's. The defaults serve well: a message is handed over in one
-//! piece, so that Nagle's algorithm and delayed acknowledgements do not wait for each other.
+//! You choose the socket's settings. The defaults work well: each message is written to the socket
+//! in one piece, so Nagle's algorithm and delayed acknowledgements do not wait for each other.
 
 mod client;
 mod server;
 
 pub use client::Client;
-pub use server::{Patience, Server};
+pub use server::{Server, Timeouts};
 
 use ::smoltcp::socket::tcp::{RecvError, Socket};
 use core::fmt;
 
-/// A connection that was refused, reset or not acknowledged in time, by either end.
+/// The connection was refused, reset or not acknowledged in time, by either end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Lost;
+pub struct ConnectionLost;
 
-/// Sends what the socket takes of `bytes`; how many. A socket that sends no more shows so in its
-/// state, and may still have something to receive.
+/// Sends a part of `bytes` and returns its length.
+///
+/// If the socket can send no more, its state says so. It may still have bytes to receive.
 fn send(socket: &mut Socket<'_>, bytes: &[u8]) -> usize {
     if bytes.is_empty() {
         return 0;
@@ -30,19 +31,19 @@ fn send(socket: &mut Socket<'_>, bytes: &[u8]) -> usize {
     socket.send_slice(bytes).unwrap_or(0)
 }
 
-/// Receives into `space`; 0 bytes are none yet.
+/// Receives into `space`. Returns 0 if no bytes have arrived.
 fn receive(socket: &mut Socket<'_>, space: &mut [u8]) -> Result<usize, RecvError> {
-    // Most polls bring nothing, and the socket takes longer to say so.
+    // Most polls bring no bytes, and `recv_slice` is slower to report that.
     if socket.may_recv() && !socket.can_recv() {
         return Ok(0);
     }
     socket.recv_slice(space)
 }
 
-impl fmt::Display for Lost {
+impl fmt::Display for ConnectionLost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the connection was refused, reset or not acknowledged in time")
     }
 }
 
-impl core::error::Error for Lost {}
+impl core::error::Error for ConnectionLost {}

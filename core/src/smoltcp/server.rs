@@ -1,36 +1,37 @@
 //! The server's side of one socket.
 
-use super::{Lost, receive, send};
-use crate::error::Fault;
-use crate::{Connection, Next, Service};
+use super::{ConnectionLost, receive, send};
+use crate::error::ErrorKind;
+use crate::{Next, ServerConnection, Service};
 use ::smoltcp::socket::tcp::{RecvError, Socket, State};
 use ::smoltcp::time::{Duration, Instant};
 use core::task::Poll;
 
-/// How long a [`Server`] waits for its peer. `Duration::MAX` is for ever.
+/// The time limits of a [`Server`]. `Duration::MAX` never expires.
 ///
 /// ```
-/// use bellwire::smoltcp::Patience;
+/// use bellwire::smoltcp::Timeouts;
 /// use smoltcp::time::Duration;
-/// let hasty = Patience { idle: Duration::from_secs(5), ..Patience::default() };
+/// let hasty = Timeouts { idle: Duration::from_secs(5), ..Timeouts::default() };
 /// # assert_eq!(hasty.request, Duration::from_secs(10));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Patience {
-    /// For a request to be complete once it has begun. Its sender is then told that it timed out,
-    /// and the conversation ends.
+pub struct Timeouts {
+    /// Limit from the first byte of a request to its last. After it, the peer gets the error
+    /// `timed-out` and the conversation ends.
     pub request: Duration,
-    /// For the peer to make room for a batch of replies, as many as the conversation's buffer for
-    /// them holds. The connection is then reset.
+    /// Limit for the peer to accept a batch of replies: as many as the transmit buffer holds. After
+    /// it, the connection is reset.
     pub reply: Duration,
-    /// Between two requests. The conversation then ends as if the peer had ended it.
+    /// Limit between two requests. After it, the conversation ends as if the peer had ended it.
     pub idle: Duration,
-    /// For the peer to take the last bytes and to close as well. The connection is then reset.
+    /// Limit for the peer to receive the last bytes and close its side. After it, the connection is
+    /// reset.
     pub close: Duration,
 }
 
-impl Default for Patience {
-    /// 10 seconds for a request and for a reply, 60 between requests, 5 to close.
+impl Default for Timeouts {
+    /// Returns 10 s for `request` and `reply`, 60 s for `idle` and 5 s for `close`.
     fn default() -> Self {
         Self {
             request: Duration::from_secs(10),
@@ -41,14 +42,14 @@ impl Default for Patience {
     }
 }
 
-/// The bytes that a peer may still send after the last reply, before its connection is reset.
+/// The most bytes that a peer may send after the last reply. After more, its connection is reset.
 const DRAIN: usize = 65536;
 
-/// Serves one listening socket: its conversations, one after the other.
+/// Serves the conversations of one listening socket, one after another.
 ///
 /// ```
-/// use bellwire::smoltcp::{Patience, Server};
-/// use bellwire::{Command, Connection, Endpoint, Line};
+/// use bellwire::smoltcp::{Timeouts, Server};
+/// use bellwire::{Command, ServerConnection, Endpoint, Line};
 /// use smoltcp::iface::{Interface, SocketHandle, SocketSet};
 /// use smoltcp::socket::tcp::{ListenError, Socket};
 /// # use smoltcp::{phy::Device, time::Instant};
@@ -61,7 +62,7 @@ const DRAIN: usize = 65536;
 /// endpoint.handle(STRING, &|(), _text, reply| reply.send("Thank you."))?;
 ///
 /// let (mut rx, mut tx) = ([0; 256], [0; 512]);
-/// let mut server = Server::new(Connection::new(&mut rx, &mut tx), Patience::default());
+/// let mut server = Server::new(ServerConnection::new(&mut rx, &mut tx), Timeouts::default());
 /// loop {
 ///     let now = clock();
 ///     interface.poll(now, device, sockets);
@@ -74,42 +75,42 @@ const DRAIN: usize = 65536;
 /// ```
 #[derive(Debug)]
 pub struct Server<'b> {
-    connection: Connection<'b>,
-    patience: Patience,
+    connection: ServerConnection<'b>,
+    patience: Timeouts,
     stage: Stage,
-    /// When the stage ends at the latest, unless it is `Waiting`.
+    /// The deadline of the stage, except in `Waiting`.
     until: Instant,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    /// A peer is to connect.
+    /// No peer has connected yet.
     Waiting,
-    /// A peer is connecting. Without a time limit a single packet would keep the socket for ever.
+    /// A peer is connecting. Without a time limit, a single packet would block the socket for ever.
     Connecting,
     /// Requests are answered.
     Talking(Awaited),
-    /// The last bytes go out. So many have come in since, and the last of them were `heard` then, or at
-    /// `Instant::ZERO` where none have come.
+    /// The last bytes are being sent. `drained` counts the bytes received since. The last of them
+    /// arrived at `heard`, which is `Instant::ZERO` if none did.
     Closing { drained: usize, heard: Instant },
-    /// The conversation is over; the socket's last segment goes out.
-    Leaving(Result<(), Lost>),
+    /// The conversation is over. The socket's last segment is being sent.
+    Leaving(Result<(), ConnectionLost>),
 }
 
-/// What a peer is to do next.
+/// The event that the server waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Awaited {
-    /// Begin a request.
+    /// The start of a request.
     Start,
-    /// Complete the request of this number.
+    /// The rest of the request with this number.
     Rest(u32),
-    /// Make room for replies.
+    /// Space for replies in the socket.
     Room,
 }
 
 impl<'b> Server<'b> {
-    /// A server whose conversations use the buffers and limits of `connection`, one after the other.
-    pub fn new(connection: Connection<'b>, patience: Patience) -> Self {
+    /// Creates a server whose conversations use the buffers and limits of `connection`.
+    pub fn new(connection: ServerConnection<'b>, patience: Timeouts) -> Self {
         Self {
             connection,
             patience,
@@ -118,22 +119,23 @@ impl<'b> Server<'b> {
         }
     }
 
-    /// Does what can be done now. To be called after each poll of the interface, and no later
-    /// than [`poll_at`](Self::poll_at).
+    /// Does all work that is possible now, without blocking.
     ///
-    /// `Ready` says that the socket is free: a conversation is over, or there was none. Now it
-    /// can listen, for the first time or again; not before, as a reset would be lost that is
-    /// still to be sent. A server that is to stop does not listen again.
+    /// Call this after each poll of the interface, and no later than [`poll_at`](Self::poll_at).
+    ///
+    /// `Ready` means that the socket is free: a conversation is over, or there was none. Only then
+    /// let it listen, for the first time or again. An earlier `listen` would lose a reset that the
+    /// socket has yet to send. To stop the server, do not listen again.
     ///
     /// # Errors
-    /// [`Lost`]: the conversation broke off, or its end was not acknowledged in time. The socket is
-    /// free all the same.
+    /// Returns [`ConnectionLost`] if the conversation broke off, or its end was not acknowledged in time. The
+    /// socket is free in that case too.
     pub fn poll(
         &mut self,
         socket: &mut Socket<'_>,
         service: &mut impl Service,
         now: Instant,
-    ) -> Poll<Result<(), Lost>> {
+    ) -> Poll<Result<(), ConnectionLost>> {
         if matches!(self.stage, Stage::Waiting | Stage::Connecting) {
             match socket.state() {
                 State::Closed => {
@@ -169,12 +171,12 @@ impl<'b> Server<'b> {
         }
     }
 
-    /// When the next time limit runs out, if one does.
+    /// Returns the time of the next deadline, if there is one.
     pub fn poll_at(&self) -> Option<Instant> {
         (self.stage != Stage::Waiting).then_some(self.until)
     }
 
-    /// Whether a conversation can go on. Most polls bring nothing.
+    /// Returns whether the conversation can make progress. Most polls bring no bytes.
     fn has_news(&self, socket: &Socket<'_>) -> bool {
         socket.can_recv() || !socket.may_recv() || self.connection.is_pending()
     }
@@ -187,9 +189,9 @@ impl<'b> Server<'b> {
         now: Instant,
     ) {
         if !socket.may_send() {
-            return self.leave(Err(Lost), now);
+            return self.leave(Err(ConnectionLost), now);
         }
-        // Where no replies wait to be sent, all that arrived earlier has been answered.
+        // If no replies are pending, all earlier input has been answered.
         let mut next = if self.connection.is_pending() {
             self.answer(socket, service)
         } else {
@@ -202,7 +204,7 @@ impl<'b> Server<'b> {
                     Ok(0) => break,
                     Ok(n) => self.connection.received(n),
                     Err(RecvError::Finished) => self.connection.end(),
-                    Err(RecvError::InvalidState) => return self.leave(Err(Lost), now),
+                    Err(RecvError::InvalidState) => return self.leave(Err(ConnectionLost), now),
                 }
             }
             next = self.answer(socket, service);
@@ -216,7 +218,7 @@ impl<'b> Server<'b> {
             Some(number) => Awaited::Rest(number),
             None => Awaited::Start,
         };
-        // A request keeps its deadline, however its bytes trickle in.
+        // A request keeps its deadline, no matter how slowly its bytes arrive.
         let goes_on = matches!(awaited, Awaited::Rest(_)) || !advanced;
         if awaited != awaited_before || !goes_on {
             return self.await_peer(awaited, now);
@@ -226,7 +228,7 @@ impl<'b> Server<'b> {
         }
         match awaited {
             Awaited::Start => {}
-            Awaited::Rest(_) => self.connection.abort(Fault::TimedOut, service),
+            Awaited::Rest(_) => self.connection.abort(ErrorKind::TimedOut, service),
             Awaited::Room => return self.give_up(socket, now),
         }
         self.begin_close(now);
@@ -242,10 +244,13 @@ impl<'b> Server<'b> {
         let drained = drained.saturating_add(more);
         let heard = if more > 0 { now } else { heard };
         match socket.state() {
-            State::Closed if unsent || socket.send_queue() > 0 => self.leave(Err(Lost), now),
+            State::Closed if unsent || socket.send_queue() > 0 => {
+                self.leave(Err(ConnectionLost), now);
+            }
             State::Closed => self.leave(Ok(()), now),
-            // The peer's end may still have to be acknowledged: until the delay is over, where bytes came
-            // before it, or in the next poll, where the device was busy in this one.
+            // The peer's end may still have to be acknowledged. If bytes came before it, the
+            // acknowledgement goes out after the delay. If the device was busy in this poll, it
+            // goes out in the next.
             State::TimeWait => {
                 let delay = socket.ack_delay().unwrap_or(Duration::ZERO);
                 self.enter(Stage::Leaving(Ok(())), delay, heard);
@@ -287,14 +292,14 @@ impl<'b> Server<'b> {
 
     fn give_up(&mut self, socket: &mut Socket<'_>, now: Instant) {
         socket.abort();
-        self.leave(Err(Lost), now);
+        self.leave(Err(ConnectionLost), now);
     }
 
-    fn leave(&mut self, result: Result<(), Lost>, now: Instant) {
+    fn leave(&mut self, result: Result<(), ConnectionLost>, now: Instant) {
         self.enter(Stage::Leaving(result), self.patience.close, now);
     }
 
-    /// For ever is as late as can be told.
+    /// Enters a stage with this time limit. Saturates: `Duration::MAX` never expires.
     fn enter(&mut self, stage: Stage, patience: Duration, now: Instant) {
         let patience = i64::try_from(patience.total_micros()).unwrap_or(i64::MAX);
         self.stage = stage;
@@ -302,7 +307,7 @@ impl<'b> Server<'b> {
     }
 }
 
-/// Drops all that has arrived; how many bytes.
+/// Discards all bytes that have arrived and returns their count.
 fn drain(socket: &mut Socket<'_>) -> usize {
     let mut drained = 0usize;
     while let Ok(n @ 1..) = socket.recv(|bytes| (bytes.len(), bytes.len())) {
@@ -311,7 +316,7 @@ fn drain(socket: &mut Socket<'_>) -> usize {
     drained
 }
 
-/// Whether a closed socket has nothing left to tell its peer, not even a reset.
+/// Returns whether a closed socket has sent everything to its peer, even a reset.
 fn has_left(socket: &Socket<'_>) -> bool {
     socket.state() == State::Closed && socket.remote_endpoint().is_none()
 }

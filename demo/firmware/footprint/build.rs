@@ -1,4 +1,4 @@
-//! The linker script, as for the firmware, whose build script knows the memory.
+//! Selects the linker script. The firmware's build script provides the memory map.
 
 fn main() {
     println!("cargo:rustc-link-arg-bins=-Tlink.x");

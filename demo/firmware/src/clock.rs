@@ -1,23 +1,23 @@
-//! The time, and sleeping until it has come or something has happened.
+//! The board's clock, which can sleep until a given time or an interrupt.
 
 use crate::interrupt::Interrupt;
 use crate::registers::{Gates, Register, open};
 use smoltcp::time::{Duration, Instant};
 
-/// SysTick counts down from here, and begins anew after 1.3 s.
+/// SysTick's reload value. It counts down from here and wraps after 1.3 s.
 const FULL: u32 = 0x00FF_FFFF;
-/// The longest sleep, so that no round of SysTick is missed.
+/// The longest sleep. It is shorter than a round of SysTick, so no round is missed.
 const LONGEST: Duration = Duration::from_secs(1);
-/// The processor's clock in MHz, times two, as QEMU's board leaves reset: 12.5 MHz.
+/// Ticks in 2 µs: QEMU's board leaves reset with a clock of 12.5 MHz.
 const TICKS_IN_2_MICROS: u32 = 25;
 
 const WAKE: Interrupt = Interrupt(19);
 
-/// The time since the board was started: SysTick, counted on. Timer 0 ends a sleep.
+/// The time since the board started. It sums up SysTick; timer 0 ends a sleep.
 #[derive(Debug)]
 pub struct Clock {
     micros: i64,
-    /// Half ticks that make no microsecond yet.
+    /// Half ticks that do not add up to a microsecond yet.
     rest: u32,
     last: u32,
 }
@@ -40,7 +40,7 @@ impl Clock {
         }
     }
 
-    /// The time now. To be asked for at least once a second.
+    /// Returns the current time. Call it at least once a second.
     pub fn now(&mut self) -> Instant {
         let count = systick(0x8).read();
         let ticks = self.last.wrapping_sub(count) & FULL;
@@ -51,7 +51,7 @@ impl Clock {
         Instant::from_micros(self.micros)
     }
 
-    /// Sleeps until an interrupt asks for something, or until `wake`; at most a second.
+    /// Sleeps until an interrupt or until `wake`, for at most a second.
     pub fn sleep_until(&mut self, wake: Option<Instant>) {
         let now = self.now();
         let duration = match wake {
@@ -70,7 +70,7 @@ impl Clock {
     }
 }
 
-/// SysTick: control 0x0, reload 0x4, current value 0x8.
+/// A register of SysTick: control 0x0, reload 0x4, current value 0x8.
 fn systick(offset: usize) -> Register {
     // SAFETY: registers of SysTick, which only counts.
     #[allow(unsafe_code)]
@@ -79,8 +79,8 @@ fn systick(offset: usize) -> Register {
     }
 }
 
-/// Timer 0: configuration 0x00, mode 0x04, control 0x0C, interrupt mask 0x18, interrupt clear
-/// 0x24, load 0x28.
+/// A register of timer 0: configuration 0x00, mode 0x04, control 0x0C, interrupt mask 0x18,
+/// interrupt clear 0x24, load 0x28.
 fn timer(offset: usize) -> Register {
     // SAFETY: registers of timer 0, which only counts and interrupts.
     #[allow(unsafe_code)]

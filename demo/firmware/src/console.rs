@@ -1,24 +1,23 @@
-//! What the board tells a person, on UART1.
+//! The board's console, on UART1.
 
 use crate::mission::Observer;
-use crate::shown::{Quoted, Shown, write_decimal, write_hexadecimal};
+use crate::shown::{Shown, write_decimal, write_hexadecimal};
 use crate::stack;
 use crate::uart::Uart;
-use bellwire::{ComplexData, Rejection};
+use bellwire::{ComplexData, Printable, RequestError};
 use embedded_io::{Read, ReadReady, Write};
 use smoltcp::time::{Duration, Instant};
 
-/// The lines a second that are shown. A UART cannot keep up with what the network brings, and who
-/// waits for it serves nobody.
+/// Lines shown per second. A UART is slower than the network, and the server must not wait for it.
 const LINES: u32 = 20;
 
-/// The calls that are shown of a panic, of which the first four or so are the panic's own.
+/// Calls shown after a panic. About the first four belong to the panic itself.
 const CALLS: usize = 12;
 
-/// A line, which hands itself over in pieces.
+/// A function that passes the pieces of a line to its argument.
 type Line<'a> = &'a dyn Fn(&mut dyn FnMut(&str));
 
-/// A terminal on UART1. On Enter it says how the board fares.
+/// A terminal on UART1. When someone presses Enter, it shows the stack usage.
 #[derive(Debug)]
 pub struct Console {
     uart: Uart,
@@ -28,7 +27,7 @@ pub struct Console {
 }
 
 impl Console {
-    /// The console, of which there is one.
+    /// Starts the console. Call it once.
     pub fn start() -> Self {
         Self {
             uart: Uart::one(),
@@ -38,7 +37,7 @@ impl Console {
         }
     }
 
-    /// Shows a line, unless there were too many this second. `line` hands it over in pieces.
+    /// Shows a line. If this second already has 20 lines, only counts it.
     pub fn say(&mut self, line: Line<'_>) {
         if self.lines < LINES {
             self.lines += 1;
@@ -48,7 +47,7 @@ impl Console {
         }
     }
 
-    /// Answers who pressed Enter. To be called over and over.
+    /// Shows the stack usage if someone pressed Enter. Call it repeatedly.
     pub fn poll(&mut self, now: Instant) {
         if now >= self.second_ends {
             self.second_ends = now + Duration::from_secs(1);
@@ -77,13 +76,13 @@ impl Console {
         }
     }
 
-    /// Whether nobody has typed anything; if so, what is typed from now on ends a sleep.
+    /// Returns whether there is no input. If so, the next input ends a sleep.
     pub fn is_idle(&self) -> bool {
         self.uart.is_idle()
     }
 
-    /// Hears of a request that was answered with an error line.
-    pub fn rejected(&mut self, rejection: &Rejection) {
+    /// Shows why a request was answered with an error line.
+    pub fn rejected(&mut self, rejection: &RequestError) {
         self.say(&|write| {
             write("rejected ");
             rejection.write_to(write);
@@ -95,7 +94,7 @@ impl Observer for Console {
     fn text(&mut self, text: &str) {
         self.say(&|write| {
             write("received STRING ");
-            Quoted(text).write_to(write);
+            Printable::new(text).quoted().write_to(write);
         });
     }
 
@@ -113,8 +112,10 @@ impl Observer for Console {
     }
 }
 
-/// Says which calls led to a panic, the last one first, and starts anew. `addr2line` knows the
-/// lines of code at the addresses; that the program knew them would take 3.6 KiB of flash.
+/// Shows the addresses of the calls that led to a panic, the last one first, then resets the board.
+///
+/// `addr2line` translates the addresses to lines of code. File names and line numbers in the program
+/// itself would take 3.6 KiB of flash.
 pub fn panicked() -> ! {
     let mut uart = Uart::one();
     say(&mut uart, &|write| {
@@ -130,7 +131,7 @@ pub fn panicked() -> ! {
 
 /// Writes a line.
 fn say(uart: &mut Uart, line: Line<'_>) {
-    // A UART takes everything.
+    // Writing to a UART cannot fail.
     let mut write = |part: &str| {
         let _ = uart.write(part.as_bytes());
     };
@@ -138,7 +139,7 @@ fn say(uart: &mut Uart, line: Line<'_>) {
     write("\n");
 }
 
-/// Machines of 32 bits have no larger sizes.
+/// Writes a number of bytes in decimal. On a 32-bit machine every size fits an `i64`.
 fn write_size(bytes: usize, write: &mut dyn FnMut(&str)) {
     write_decimal(i64::try_from(bytes).unwrap_or(i64::MAX), write);
 }

@@ -5,11 +5,11 @@ use crate::registers::{Gates, Register, open};
 use smoltcp::phy::{Device, DeviceCapabilities, Medium, RxToken, TxToken};
 use smoltcp::time::Instant;
 
-/// The bytes of the largest frame: a TCP segment that fills a socket's buffer, and its headers.
-/// Longer frames are dropped; TCP tells its peers to send none.
+/// Bytes of the largest frame: the headers and a TCP segment that fills a socket's buffer.
+/// Longer frames are discarded; TCP announces a segment size that avoids them.
 const FRAME: usize = 14 + 20 + 20 + 768;
 
-/// The board's address: one that its owner may choose.
+/// The board's MAC address, locally administered.
 pub const ADDRESS: [u8; 6] = [0x02, 0, 0, 0, 0x69, 0x65];
 
 const INTERRUPT: Interrupt = Interrupt(42);
@@ -34,7 +34,7 @@ pub struct Ethernet {
 }
 
 impl Ethernet {
-    /// The controller before it is started, of which there is one.
+    /// Returns the controller, not yet started. The board has only one.
     pub const fn new() -> Self {
         Self {
             received: [0; FRAME],
@@ -42,7 +42,7 @@ impl Ethernet {
         }
     }
 
-    /// Starts it.
+    /// Starts the controller.
     pub fn start(&mut self) {
         open(Gates::Group2, 1 << 30 | 1 << 28);
         let [low @ .., fifth, sixth] = ADDRESS;
@@ -52,22 +52,22 @@ impl Ethernet {
         register(ADDRESS_LOW).write(u32::from_le_bytes(low));
         register(ADDRESS_HIGH).write(u32::from_le_bytes([fifth, sixth, 0, 0]));
         register(TRANSMIT_CONTROL).write(0x0F); // duplex, checksum, padding, enable
-        register(RECEIVE_CONTROL).write(0x09); // drop bad frames, enable
+        register(RECEIVE_CONTROL).write(0x09); // discard bad frames, enable
         register(INTERRUPT_MASK).write(RECEIVED);
         INTERRUPT.enable();
     }
 
-    /// Whether no frame waits; if so, one that arrives from now on ends a sleep.
+    /// Returns whether no frame is waiting. If so, the next frame ends a sleep.
     pub fn is_idle(&self) -> bool {
         register(RAISED).write(RECEIVED);
         INTERRUPT.clear();
         register(FRAMES_RECEIVED).read() == 0
     }
 
-    /// Takes the oldest frame off the FIFO; its length, unless it is too long.
+    /// Takes the oldest frame off the FIFO. Returns its length, or `None` if it is too long.
     ///
-    /// The FIFO gives two bytes of length, which counts itself and the checksum, then the
-    /// frame, then four bytes of checksum, in words.
+    /// The FIFO is read in words. It holds a length of two bytes, the frame, then a checksum of four
+    /// bytes. The length counts all three.
     fn take_frame(&mut self) -> Option<usize> {
         let [low, high, first @ ..] = register(DATA).read().to_le_bytes();
         let total = usize::from(u16::from_le_bytes([low, high]));
@@ -137,7 +137,8 @@ impl RxToken for Received<'_> {
 pub struct Room<'a>(&'a mut [u8; FRAME]);
 
 impl TxToken for Room<'_> {
-    /// The FIFO takes two bytes with the length behind the 14 of the header, then the frame, in words.
+    /// Writes to the FIFO, in words: a length of two bytes, then the frame. The length does not count
+    /// the 14 bytes of the header.
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, length: usize, write: F) -> R {
         let Self(room) = self;
         let result = write(&mut room[..length]);
@@ -159,7 +160,7 @@ fn is_sending() -> bool {
 }
 
 fn register(offset: usize) -> Register {
-    // SAFETY: registers of the Ethernet controller, which has a memory of its own for frames.
+    // SAFETY: registers of the Ethernet controller, which keeps frames in its own memory.
     #[allow(unsafe_code)]
     unsafe {
         Register::new(0x4004_8000 + offset)

@@ -1,15 +1,18 @@
 //! Bellwire's demo on the lm3s6965evb, a Cortex-M3 with 256 KiB of flash, 64 KiB of RAM and
-//! Ethernet, as QEMU emulates it. It was not run on silicon, where the clock is to be set up first, and where
-//! the console, which waits for each byte, may cost UART0 some of its own.
+//! Ethernet, emulated by QEMU.
+//!
+//! It has not run on real hardware. There the clock must be set up first, and UART0 may lose bytes
+//! while the console waits for its own UART.
 //!
 //! ```text
-//! server, client          the programs, in src/bin; to measure and to test: echo, panic
-//! mission  shown          commands, values and handlers, and how they are shown: the host demo's own
-//! serial   network        the two transports: UART0, and TCP by smoltcp
-//! console                 what the board tells a person, on UART1
+//! server  client          the programs, in src/bin
+//! echo    panic           programs to measure and to test, in src/bin
+//! mission  shown          commands, values, handlers and their display, shared with the host's demo
+//! serial   network        the two transports: UART0, and TCP over smoltcp
+//! console                 the console on UART1
 //! uart  ethernet  clock   the drivers
-//! registers  interrupt    the machine
-//! stack                   how much of it was used, and which calls lie on it
+//! registers  interrupt    access to the hardware
+//! stack                   stack usage, and the addresses of calls
 //! ```
 #![no_std]
 

@@ -1,4 +1,4 @@
-//! The board on its network.
+//! The board's network interface.
 
 use crate::ethernet::{ADDRESS, Ethernet};
 use heapless::Vec;
@@ -7,21 +7,21 @@ use smoltcp::socket::tcp::{ConnectError, Socket, SocketBuffer};
 use smoltcp::time::Instant;
 use smoltcp::wire::{EthernetAddress, IpCidr, Ipv4Address};
 
-/// The board, in the network that QEMU makes for it.
+/// The board's address in QEMU's user network.
 const BOARD: Ipv4Address = Ipv4Address::new(10, 0, 2, 15);
-/// The machine that QEMU runs on, seen from the board.
+/// The address of the machine that runs QEMU, seen from the board.
 pub const HOST: Ipv4Address = Ipv4Address::new(10, 0, 2, 2);
 
 /// The memory of one connection.
 #[derive(Debug)]
 pub struct Memory {
-    /// What the socket has received.
+    /// The socket's receive buffer.
     pub arriving: [u8; 768],
-    /// What the socket sends, and keeps until it is acknowledged.
+    /// The socket's transmit buffer. It keeps bytes until the peer acknowledges them.
     pub leaving: [u8; 512],
-    /// The request or reply that is received; the largest ComplexData has 718 bytes.
+    /// The request or reply being received; the largest `ComplexData` has 718 bytes.
     pub rx: [u8; 768],
-    /// The replies or the request to send.
+    /// The replies, or the request, to send.
     pub tx: [u8; 512],
 }
 
@@ -35,11 +35,11 @@ impl Memory {
     };
 }
 
-/// The memory of the network besides that of its connections.
+/// The memory of the network, without that of its connections.
 #[derive(Debug)]
 pub struct Room<const SOCKETS: usize> {
     ethernet: Ethernet,
-    // Unlike an array of them, no sockets need no initial value in flash.
+    // An empty `Vec` needs no initial value in flash; an array of sockets does.
     sockets: Vec<SocketStorage<'static>, SOCKETS>,
 }
 
@@ -52,7 +52,7 @@ impl<const SOCKETS: usize> Room<SOCKETS> {
 }
 
 /// The board's interface with its sockets.
-#[allow(missing_debug_implementations)] // smoltcp's interface has none
+#[allow(missing_debug_implementations)] // smoltcp's interface does not implement Debug
 pub struct Network {
     ethernet: &'static mut Ethernet,
     interface: Interface,
@@ -60,14 +60,14 @@ pub struct Network {
 }
 
 impl Network {
-    /// Starts the controller; the board has its address.
+    /// Starts the Ethernet controller and the interface, with the board's address.
     pub fn start<const SOCKETS: usize>(room: &'static mut Room<SOCKETS>, now: Instant) -> Self {
         let Room { ethernet, sockets } = room;
         ethernet.start();
         let config = Config::new(EthernetAddress(ADDRESS).into());
         let mut interface = Interface::new(config, ethernet, now);
         interface.update_ip_addrs(|addresses| {
-            // There is room for one.
+            // There is room for one address.
             let _ = addresses.push(IpCidr::new(BOARD.into(), 24));
         });
         while sockets.push(SocketStorage::default()).is_ok() {}
@@ -78,18 +78,21 @@ impl Network {
         }
     }
 
-    /// Adds a socket over its part of a connection's memory. There are as many as there is room for.
+    /// Adds a socket over its two buffers.
+    ///
+    /// # Panics
+    /// If the [`Room`] has no space for another socket.
     pub fn add(&mut self, arriving: &'static mut [u8], leaving: &'static mut [u8]) -> SocketHandle {
         let (arriving, leaving) = (SocketBuffer::new(arriving), SocketBuffer::new(leaving));
         self.sockets.add(Socket::new(arriving, leaving))
     }
 
-    /// One of the sockets.
+    /// Returns a socket.
     pub fn socket(&mut self, handle: SocketHandle) -> &mut Socket<'static> {
         self.sockets.get_mut(handle)
     }
 
-    /// Has one of the sockets dial `peer`, from the board's `port`.
+    /// Starts to connect a socket to `peer`, from the board's `port`.
     pub fn connect(
         &mut self,
         handle: SocketHandle,
@@ -100,18 +103,19 @@ impl Network {
         socket.connect(self.interface.context(), peer, port)
     }
 
-    /// Takes what has arrived to the sockets, and sends what they have to send.
-    #[inline(never)] // or its stack is in use as well where the sockets are served
+    /// Delivers received frames to the sockets, and sends the sockets' data.
+    #[inline(never)] // if inlined, its stack frame stays in use while the sockets are served
     pub fn poll(&mut self, now: Instant) {
         self.interface.poll(now, self.ethernet, &mut self.sockets);
     }
 
-    /// When it is to be polled although nothing arrives, if it is.
+    /// Returns the time by which [`poll`](Self::poll) must be called even if no frame arrives. `None`
+    /// means that only a frame makes it necessary.
     pub fn poll_at(&mut self, now: Instant) -> Option<Instant> {
         self.interface.poll_at(now, &self.sockets)
     }
 
-    /// Whether no frame waits; if so, one that arrives from now on ends a sleep.
+    /// Returns whether no frame is waiting. If so, the next frame ends a sleep.
     pub fn is_idle(&self) -> bool {
         self.ethernet.is_idle()
     }

@@ -1,22 +1,22 @@
-//! Access to the machine, the only place that needs `unsafe` code to run.
+//! Access to the hardware's registers. Only this module dereferences raw addresses.
 
-/// One register, or another word outside of Rust's memory.
+/// One register, or another word outside Rust's memory.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Register(*mut u32);
 
 impl Register {
-    /// The register at `address`.
+    /// Returns the register at `address`.
     ///
     /// # Safety
-    /// The address is aligned, can be read and written, holds no value that Rust knows of, and no access to it
-    /// changes what Rust knows of. It may well change what the board does.
+    /// The address must be aligned, readable and writable. It must hold no value of the Rust program, and
+    /// no access may change such a value. An access may change the state of the board.
     #[allow(unsafe_code)]
     pub(crate) const unsafe fn new(address: usize) -> Self {
         Self(address as *mut u32)
     }
 
     pub(crate) fn read(self) -> u32 {
-        // SAFETY: `new` was promised that the address can be read.
+        // SAFETY: the caller of `new` guarantees that the address can be read.
         #[allow(unsafe_code)]
         unsafe {
             self.0.read_volatile()
@@ -24,7 +24,7 @@ impl Register {
     }
 
     pub(crate) fn write(self, value: u32) {
-        // SAFETY: `new` was promised that the address can be written.
+        // SAFETY: the caller of `new` guarantees that the address can be written.
         #[allow(unsafe_code)]
         unsafe {
             self.0.write_volatile(value);
@@ -32,7 +32,7 @@ impl Register {
     }
 }
 
-/// The gates of the peripherals' clocks, which QEMU does not have closed, but silicon has.
+/// The gates of the peripherals' clocks. They start open in QEMU, but closed on real hardware.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Gates {
     /// Timers and UARTs.
@@ -41,7 +41,7 @@ pub(crate) enum Gates {
     Group2,
 }
 
-/// Opens those of the gates that `bits` name.
+/// Opens the gates named by `bits`.
 pub(crate) fn open(gates: Gates, bits: u32) {
     let address = match gates {
         Gates::Group1 => 0x400F_E104,
@@ -51,7 +51,7 @@ pub(crate) fn open(gates: Gates, bits: u32) {
     #[allow(unsafe_code)]
     let register = unsafe { Register::new(address) };
     register.write(register.read() | bits);
-    // The peripheral is there some cycles later.
+    // The peripheral is ready after a few cycles.
     for _ in 0..4 {
         register.read();
     }

@@ -1,26 +1,28 @@
-//! The endpoint on a UART: a conversation without a network, and without an end.
+//! The endpoint on a UART.
 //!
-//! A serial line cannot be closed and opened anew, so where a conversation over TCP would end,
-//! here another begins: after a fatal rejection, such as noise that is no command, after a request
-//! that stays incomplete for ten seconds, and after a framing error. First the line has to be quiet
-//! for a while, and all that comes before is dropped, as it may be the rest of what was
-//! refused, which must never run as a command. So whoever was refused waits, then asks again.
+//! A serial line cannot be closed and opened again. When a conversation over TCP would end, the board
+//! resynchronises instead: it discards all input until the line has been quiet for 100 ms, then starts
+//! a new conversation. This happens after a fatal rejection (for example noise instead of a command),
+//! after a request that stays incomplete for ten seconds, and after a framing error.
+//!
+//! The discarded bytes may be the rest of a rejected request, and must never run as a command. So
+//! after an error a client waits for 100 ms, then retries.
 
 use crate::uart::Uart;
-use bellwire::{Connection, Fault, Service, blocking};
+use bellwire::{ErrorKind, ServerConnection, Service, blocking};
 use embedded_io::{Read, ReadReady};
 use smoltcp::time::{Duration, Instant};
 
-/// The silence before a new conversation begins.
+/// The silence required before a new conversation.
 const QUIET: Duration = Duration::from_millis(100);
-/// The time for a request to arrive once it has begun.
+/// The time limit for a request, from its first byte to its last.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A UART and the conversation on it.
 #[derive(Debug)]
 pub struct Line<'b> {
     uart: Uart,
-    connection: Connection<'b>,
+    connection: ServerConnection<'b>,
     state: State,
 }
 
@@ -28,15 +30,15 @@ pub struct Line<'b> {
 enum State {
     /// Between two requests.
     Idle,
-    /// The request of this number has begun, and has so long.
+    /// Request `number` has begun and must be complete at `until`.
     Begun { number: u32, until: Instant },
-    /// What comes is dropped until the line has been quiet up to this time.
+    /// Input is discarded. A new conversation starts at `until`; each byte postpones it.
     Deaf { until: Instant },
 }
 
 impl<'b> Line<'b> {
-    /// A conversation that begins.
-    pub fn new(uart: Uart, connection: Connection<'b>) -> Self {
+    /// Starts a conversation.
+    pub fn new(uart: Uart, connection: ServerConnection<'b>) -> Self {
         Self {
             uart,
             connection,
@@ -44,7 +46,7 @@ impl<'b> Line<'b> {
         }
     }
 
-    /// Takes what has arrived and answers it. To be called over and over, no later than
+    /// Reads the bytes that have arrived and answers them. Call it repeatedly, and no later than
     /// [`poll_at`](Self::poll_at).
     pub fn poll(&mut self, service: &mut impl Service, now: Instant) {
         let arrived = match self.uart.read_ready() {
@@ -59,7 +61,7 @@ impl<'b> Line<'b> {
             (State::Deaf { .. }, Ok(0)) => return,
             (State::Deaf { .. }, _) | (_, Err(_)) => false,
             (State::Begun { until, .. }, Ok(0)) if now >= until => {
-                self.connection.abort(Fault::TimedOut, service);
+                self.connection.abort(ErrorKind::TimedOut, service);
                 self.answer(service)
             }
             (_, Ok(0)) => return,
@@ -79,7 +81,7 @@ impl<'b> Line<'b> {
         };
     }
 
-    /// When the next time limit runs out, if one does.
+    /// Returns the time at which the next time limit expires, if one is running.
     pub fn poll_at(&self) -> Option<Instant> {
         match self.state {
             State::Idle => None,
@@ -87,12 +89,12 @@ impl<'b> Line<'b> {
         }
     }
 
-    /// Whether nothing waits to be read; if so, what arrives from now on ends a sleep.
+    /// Returns whether there is no input. If so, the next byte ends a sleep.
     pub fn is_idle(&self) -> bool {
         self.uart.is_idle()
     }
 
-    /// Whether the conversation goes on.
+    /// Sends the replies. Returns whether the conversation goes on.
     fn answer(&mut self, service: &mut impl Service) -> bool {
         blocking::answer(&mut self.uart, service, &mut self.connection) == Ok(true)
     }

@@ -1,6 +1,6 @@
-//! What the stack tells: how deep it has been, and where a program is.
+//! Stack usage, and the addresses of the calls on the stack.
 //!
-//! The start-up code paints the stack. What has lost its paint has been used.
+//! The start-up code fills the stack with a pattern ("paint"). Words without the paint have been used.
 
 use crate::registers::Register;
 use cortex_m::register::msp;
@@ -13,15 +13,15 @@ unsafe extern "C" {
     static __etext: u32;
 }
 
-/// The bytes of the stack that were in use at some time, and those that there are.
+/// Returns the most bytes of the stack ever used, and the size of the stack.
 pub fn used() -> (usize, usize) {
     let (bottom, top) = (
         (&raw const _stack_end).addr(),
         (&raw const _stack_start).addr(),
     );
     let first_used = (bottom..top).step_by(4).find(|address| {
-        // SAFETY: below the stack's end in use is memory that nobody has a value in; what is in
-        // use is read only as far as its deepest word, without interpreting it.
+        // SAFETY: the unused part of the stack holds no values. Of the used part only the deepest word
+        // is read, and it is not interpreted.
         #[allow(unsafe_code)]
         let word = unsafe { Register::new(*address) };
         word.read() != cortex_m_rt::STACK_PAINT_VALUE
@@ -29,17 +29,19 @@ pub fn used() -> (usize, usize) {
     (top - first_used.unwrap_or(top), top - bottom)
 }
 
-/// The addresses of calls that have not returned, the last one first, and of some that have:
-/// every word in use that may be where a call returns to.
+/// Returns the addresses of the calls that have not returned, the last one first.
+///
+/// It takes every word on the stack that may be a return address. So some calls that have returned
+/// appear too.
 pub fn calls() -> impl Iterator<Item = u32> {
     let code = (&raw const __stext).addr()..(&raw const __etext).addr();
     let (last, first) = (msp::read() as usize, (&raw const _stack_start).addr());
     (last..first).step_by(4).filter_map(move |address| {
-        // SAFETY: the stack of a program that does nothing else any more. Its words are only looked at.
+        // SAFETY: the program does nothing else any more, and its stack is only read.
         #[allow(unsafe_code)]
         let word = unsafe { Register::new(address) }.read();
-        // It is odd, which tells the processor that the code is Thumb's, and two bytes before it stands
-        // the call, or the second half of it.
+        // A return address is odd: the lowest bit marks Thumb code. The call, or its second half, is
+        // two bytes before it.
         let call = word.checked_sub(3)?;
         (word % 2 == 1 && code.contains(&(call as usize))).then_some(call)
     })

@@ -12,7 +12,7 @@ pub struct Uart {
     interrupt: Interrupt,
 }
 
-/// What came was no byte: a framing error, a break, or bytes were lost.
+/// A receive error: a framing error, a break, or lost bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Noise;
 
@@ -28,11 +28,11 @@ const INTERRUPT_CLEAR: usize = 0x44;
 const BUSY: u32 = 1 << 3;
 const NOTHING_RECEIVED: u32 = 1 << 4;
 const NO_ROOM_TO_SEND: u32 = 1 << 5;
-/// Something was received: the FIFO is half full, or bytes wait in it for a while.
+/// The receive interrupts: the FIFO is half full, or bytes have waited in it for a while.
 const RECEIVED: u32 = 1 << 4 | 1 << 6;
 
 impl Uart {
-    /// UART0, on the pins A0 and A1. To be called once.
+    /// Starts UART0, on the pins A0 and A1. Call it once.
     pub fn zero() -> Self {
         open(Gates::Group1, 1 << 0);
         open(Gates::Group2, 1 << 0);
@@ -40,7 +40,7 @@ impl Uart {
         Self::start(0x4000_C000, Interrupt(5))
     }
 
-    /// UART1, on the pins D2 and D3. To be called once, and again by a panic.
+    /// Starts UART1, on the pins D2 and D3. Call it once; after a panic it may be called again.
     pub fn one() -> Self {
         open(Gates::Group1, 1 << 1);
         open(Gates::Group2, 1 << 3);
@@ -60,7 +60,7 @@ impl Uart {
         uart
     }
 
-    /// Whether nothing waits to be read; if so, what arrives from now on ends a sleep.
+    /// Returns whether there is no input. If so, the next byte ends a sleep.
     pub fn is_idle(&self) -> bool {
         self.register(INTERRUPT_CLEAR).write(RECEIVED);
         self.interrupt.clear();
@@ -72,7 +72,7 @@ impl Uart {
     }
 
     fn register(&self, offset: usize) -> Register {
-        // SAFETY: the registers of a UART, which takes and gives bytes by them.
+        // SAFETY: registers of a UART, which affect only its input and output.
         #[allow(unsafe_code)]
         unsafe {
             Register::new(self.base + offset)
@@ -80,12 +80,12 @@ impl Uart {
     }
 }
 
-/// Hands the pins `bits` of the port at `base` over to their peripheral.
+/// Assigns the pins `bits` of the GPIO port at `base` to their peripheral.
 fn hand_over(base: usize, bits: u32) {
     const ALTERNATE: usize = 0x420;
     const DIGITAL: usize = 0x51C;
     for offset in [ALTERNATE, DIGITAL] {
-        // SAFETY: registers of a GPIO port, which say what its pins are.
+        // SAFETY: registers of a GPIO port, which select the function of its pins.
         #[allow(unsafe_code)]
         let register = unsafe { Register::new(base + offset) };
         register.write(register.read() | bits);
@@ -103,7 +103,7 @@ impl Error for Noise {
 }
 
 impl Read for Uart {
-    /// Waits for a byte, and takes what has come with it.
+    /// Waits for a byte, then reads all bytes in the FIFO.
     fn read(&mut self, space: &mut [u8]) -> Result<usize, Noise> {
         let mut count = 0;
         for slot in space {
@@ -129,7 +129,7 @@ impl ReadReady for Uart {
 }
 
 impl Write for Uart {
-    /// Waits until all of it stands in the FIFO.
+    /// Waits until all bytes are in the FIFO.
     fn write(&mut self, bytes: &[u8]) -> Result<usize, Noise> {
         for byte in bytes {
             while self.is(NO_ROOM_TO_SEND) {}

@@ -2,6 +2,7 @@
 
 use super::load::Load;
 use super::tally::Tally;
+use bellwire::Printable;
 use mio::net::TcpStream;
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
@@ -18,6 +19,9 @@ pub(super) struct Link {
     /// Bytes of the next reply that have arrived.
     read: usize,
 }
+
+/// The most bytes of a server's code that are shown; the longest of Bellwire's has 15.
+const CODE: usize = 32;
 
 /// How a connection under load failed.
 pub(super) type Failure = String;
@@ -134,7 +138,8 @@ fn name(instead: &[u8]) -> Failure {
     match instead.strip_prefix(b"!") {
         Some(line) => {
             let code = line.split(|byte| b" \r\n".contains(byte)).next();
-            format!("refused: {}", code.unwrap_or_default().escape_ascii())
+            let code = Printable::new(code.unwrap_or_default()).at_most(CODE);
+            format!("refused: {code}")
         }
         None => "wrong reply".to_owned(),
     }

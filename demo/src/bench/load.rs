@@ -1,12 +1,15 @@
 //! What is sent, and what must come back.
 
 use crate::mission::{self, GOB, POSTCARD, STRING, TEXT};
-use bellwire::{Answer, Caller, Command, Format};
+use bellwire::{ClientConnection, Command, Format, ReplyFormat};
 use clap::ValueEnum;
 use std::error::Error;
 
 /// The most bytes that one read takes.
 pub(super) const READ: usize = 64 * 1024;
+
+/// The most bytes that a connection may have in flight.
+const MOST: usize = 64 << 20;
 
 /// The demo's commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -57,6 +60,11 @@ impl Load {
         if request.is_empty() || reply.is_empty() {
             return Err("a request and its reply must not be empty".into());
         }
+        let size = request.len().checked_mul(pipeline.saturating_add(1));
+        if size.is_none_or(|size| size > MOST) {
+            let limit = MOST >> 20;
+            return Err(format!("a connection has more than {limit} MiB in flight").into());
+        }
         Ok(Self {
             requests: request.repeat(pipeline + 1),
             request: request.len(),
@@ -97,12 +105,12 @@ impl Load {
     }
 }
 
-fn encode<Req: Format, Rsp: Answer>(
+fn encode<Req: Format, Rsp: ReplyFormat>(
     command: Command<Req, Rsp>,
     value: Req::Sent<'_>,
 ) -> Result<Vec<u8>, Box<dyn Error>> {
     let mut memory = [0; 4096];
-    let mut caller = Caller::new(&mut [], &mut memory);
+    let mut caller = ClientConnection::new(&mut [], &mut memory);
     caller.request(command, value)?;
     Ok(caller.pending().to_vec())
 }

@@ -13,31 +13,38 @@ mod worker;
 
 pub use report::{Latency, Report, ServerProcess};
 
-use crate::connect::with_port;
+use crate::address::ServerAddress;
+use crate::numbers::{number, seconds, time_limit};
+use crate::output;
+use bellwire_std::{Network, resolve};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use link::Link;
 use load::{Load, Named};
 use process::Process;
 use std::error::Error;
-use std::net::{SocketAddr, ToSocketAddrs};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::io;
+use std::process::exit;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 use tally::Tally;
-use worker::{Done, Plan};
+use worker::{Done, Plan, TICK, Target};
+
+/// More threads than a machine has processors to spare for a load generator.
+const MOST_THREADS: usize = 256;
 
 /// What `bellwire bench` is told on its command line.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The server: HOST or HOST:PORT; the port is 61000 unless given.
-    #[arg(value_name = "HOST[:PORT]")]
-    server: String,
+    /// The server: HOST[:PORT] or unix:PATH.
+    server: ServerAddress,
     /// How many connections to open.
-    #[arg(short, long, value_name = "N", default_value_t = 50)]
+    #[arg(short, long, value_name = "N", default_value_t = 50, value_parser = number(1..=1_000_000))]
     connections: usize,
     /// How many requests each connection keeps in flight; with 0, none is sent.
-    #[arg(short, long, value_name = "N", default_value_t = 1)]
+    #[arg(short, long, value_name = "N", default_value_t = 1, value_parser = number(0..=1_000_000))]
     pipeline: usize,
     /// For how many seconds to send requests; with 0, each connection fills its pipeline once.
     #[arg(short, long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
@@ -53,10 +60,10 @@ pub struct Arguments {
     #[arg(long, value_name = "BYTES", requires = "request", value_parser = load::unescape)]
     reply: Option<load::Bytes>,
     /// How many seconds a reply may take, and a connection to open, before it counts as lost.
-    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = time_limit)]
     timeout: Duration,
-    /// How many threads share the connections [default: half the cores].
-    #[arg(long, value_name = "N")]
+    /// How many threads share the connections [default: half the cores, up to 256].
+    #[arg(long, value_name = "N", value_parser = number(1..=MOST_THREADS as u64))]
     threads: Option<usize>,
     /// The process of the server, where it runs on this machine: its CPU time for each request and
     /// its memory for each connection are reported too (Linux).
@@ -71,28 +78,38 @@ pub struct Arguments {
     json: bool,
 }
 
-/// Loads a server, and prints how it did.
+/// Loads a server, and prints how it did. SIGINT and SIGTERM end it early, with a report of the time
+/// until then; the second one ends it at once.
 ///
 /// # Errors
-/// When no connection can be opened, or any reply was wrong or lost.
+/// When no connection can be opened, or any reply was wrong or lost; those of printing.
 pub fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    let report = measure(arguments)?;
-    if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
+    let stop = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&stop);
+    ctrlc::set_handler(move || {
+        if told.swap(true, Ordering::Relaxed) {
+            exit(130);
+        }
+    })?;
+    let report = measure(arguments, &stop)?;
+    let printed = if arguments.json {
+        output::line(serde_json::to_string_pretty(&report)?)
     } else {
-        print!("{report}");
-    }
+        output::print(&report)
+    };
     match report.errors.values().sum::<u64>() {
-        0 => Ok(()),
+        0 => Ok(printed?),
         1 => Err("1 error".into()),
         n => Err(format!("{n} errors").into()),
     }
 }
 
-fn measure(arguments: &Arguments) -> Result<Report, Box<dyn Error>> {
-    let address = with_port(&arguments.server);
-    let unreachable = |error| format!("cannot connect to {address}: {error}");
-    let addresses: Vec<_> = address.to_socket_addrs().map_err(unreachable)?.collect();
+fn measure(arguments: &Arguments, stop: &AtomicBool) -> Result<Report, Box<dyn Error>> {
+    let address = &arguments.server;
+    let target = match address.network {
+        Network::Unix => Target::Unix(address.text.clone().into()),
+        network => Target::Tcp(resolve(network, &address.text)?),
+    };
     let load = match (&arguments.request, &arguments.reply) {
         (Some(request), Some(reply)) => Load::new(&request.0, &reply.0, arguments.pipeline),
         _ => Load::named(arguments.command, arguments.pipeline),
@@ -101,10 +118,11 @@ fn measure(arguments: &Arguments) -> Result<Report, Box<dyn Error>> {
     let before = server.as_ref().map(Process::usage).transpose()?;
 
     let mut tally = Tally::default();
-    let shares = open(arguments, &addresses, &mut tally);
+    let shares = open(arguments, &target, stop, &mut tally)?;
     let connections = shares.iter().map(Vec::len).sum();
     if connections == 0 {
-        let reason = tally.errors.into_keys().next().unwrap_or_default();
+        let reason = tally.errors.into_keys().next();
+        let reason = reason.unwrap_or_else(|| "interrupted".to_owned());
         return Err(format!("cannot connect to {address}: {reason}").into());
     }
 
@@ -114,6 +132,7 @@ fn measure(arguments: &Arguments) -> Result<Report, Box<dyn Error>> {
         load: &load,
         timeout: arguments.timeout,
         end: start + arguments.duration,
+        stop,
         replies: &AtomicU64::new(0),
     };
     let done = share_out(&plan, shares, arguments.duration)?;
@@ -122,7 +141,10 @@ fn measure(arguments: &Arguments) -> Result<Report, Box<dyn Error>> {
         tally.add(each);
     }
     let at_end = server.as_ref().map(Process::usage).transpose()?;
-    thread::sleep(arguments.hold);
+    let held = Instant::now();
+    while held.elapsed() < arguments.hold && !stop.load(Ordering::Relaxed) {
+        thread::sleep(arguments.hold.saturating_sub(held.elapsed()).min(TICK));
+    }
     let held_usage = server.as_ref().map(Process::usage).transpose()?;
     drop(done);
 
@@ -137,7 +159,7 @@ fn measure(arguments: &Arguments) -> Result<Report, Box<dyn Error>> {
     };
     Ok(Report::new(
         arguments,
-        address,
+        address.to_string(),
         connections,
         elapsed,
         tally,
@@ -146,24 +168,29 @@ fn measure(arguments: &Arguments) -> Result<Report, Box<dyn Error>> {
 }
 
 /// Opens the connections, those of each thread by itself.
-fn open(arguments: &Arguments, addresses: &[SocketAddr], tally: &mut Tally) -> Vec<Vec<Link>> {
+fn open(
+    arguments: &Arguments,
+    target: &Target,
+    stop: &AtomicBool,
+    tally: &mut Tally,
+) -> Result<Vec<Vec<Link>>, String> {
     let cores = thread::available_parallelism().map_or(1, usize::from);
-    let threads = arguments.threads.unwrap_or(cores / 2);
-    let threads = threads.clamp(1, arguments.connections.max(1));
+    let threads = arguments.threads.unwrap_or((cores / 2).min(MOST_THREADS));
+    let threads = threads.clamp(1, arguments.connections);
     let mut shares = Vec::new();
     thread::scope(|scope| {
-        let opening: Vec<_> = (0..threads)
-            .map(|index| {
-                let count = (arguments.connections + index) / threads;
-                scope.spawn(move || worker::open(count, addresses, arguments.timeout))
-            })
-            .collect();
+        let open = |index| {
+            let count = (arguments.connections + index) / threads;
+            let work = move || worker::open(count, target, arguments.timeout, stop);
+            thread::Builder::new().spawn_scoped(scope, work)
+        };
+        let opening = started((0..threads).map(open), stop)?;
         for (links, errors) in opening.into_iter().filter_map(|thread| thread.join().ok()) {
             shares.push(links);
             tally.add(&errors);
         }
-    });
-    shares
+        Ok(shares)
+    })
 }
 
 /// Has each share of the connections loaded by a thread, and shows how far it is.
@@ -175,10 +202,9 @@ fn share_out(
     let bar = progress_bar(duration);
     let begin = Instant::now();
     thread::scope(|scope| {
-        let working: Vec<_> = shares
-            .into_iter()
-            .map(|links| scope.spawn(move || worker::run(plan, links)))
-            .collect();
+        let work =
+            |links| thread::Builder::new().spawn_scoped(scope, move || worker::run(plan, links));
+        let working = started(shares.into_iter().map(work), plan.stop)?;
         while !working.iter().all(thread::ScopedJoinHandle::is_finished) {
             let replies = plan.replies.load(Ordering::Relaxed);
             bar.set_position(u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX));
@@ -193,6 +219,18 @@ fn share_out(
     })
 }
 
+/// The threads, unless one could not be started: then the others are told to stop.
+fn started<T>(
+    threads: impl Iterator<Item = io::Result<T>>,
+    stop: &AtomicBool,
+) -> Result<Vec<T>, String> {
+    let threads = threads.collect::<io::Result<Vec<_>>>();
+    threads.map_err(|error| {
+        stop.store(true, Ordering::Relaxed);
+        format!("cannot start a thread: {error}")
+    })
+}
+
 /// A bar on standard error, where that is a terminal.
 fn progress_bar(duration: Duration) -> ProgressBar {
     let bar = ProgressBar::new(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
@@ -200,9 +238,4 @@ fn progress_bar(duration: Duration) -> ProgressBar {
         bar.set_style(style);
     }
     bar
-}
-
-fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds = text.parse().map_err(|_| "not a number".to_owned())?;
-    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }

@@ -6,11 +6,14 @@ use super::tally::Tally;
 use mio::{Events, Interest, Poll, Token};
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// How often overdue replies are looked for.
-const TICK: Duration = Duration::from_millis(100);
+/// How often overdue replies, and the wish to stop, are looked for.
+pub(super) const TICK: Duration = Duration::from_millis(100);
 
 /// What all threads do.
 pub(super) struct Plan<'a> {
@@ -18,18 +21,29 @@ pub(super) struct Plan<'a> {
     pub(super) timeout: Duration,
     /// When sending ends.
     pub(super) end: Instant,
+    /// Whether to end now, without the replies on their way.
+    pub(super) stop: &'a AtomicBool,
     /// The right replies so far.
     pub(super) replies: &'a AtomicU64,
 }
 
-/// Opens so many connections.
+/// A server that connections are opened to.
+pub(super) enum Target {
+    /// It is reached at the first of these that can be connected to.
+    Tcp(Vec<SocketAddr>),
+    Unix(PathBuf),
+}
+
+/// Opens so many connections, or fewer if it is to stop.
 pub(super) fn open(
     count: usize,
-    addresses: &[SocketAddr],
+    target: &Target,
     timeout: Duration,
+    stop: &AtomicBool,
 ) -> (Vec<Link>, Tally) {
     let mut tally = Tally::default();
-    let links = (0..count).filter_map(|_| match connect(addresses, timeout) {
+    let wanted = (0..count).take_while(|_| !stop.load(Ordering::Relaxed));
+    let links = wanted.filter_map(|_| match connect(target, timeout) {
         Ok(stream) => Some(Link::new(mio::net::TcpStream::from_std(stream))),
         Err(error) => {
             tally.fail(error.to_string(), 1);
@@ -39,7 +53,16 @@ pub(super) fn open(
     (links.collect(), tally)
 }
 
-fn connect(addresses: &[SocketAddr], timeout: Duration) -> io::Result<TcpStream> {
+fn connect(target: &Target, timeout: Duration) -> io::Result<TcpStream> {
+    let addresses = match target {
+        Target::Tcp(addresses) => addresses,
+        Target::Unix(path) => {
+            let stream = UnixStream::connect(path)?;
+            stream.set_nonblocking(true)?;
+            // To read and to write, a Unix socket is as one of TCP.
+            return Ok(OwnedFd::from(stream).into());
+        }
+    };
     let mut failure = io::Error::new(ErrorKind::NotFound, "the name has no address");
     for address in addresses {
         match TcpStream::connect_timeout(address, timeout) {
@@ -80,7 +103,7 @@ pub(super) fn run(plan: &Plan<'_>, links: Vec<Link>) -> io::Result<Done> {
     }
     let mut events = Events::with_capacity(1024);
     let mut next_tick = Instant::now() + TICK;
-    while worker.waiting > 0 {
+    while worker.waiting > 0 && !plan.stop.load(Ordering::Relaxed) {
         match poll.poll(&mut events, Some(TICK)) {
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
             polled => polled?,

@@ -6,6 +6,7 @@ use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
+use std::mem::discriminant;
 
 /// A value of any type.
 #[derive(Debug)]
@@ -29,9 +30,9 @@ impl Serialize for Any {
             Any::Bool(value) => serializer.serialize_bool(*value),
             Any::Int(value) => serializer.serialize_i64(*value),
             Any::Uint(value) => serializer.serialize_u64(*value),
-            Any::Float(value) if !value.is_finite() => Err(serde::ser::Error::custom(format!(
-                "JSON has no number for {value}"
-            ))),
+            Any::Float(value) if value.is_nan() => serializer.serialize_str("NaN"),
+            Any::Float(f64::INFINITY) => serializer.serialize_str("Infinity"),
+            Any::Float(f64::NEG_INFINITY) => serializer.serialize_str("-Infinity"),
             Any::Float(value) => serializer.serialize_f64(*value),
             Any::Text(text) => serializer.serialize_str(text),
             Any::Bytes(bytes) => serializer.serialize_str(&BASE64_STANDARD.encode(bytes)),
@@ -42,6 +43,7 @@ impl Serialize for Any {
                     .try_for_each(|element| list.serialize_element(element))?;
                 list.end()
             }
+            Any::Entries(entries) if !have_names(entries) => serializer.collect_seq(entries),
             Any::Entries(entries) => {
                 let mut map = serializer.serialize_map(Some(entries.len()))?;
                 for (key, value) in entries {
@@ -51,6 +53,21 @@ impl Serialize for Any {
             }
         }
     }
+}
+
+/// Whether the keys can be the names of a JSON object, and different ones stay different.
+fn have_names(entries: &[(Any, Any)]) -> bool {
+    let Some((first, _)) = entries.first() else {
+        return true;
+    };
+    entries.iter().all(|(key, _)| {
+        let is_name = match key {
+            Any::Bool(_) | Any::Int(_) | Any::Uint(_) | Any::Text(_) | Any::Bytes(_) => true,
+            Any::Float(value) => value.is_finite(),
+            Any::Nil | Any::List(_) | Any::Entries(_) => false,
+        };
+        is_name && discriminant(key) == discriminant(first)
+    })
 }
 
 impl<'de> Deserialize<'de> for Any {

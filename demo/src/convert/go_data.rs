@@ -3,21 +3,41 @@
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bellwire::HeapComplexData;
-use serde::de::{Error, Visitor};
+use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
-use std::fmt;
+use std::collections::btree_map::Entry;
+use std::{fmt, mem};
 
 /// Go's `complexData`. In JSON, as in Go, a field that is absent is zero, and one that is nil is null.
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE", default)]
+/// Otherwise than in Go, a name that is unknown or comes twice is an error.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
 pub(super) struct GoData {
     n: i64,
     s: String,
-    m: Option<BTreeMap<String, i64>>,
+    m: Option<Entries>,
     p: Option<Bytes>,
     c: Option<Box<GoData>>,
 }
+
+/// The fields, as they are named and ordered.
+const FIELDS: [&str; 5] = ["N", "S", "M", "P", "C"];
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(field_identifier, rename_all = "UPPERCASE")]
+enum Field {
+    N,
+    S,
+    M,
+    P,
+    C,
+}
+
+/// A map, of which each key comes once.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+struct Entries(BTreeMap<String, i64>);
 
 /// Bytes, which are base64 where a person may read them.
 #[derive(Debug)]
@@ -28,7 +48,7 @@ impl From<HeapComplexData> for GoData {
         Self {
             n: data.n,
             s: data.s,
-            m: Some(data.m).filter(|m| !m.is_empty()),
+            m: Some(data.m).filter(|m| !m.is_empty()).map(Entries),
             p: Some(data.p).filter(|p| !p.is_empty()).map(Bytes),
             c: data.c.map(|inner| Box::new((*inner).into())),
         }
@@ -40,10 +60,76 @@ impl From<GoData> for HeapComplexData {
         Self {
             n: data.n,
             s: data.s,
-            m: data.m.unwrap_or_default(),
+            m: data.m.map(|entries| entries.0).unwrap_or_default(),
             p: data.p.map(|bytes| bytes.0).unwrap_or_default(),
             c: data.c.map(|inner| Box::new((*inner).into())),
         }
+    }
+}
+
+impl<'de> Deserialize<'de> for GoData {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Form;
+
+        // No `visit_seq`: an array is no structure, though serde would take one.
+        impl<'de> Visitor<'de> for Form {
+            type Value = GoData;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<GoData, A::Error> {
+                let mut data = GoData::default();
+                let mut come = [false; FIELDS.len()];
+                while let Some(field) = access.next_key::<Field>()? {
+                    let index = field as usize;
+                    if mem::replace(&mut come[index], true) {
+                        return Err(A::Error::duplicate_field(FIELDS[index]));
+                    }
+                    match field {
+                        Field::N => data.n = access.next_value()?,
+                        Field::S => data.s = access.next_value()?,
+                        Field::M => data.m = access.next_value()?,
+                        Field::P => data.p = access.next_value()?,
+                        Field::C => data.c = access.next_value()?,
+                    }
+                }
+                Ok(data)
+            }
+        }
+
+        deserializer.deserialize_struct("complexData", &FIELDS, Form)
+    }
+}
+
+impl<'de> Deserialize<'de> for Entries {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Form;
+
+        impl<'de> Visitor<'de> for Form {
+            type Value = Entries;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of integers")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Entries, A::Error> {
+                let mut entries = BTreeMap::new();
+                while let Some(key) = access.next_key()? {
+                    match entries.entry(key) {
+                        Entry::Vacant(place) => drop(place.insert(access.next_value()?)),
+                        Entry::Occupied(place) => {
+                            let key = place.key();
+                            return Err(A::Error::custom(format!("duplicate map key {key:?}")));
+                        }
+                    }
+                }
+                Ok(Entries(entries))
+            }
+        }
+
+        deserializer.deserialize_map(Form)
     }
 }
 
@@ -69,7 +155,8 @@ impl<'de> Deserialize<'de> for Bytes {
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Bytes, E> {
-                BASE64_STANDARD.decode(text).map(Bytes).map_err(E::custom)
+                let bytes = BASE64_STANDARD.decode(text);
+                bytes.map(Bytes).map_err(|_| E::custom("invalid base64"))
             }
         }
 

@@ -7,7 +7,7 @@ use crate::json;
 use any::Any;
 use bellwire::format::{EncodeError, Format, Frame};
 use bellwire::gob::{Encoder, Stream};
-use bellwire::{Flaw, HeapComplexData, Malformed, Postcard};
+use bellwire::{DecodeError, DecodeErrorKind, HeapComplexData, Postcard};
 use go_data::GoData;
 use serde::Serialize;
 use std::error::Error;
@@ -29,7 +29,9 @@ pub enum DataType {
     ComplexData,
     /// Whatever a gob stream says that it holds: the fields that were sent, by name; maps in the
     /// order of the stream, complex numbers as pairs, and what marshals itself, such as a time, as
-    /// base64 of its bytes.
+    /// base64 of its bytes. Floats that JSON lacks are "NaN", "Infinity" and "-Infinity". A map is an
+    /// object if its keys are of one kind: text, numbers, bools or bytes. Another map, such as one
+    /// with structs as keys, is an array of [key, value] pairs.
     Any,
 }
 
@@ -72,7 +74,7 @@ pub fn decode(arguments: &DecodeArguments) -> Result<(), Box<dyn Error>> {
 }
 
 fn print_each<T: Serialize>(
-    mut next: impl FnMut() -> Result<Option<T>, Malformed>,
+    mut next: impl FnMut() -> Result<Option<T>, DecodeError>,
 ) -> Result<(), Box<dyn Error>> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     let mut result = Ok(());
@@ -91,14 +93,14 @@ fn print_each<T: Serialize>(
 }
 
 /// Takes the next value off the front of `rest`.
-fn next_postcard(rest: &mut &[u8]) -> Result<Option<GoData>, Malformed> {
+fn next_postcard(rest: &mut &[u8]) -> Result<Option<GoData>, DecodeError> {
     if rest.is_empty() {
         return Ok(None);
     }
     let end = match Postcard::<HeapComplexData>::frame(rest, &mut 0) {
         Frame::Broken(flaw) => return Err(flaw.into()),
         Frame::Ends(end) if end <= rest.len() => end,
-        Frame::Ends(_) | Frame::Open(_) => return Err(Flaw::Truncated.into()),
+        Frame::Ends(_) | Frame::Open(_) => return Err(DecodeErrorKind::Truncated.into()),
     };
     let (payload, behind) = rest.split_at(end);
     *rest = behind;
@@ -114,8 +116,9 @@ pub fn encode(arguments: &EncodeArguments) -> Result<(), Box<dyn Error>> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     let mut encoder = Encoder::<HeapComplexData>::new();
     let mut space = vec![0; 1024];
-    for value in serde_json::Deserializer::from_reader(io::stdin().lock()).into_iter::<GoData>() {
-        let value = match value {
+    let mut values = serde_json::Deserializer::from_reader(io::stdin().lock());
+    while values.end().is_err() {
+        let value = match serde_path_to_error::deserialize::<_, GoData>(&mut values) {
             Ok(value) => HeapComplexData::from(value),
             Err(error) => {
                 out.flush()?;

@@ -1,12 +1,14 @@
-//! Packets in a file that Wireshark opens.
+//! A packet capture for Wireshark.
 
 use smoltcp::phy::PcapSink;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-/// A file for smoltcp's packet writer, which has no way to report that a disk is full: this keeps
-/// the error for [`finish`](Self::finish).
+/// A file for smoltcp's packet writer.
+///
+/// smoltcp's trait cannot report an error such as a full disk, so this keeps the first error for
+/// [`finish`](Self::finish).
 #[derive(Debug)]
 pub(super) struct Capture {
     file: BufWriter<File>,
@@ -21,7 +23,7 @@ impl Capture {
         })
     }
 
-    /// Writes out what is buffered, unless something failed before.
+    /// Flushes the buffer. Returns the first error of this or an earlier write.
     pub(super) fn finish(mut self) -> io::Result<()> {
         self.result?;
         Write::flush(&mut self.file)

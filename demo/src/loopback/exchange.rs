@@ -1,12 +1,14 @@
-//! The mission's conversation, several times at once.
+//! The mission's conversation, held by several clients at once.
 
 use super::capture::Capture;
 use super::network::{BUFFER, Memory, Network, socket};
 use super::ring::Ring;
 use super::visitor::Visitor;
 use crate::mission::{self, GOB, Observer, PORT, POSTCARD, STRING, TEXT};
-use bellwire::smoltcp::{Patience, Server};
-use bellwire::{Answered, ComplexData, Connection, Endpoint, Line, NoReply, RegisterError, Reply};
+use bellwire::smoltcp::{Server, Timeouts};
+use bellwire::{
+    ComplexData, Endpoint, Line, NoReply, RegisterError, Reply, ReplySent, ServerConnection,
+};
 use core::task::Poll;
 use smoltcp::iface::{SocketSet, SocketStorage};
 use smoltcp::phy::{Device, PcapMode, PcapWriter};
@@ -16,35 +18,36 @@ use std::error::Error;
 use std::path::Path;
 use std::time::SystemTime;
 
-/// Listening sockets of the server.
+/// The server's listening sockets.
 const SOCKETS: usize = 4;
 
 /// The most clients at the same time.
 const CLIENTS: usize = SOCKETS;
 
-/// More polls than any exchange takes, so that none goes on for ever.
+/// The limit of polls, more than any exchange takes.
 const POLLS: usize = 100_000;
 
-/// What was exchanged.
+/// The result of an exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Exchange {
-    /// Listening sockets of the server.
+    /// The server's listening sockets.
     pub sockets: usize,
-    /// Clients that talked to it at the same time.
+    /// Clients connected at the same time.
     pub clients: usize,
-    /// Texts that arrived, each as it was sent and answered with thanks.
+    /// Texts that arrived unchanged and were answered with thanks.
     pub texts: usize,
-    /// Structures that arrived, each equal to the one that was sent.
+    /// Structures that arrived unchanged.
     pub structures: usize,
 }
 
-/// Has so many `clients` at once, up to four, send the mission's text and structure to one server, so
-/// many `times` each, over smoltcp; `app` watches. The packets are captured in the file `pcap`.
+/// Runs `clients` clients at once, at most four, against one server over smoltcp.
 ///
-/// It takes no real time to speak of: the clock it runs by is its own.
+/// Each client sends the mission's text and structure `times` times. `app` is told of all values, and
+/// the packets are captured in the file `pcap`. It has a clock of its own, so it takes hardly any real
+/// time.
 ///
 /// # Errors
-/// When anything arrives other than it was sent, a call fails, or the file cannot be written.
+/// If a value arrives changed, a call fails, or the file cannot be written.
 pub fn exchange(
     app: &mut impl Observer,
     clients: usize,
@@ -64,7 +67,7 @@ pub fn exchange(
     };
     let told = |error| format!("cannot write {}: {error}", path.display());
     let mut capture = Capture::create(path).map_err(told)?;
-    // Each packet once: what one end transmits is what the other receives.
+    // One end receives the packets that the other end transmits, so capture only one direction.
     let device = PcapWriter::new(Ring::new(), &mut capture, PcapMode::TxOnly);
     let result = run(&mut guests, device);
     capture.finish().map_err(told)?;
@@ -82,7 +85,7 @@ fn run(guests: &mut Guests<'_>, device: impl Device) -> Result<Exchange, Box<dyn
         .iter_mut()
         .map(|memory| {
             let (socket, rx, tx) = socket(memory);
-            let server = Server::new(Connection::new(rx, tx), Patience::default());
+            let server = Server::new(ServerConnection::new(rx, tx), Timeouts::default());
             (sockets.add(socket), server)
         })
         .collect();
@@ -117,18 +120,19 @@ fn run(guests: &mut Guests<'_>, device: impl Device) -> Result<Exchange, Box<dyn
             return guests.check();
         }
     }
-    Err("the exchange over smoltcp came to no end".into())
+    Err("the exchange over smoltcp did not end".into())
 }
 
-/// The demo's commands, for guests, who are not `'static`, so each handler is a function of its own.
+/// Returns an endpoint with the demo's commands. `Guests` is not `'static`, so each handler is a
+/// separate function.
 fn endpoint<'a>() -> Result<Endpoint<Guests<'a>, 3>, RegisterError> {
-    fn string(guests: &mut Guests<'_>, text: &str, reply: Reply<'_, Line>) -> Answered {
+    fn string(guests: &mut Guests<'_>, text: &str, reply: Reply<'_, Line>) -> ReplySent {
         mission::string(guests, text, reply)
     }
-    fn postcard(guests: &mut Guests<'_>, data: ComplexData, reply: Reply<'_, Line>) -> Answered {
+    fn postcard(guests: &mut Guests<'_>, data: ComplexData, reply: Reply<'_, Line>) -> ReplySent {
         mission::postcard(guests, data, reply)
     }
-    fn gob(guests: &mut Guests<'_>, data: ComplexData, reply: Reply<'_, NoReply>) -> Answered {
+    fn gob(guests: &mut Guests<'_>, data: ComplexData, reply: Reply<'_, NoReply>) -> ReplySent {
         mission::gob(guests, data, reply)
     }
     let mut endpoint = Endpoint::new();
@@ -138,7 +142,7 @@ fn endpoint<'a>() -> Result<Endpoint<Guests<'a>, 3>, RegisterError> {
     Ok(endpoint)
 }
 
-/// Passes on what arrives, and compares it with what was sent.
+/// The server's context: counts the values that arrive, checks them and passes them on.
 struct Guests<'a> {
     app: &'a mut dyn Observer,
     clients: usize,
@@ -151,9 +155,9 @@ struct Guests<'a> {
 impl Guests<'_> {
     fn check(&self) -> Result<Exchange, Box<dyn Error>> {
         let each = self.clients * self.times;
-        // Each structure comes in two formats.
+        // Each structure arrives in two formats.
         if (self.texts, self.structures, self.spoiled) != (each, 2 * each, 0) {
-            return Err("the server received other values than were sent".into());
+            return Err("the server did not receive the values that were sent".into());
         }
         Ok(Exchange {
             sockets: SOCKETS,
@@ -178,7 +182,7 @@ impl Observer for Guests<'_> {
     }
 }
 
-/// Where the exchange's own clock starts, so that a capture shows the time of day.
+/// Returns the start of the exchange's own clock: the time of day, which a capture shows.
 fn wall_clock() -> Instant {
     let since_1970 = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
     Instant::from_micros(i64::try_from(since_1970.as_micros()).unwrap_or(0))

@@ -1,10 +1,10 @@
-//! Round trips a second: Bellwire's, and smoltcp's own for the same bytes.
+//! Round trips a second, with Bellwire and with smoltcp alone.
 
 use super::network::{BUFFER, Memory, Network, socket};
 use super::ring::Ring;
 use crate::mission::{self, Observer, PORT, STRING, TEXT};
-use bellwire::smoltcp::{Client, Patience, Server};
-use bellwire::{ComplexData, Connection, Endpoint};
+use bellwire::smoltcp::{Client, Server, Timeouts};
+use bellwire::{ComplexData, Endpoint, ServerConnection};
 use core::task::Poll;
 use smoltcp::iface::{SocketHandle, SocketSet, SocketStorage};
 use smoltcp::socket::tcp::Socket;
@@ -12,38 +12,38 @@ use smoltcp::time;
 use std::error::Error;
 use std::time::{Duration, Instant};
 
-/// A request and its reply, as they are on the wire.
+/// A request and its reply on the wire.
 const REQUEST: &[u8] = b"STRING\nAdditional data.\n";
 const REPLY: &[u8] = b"Thank you.\n";
 
-/// Rounds of each kind, one after the other by turns: many and short, so that what else the machine
-/// does meets both kinds alike, and the median none of it.
+/// Rounds of each kind. The kinds take turns, with many short rounds, so that other work on the machine
+/// slows both alike and does not reach the median.
 const ROUNDS: usize = 101;
 
-/// How long a round lasts.
+/// The duration of a round.
 const ROUND: Duration = Duration::from_millis(5);
 
-/// Round trips a second of one client, the median of several rounds.
+/// Round trips a second of one client: the median of all rounds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Comparison {
-    /// Bellwire's `STRING`, with its reply.
+    /// Bellwire's `STRING` and its reply.
     pub bellwire: f64,
-    /// The same bytes to and fro between two smoltcp sockets, on the same device and interface, with
-    /// the same buffers and settings.
+    /// The same bytes between two smoltcp sockets, with the same device, interface, buffers and
+    /// settings.
     pub bare: f64,
 }
 
 impl Comparison {
-    /// How much of smoltcp's own rate is left with Bellwire on top; 1 is all.
+    /// Returns Bellwire's rate as a fraction of smoltcp's own; 1 means equal.
     pub fn share(&self) -> f64 {
         self.bellwire / self.bare
     }
 }
 
-/// Measures both kinds by turns; about a second in all.
+/// Measures both kinds in turn. It takes about a second.
 ///
 /// # Errors
-/// When a connection fails or a reply is wrong.
+/// If a connection fails or a reply is wrong.
 pub fn measure() -> Result<Comparison, Box<dyn Error>> {
     let (mut bellwire, mut bare) = ([0.0; ROUNDS], [0.0; ROUNDS]);
     for round in 0..ROUNDS {
@@ -65,7 +65,7 @@ fn with_bellwire() -> Result<f64, Box<dyn Error>> {
     let mut memory: [Memory; 2] = [[[0; BUFFER]; 4]; _];
     let [for_server, for_client] = &mut memory;
     let (server_socket, rx, tx) = socket(for_server);
-    let mut server = Server::new(Connection::new(rx, tx), Patience::default());
+    let mut server = Server::new(ServerConnection::new(rx, tx), Timeouts::default());
     let (client_socket, rx, tx) = socket(for_client);
     let mut client = Client::new(rx, tx);
 
@@ -101,7 +101,7 @@ fn without() -> Result<f64, Box<dyn Error>> {
     let mut pair = Pair::connect(server_socket, client_socket, &mut storage)?;
     pair.client().send_slice(REQUEST)?;
     pair.rate(|pair| {
-        // Messages of a known length, one at a time: whatever has arrived is all of one.
+        // Only one message of a known length is in flight, so the bytes that have arrived are all of it.
         if pair.server().can_recv() && pair.server().recv_slice(server_rx)? == REQUEST.len() {
             pair.server().send_slice(REPLY)?;
         }
@@ -113,7 +113,7 @@ fn without() -> Result<f64, Box<dyn Error>> {
     })
 }
 
-/// Two sockets that are connected.
+/// Two connected sockets.
 struct Pair<'a> {
     network: Network<Ring>,
     sockets: SocketSet<'a>,
@@ -123,7 +123,7 @@ struct Pair<'a> {
 }
 
 impl<'a> Pair<'a> {
-    /// More polls than a round trip takes, so that none is awaited for ever.
+    /// The limit of polls for a round trip, more than any takes.
     const POLLS: usize = 1_000_000;
 
     fn connect(
@@ -148,7 +148,7 @@ impl<'a> Pair<'a> {
                 return Ok(pair);
             }
         }
-        Err("the connection came to no end".into())
+        Err("the sockets did not connect".into())
     }
 
     fn server(&mut self) -> &mut Socket<'a> {
@@ -165,8 +165,8 @@ impl<'a> Pair<'a> {
         self.network.poll(&mut self.sockets);
     }
 
-    /// Polls the interface and `turn`, by turns, for one round; `turn` says when a round trip is
-    /// complete. How many were, a second.
+    /// Polls the interface and `turn` for one round, and returns the round trips a second. `turn`
+    /// returns whether it has completed a round trip.
     fn rate(
         mut self,
         mut turn: impl FnMut(&mut Self) -> Result<bool, Box<dyn Error>>,
@@ -180,19 +180,19 @@ impl<'a> Pair<'a> {
             if turn(&mut self)? {
                 trips += 1;
                 polls = 0;
-                // The clock is looked at so rarely that it does not count.
+                // Reading the clock more often would slow the round down.
                 if trips.is_multiple_of(64) && begun.elapsed() >= ROUND {
                     return Ok(f64::from(trips) / begun.elapsed().as_secs_f64());
                 }
             }
             if polls > Self::POLLS {
-                return Err("a round trip over smoltcp came to no end".into());
+                return Err("a round trip over smoltcp did not end".into());
             }
         }
     }
 }
 
-/// Takes no note of what arrives.
+/// An observer that ignores all values.
 struct Nobody;
 
 impl Observer for Nobody {

@@ -1,12 +1,13 @@
-//! Both ends over smoltcp, in one process: a TCP/IP stack on one interface that hears what it says,
-//! without an operating system's socket and without a heap.
+//! Both ends in one process, over smoltcp: one TCP/IP stack on a loopback interface, without sockets of
+//! the operating system. The stack and the conversations use no heap.
 //!
 //! ```text
-//! exchange   clients and a server hold the mission's conversation, which may be captured
-//! measure    its round trips a second, and those of smoltcp without Bellwire
-//!    network    the interface, polled; and the clock
-//!    ring       the device under it
-//!    capture    the frames, as a file for Wireshark
+//! exchange   clients and a server hold the mission's conversation
+//! measure    round trips a second, with Bellwire and with smoltcp alone
+//!    visitor    a client with its script
+//!    network    the interface and the clock
+//!    ring       the interface's device
+//!    capture    the packets, as a file for Wireshark
 //! ```
 
 mod capture;
@@ -19,29 +20,30 @@ mod visitor;
 pub use exchange::{Exchange, exchange};
 pub use measure::{Comparison, measure};
 
+use crate::output;
 use crate::serve::Log;
 use std::error::Error;
 use std::path::Path;
 
-/// `bellwire loopback`: the exchange, which may be captured, and the measure.
+/// Runs `bellwire loopback`: the exchange, captured in the file `pcap`, then the measurement.
 ///
 /// # Errors
-/// As [`exchange`] and [`measure`].
+/// If [`exchange`], [`measure`] or printing fails.
 pub fn run(pcap: Option<&Path>) -> Result<(), Box<dyn Error>> {
     let exchange = exchange(&mut Log, 3, 2, pcap)?;
-    println!(
+    output::line(format_args!(
         "{} clients on {} listening sockets: {} texts and {} structures arrived as they were sent",
         exchange.clients, exchange.sockets, exchange.texts, exchange.structures
-    );
+    ))?;
     if let Some(path) = pcap {
-        println!("captured in {}", path.display());
+        output::line(format_args!("captured in {}", path.display()))?;
     }
     let comparison = measure()?;
-    println!(
+    output::line(format_args!(
         "{:.0} round trips a second, {:.0} % of the {:.0} that smoltcp makes of the same bytes alone",
         comparison.bellwire,
         100.0 * comparison.share(),
         comparison.bare
-    );
+    ))?;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! One interface whose two ends are both here.
+//! A loopback interface, with its clock.
 
 use smoltcp::iface::{Config, Interface, PollResult, SocketSet};
 use smoltcp::phy::Device;
@@ -8,13 +8,14 @@ use smoltcp::wire::{HardwareAddress, IpAddress, IpCidr};
 
 const ADDRESS: IpAddress = IpAddress::v4(127, 0, 0, 1);
 
-/// Bytes of each buffer of a socket, and of each of a conversation over it.
+/// Bytes of each buffer, of sockets and of conversations.
 pub(super) const BUFFER: usize = 512;
 
-/// What one end of a conversation needs: the socket's two buffers and its own two.
+/// The memory of one end of a conversation: two buffers of its socket and two of its own.
 pub(super) type Memory = [[u8; BUFFER]; 4];
 
-/// The interface, and its time, which the caller tells or has it go by itself.
+/// The interface and its clock. The caller sets the clock, or lets
+/// [`poll_and_pass_time`](Self::poll_and_pass_time) advance it.
 pub(super) struct Network<D> {
     interface: Interface,
     device: D,
@@ -26,7 +27,7 @@ impl<D: Device> Network<D> {
         let config = Config::new(HardwareAddress::Ip);
         let mut interface = Interface::new(config, &mut device, now);
         interface.update_ip_addrs(|addresses| {
-            // Of the two that fit, this is the first.
+            // There is room for two addresses, so the first one fits.
             let _ = addresses.push(IpCidr::new(ADDRESS, 8));
         });
         Self {
@@ -41,8 +42,8 @@ impl<D: Device> Network<D> {
         self.interface.poll(self.now, &mut self.device, sockets)
     }
 
-    /// Moves packets, and the clock: by a little while anything happens, else to when something
-    /// will. So a time limit of seconds takes none.
+    /// Moves packets and advances the clock: by 10 µs while sockets change, or else to the next
+    /// timer, at most by 100 ms. So a time limit of seconds takes no real time.
     pub(super) fn poll_and_pass_time(&mut self, sockets: &mut SocketSet<'_>) {
         let soon = self.now + Duration::from_micros(10);
         self.now = match self.poll(sockets) {
@@ -55,7 +56,8 @@ impl<D: Device> Network<D> {
         };
     }
 
-    /// Begins to connect `socket`, from a port that no other socket has.
+    /// Starts to connect `socket` to the port `to`, from the port `from`. No other socket may have the
+    /// port `from`.
     pub(super) fn connect(
         &mut self,
         socket: &mut Socket<'_>,
@@ -66,7 +68,8 @@ impl<D: Device> Network<D> {
     }
 }
 
-/// A socket over the first two of `memory`, with smoltcp's own settings, and the other two.
+/// Returns a socket with smoltcp's default settings over the first two buffers, and the other two
+/// buffers.
 pub(super) fn socket(memory: &mut Memory) -> (Socket<'_>, &mut [u8], &mut [u8]) {
     let [socket_rx, socket_tx, rx, tx] = memory;
     let socket = Socket::new(

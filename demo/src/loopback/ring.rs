@@ -1,4 +1,4 @@
-//! A device that receives what it transmits.
+//! A loopback device: it receives the packets that it transmits.
 
 use smoltcp::phy::{self, Device, DeviceCapabilities, Medium};
 use smoltcp::time::Instant;
@@ -6,11 +6,10 @@ use smoltcp::time::Instant;
 /// The longest IP packet.
 const MTU: usize = 1500;
 
-/// The packets that can be on their way. One more slot is for the reply to the packet that is just
-/// being received.
+/// The most packets in transit. One more slot holds the reply to the packet being received.
 const WAITING: usize = 8;
 
-/// Packets on their way, in a fixed ring of slots.
+/// Packets in transit, in a fixed ring of slots.
 #[derive(Debug)]
 pub(super) struct Ring {
     slots: [Slot; WAITING + 1],
@@ -117,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn packets_come_back_in_their_order_and_a_full_ring_takes_no_more() {
+    fn packets_are_received_in_order_and_a_full_ring_accepts_no_more() {
         let mut ring = Ring::new();
         for lap in 0..3 {
             let taken = (0..100).take_while(|byte| send(&mut ring, lap + byte));
@@ -131,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn the_reply_to_a_packet_has_room_even_in_a_full_ring() {
+    fn a_full_ring_has_room_for_the_reply_to_a_packet() {
         let mut ring = Ring::new();
         while send(&mut ring, 1) {}
         let (packet, reply) = ring.receive(NOW).unwrap();

@@ -2,6 +2,7 @@
 
 use super::network::Network;
 use crate::mission::{self, GOB, Observer, PORT, POSTCARD, STRING, TEXT};
+use bellwire::Printable;
 use bellwire::smoltcp::Client;
 use core::task::Poll;
 use smoltcp::phy::Device;
@@ -9,15 +10,15 @@ use smoltcp::socket::tcp::Socket;
 use smoltcp::time::Duration;
 use std::error::Error;
 
-/// How long a call may take, by the network's clock.
+/// The time limit for a call, by the network's clock.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// One client with its script: connect, send the text and the structure some times over, close.
+/// A client that connects, sends the text and the structure a number of times, then closes.
 #[derive(Debug)]
 pub(super) struct Visitor<'b> {
     client: Client<'b>,
     step: Step,
-    /// How often it has still to send both.
+    /// Rounds still to send.
     left: usize,
 }
 
@@ -47,7 +48,7 @@ impl<'b> Visitor<'b> {
         self.step == Step::Left
     }
 
-    /// Takes the steps of the script that can be taken now. `port` is the client's own.
+    /// Takes all steps of the script that are possible now. `port` is the client's own port.
     pub(super) fn poll(
         &mut self,
         socket: &mut Socket<'_>,
@@ -133,6 +134,7 @@ fn expect(expected: &str, reply: &str, observer: &mut dyn Observer) -> Result<()
     if reply == expected {
         Ok(())
     } else {
-        Err(format!("the reply is {reply:?} and should have been {expected:?}").into())
+        let reply = Printable::new(reply).quoted();
+        Err(format!("the reply is {reply} instead of {expected:?}").into())
     }
 }

@@ -11,6 +11,7 @@ mod race;
 
 use crate::keep_alive::KeepAlive;
 use crate::resolve::{explain, resolve_with, system};
+use crate::wait::after;
 use crate::{Conn, Network};
 use limit::Limit;
 use race::{Failure, Race};
@@ -28,7 +29,8 @@ const FALLBACK_DELAY: Duration = Duration::from_millis(300);
 
 type Resolver = Arc<dyn Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync>;
 
-/// Opens a connection over TCP to `address`, within `timeout`: [`Dialer`] in one line.
+/// Opens a connection over TCP to `address`, within `timeout`: [`Dialer`] in one line. A time-out of
+/// zero fails at once; `Duration::MAX` never expires.
 ///
 /// `address` is anything that is written as an address: `"localhost:61000"`, a [`SocketAddr`], the
 /// [`Address`](crate::Address) of a listener. (Go: `net.DialTimeout`.)
@@ -88,7 +90,8 @@ impl Dialer {
     }
 
     /// How long a dialing may take, the lookup of the name included. Unless it is set, the system's
-    /// limit for each address holds, often about two minutes. (Go: `Dialer.Timeout`.)
+    /// limit for each address holds, often about two minutes. Zero fails every dialing, and
+    /// `Duration::MAX` never expires. (Go: `Dialer.Timeout`.)
     ///
     /// Several addresses share it. With Happy Eyeballs, the next one starts after the
     /// [fallback delay](Self::fallback_delay), or earlier, so that all of them start in time.
@@ -116,7 +119,8 @@ impl Dialer {
     }
 
     /// How long an address may leave others waiting before the next is tried as well; 300 ms.
-    /// `None`: one after the other. (Go: `Dialer.FallbackDelay`, RFC 8305, section 5.)
+    /// `None`: one after the other. Zero tries all at once. (Go: `Dialer.FallbackDelay`, RFC 8305,
+    /// section 5.)
     ///
     /// IPv6 and IPv4 take turns, beginning with the family that the system prefers. An address that
     /// fails lets the next one start at once. The first connection that stands is used.
@@ -130,7 +134,8 @@ impl Dialer {
 
     /// After how much silence, and then how often, the system asks whether the other end is still
     /// there; 15 seconds. Nine questions without an answer end the connection. `None` for never.
-    /// It counts in whole seconds, from 1 to 32767. (Go: `Dialer.KeepAlive`.)
+    /// It counts in whole seconds; a shorter time than 1 second is 1 second, and a longer one than
+    /// 32767 seconds is 32767. (Go: `Dialer.KeepAlive`.)
     #[must_use]
     pub fn keep_alive(mut self, silence: Option<Duration>) -> Self {
         self.keep_alive = KeepAlive(silence);
@@ -183,9 +188,7 @@ impl Dialer {
     /// [`resolve`](crate::resolve()); [`WouldBlock`](io::ErrorKind::WouldBlock) for a Unix socket
     /// with a full queue, which, as in Go, is not waited for; else that of the first address to fail.
     pub fn dial(&self, network: Network, address: &str) -> io::Result<Conn> {
-        let given = self
-            .timeout
-            .and_then(|time| Instant::now().checked_add(time));
+        let given = self.timeout.map(|time| after(Instant::now(), time));
         let limit = Limit {
             until: given.into_iter().chain(self.deadline).min(),
             cancel: self.cancel.as_ref(),

@@ -2,6 +2,7 @@
 
 use super::Dialer;
 use super::limit::{Limit, no_answer};
+use crate::wait::after;
 use crate::{Address, Conn};
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
@@ -106,14 +107,17 @@ impl<'a> Race<'a> {
             return None;
         }
         let now = Instant::now();
-        let left = self.limit.until.map(|until| until - now);
+        let left = self
+            .limit
+            .until
+            .map(|until| until.saturating_duration_since(now));
         let share = left.map(|left| left / count);
         let turn = match self.dialer.fallback_delay {
             // Also where there is little time, the last address has some.
             Some(delay) => Some(share.map_or(delay, |share| share.min(delay))),
             None => share.map(|share| share.max(LEAST_TURN)),
         };
-        turn.and_then(|turn| now.checked_add(turn))
+        turn.map(|turn| after(now, turn))
     }
 
     /// The connection that stands, if one does; those that have failed are taken out.

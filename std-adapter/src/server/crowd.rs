@@ -73,28 +73,22 @@ impl Crowd {
         })
     }
 
-    /// Has all connections end: reads find the end of the stream at once, replies still go
-    /// out until `deadline`.
+    /// Waits until all connections have ended, and cuts the others at `deadline`. The close of the
+    /// listener has told them to end.
     pub(super) fn dismiss(&self, deadline: Instant) {
-        self.shut_down(Shutdown::Read);
         let mut members = self.members();
         while !members.sockets.is_empty() {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 tracing::warn!("{} connections did not end in time", members.sockets.len());
-                drop(members);
-                self.shut_down(Shutdown::Both);
+                for socket in members.sockets.values() {
+                    // It fails where the peer is gone already, which is as good.
+                    let _ = socket.shutdown(Shutdown::Both);
+                }
                 return;
             }
             let waited = self.0.left.wait_timeout(members, left);
             members = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
-    }
-
-    fn shut_down(&self, how: Shutdown) {
-        for socket in self.members().sockets.values() {
-            // It fails where the peer is gone already, which is as good.
-            let _ = socket.shutdown(how);
         }
     }
 
@@ -122,10 +116,11 @@ mod tests {
     use std::os::unix::net::UnixStream;
 
     fn crowd(connections: usize, per_address: Option<usize>) -> Crowd {
-        let mut limits = ServerLimits::default();
-        limits.connections = connections;
-        limits.connections_per_address = per_address;
-        Crowd::new(&limits)
+        Crowd::new(&ServerLimits {
+            connections,
+            connections_per_address: per_address,
+            ..ServerLimits::default()
+        })
     }
 
     #[test]

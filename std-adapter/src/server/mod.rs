@@ -5,6 +5,8 @@ mod stream;
 mod worker;
 
 use crate::limits::{Pause, ServerLimits};
+use crate::rate::limited;
+use crate::wait::after;
 use crate::{Address, Conn, Endpoint, Listener, Network};
 use crowd::Crowd;
 use std::io::{self, ErrorKind};
@@ -20,7 +22,7 @@ use worker::Worker;
 /// let mut server = bellwire_std::Server::bind("127.0.0.1:0", endpoint)?;
 /// server.limits.connections = 50;
 /// println!("listening on {}", server.local_addr());
-/// let stopper = server.stopper();
+/// let stopper = server.shutdown_handle();
 /// std::thread::spawn(move || server.run(|_peer| ()));
 /// stopper.stop();
 /// # Ok::<(), std::io::Error>(())
@@ -29,7 +31,7 @@ use worker::Worker;
 pub struct Server<App: 'static> {
     /// What it allows; set it before [`run`](Self::run).
     pub limits: ServerLimits,
-    /// Has each connection begin TLS, as [`asynch::Server::tls`](crate::asynch::Server::tls); none
+    /// Has each connection begin TLS, as [`tokio::Server::tls`](crate::tokio::Server::tls); none
     /// unless set.
     #[cfg(feature = "tls")]
     pub tls: Option<crate::tls::Acceptor>,
@@ -39,11 +41,11 @@ pub struct Server<App: 'static> {
 
 /// Stops a running [`Server`], from any thread.
 #[derive(Debug, Clone)]
-pub struct Stopper(Listener);
+pub struct ShutdownHandle(Listener);
 
-impl Stopper {
-    /// Stops accepting at once, and has [`Server::run`] return after the requests that are running
-    /// have been answered, within [`ServerLimits::stop`].
+impl ShutdownHandle {
+    /// Stops accepting at once, and has [`Server::run`] return after the requests that have arrived
+    /// are answered and the clients have received the replies, within [`ServerLimits::stop`].
     pub fn stop(&self) {
         self.0.close();
     }
@@ -56,7 +58,8 @@ impl<App: Send + 'static> Server<App> {
     /// # Errors
     /// As [`Listener::bind`].
     pub fn bind(address: &str, endpoint: Arc<Endpoint<App>>) -> io::Result<Self> {
-        Listener::bind(Network::Tcp, address).map(|listener| Self::over(listener, endpoint))
+        Listener::bind(Network::Tcp, address)
+            .map(|listener| Self::from_listener(listener, endpoint))
     }
 
     /// A server for those who connect to `listener`, say over a Unix socket. Several servers may
@@ -66,10 +69,10 @@ impl<App: Send + 'static> Server<App> {
     /// use bellwire_std::{Endpoint, Listener, Network, Server};
     ///
     /// let listener = Listener::bind(Network::Unix, "/run/bellwire")?;
-    /// Server::over(listener, Endpoint::<()>::new().into()).run(|_peer| ())?;
+    /// Server::from_listener(listener, Endpoint::<()>::new().into()).run(|_peer| ())?;
     /// # Ok::<(), std::io::Error>(())
     /// ```
-    pub fn over(listener: Listener, endpoint: Arc<Endpoint<App>>) -> Self {
+    pub fn from_listener(listener: Listener, endpoint: Arc<Endpoint<App>>) -> Self {
         Self {
             limits: ServerLimits::default(),
             #[cfg(feature = "tls")]
@@ -85,8 +88,8 @@ impl<App: Send + 'static> Server<App> {
     }
 
     /// What stops it.
-    pub fn stopper(&self) -> Stopper {
-        Stopper(self.listener.clone())
+    pub fn shutdown_handle(&self) -> ShutdownHandle {
+        ShutdownHandle(self.listener.clone())
     }
 
     /// Serves until it is stopped, each connection with the `App` that `app` makes for its peer.
@@ -95,8 +98,10 @@ impl<App: Send + 'static> Server<App> {
     /// up to a second, and tries again.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] when the listener's socket no longer listens.
+    /// [`ErrorKind::InvalidInput`] for [limits](ServerLimits) that serve nobody, and when the
+    /// listener's socket no longer listens.
     pub fn run(self, mut app: impl FnMut(&Address) -> App) -> io::Result<()> {
+        self.limits.check()?;
         let crowd = Crowd::new(&self.limits);
         let mut pause = Pause::default();
         loop {
@@ -109,23 +114,23 @@ impl<App: Send + 'static> Server<App> {
                 Err(error) if error.kind() == ErrorKind::InvalidInput => return Err(error),
                 Err(error) => {
                     if let Some(time) = pause.after(&error) {
-                        self.listener.pause(Instant::now() + time)?;
+                        self.listener.pause(after(Instant::now(), time))?;
                     }
                 }
             }
         }
-        crowd.dismiss(Instant::now() + self.limits.stop);
+        crowd.dismiss(after(Instant::now(), self.limits.stop));
         Ok(())
     }
 
     fn serve(&self, conn: Conn, app: &mut impl FnMut(&Address) -> App, crowd: &Crowd) {
         let peer = conn.peer_addr().clone();
         let Some(member) = crowd.join(&conn) else {
-            return tracing::warn!("{peer}: dropped, far too many connections");
+            return limited!(warn, "{peer}: dropped, far too many connections");
         };
         // It is made here, as `app` may be for this thread only, on which all others depend.
         let Ok(app) = catch_unwind(AssertUnwindSafe(|| app(&peer))) else {
-            return tracing::error!("{peer}: dropped, as making its `App` panicked");
+            return limited!(error, "{peer}: dropped, as making its `App` panicked");
         };
         let worker = Worker {
             conn,
@@ -138,7 +143,7 @@ impl<App: Send + 'static> Server<App> {
             listener: self.listener.clone(),
         };
         if let Err(error) = worker.start() {
-            tracing::error!("{peer}: no thread for the connection: {error}");
+            limited!(error, "{peer}: no thread for the connection: {error}");
         }
     }
 }

@@ -1,20 +1,25 @@
 //! What a thread reads and writes: a connection, and over it perhaps TLS.
 
 use crate::Conn;
-use crate::limits::{LINGER, ServerLimits, replies_not_taken};
+use crate::ending::Ending;
+use crate::lag::Lag;
+use crate::limits::{ServerLimits, replies_not_taken};
 #[cfg(feature = "tls")]
-use crate::{probe::is_unused, tls};
+use crate::probe::is_unused;
+#[cfg(feature = "tls")]
+use crate::tls;
+use crate::wait::after;
 #[cfg(feature = "tls")]
 use metrics::counter;
 use std::io::{self, ErrorKind};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-/// A connection's byte stream, whose peer has a certain time to make room for each batch of replies,
-/// from its first byte to the flush behind its last. The time that handlers take does not count.
+/// A connection's byte stream. The time that the server waits for its peer to take replies is
+/// limited; the time that handlers take does not count.
 pub(super) struct Stream {
     kind: Kind,
     limits: ServerLimits,
-    begun: Option<Instant>,
+    lag: Lag,
 }
 
 enum Kind {
@@ -35,13 +40,14 @@ impl Stream {
         acceptor: &tls::Acceptor,
         limits: ServerLimits,
     ) -> io::Result<Self> {
-        conn.set_deadline(Some(Instant::now() + limits.request));
+        conn.set_deadline(Some(after(Instant::now(), limits.handshake)));
         let greeted = acceptor.accept(conn).map_err(|error| {
             if !is_unused(&error) {
                 counter!("bellwire_tls_handshake_failures_total").increment(1);
             }
             match error.kind() {
                 ErrorKind::TimedOut => tls::too_slow(),
+                ErrorKind::WouldBlock => tls::stopping(),
                 _ => error,
             }
         });
@@ -52,7 +58,7 @@ impl Stream {
         Self {
             kind,
             limits,
-            begun: None,
+            lag: Lag::default(),
         }
     }
 
@@ -64,8 +70,8 @@ impl Stream {
         }
     }
 
-    /// Reads until `deadline`, and no longer than a request may take while a record of TLS has
-    /// arrived in part.
+    /// Reads until `deadline` or a stop, and no longer than a request may take while a record of TLS
+    /// has arrived in part.
     pub(super) fn read(&mut self, buf: &mut [u8], deadline: Instant) -> io::Result<usize> {
         match &mut self.kind {
             Kind::Plain(conn) => {
@@ -86,22 +92,14 @@ impl Stream {
         }
     }
 
-    /// Closes so that what was sent last arrives.
-    pub(super) fn linger(mut self) {
-        let (time, bytes) = LINGER;
+    /// Closes so that the replies arrive.
+    pub(super) fn end(mut self, ending: Ending) -> io::Result<()> {
         match &mut self.kind {
-            Kind::Plain(conn) => conn.linger(bytes, Instant::now() + time),
+            Kind::Plain(conn) => conn.end(ending),
             #[cfg(feature = "tls")]
-            Kind::Tls(tls) => tls.linger(bytes, Instant::now() + time),
+            Kind::Tls(tls) => tls.end(ending),
         }
-    }
-
-    fn writer(&mut self) -> &mut dyn io::Write {
-        match &mut self.kind {
-            Kind::Plain(conn) => conn,
-            #[cfg(feature = "tls")]
-            Kind::Tls(tls) => tls,
-        }
+        .map_err(not_taken)
     }
 }
 
@@ -111,15 +109,45 @@ impl embedded_io::ErrorType for Stream {
 
 impl embedded_io::Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let begun = *self.begun.get_or_insert_with(Instant::now);
-        self.conn()
-            .set_write_deadline(Some(begun + self.limits.reply));
-        self.writer().write(bytes).map_err(not_taken)
+        let Self { kind, limits, lag } = self;
+        let written = match kind {
+            Kind::Plain(conn) => write(conn, bytes, limits.reply, lag),
+            #[cfg(feature = "tls")]
+            Kind::Tls(tls) => tls.write_by(bytes, &mut |conn, bytes| {
+                write(conn, bytes, limits.reply, lag)
+            }),
+        };
+        written.map_err(not_taken)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.begun = None;
-        self.writer().flush().map_err(not_taken)
+        match &mut self.kind {
+            Kind::Plain(_) => Ok(()),
+            #[cfg(feature = "tls")]
+            Kind::Tls(tls) => {
+                let (limit, lag) = (self.limits.reply, &mut self.lag);
+                tls.send_by(&mut |conn, bytes| write(conn, bytes, limit, lag))
+                    .map_err(not_taken)
+            }
+        }
+    }
+}
+
+/// Writes some of `bytes`, once the socket has room, or fails when the peer is too late.
+fn write(conn: &mut Conn, bytes: &[u8], limit: Duration, lag: &mut Lag) -> io::Result<usize> {
+    loop {
+        match conn.write_now(bytes) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                let begin = Instant::now();
+                let waited = conn.wait_for_room(after(begin, lag.patience(limit)));
+                lag.waited(begin.elapsed(), limit);
+                waited?;
+            }
+            written => {
+                lag.took(*written.as_ref().unwrap_or(&0), limit);
+                return written;
+            }
+        }
     }
 }
 

@@ -2,12 +2,14 @@
 
 use super::crowd::Member;
 use super::stream::Stream;
+use crate::ending::{Ending, Peer};
 use crate::limits::{ServerLimits, Wait};
 use crate::probe::{is_cut, is_unused};
+use crate::rate::limited;
 use crate::serving::Serving;
 use crate::{Conn, Endpoint, Listener};
-use bellwire::{Connection, Error, Fault, blocking};
-use std::io::{self, ErrorKind};
+use bellwire::{Error, ErrorKind, ServerConnection, blocking};
+use std::io;
 use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
@@ -34,14 +36,15 @@ impl<App: Send + 'static> Worker<App> {
                 Err(Error::Transport(error)) if is_unused(&error) => {
                     tracing::debug!("{peer}: {error}");
                 }
-                Err(error) => tracing::warn!("{peer}: {error}"),
+                Err(error) => limited!(warn, "{peer}: {error}"),
             }
         };
         thread::Builder::new().name(name).spawn(work).map(drop)
     }
 
-    fn work(self) -> Result<(), Error<io::Error>> {
+    fn work(mut self) -> Result<(), Error<io::Error>> {
         let peer = self.conn.peer_addr().clone();
+        self.conn.serve(self.listener.clone());
         #[cfg(feature = "tls")]
         let mut stream = match self.tls {
             None => Stream::plain(self.conn, self.limits),
@@ -53,62 +56,67 @@ impl<App: Send + 'static> Worker<App> {
         let mut stream = Stream::plain(self.conn, self.limits);
         let mut rx = vec![0; self.limits.receive_buffer];
         let mut tx = vec![0; self.limits.transmit_buffer];
-        let mut connection = Connection::new(&mut rx, &mut tx);
+        let mut connection = ServerConnection::new(&mut rx, &mut tx);
         let mut service = Serving::new(&self.endpoint, self.app, &peer);
         if self.member.surplus {
-            connection.abort(Fault::Busy, &mut service);
+            connection.abort(ErrorKind::Busy, &mut service);
         }
 
         let mut wait = Wait::first();
         // Once the server is stopping, what has arrived is read, and no more than one buffer of it.
         let mut left = None;
-        loop {
+        let mut ended = false;
+        let at_end = loop {
             service.refresh(&self.endpoint);
             if !blocking::answer(&mut stream, &mut service, &mut connection)? {
-                break;
+                break if ended { Peer::Ended } else { Peer::Sending };
             }
             wait = self.limits.wait(connection.begun(), wait, Instant::now());
             if left == Some(0) {
-                // What had arrived is answered.
-                if wait.begun.is_none() {
-                    break;
+                // The requests that were read are answered. Others do not run; their sender is told.
+                if wait.begun.is_none() && !matches!(stream.read(&mut [0], wait.deadline), Ok(1..))
+                {
+                    break Peer::Quiet;
                 }
-                connection.abort(Fault::Busy, &mut service);
+                connection.abort(ErrorKind::Busy, &mut service);
                 continue;
             }
             if left.is_none() && self.listener.is_closed() {
                 left = Some(self.limits.receive_buffer);
             }
             match stream.read(connection.space(), wait.deadline) {
-                // The end is this server's own doing, which TLS takes for a cut.
-                Ok(0) if self.listener.is_closed() => left = Some(0),
-                Err(error)
-                    if error.kind() == ErrorKind::UnexpectedEof && self.listener.is_closed() =>
-                {
-                    left = Some(0);
+                Ok(0) => {
+                    ended = true;
+                    connection.end();
                 }
-                Ok(0) => connection.end(),
+                // The server is stopping, and nothing more has arrived.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => left = Some(0),
                 // A cut between requests costs nothing.
                 Err(error) if is_cut(&error) && wait.begun.is_none() && !stream.is_in_part() => {
                     tracing::debug!("{peer}: {error}");
+                    ended = true;
                     connection.end();
                 }
                 Ok(n) => {
                     left = left.map(|left: usize| left.saturating_sub(n));
                     connection.received(n);
                 }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::TimedOut => {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => {
                     if wait.begun.is_none() && !stream.is_in_part() {
-                        tracing::info!("{}: idle for too long, closed", stream.conn().peer_addr());
-                        break;
+                        limited!(
+                            info,
+                            "{}: idle for too long, closed",
+                            stream.conn().peer_addr()
+                        );
+                        break Peer::Quiet;
                     }
-                    connection.abort(Fault::TimedOut, &mut service);
+                    connection.abort(ErrorKind::TimedOut, &mut service);
                 }
                 Err(error) => return Err(Error::Transport(error)),
             }
-        }
-        stream.linger();
-        Ok(())
+        };
+        let ending = Ending::new(&self.limits, self.listener.is_closed(), at_end);
+        stream.end(ending).map_err(Error::Transport)
     }
 }

@@ -2,7 +2,8 @@
 
 use super::records::Records;
 use super::{NOT_TLS, begins_tls, cut, failed, gone, handshake_failed, not_tls, unused};
-use crate::limits::LINGER;
+use crate::ending::{Ending, LINGER};
+use crate::wait::after;
 use rustls::Connection;
 use std::io::{self, ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
@@ -31,8 +32,9 @@ impl Conn {
             Ok(()) => Ok(greeting),
             Err(error) => {
                 if greeting.serves() {
-                    let (time, bytes) = LINGER;
-                    greeting.below.linger(bytes, Instant::now() + time);
+                    greeting
+                        .below
+                        .linger(usize::MAX, after(Instant::now(), LINGER));
                 }
                 Err(error)
             }
@@ -87,7 +89,20 @@ impl Conn {
         }
     }
 
-    /// Reads until `deadline`, and no longer than `limit` while a record has arrived in part.
+    /// As [`Conn::end`](crate::Conn::end) of the connection below.
+    pub(crate) fn end(&mut self, ending: Ending) -> io::Result<()> {
+        self.below
+            .set_write_deadline(Some(after(Instant::now(), ending.time)));
+        self.session.send_close_notify();
+        match self.send() {
+            Ok(()) => self.below.end(ending),
+            Err(error) if error.kind() == ErrorKind::TimedOut => Err(error),
+            // The peer is gone.
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Reads until `deadline`, and no longer than `limit` while a record or message has arrived in part.
     pub(crate) fn read_within(
         &mut self,
         buf: &mut [u8],
@@ -102,13 +117,13 @@ impl Conn {
             begun = self
                 .is_in_part()
                 .then(|| begun.unwrap_or_else(Instant::now));
-            let until = begun.map_or(deadline, |begun| deadline.min(begun + limit));
+            let until = begun.map_or(deadline, |begun| deadline.min(after(begun, limit)));
             self.below.set_read_deadline(Some(until));
             self.receive()?;
         }
     }
 
-    /// Whether a record has arrived in part.
+    /// Whether a record has arrived in part, or a message of TLS itself.
     pub(crate) fn is_in_part(&self) -> bool {
         self.records.in_part() > 0
     }
@@ -143,10 +158,27 @@ impl Conn {
 
     /// Sends what TLS has to send.
     fn send(&mut self) -> io::Result<()> {
+        self.send_by(&mut |conn, bytes| conn.write(bytes))
+    }
+
+    /// The same, with `write` to write to the connection below.
+    pub(crate) fn send_by(&mut self, write: &mut WriteTo<'_>) -> io::Result<()> {
+        let conn = &mut self.below;
+        let mut by = By { conn, write };
         while self.session.wants_write() {
-            self.session.write_tls(&mut self.below)?;
+            self.session.write_tls(&mut by)?;
         }
         Ok(())
+    }
+
+    /// Writes, with `write` to write to the connection below.
+    pub(crate) fn write_by(&mut self, buf: &[u8], write: &mut WriteTo<'_>) -> io::Result<usize> {
+        // First what an earlier write has left, so that no more is kept than one write brings.
+        self.send_by(write)?;
+        let n = self.session.writer().write(buf)?;
+        // These bytes are taken. An error that keeps them from being sent comes again at the flush.
+        let _ = self.send_by(write);
+        Ok(n)
     }
 
     /// Waits for bytes, and takes them in.
@@ -156,16 +188,30 @@ impl Conn {
         if self.session.read_tls(&mut conn)? == 0 && greeting {
             return Err(gone());
         }
-        if let Err(error) = self.session.process_new_packets() {
-            // It tells the other end why, where that still listens.
-            let _ = self.send();
-            return Err(if greeting {
-                handshake_failed(&error)
-            } else {
-                failed(&error)
-            });
+        match self.session.process_new_packets() {
+            Ok(state) => {
+                let greeted = greeting && !self.session.is_handshaking();
+                if greeted || state.plaintext_bytes_to_read() > 0 {
+                    self.records.brought();
+                }
+                Ok(())
+            }
+            Err(error) => {
+                // It tells the other end why, where that still listens.
+                self.send_now();
+                Err(if greeting {
+                    handshake_failed(&error)
+                } else {
+                    failed(&error)
+                })
+            }
         }
-        Ok(())
+    }
+
+    /// Sends what TLS has to send, as far as the socket takes it at once.
+    fn send_now(&mut self) {
+        let mut now = Now(&self.below);
+        while self.session.wants_write() && self.session.write_tls(&mut now).is_ok() {}
     }
 }
 
@@ -185,12 +231,7 @@ impl Read for Conn {
 
 impl Write for Conn {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        // First what an earlier write has left, so that no more is kept than one write brings.
-        self.send()?;
-        let n = self.session.writer().write(buf)?;
-        // These bytes are taken. An error that keeps them from being sent comes again at the flush.
-        let _ = self.send();
-        Ok(n)
+        self.write_by(buf, &mut |conn, bytes| conn.write(bytes))
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -224,8 +265,26 @@ impl Drop for Conn {
             return;
         }
         self.session.send_close_notify();
-        let mut now = Now(&self.below);
-        while self.session.wants_write() && self.session.write_tls(&mut now).is_ok() {}
+        self.send_now();
+    }
+}
+
+/// Writes to the connection below TLS.
+pub(crate) type WriteTo<'a> = dyn FnMut(&mut crate::Conn, &[u8]) -> io::Result<usize> + 'a;
+
+/// A connection that is written to in that way.
+struct By<'a, 'b> {
+    conn: &'a mut crate::Conn,
+    write: &'a mut WriteTo<'b>,
+}
+
+impl Write for By<'_, '_> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        (self.write)(self.conn, buf)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

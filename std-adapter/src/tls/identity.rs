@@ -1,8 +1,9 @@
 //! Certificates, and where they come from.
 
+use super::pem::{certificates, check_key, own_certificates, private_key};
+use super::provider;
 use crate::resolve::explain;
 use rustls::RootCertStore;
-use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -22,13 +23,15 @@ impl Identity {
     /// or PKCS #1 have it, not encrypted.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidData`] where there is no certificate, or no key.
+    /// [`ErrorKind::InvalidData`] if there is no certificate or no key, if the key is encrypted or not
+    /// the certificate's, and if the first certificate is an authority's or not of version 3. That a
+    /// certificate has expired is no error before the other end finds it.
     pub fn from_pem(chain: &[u8], key: &[u8]) -> io::Result<Self> {
-        let chain = certificates(chain)?;
-        let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| match error {
-            pem::Error::NoItemsFound => invalid("it holds no private key in PEM".into()),
-            error => invalid(format!("its private key cannot be read: {error}")),
-        })?;
+        Self::new(own_certificates(chain)?, private_key(key)?)
+    }
+
+    fn new(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> io::Result<Self> {
+        check_key(&chain, &key, &provider())?;
         Ok(Self { chain, key })
     }
 
@@ -38,17 +41,18 @@ impl Identity {
     /// As [`from_pem`](Self::from_pem), with the file's name; and those of reading.
     pub fn from_files(chain: impl AsRef<Path>, key: impl AsRef<Path>) -> io::Result<Self> {
         let (chain, key) = (chain.as_ref(), key.as_ref());
-        let (certificates, secret) = (read(chain)?, read(key)?);
-        self::certificates(&certificates).map_err(|error| in_file(chain, &error))?;
-        Self::from_pem(&certificates, &secret).map_err(|error| in_file(key, &error))
+        let certificates = own_certificates(&read(chain)?);
+        let certificates = certificates.map_err(|error| in_file(chain, &error))?;
+        let secret = private_key(&read(key)?).map_err(|error| in_file(key, &error))?;
+        Self::new(certificates, secret).map_err(|error| in_file(key, &error))
     }
 }
 
 /// Whose signature makes a certificate one to trust.
 #[derive(Debug, Clone)]
-pub struct Authorities(pub(super) Arc<RootCertStore>);
+pub struct RootCerts(pub(super) Arc<RootCertStore>);
 
-impl Authorities {
+impl RootCerts {
     /// From their certificates, in PEM.
     ///
     /// # Errors
@@ -56,9 +60,9 @@ impl Authorities {
     pub fn from_pem(text: &[u8]) -> io::Result<Self> {
         let mut roots = RootCertStore::empty();
         for certificate in certificates(text)? {
-            roots
-                .add(certificate)
-                .map_err(|error| invalid(format!("a certificate cannot be used: {error}")))?;
+            roots.add(certificate).map_err(|_| {
+                io::Error::new(ErrorKind::InvalidData, "a certificate is malformed")
+            })?;
         }
         Ok(Self(Arc::new(roots)))
     }
@@ -90,24 +94,10 @@ impl Authorities {
     }
 }
 
-fn certificates(text: &[u8]) -> io::Result<Vec<CertificateDer<'static>>> {
-    let chain = CertificateDer::pem_slice_iter(text)
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| invalid(format!("its certificate cannot be read: {error}")))?;
-    if chain.is_empty() {
-        return Err(invalid("it holds no certificate in PEM".into()));
-    }
-    Ok(chain)
-}
-
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     fs::read(path).map_err(|error| in_file(path, &error))
 }
 
 fn in_file(path: &Path, error: &io::Error) -> io::Error {
     explain(format_args!("{}", path.display()), error)
-}
-
-fn invalid(what: String) -> io::Error {
-    io::Error::new(ErrorKind::InvalidData, what)
 }

@@ -1,7 +1,7 @@
 //! TLS for connections: who may come in, and whom to trust. Needs the feature `tls`.
 //!
 //! It is TLS 1.3, by [rustls]. An [`Acceptor`] serves: give it to
-//! [`asynch::Server::tls`](crate::asynch::Server::tls), or to a connection of a [`Listener`].
+//! [`tokio::Server::tls`](crate::tokio::Server::tls), or to a connection of a [`Listener`].
 //! A [`Connector`] dials:
 //!
 //! ```no_run
@@ -11,7 +11,7 @@
 //!
 //! const STRING: Command<Line, Line> = Command::new("STRING");
 //!
-//! let connector = tls::Connector::new(&tls::Authorities::system()?, None)?;
+//! let connector = tls::Connector::new(&tls::RootCerts::system()?, None)?;
 //! let conn = dial("bell.example:61000", Duration::from_secs(5))?;
 //! conn.set_deadline(Some(Instant::now() + Duration::from_secs(5)));
 //! let (mut rx, mut tx) = ([0; 4096], [0; 4096]);
@@ -28,11 +28,12 @@
 
 mod conn;
 mod identity;
+mod pem;
 mod records;
 mod sentence;
 
 pub use conn::Conn;
-pub use identity::{Authorities, Identity};
+pub use identity::{Identity, RootCerts};
 pub use rustls;
 
 #[cfg(feature = "tokio")]
@@ -42,11 +43,11 @@ use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::ServerName;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::version::TLS13;
-use rustls::{ClientConfig, ClientConnection, InconsistentKeys, ServerConfig, ServerConnection};
+use rustls::{ClientConfig, ClientConnection, ServerConfig, ServerConnection};
 #[cfg(feature = "tokio")]
-pub(crate) use sentence::stopping;
+pub(crate) use sentence::no_room;
 pub(crate) use sentence::{
-    NOT_TLS, begins_tls, cut, failed, gone, handshake_failed, not_tls, too_slow, unused,
+    NOT_TLS, begins_tls, cut, failed, gone, handshake_failed, not_tls, stopping, too_slow, unused,
 };
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
@@ -61,22 +62,21 @@ impl Acceptor {
     /// `RequireAndVerifyClientCert`.)
     ///
     /// # Errors
-    /// [`InvalidInput`](ErrorKind::InvalidInput) for a key that is not the certificate's, or none
-    /// that can be used.
-    pub fn new(identity: Identity, clients: Option<&Authorities>) -> io::Result<Self> {
+    /// [`InvalidInput`](ErrorKind::InvalidInput) if rustls cannot use them.
+    pub fn new(identity: Identity, clients: Option<&RootCerts>) -> io::Result<Self> {
         let builder = ServerConfig::builder_with_provider(provider())
             .with_protocol_versions(&[&TLS13])
             .map_err(unusable)?;
         let builder = match clients {
             None => builder.with_no_client_auth(),
-            Some(Authorities(roots)) => {
+            Some(RootCerts(roots)) => {
                 let roots = Arc::clone(roots);
                 let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider());
                 builder.with_client_cert_verifier(verifier.build().map_err(unusable)?)
             }
         };
         let Identity { chain, key } = identity;
-        let mut config = builder.with_single_cert(chain, key).map_err(not_shown)?;
+        let mut config = builder.with_single_cert(chain, key).map_err(unusable)?;
         config.send_tls13_tickets = 0;
         config.session_storage = Arc::new(NoServerSessionStorage {});
         Ok(Self(Arc::new(config)))
@@ -114,7 +114,7 @@ impl Connector {
     ///
     /// # Errors
     /// As [`Acceptor::new`].
-    pub fn new(authorities: &Authorities, identity: Option<Identity>) -> io::Result<Self> {
+    pub fn new(authorities: &RootCerts, identity: Option<Identity>) -> io::Result<Self> {
         let builder = ClientConfig::builder_with_provider(provider())
             .with_protocol_versions(&[&TLS13])
             .map_err(unusable)?
@@ -123,7 +123,7 @@ impl Connector {
             None => builder.with_no_client_auth(),
             Some(Identity { chain, key }) => builder
                 .with_client_auth_cert(chain, key)
-                .map_err(not_shown)?,
+                .map_err(unusable)?,
         };
         config.resumption = Resumption::disabled();
         Ok(Self(Arc::new(config)))
@@ -157,16 +157,6 @@ impl From<Arc<ClientConfig>> for Connector {
 /// Named here rather than installed for the process, which is the program's to do.
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
-}
-
-/// The error of an identity that cannot be shown.
-fn not_shown(error: rustls::Error) -> io::Error {
-    match error {
-        rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
-            unusable("the private key does not belong to the certificate")
-        }
-        error => unusable(error),
-    }
 }
 
 fn unusable(error: impl std::fmt::Display) -> io::Error {

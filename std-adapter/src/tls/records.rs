@@ -5,10 +5,16 @@ use std::io::{self, Read};
 /// Bytes in front of a record: its type, its version, and its length in the last two.
 const HEADER: usize = 5;
 
-/// Follows what is read of a connection, to know of a record that has arrived in part: rustls
-/// keeps it, and does not tell.
+/// Bytes of whole records without content that a connection may have brought without being held to
+/// have sent part of a message: enough for key updates and empty records.
+const QUIET: usize = 512;
+
+/// Follows what is read of a connection, to know of a record, or of a handshake message in several
+/// records, that has arrived in part: rustls keeps both, up to 64 KiB, and does not tell.
 #[derive(Debug, Default)]
 pub(crate) struct Records {
+    /// How many bytes have come in records that are whole, and that rustls may keep.
+    quiet: usize,
     /// How many bytes of the header have arrived.
     header: usize,
     /// The last two of them.
@@ -18,13 +24,25 @@ pub(crate) struct Records {
 }
 
 impl Records {
-    /// How many bytes the record takes that has arrived in part, as far as is known; 0 if there is
-    /// none.
+    /// How many bytes the record and the handshake message take that have arrived in part, as far as
+    /// is known; 0 if there are none.
     pub(crate) fn in_part(&self) -> usize {
+        let message = if self.quiet > QUIET { self.quiet } else { 0 };
+        message + self.record()
+    }
+
+    fn record(&self) -> usize {
         match self.header {
             HEADER => HEADER + usize::from(self.length),
             begun => begun.min(1) * HEADER,
         }
+    }
+
+    /// Notes that the last read had content, or completed the handshake. Then no message has
+    /// arrived in part but for the few bytes of the same read, as TLS does not let a message of its own
+    /// be interrupted.
+    pub(crate) fn brought(&mut self) {
+        self.quiet = 0;
     }
 
     /// `from`, followed.
@@ -48,6 +66,7 @@ impl Records {
                 bytes = &bytes[n..];
             }
             if self.header == HEADER && self.missing == 0 {
+                self.quiet = self.quiet.saturating_add(self.record());
                 self.header = 0;
             }
         }
@@ -88,5 +107,21 @@ mod tests {
             records.take(&[23]);
             assert_eq!(records.in_part(), 5, "{step}");
         }
+    }
+
+    #[test]
+    fn records_without_content_count_as_a_message_in_part_beyond_512_bytes() {
+        let key_update = [&b"\x17\x03\x03\0\x16"[..], &[0; 22]].concat();
+        let mut records = Records::default();
+        for _ in 0..512 / key_update.len() {
+            records.take(&key_update);
+            assert_eq!(records.in_part(), 0);
+        }
+        records.take(&key_update);
+        assert_eq!(records.in_part(), 513);
+        records.take(&key_update[..1]);
+        assert_eq!(records.in_part(), 518);
+        records.brought();
+        assert_eq!(records.in_part(), 5);
     }
 }

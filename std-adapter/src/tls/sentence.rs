@@ -1,5 +1,6 @@
 //! What went wrong with TLS, as a sentence that says who must act.
 
+use bellwire::Printable;
 use rustls::{AlertDescription, CertificateError, Error, InvalidMessage};
 use std::io::{self, ErrorKind};
 
@@ -61,8 +62,14 @@ pub(crate) fn too_slow() -> io::Error {
     handshake_error(ErrorKind::TimedOut, "it was not complete in time")
 }
 
-/// The error of a handshake that this server's end has ended.
+/// The error of a handshake whose bytes the server has no room to keep.
 #[cfg(feature = "tokio")]
+pub(crate) fn no_room() -> io::Error {
+    let why = "the server has no room for more of its bytes";
+    handshake_error(ErrorKind::QuotaExceeded, why)
+}
+
+/// The error of a handshake that this server's end has ended.
 pub(crate) fn stopping() -> io::Error {
     handshake_error(ErrorKind::Interrupted, "the server is stopping")
 }
@@ -86,6 +93,27 @@ fn sentence(error: &Error) -> String {
             "the other end's certificate is not for {:?}",
             expected.to_str()
         ),
+        Error::InvalidCertificate(Bad::Expired | Bad::ExpiredContext { .. }) => {
+            "the other end's certificate has expired".into()
+        }
+        Error::InvalidCertificate(Bad::NotValidYet | Bad::NotValidYetContext { .. }) => {
+            "the other end's certificate is not valid yet".into()
+        }
+        Error::InvalidCertificate(Bad::InvalidPurpose | Bad::InvalidPurposeContext { .. }) => {
+            "the other end's certificate is for another purpose".into()
+        }
+        Error::InvalidCertificate(Bad::BadEncoding) => {
+            "the other end's certificate is malformed".into()
+        }
+        Error::InvalidCertificate(Bad::Other(other)) => match other.0.downcast_ref() {
+            Some(webpki::Error::CaUsedAsEndEntity) => {
+                "the other end shows an authority's certificate as its own".into()
+            }
+            Some(webpki::Error::UnsupportedCertVersion) => {
+                "the other end's certificate is not of version 3".into()
+            }
+            _ => printable(error),
+        },
         Error::AlertReceived(Alert::CertificateRequired) => {
             "the other end demands a certificate".into()
         }
@@ -97,11 +125,16 @@ fn sentence(error: &Error) -> String {
             | Alert::UnsupportedCertificate,
         ) => "the other end does not take this end's certificate".into(),
         Error::AlertReceived(Alert::CertificateExpired) => {
-            "the other end finds that this end's certificate has expired".into()
+            "the other end finds this end's certificate expired, or not valid yet".into()
         }
         Error::AlertReceived(Alert::ProtocolVersion) | Error::PeerIncompatible(_) => {
             format!("the two ends have no version or method in common ({error})")
         }
-        error => error.to_string(),
+        error => printable(error),
     }
+}
+
+/// The library's own words, which may quote the other end.
+fn printable(error: &Error) -> String {
+    Printable::new(&error.to_string()).to_string()
 }

@@ -1,6 +1,6 @@
-//! How bytes are cut on their way.
+//! Splits bytes into pieces.
 
-/// Sizes of pieces, from 1 byte up, that follow one another over and over.
+/// The sizes of pieces, each at least 1 byte. The sequence repeats.
 #[derive(Debug, Clone, Copy)]
 pub struct Cuts<'a> {
     sizes: &'a [u8],
@@ -8,15 +8,15 @@ pub struct Cuts<'a> {
 }
 
 impl<'a> Cuts<'a> {
-    /// Pieces of one more than these bytes say; of any size where there are none.
+    /// Returns sizes of one more than each byte of `sizes`. Without any, the whole rest is one piece.
     pub const fn new(sizes: &'a [u8]) -> Self {
         Self { sizes, next: 0 }
     }
 
-    /// All in one piece.
+    /// Everything in one piece.
     pub const NONE: Self = Self::new(&[]);
 
-    /// The size of the next piece, at most `available`.
+    /// Returns the size of the next piece, at most `available`.
     pub fn next(&mut self, available: usize) -> usize {
         if self.sizes.is_empty() {
             return available;
@@ -26,7 +26,7 @@ impl<'a> Cuts<'a> {
         size.min(available)
     }
 
-    /// `bytes` in pieces.
+    /// Splits `bytes` into pieces.
     pub fn of(mut self, mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
         core::iter::from_fn(move || {
             let (piece, rest) = bytes.split_at(self.next(bytes.len()));

@@ -1,10 +1,10 @@
-//! What the targets share: how a file of the corpus is read, values, and what holds of every format.
+//! Code shared by the targets: values, pieces of input, and checks that apply to every format.
 
 pub mod cuts;
 pub mod formats;
 pub mod pipe;
 pub mod values;
 
-// The server with a command of each kind that the tests use.
+// The tests' server, with a command of each kind.
 #[path = "../../support/server.rs"]
 pub mod server;

@@ -2,22 +2,22 @@
 
 use std::collections::VecDeque;
 
-/// Bytes on their way, which come late and in pieces, until they come no more.
+/// Bytes in transit. They arrive late and in pieces, until the pipe is cut.
 #[derive(Debug, Default)]
 pub struct Pipe {
     bytes: VecDeque<u8>,
-    /// Bytes that were to be taken in, those lost behind a cut among them.
+    /// Bytes put into the pipe, including those lost after a cut.
     pub offered: usize,
-    /// Bytes that came out.
+    /// Bytes that have left the pipe.
     pub left: usize,
-    /// Whether nothing more is taken in.
+    /// Whether the pipe is cut and loses all further bytes.
     pub cut: bool,
-    /// Whether what comes out is not what was taken in.
+    /// Whether bytes in the pipe were changed, lost or repeated.
     pub corrupted: bool,
 }
 
 impl Pipe {
-    /// Takes bytes in. Behind a cut they are lost.
+    /// Puts bytes into the pipe. After a cut they are lost.
     pub fn put(&mut self, bytes: &[u8]) {
         self.offered += bytes.len();
         if !self.cut {
@@ -25,7 +25,7 @@ impl Pipe {
         }
     }
 
-    /// Lets up to `most` bytes out into `space`, and says how many.
+    /// Moves up to `most` bytes into `space` and returns their number.
     pub fn take(&mut self, space: &mut [u8], most: usize) -> usize {
         let size = most.min(space.len()).min(self.bytes.len());
         for (slot, byte) in space.iter_mut().zip(self.bytes.drain(..size)) {
@@ -35,18 +35,18 @@ impl Pipe {
         size
     }
 
-    /// Loses all but the first `kept` bytes that are on their way, and all that come later.
+    /// Cuts the pipe: loses all but the first `kept` bytes in transit, and all later bytes.
     pub fn cut(&mut self, kept: usize) {
         self.bytes.truncate(kept);
         self.cut = true;
     }
 
-    /// Whether nothing will come out any more.
+    /// Returns whether no byte will leave the pipe any more.
     pub fn is_over(&self) -> bool {
         self.cut && self.bytes.is_empty()
     }
 
-    /// Changes, loses or repeats one of the bytes on their way.
+    /// Changes, loses or repeats one of the bytes in transit.
     pub fn corrupt(&mut self, place: usize, change: u8) {
         if self.bytes.is_empty() {
             return;

@@ -1,4 +1,4 @@
-//! Values to encode, and types to decode to.
+//! Values to encode and types to decode.
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use bellwire::HeapComplexData;
@@ -6,7 +6,7 @@ use bellwire::gob::{Described, Type};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// A structure of up to 20 levels, of which some exceed the capacities of the fixed one.
+/// Returns a structure of up to 20 levels. Some exceed the capacities of `ComplexData`.
 pub fn complex_data(source: &mut Unstructured<'_>) -> Result<HeapComplexData> {
     let mut data = level(source)?;
     for _ in 0..source.int_in_range(0..=19)? {
@@ -31,13 +31,13 @@ fn level(source: &mut Unstructured<'_>) -> Result<HeapComplexData> {
     })
 }
 
-/// How many levels a structure has.
+/// Returns the number of levels of a structure.
 pub fn levels(data: &HeapComplexData) -> usize {
     1 + data.c.as_deref().map_or(0, levels)
 }
 
-/// What both formats carry: a field of every kind, with the widths of numbers that gob tells apart by
-/// their range.
+/// A type that both formats support, with a field of every kind. Gob distinguishes the widths of its numbers
+/// only by their range.
 #[derive(Debug, Clone, PartialEq, Arbitrary, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Kinds {
@@ -60,7 +60,7 @@ pub struct Kinds {
     array: [i64; 3],
     table: BTreeMap<String, u8>,
     lists: BTreeMap<i32, Vec<String>>,
-    /// Gob sends neither an absent number nor zero.
+    /// Gob sends neither `None` nor zero.
     number: Option<i64>,
     inside: Place,
     place: Option<Place>,
@@ -119,39 +119,39 @@ impl Described for Place {
     const TYPE: Type = Type::Struct("Place", &[("Room", Type::String), ("Seat", Type::Int)]);
 }
 
-/// What only postcard carries.
+/// A type that only postcard supports.
 #[derive(Debug, Clone, PartialEq, Arbitrary, Serialize, Deserialize)]
 pub enum Tree {
-    /// Nothing.
+    /// A variant without data.
     Leaf,
-    /// One value.
+    /// A variant with one value.
     Wide(i128),
-    /// Several.
+    /// A variant with two values.
     Pair(u128, Unit),
-    /// Named ones, and more of the same.
+    /// A variant with named fields, which is recursive.
     Branch {
-        /// Whether it is.
+        /// An optional tuple.
         wrapped: Wrapped,
-        /// Those below.
+        /// The nodes below.
         children: Vec<Tree>,
     },
-    /// One below the other.
+    /// A variant with an optional node below.
     Below(Box<Option<Tree>>),
-    /// What both formats carry.
+    /// The type that both formats support.
     Kinds(Box<Kinds>),
 }
 
-/// Takes no bytes.
+/// A struct without fields, encoded in no bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Arbitrary, Serialize, Deserialize)]
 pub struct Unit;
 
-/// Takes what is in it.
+/// A newtype, encoded like its content.
 #[derive(Debug, Clone, PartialEq, Arbitrary, Serialize, Deserialize)]
 pub struct Wrapped(pub Option<(bool, char, f32)>);
 
 impl Kinds {
-    /// As gob carries it: a number that may be absent and is zero is absent, and so is a zero pair
-    /// of either sign.
+    /// Returns the value as it arrives over gob: an optional zero becomes `None`, and a zero float or pair
+    /// loses its sign.
     #[must_use]
     pub fn without_absent_zeros(mut self) -> Self {
         self.number = self.number.filter(|number| *number != 0);

@@ -1,9 +1,9 @@
-//! A client makes calls, and any bytes come back, in any pieces, into buffers of any size. Each call
-//! ends, and comes to what it comes to when all arrives at once; and no byte of what arrives counts for
-//! two of them.
+//! A client makes calls and receives arbitrary bytes, in arbitrary pieces, into buffers of arbitrary sizes.
+//!
+//! Every call ends. Its result does not depend on the pieces, and no byte belongs to two replies.
 #![no_main]
 
-use bellwire::{Caller, Command, Error, Format};
+use bellwire::{ClientConnection, Command, Error, Format};
 use bellwire_fuzz::cuts::Cuts;
 use bellwire_fuzz::server::{ECHO, GOB, LAST, LOG, PING, RAW, RESET, TEXT};
 use core::convert::Infallible;
@@ -21,11 +21,11 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(at_once, in_pieces);
 });
 
-/// What comes of these calls.
+/// Makes the calls and returns their results.
 fn talk(sizes: [usize; 2], calls: &[u8], replies: &[u8], cuts: Cuts<'_>) -> Vec<String> {
     let (mut rx, mut tx) = (vec![0; sizes[0]], vec![0; sizes[1]]);
     let mut client = Client {
-        caller: Caller::new(&mut rx, &mut tx),
+        caller: ClientConnection::new(&mut rx, &mut tx),
         replies,
         cuts,
         ended: false,
@@ -52,7 +52,7 @@ fn talk(sizes: [usize; 2], calls: &[u8], replies: &[u8], cuts: Cuts<'_>) -> Vec<
 }
 
 struct Client<'a> {
-    caller: Caller<'a>,
+    caller: ClientConnection<'a>,
     replies: &'a [u8],
     cuts: Cuts<'a>,
     ended: bool,
@@ -62,7 +62,7 @@ struct Client<'a> {
 type Outcome<T> = Result<T, Error<Infallible>>;
 
 impl Client<'_> {
-    /// Makes a call, and waits for its reply or leaves it to the next call to pass it.
+    /// Makes a call. If `patient`, waits for its reply; otherwise the next call skips the reply.
     fn call<'v, Req: Format, Rsp: Format>(
         &mut self,
         command: Command<Req, Rsp>,
@@ -91,7 +91,7 @@ impl Client<'_> {
         self.results.push(format!("{sent:?}"));
     }
 
-    /// Passes what an earlier call has left.
+    /// Skips the reply to an earlier call, if one is due.
     fn settle(&mut self) -> Outcome<()> {
         while self.caller.is_waiting() && !self.caller.skip()? {
             self.receive();
@@ -103,7 +103,10 @@ impl Client<'_> {
         while !self.caller.has_reply()? {
             self.receive();
         }
-        assert!(self.caller.has_reply()?, "a reply is whole but once");
+        assert!(
+            self.caller.has_reply()?,
+            "a complete reply is no longer complete"
+        );
         Ok(())
     }
 
@@ -119,9 +122,9 @@ impl Client<'_> {
     }
 
     fn receive(&mut self) {
-        assert!(!self.ended, "it waits behind the end");
+        assert!(!self.ended, "the client waits after the end of the stream");
         let space = self.caller.space();
-        assert!(!space.is_empty(), "it asked for bytes and has no room");
+        assert!(!space.is_empty(), "the client waits for bytes without room");
         let size = self.cuts.next(space.len().min(self.replies.len()));
         let (piece, rest) = self.replies.split_at(size);
         space[..size].copy_from_slice(piece);
@@ -133,7 +136,7 @@ impl Client<'_> {
         }
     }
 
-    /// The transport takes all that is to be sent.
+    /// Sends all pending bytes and records them.
     fn pass_on(&mut self) {
         self.results
             .push(self.caller.pending().escape_ascii().to_string());

@@ -1,10 +1,9 @@
-//! A stream of values that lies in memory, and the same one decoded payload by payload as they are
-//! delimited, hold the same.
+//! A gob stream read from memory yields the same values as the stream decoded payload by payload.
 #![no_main]
 
 use bellwire::format::{Format, Frame};
 use bellwire::gob::{Decoder, Encoder, Stream};
-use bellwire::{Flaw, HeapComplexData, RawGob};
+use bellwire::{DecodeErrorKind, HeapComplexData, RawGob};
 use bellwire_fuzz::formats::{encoded, encoded_in, payload};
 use bellwire_fuzz::values::Kinds;
 use libfuzzer_sys::fuzz_target;
@@ -22,7 +21,7 @@ fuzz_target!(|data: &[u8]| {
     let mut stream = Vec::new();
     for value in &values {
         let bytes = encoded(|space| encoder.clone().encode(value, space));
-        let bytes = bytes.expect("it was decoded");
+        let bytes = bytes.expect("a decoded value can be encoded");
         let size = encoder.encode(value, &mut vec![0; bytes.len()]);
         assert_eq!(size, Ok(bytes.len()));
         stream.extend(bytes);
@@ -30,7 +29,7 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(check::<HeapComplexData>(&stream), values);
 });
 
-/// The values up to the first that is wrong.
+/// Decodes the stream both ways. Returns the values before the end or the first error.
 fn check<T: DeserializeOwned + PartialEq + core::fmt::Debug>(data: &[u8]) -> Vec<T> {
     let mut values = Vec::new();
     let mut memory = [0; 1024];
@@ -38,10 +37,10 @@ fn check<T: DeserializeOwned + PartialEq + core::fmt::Debug>(data: &[u8]) -> Vec
     let mut stream = Stream::new(data);
     let mut rest = data;
     while let Frame::Ends(end) = RawGob::frame(rest, &mut 0) {
-        let Some((payload, behind)) = rest.split_at_checked(end) else {
+        let Some((payload, after)) = rest.split_at_checked(end) else {
             break;
         };
-        rest = behind;
+        rest = after;
         assert_eq!(
             encoded_in::<RawGob>(|space| RawGob::encode(payload, space)).as_deref(),
             Ok(payload)
@@ -54,9 +53,9 @@ fn check<T: DeserializeOwned + PartialEq + core::fmt::Debug>(data: &[u8]) -> Vec
                 assert_eq!(format!("{value:?}"), format!("{same:?}"));
                 values.push(value);
             }
-            // Its memory is smaller than the stream may be.
-            (Err(malformed), _) if malformed.flaw == Flaw::TooManyTypes => break,
-            // Which count is too large depends on what follows.
+            // The decoder's memory may be too small for the stream's types.
+            (Err(malformed), _) if malformed.kind == DecodeErrorKind::TooManyTypes => break,
+            // The errors may differ: whether a count is too large depends on the bytes after it.
             (Err(_), Err(_)) => break,
             different => panic!("{different:?}"),
         }

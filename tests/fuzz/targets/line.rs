@@ -1,4 +1,4 @@
-//! Any bytes are a line, or the flaw that they have; and what is a text, but no line, is not written.
+//! Arbitrary bytes decode to a line or to an error. A text that is not a line cannot be encoded.
 #![no_main]
 
 use bellwire::Line;

@@ -1,9 +1,10 @@
-//! A client and a server are joined by pipes that delay, split, cut and corrupt. Every call ends in its
-//! reply or an error. Where nothing was corrupted, the server runs just the requests that reached it
-//! whole, once each and in order, and each reply is that of its own call.
+//! A client and a server talk over pipes that delay, split, cut and corrupt bytes.
+//!
+//! Every call ends with its reply or an error. If no byte was corrupted, the server runs exactly the requests
+//! that arrived complete, once each and in order, and each reply belongs to its call.
 #![no_main]
 
-use bellwire::{Caller, Code, Connection, Endpoint, Error, HeapComplexData, Next};
+use bellwire::{ClientConnection, Code, Endpoint, Error, HeapComplexData, Next, ServerConnection};
 use bellwire_fuzz::pipe::Pipe;
 use bellwire_fuzz::server::{App, ECHO, GOB, LOG, REFUSE, RESET, TEXT, endpoint};
 use core::convert::Infallible;
@@ -13,15 +14,15 @@ fuzz_target!(|data: &[u8]| {
     let Some((&[rx, tx, server_rx, server_tx], operations)) = data.split_first_chunk::<4>() else {
         return;
     };
-    // A message takes up to 170 bytes, and a reply half of the server's transmit buffer.
+    // A message has up to 170 bytes. A reply may fill half of the server's transmit buffer.
     let size = |least: usize, more: u8| vec![0; least + usize::from(more)];
     let (mut rx, mut tx) = (size(170, rx), size(170, tx));
     let (mut server_rx, mut server_tx) = (size(170, server_rx), size(340, server_tx));
     let mut ends = Ends {
-        caller: Caller::new(&mut rx, &mut tx),
+        caller: ClientConnection::new(&mut rx, &mut tx),
         up: Pipe::default(),
         down: Pipe::default(),
-        connection: Connection::new(&mut server_rx, &mut server_tx),
+        connection: ServerConnection::new(&mut server_rx, &mut server_tx),
         closed: false,
         endpoint: endpoint(),
         app: App::default(),
@@ -35,21 +36,21 @@ fuzz_target!(|data: &[u8]| {
 });
 
 struct Ends<'b> {
-    caller: Caller<'b>,
+    caller: ClientConnection<'b>,
     up: Pipe,
     down: Pipe,
-    connection: Connection<'b>,
+    connection: ServerConnection<'b>,
     /// Whether the server has closed.
     closed: bool,
     endpoint: Endpoint<App, 12>,
     app: App,
-    /// What each request should run as, and where it ends among the bytes sent.
+    /// For each request the expected entry in the server's log, and the offset of its end in the bytes sent.
     sent: Vec<(String, usize)>,
     /// The call that waits for its reply.
     waiting: Option<Call>,
 }
 
-/// A call, and the text that it sends.
+/// A call and the text that it sends.
 struct Call {
     kind: u8,
     text: String,
@@ -67,7 +68,7 @@ impl Ends<'_> {
                 self.deliver_down(size);
                 self.look();
             }
-            // The call is given up, its reply may still come.
+            // Give up the call. Its reply may still arrive.
             6 => self.waiting = None,
             7 => self.flow(),
             8 if argument < 128 => self.up.cut(size),
@@ -77,7 +78,7 @@ impl Ends<'_> {
         }
     }
 
-    /// Begins a call, unless one is waiting or what one has left cannot be passed yet.
+    /// Starts a call, unless another one is waiting or its reply cannot be skipped yet.
     fn call(&mut self, argument: u8) {
         if self.waiting.is_some() || self.caller.is_waiting() && self.caller.skip() != Ok(true) {
             return;
@@ -103,7 +104,7 @@ impl Ends<'_> {
             let before = self.sent.last().map_or(0, |(_, end)| *end);
             let unsent = self.caller.pending().len();
             let end = self.up.offered + unsent;
-            assert!(end > before, "a request of no bytes");
+            assert!(end > before, "a request has no bytes");
             self.sent.push((runs, end));
             let waits = kind < 5;
             self.waiting = waits.then_some(Call { kind, text });
@@ -133,11 +134,14 @@ impl Ends<'_> {
             .connection
             .advance(&mut self.endpoint.with(&mut self.app));
         let pending = !self.connection.pending().is_empty();
-        assert!(next != Next::Send || pending, "it waits for nothing");
+        assert!(
+            next != Next::Send || pending,
+            "the server asks to send, with no bytes pending"
+        );
         let has_room = !self.connection.space().is_empty();
         assert!(
             next != Next::Receive || has_room,
-            "it asks for bytes and has no room"
+            "the server waits for bytes without room"
         );
         self.closed = next == Next::Close;
     }
@@ -161,7 +165,7 @@ impl Ends<'_> {
         }
     }
 
-    /// Takes the reply, if it is there.
+    /// Takes and checks the reply, if it has arrived.
     fn look(&mut self) {
         if self.waiting.is_none() {
             return;
@@ -179,7 +183,7 @@ impl Ends<'_> {
         }
     }
 
-    /// The reply as a text.
+    /// Returns the reply as a text.
     fn reply(&mut self, call: &Call) -> Result<String, Error<Infallible>> {
         Ok(match call.kind {
             0 => self.caller.reply(ECHO)?.into(),
@@ -196,13 +200,13 @@ impl Ends<'_> {
     fn check(&self, call: &Call, result: Result<String, Error<Infallible>>) {
         match result {
             Ok(text) => assert_eq!(text, call.text, "the reply to another call"),
-            Err(Error::Closed) => assert!(self.up.cut || self.down.cut, "closed for nothing"),
-            Err(Error::Refused(refusal)) if refusal.code == Code::Refused => {
+            Err(Error::Closed) => assert!(self.up.cut || self.down.cut, "closed without a cut"),
+            Err(Error::Remote(refusal)) if refusal.code == Code::Refused => {
                 assert_eq!(call.kind, 3);
                 assert_eq!(refusal.sentence, format!("REFUSE: {}", call.text).as_str());
             }
-            // The request was cut off.
-            Err(Error::Refused(refusal)) => {
+            // The pipe was cut in the middle of the request.
+            Err(Error::Remote(refusal)) => {
                 assert_eq!(refusal.code, Code::Malformed, "{refusal}");
                 assert!(self.up.cut, "{refusal}");
             }
@@ -210,7 +214,7 @@ impl Ends<'_> {
         }
     }
 
-    /// Lets everything through until nothing moves.
+    /// Moves bytes in both directions until nothing changes.
     fn flow(&mut self) {
         loop {
             let before = (self.up.left, self.down.left, self.waiting.is_some());
@@ -225,20 +229,17 @@ impl Ends<'_> {
         }
     }
 
-    /// Lets everything through, ends both directions, and compares what ran with what was sent.
+    /// Delivers all bytes, ends both directions, and compares the requests run with those sent.
     fn settle(&mut self) {
         self.flow();
         let intact = !self.up.corrupted && !self.down.corrupted;
-        assert!(
-            self.waiting.is_none() || !intact,
-            "a call that does not end"
-        );
+        assert!(self.waiting.is_none() || !intact, "a call does not end");
         self.up.cut(usize::MAX);
         self.flow();
         self.down.cut(usize::MAX);
         self.flow();
-        assert!(self.waiting.is_none(), "a call that does not end");
-        assert!(self.closed, "a server that does not end");
+        assert!(self.waiting.is_none(), "a call does not end");
+        assert!(self.closed, "the server does not close");
         if !self.up.corrupted {
             let arrived = self.sent.iter().filter(|(_, end)| *end <= self.up.left);
             let arrived: Vec<&String> = arrived.map(|(runs, _)| runs).collect();

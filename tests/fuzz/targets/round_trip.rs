@@ -1,10 +1,10 @@
-//! Any value that a format carries comes out as it went in, and its fixed and its allocating form
+//! Every value that a format supports survives encoding and decoding. The fixed and the allocating structure
 //! have the same bytes.
 #![no_main]
 
 use bellwire::format::{EncodeError, Format, MAX_DEPTH};
 use bellwire::gob::{Decoder, Encoder};
-use bellwire::{ComplexData, Flaw, Gob, HeapComplexData, Line, Postcard, Ref};
+use bellwire::{ComplexData, DecodeErrorKind, Gob, HeapComplexData, Line, Postcard, Ref};
 use bellwire_fuzz::formats::{encoded, encoded_in};
 use bellwire_fuzz::values::{Kinds, Tree, complex_data, levels};
 use libfuzzer_sys::arbitrary::{Arbitrary, Result, Unstructured};
@@ -25,7 +25,7 @@ fn check(source: &mut Unstructured<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The levels that are carried: each but the first is a struct in an option.
+/// The most levels that can be encoded. Each level but the first is a struct in an option.
 const MAX_LEVELS: usize = MAX_DEPTH as usize / 2;
 
 fn structure<Heap, Fixed>(value: &HeapComplexData)
@@ -38,11 +38,15 @@ where
         assert_eq!(bytes, Err(EncodeError::Unencodable));
         return;
     }
-    let bytes = bytes.expect("every value is carried");
+    let bytes = bytes.expect("every value of so few levels can be encoded");
     assert_eq!(Heap::decode(&bytes).as_ref(), Ok(value));
     let Ok(fixed) = ComplexData::try_from(value) else {
-        let flaw = Fixed::decode(&bytes).expect_err("it does not fit").flaw;
-        assert!(matches!(flaw, Flaw::OverCapacity | Flaw::TooDeep));
+        let decoded = Fixed::decode(&bytes);
+        let flaw = decoded.expect_err("the value does not fit").kind;
+        assert!(matches!(
+            flaw,
+            DecodeErrorKind::OverCapacity | DecodeErrorKind::TooDeep
+        ));
         return;
     };
     assert_eq!(&HeapComplexData::from(&fixed), value);
@@ -54,10 +58,8 @@ where
 fn kinds(value: &Kinds) {
     let postcard = encoded_in::<Postcard<Kinds>>(|space| Postcard::<Kinds>::encode(value, space));
     if let Ok(bytes) = postcard {
-        match Postcard::<Kinds>::decode(&bytes) {
-            Ok(same) => assert_eq!(shown(&same), shown(value)),
-            Err(malformed) => assert_eq!(malformed.flaw, Flaw::TooDeep),
-        }
+        let same = Postcard::<Kinds>::decode(&bytes).expect("it was encoded");
+        assert_eq!(shown(&same), shown(value));
     }
     let mut encoder = Encoder::<Kinds>::new();
     let (mut memory, mut space) = ([0; 1024], vec![0; 65536]);
@@ -66,7 +68,9 @@ fn kinds(value: &Kinds) {
         let Ok(size) = encoder.encode(value, &mut space) else {
             return;
         };
-        let same: Kinds = decoder.decode(&space[..size]).expect("it was encoded");
+        let same: Kinds = decoder
+            .decode(&space[..size])
+            .expect("an encoded value can be decoded");
         let again = encoder.clone().encode(&same, &mut vec![0; 65536]);
         assert!(again.is_ok());
         assert_eq!(shown(&same), shown(&value.clone().without_absent_zeros()));
@@ -78,10 +82,8 @@ fn tree(value: &Tree) {
     let Ok(bytes) = bytes else {
         return;
     };
-    match Postcard::<Tree>::decode(&bytes) {
-        Ok(same) => assert_eq!(shown(&same), shown(value)),
-        Err(malformed) => assert_eq!(malformed.flaw, Flaw::TooDeep),
-    }
+    let same = Postcard::<Tree>::decode(&bytes).expect("it was encoded");
+    assert_eq!(shown(&same), shown(value));
 }
 
 fn text(value: &str) {
@@ -104,7 +106,7 @@ fn text(value: &str) {
     );
 }
 
-/// A NaN is not equal to itself, but is shown as itself.
+/// Returns the debug text, for comparison: a NaN does not equal itself, but its text does.
 fn shown(value: &impl core::fmt::Debug) -> String {
     format!("{value:?}")
 }

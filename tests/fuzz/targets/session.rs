@@ -1,6 +1,7 @@
-//! A server's side is sent any bytes, in any pieces, with any buffers and limits. It answers what it
-//! answers when all comes at once, keeps no more than its limits say, and takes no more steps than
-//! bytes come and go.
+//! A server receives arbitrary bytes in arbitrary pieces, with arbitrary buffers and limits.
+//!
+//! Its replies do not depend on the pieces, it keeps no more bytes than its limits allow, and it takes no more
+//! steps than bytes arrive and leave.
 #![no_main]
 
 use bellwire::{Buffer, Limits, Service, Session, Step};
@@ -32,7 +33,7 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(at_once, converse(&setup, input, cuts, sends));
 });
 
-/// How much was taken in, and what for, depends on how it came.
+/// Clears the parts of an outcome that depend on the pieces: the bytes read, and whether it was idle.
 fn comparable(outcome: Outcome) -> Outcome {
     Outcome {
         taken: 0,
@@ -41,8 +42,8 @@ fn comparable(outcome: Outcome) -> Outcome {
     }
 }
 
-/// The same conversation with a session that sees all of `input` that has arrived, and whose replies
-/// leave in pieces.
+/// Runs the same conversation with a bare session, which sees all bytes that have arrived. The replies leave
+/// in pieces.
 fn converse(setup: &Setup, input: &[u8], mut cuts: Cuts<'_>, mut sends: Cuts<'_>) -> Outcome {
     let endpoint = endpoint();
     let mut app = App::default();
@@ -64,21 +65,21 @@ fn converse(setup: &Setup, input: &[u8], mut cuts: Cuts<'_>, mut sends: Cuts<'_>
             Step::Receive if arrived < input.len() => {
                 assert!(
                     window.len() < limits.name.max(limits.payload),
-                    "it keeps too much"
+                    "the session keeps more than its limits"
                 );
                 arrived += cuts.next(input.len() - arrived);
             }
             Step::Receive => {
-                assert!(!ended, "it waits behind the end");
+                assert!(!ended, "the session waits after the end of the stream");
                 ended = true;
                 session.end(window, &mut service, &mut out);
             }
             Step::Send => {
-                assert!(!out.is_empty(), "it waits for nothing");
+                assert!(!out.is_empty(), "it asks to send, with no bytes pending");
                 send(&mut out, &mut sends, &mut outcome);
             }
             Step::Request { index, payload } => {
-                assert!(start > before, "a request of no bytes");
+                assert!(start > before, "a request has no bytes");
                 let answered = service.call(index, payload, session.reply(&mut out));
                 session.answered(answered, &mut service, &mut out);
             }
@@ -94,9 +95,9 @@ fn converse(setup: &Setup, input: &[u8], mut cuts: Cuts<'_>, mut sends: Cuts<'_>
     outcome
 }
 
-/// The limits that a connection over these buffers has.
+/// Returns the limits of a connection with these buffers.
 fn lowered(setup: &Setup) -> Limits {
-    let limits = setup.limits.expect("they are set");
+    let limits = setup.limits.expect("the limits are set");
     Limits {
         name: limits.name.min(setup.rx),
         payload: limits.payload.min(setup.rx),

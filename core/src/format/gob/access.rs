@@ -1,17 +1,19 @@
-//! What stands inside a value: elements, entries, fields.
+//! Access to the parts of a value: elements, entries, fields.
 
+use super::fields::Fields;
 use super::reader::Reader;
-use super::types::{Fields, TypeId};
+use super::steps::step;
+use super::types::TypeId;
 use super::value::Value;
-use super::wire::take_size;
-use crate::error::Flaw;
+use crate::error::DecodeErrorKind;
 use core::marker::PhantomData;
 use serde::de::value::{StrDeserializer, U32Deserializer};
 use serde::de::{DeserializeSeed, EnumAccess, IntoDeserializer, MapAccess, SeqAccess};
 use serde::de::{VariantAccess, Visitor};
 
-/// The most fields of a struct that values are decoded to: one bit each.
-const MAX_WANTED: usize = 64;
+/// The most bytes of a field name that a receiver of any type (`deserialize_any`) gets. Such a
+/// receiver gets the name again with each value, although the value does not contain it.
+const MAX_NAME: usize = 128;
 
 /// The elements of a sequence, or the entries of a map.
 pub(super) struct Elements<'r, 't, 'de> {
@@ -23,16 +25,20 @@ pub(super) struct Elements<'r, 't, 'de> {
 }
 
 impl<'de> Elements<'_, '_, 'de> {
-    /// Leaves the elements, and refuses what the visitor did not take.
-    pub(super) fn finish(self) -> Result<(), Flaw> {
+    /// Leaves the elements. Refuses elements that the visitor did not take.
+    pub(super) fn finish(self) -> Result<(), DecodeErrorKind> {
         self.reader.surface();
         match self.left {
             0 => Ok(()),
-            _ => Err(Flaw::OverCapacity),
+            _ => Err(DecodeErrorKind::OverCapacity),
         }
     }
 
-    fn value<S: DeserializeSeed<'de>>(&mut self, ty: TypeId, seed: S) -> Result<S::Value, Flaw> {
+    fn value<S: DeserializeSeed<'de>>(
+        &mut self,
+        ty: TypeId,
+        seed: S,
+    ) -> Result<S::Value, DecodeErrorKind> {
         seed.deserialize(Value {
             reader: &mut *self.reader,
             ty,
@@ -42,31 +48,27 @@ impl<'de> Elements<'_, '_, 'de> {
 }
 
 impl<'de> SeqAccess<'de> for &mut Elements<'_, '_, 'de> {
-    type Error = Flaw;
+    type Error = DecodeErrorKind;
 
     fn next_element_seed<S: DeserializeSeed<'de>>(
         &mut self,
         seed: S,
-    ) -> Result<Option<S::Value>, Flaw> {
+    ) -> Result<Option<S::Value>, DecodeErrorKind> {
         let Some(left) = self.left.checked_sub(1) else {
             return Ok(None);
         };
         self.left = left;
         self.value(self.element, seed).map(Some)
     }
-
-    fn size_hint(&self) -> Option<usize> {
-        Some(self.left)
-    }
 }
 
 impl<'de> MapAccess<'de> for &mut Elements<'_, '_, 'de> {
-    type Error = Flaw;
+    type Error = DecodeErrorKind;
 
     fn next_key_seed<S: DeserializeSeed<'de>>(
         &mut self,
         seed: S,
-    ) -> Result<Option<S::Value>, Flaw> {
+    ) -> Result<Option<S::Value>, DecodeErrorKind> {
         let Some(left) = self.left.checked_sub(1) else {
             return Ok(None);
         };
@@ -74,38 +76,32 @@ impl<'de> MapAccess<'de> for &mut Elements<'_, '_, 'de> {
         self.value(self.key, seed).map(Some)
     }
 
-    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Flaw> {
+    fn next_value_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<S::Value, DecodeErrorKind> {
         self.value(self.element, seed)
-    }
-
-    fn size_hint(&self) -> Option<usize> {
-        Some(self.left)
     }
 }
 
-/// The fields of a struct: first those that the sender's type has, each with its value or, where
-/// that was zero, without; then those that only the receiver's type has.
+/// The fields of a struct. First come the fields that were sent. Then come the fields that only the
+/// receiver has or that were zero.
 pub(super) struct Structure<'r, 't, 'de> {
     reader: &'r mut Reader<'t, 'de>,
-    /// Those of the sender's type that are still to come.
+    /// The remaining fields of the sender's type.
     fields: Fields<'t>,
+    /// All fields of the sender's type, to check the types of fields that were not sent. Empty if
+    /// they need no check.
+    compared: Fields<'t>,
     wanted: Option<&'static [&'static str]>,
-    /// Which of the wanted ones have come.
+    /// One bit for each wanted field that has come. So there are at most 64.
     come: u64,
-    /// How many fields on is the next one that was sent.
-    ahead: Ahead,
-    /// The field whose key was given out last.
+    /// Whether the value may hold more fields.
+    sent: bool,
+    /// The field whose key was returned last.
     present: Option<Field>,
     /// Whether a field that both types have must still come.
     must_match: bool,
-}
-
-enum Ahead {
-    /// It is to be read.
-    Unread,
-    Gap(usize),
-    /// There is none.
-    None,
 }
 
 #[derive(Clone, Copy)]
@@ -120,150 +116,130 @@ impl<'r, 't, 'de> Structure<'r, 't, 'de> {
         reader: &'r mut Reader<'t, 'de>,
         fields: Fields<'t>,
         wanted: Option<&'static [&'static str]>,
+        compared: Fields<'t>,
         sent: bool,
     ) -> Self {
-        // As in Go, two types without a common field are no match, at the outermost level.
+        // As in Go, two types without a common field do not match at the outermost level.
         let outermost = core::mem::replace(&mut reader.outermost, false);
-        let can_match = !fields.is_empty() && wanted.is_some_and(|wanted| !wanted.is_empty());
+        let can_match = !compared.is_empty() && wanted.is_some_and(|wanted| !wanted.is_empty());
         Self {
             reader,
             must_match: outermost && can_match,
             fields,
+            compared,
             wanted,
             come: 0,
-            ahead: if sent { Ahead::Unread } else { Ahead::None },
+            sent,
             present: None,
         }
     }
 
-    /// Leaves the struct, and refuses what the visitor did not take.
-    pub(super) fn finish(self) -> Result<(), Flaw> {
+    /// Leaves the struct. Refuses fields that the visitor did not take.
+    pub(super) fn finish(self) -> Result<(), DecodeErrorKind> {
         self.reader.surface();
-        match self.ahead {
-            Ahead::None => Ok(()),
-            _ => Err(Flaw::LeftOver),
+        if self.sent {
+            return Err(DecodeErrorKind::LeftOver);
         }
+        Ok(())
     }
 
-    /// Whether the next field of the sender's type was sent.
-    fn is_sent(&mut self) -> Result<bool, Flaw> {
-        let gap = match self.ahead {
-            Ahead::Unread => take_size(&mut self.reader.message)?,
-            Ahead::Gap(gap) => gap,
-            Ahead::None => 0,
-        };
-        self.ahead = match gap {
-            0 => Ahead::None,
-            1 => Ahead::Unread,
-            _ => Ahead::Gap(gap.saturating_sub(1)),
-        };
-        Ok(gap == 1)
-    }
-
-    /// Refuses a field that the sender's type does not have.
-    fn end(&mut self) -> Result<(), Flaw> {
-        self.is_sent()?;
-        match self.ahead {
-            Ahead::None => Ok(()),
-            _ => Err(Flaw::BadValue),
-        }
-    }
-
-    /// The next field for the receiver, and its name.
-    fn next(&mut self) -> Result<Option<(&'t str, Field)>, Flaw> {
-        while let Some((name, ty)) = self.fields.next()? {
-            let sent = self.is_sent()?;
-            let Some(wanted) = self.wanted else {
-                if sent {
-                    let name = core::str::from_utf8(name).map_err(|_| Flaw::BadUtf8)?;
-                    let field = Field {
-                        name: None,
-                        ty,
-                        sent,
-                    };
-                    return Ok(Some((name, field)));
-                }
-                continue;
+    /// Returns the name of the next field for the receiver, and stores the field in `present`.
+    fn next(&mut self) -> Result<Option<&'t str>, DecodeErrorKind> {
+        while self.sent {
+            let Some((name, ty)) = self.reader.next_sent(&mut self.fields)? else {
+                self.sent = false;
+                break;
             };
-            match self.place_of(name, wanted) {
-                Some(index) => {
-                    self.must_match = false;
-                    return self.known(wanted, index, ty, sent).map(Some);
+            let Some(wanted) = self.wanted else {
+                if name.len() > MAX_NAME {
+                    return Err(DecodeErrorKind::OverCapacity);
                 }
-                None if sent => self.reader.skip(ty)?,
-                None => {}
+                let name = core::str::from_utf8(name).map_err(|_| DecodeErrorKind::BadUtf8)?;
+                self.present = Some(Field {
+                    name: None,
+                    ty,
+                    sent: true,
+                });
+                return Ok(Some(name));
+            };
+            if let Some(index) = self.place_of(name, wanted) {
+                self.must_match = false;
+                return self.known(wanted, index, ty, true);
+            }
+            self.reader.skip(ty)?;
+        }
+        let wanted = self.wanted.unwrap_or(&[]);
+        let missing = self.come.trailing_ones() as usize;
+        match wanted.get(missing) {
+            Some(name) => {
+                let ty = self.type_unsent(name)?;
+                self.known(wanted, missing, ty, false)
+            }
+            None if self.must_match => Err(DecodeErrorKind::WrongType),
+            None => Ok(None),
+        }
+    }
+
+    /// Returns the sender's type of a field that was not sent.
+    fn type_unsent(&mut self, wanted: &str) -> Result<TypeId, DecodeErrorKind> {
+        let mut fields = self.compared;
+        while let Some((name, ty)) = fields.next()? {
+            if name == wanted.as_bytes() {
+                self.must_match = false;
+                return Ok(ty);
             }
         }
-        if !matches!(self.ahead, Ahead::None) {
-            self.end()?;
-        }
-        if self.must_match {
-            return Err(Flaw::WrongType);
-        }
-        let Some(wanted) = self.wanted else {
-            return Ok(None);
-        };
-        let missing = self.come.trailing_ones() as usize;
-        if missing >= wanted.len() {
-            return Ok(None);
-        }
-        self.known(wanted, missing, TypeId::NONE, false).map(Some)
+        Ok(TypeId::NONE)
     }
 
-    /// Where a field of the sender's type stands among the receiver's: mostly behind the last one.
+    /// Returns the index in `wanted` of a field of the sender. Tries the one after the last first.
     fn place_of(&self, name: &[u8], wanted: &'static [&'static str]) -> Option<usize> {
         let next = (u64::BITS - self.come.leading_zeros()) as usize;
         match wanted.get(next) {
             Some(wanted) if wanted.as_bytes() == name => Some(next),
-            _ => wanted.iter().position(|wanted| wanted.as_bytes() == name),
+            _ => wanted.iter().position(|wanted| {
+                step();
+                wanted.as_bytes() == name
+            }),
         }
     }
 
+    /// Makes the field at `index` in `wanted` the present one.
     fn known(
         &mut self,
         wanted: &'static [&'static str],
         index: usize,
         ty: TypeId,
         sent: bool,
-    ) -> Result<(&'t str, Field), Flaw> {
-        if index >= MAX_WANTED {
-            return Err(Flaw::Unsupported);
-        }
-        self.come |= bit(index);
-        let name = wanted.get(index).copied().unwrap_or("");
-        let field = Field {
-            name: Some(name),
-            ty,
-            sent,
-        };
-        Ok((name, field))
-    }
-}
-
-fn bit(index: usize) -> u64 {
-    match u32::try_from(index) {
-        Ok(index) => 1u64.checked_shl(index).unwrap_or(0),
-        Err(_) => 0,
+    ) -> Result<Option<&'t str>, DecodeErrorKind> {
+        let bit = u32::try_from(index).ok();
+        let bit = bit.and_then(|index| 1u64.checked_shl(index));
+        self.come |= bit.ok_or(DecodeErrorKind::Unsupported)?;
+        let name = wanted.get(index).copied();
+        self.present = Some(Field { name, ty, sent });
+        Ok(name)
     }
 }
 
 impl<'de> MapAccess<'de> for &mut Structure<'_, '_, 'de> {
-    type Error = Flaw;
+    type Error = DecodeErrorKind;
 
     fn next_key_seed<S: DeserializeSeed<'de>>(
         &mut self,
         seed: S,
-    ) -> Result<Option<S::Value>, Flaw> {
-        let Some((name, field)) = self.next()? else {
+    ) -> Result<Option<S::Value>, DecodeErrorKind> {
+        let Some(name) = self.next()? else {
             return Ok(None);
         };
-        self.present = Some(field);
-        let name: StrDeserializer<'_, Flaw> = name.into_deserializer();
+        let name: StrDeserializer<'_, DecodeErrorKind> = name.into_deserializer();
         seed.deserialize(name).map(Some)
     }
 
-    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Flaw> {
-        let field = self.present.take().ok_or(Flaw::Unsupported)?;
+    fn next_value_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<S::Value, DecodeErrorKind> {
+        let field = self.present.take().ok_or(DecodeErrorKind::Unsupported)?;
         let outer = core::mem::replace(&mut self.reader.field, field.name);
         let value = seed.deserialize(Value {
             reader: &mut *self.reader,
@@ -284,20 +260,20 @@ pub(super) enum Variant<'de> {
 }
 
 impl<'de> EnumAccess<'de> for Variant<'de> {
-    type Error = Flaw;
+    type Error = DecodeErrorKind;
     type Variant = NoContent<'de>;
 
     fn variant_seed<S: DeserializeSeed<'de>>(
         self,
         seed: S,
-    ) -> Result<(S::Value, NoContent<'de>), Flaw> {
+    ) -> Result<(S::Value, NoContent<'de>), DecodeErrorKind> {
         let variant = match self {
             Self::Named(name) => {
-                let name: StrDeserializer<'_, Flaw> = name.into_deserializer();
+                let name: StrDeserializer<'_, DecodeErrorKind> = name.into_deserializer();
                 seed.deserialize(name)
             }
             Self::Numbered(number) => {
-                let number: U32Deserializer<Flaw> = number.into_deserializer();
+                let number: U32Deserializer<DecodeErrorKind> = number.into_deserializer();
                 seed.deserialize(number)
             }
         };
@@ -305,29 +281,36 @@ impl<'de> EnumAccess<'de> for Variant<'de> {
     }
 }
 
-/// What an enum variant holds: nothing.
+/// The empty content of an enum variant.
 pub(super) struct NoContent<'de>(PhantomData<&'de ()>);
 
 impl<'de> VariantAccess<'de> for NoContent<'de> {
-    type Error = Flaw;
+    type Error = DecodeErrorKind;
 
-    fn unit_variant(self) -> Result<(), Flaw> {
+    fn unit_variant(self) -> Result<(), DecodeErrorKind> {
         Ok(())
     }
 
-    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, _seed: S) -> Result<S::Value, Flaw> {
-        Err(Flaw::Unsupported)
+    fn newtype_variant_seed<S: DeserializeSeed<'de>>(
+        self,
+        _seed: S,
+    ) -> Result<S::Value, DecodeErrorKind> {
+        Err(DecodeErrorKind::Unsupported)
     }
 
-    fn tuple_variant<V: Visitor<'de>>(self, _len: usize, _visitor: V) -> Result<V::Value, Flaw> {
-        Err(Flaw::Unsupported)
+    fn tuple_variant<V: Visitor<'de>>(
+        self,
+        _len: usize,
+        _visitor: V,
+    ) -> Result<V::Value, DecodeErrorKind> {
+        Err(DecodeErrorKind::Unsupported)
     }
 
     fn struct_variant<V: Visitor<'de>>(
         self,
         _fields: &'static [&'static str],
         _visitor: V,
-    ) -> Result<V::Value, Flaw> {
-        Err(Flaw::Unsupported)
+    ) -> Result<V::Value, DecodeErrorKind> {
+        Err(DecodeErrorKind::Unsupported)
     }
 }

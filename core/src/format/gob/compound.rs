@@ -1,4 +1,4 @@
-//! Writes what stands inside a value: elements, entries, fields.
+//! Writes the parts of a value: elements, entries, fields.
 
 use super::Type;
 use super::output::Output;
@@ -8,14 +8,14 @@ use serde::Serialize;
 use serde::ser::SerializeTupleStruct;
 use serde::ser::{SerializeMap, SerializeSeq, SerializeStruct, SerializeTuple};
 
-/// The elements of a sequence, or the entries of a map, behind their count.
+/// The elements of a sequence, or the entries of a map, after their count.
 pub(super) struct Elements<'w, 's> {
-    /// None where the whole is left out, being empty.
+    /// `None` if the whole value is left out because it is empty.
     output: Option<&'w mut Output<'s>>,
-    /// The type of what comes next, and of what comes after it.
+    /// The type of the next value, and the type of the one after it.
     types: [&'static Type; 2],
     place: Place,
-    /// How many are still to come, keys counted too.
+    /// The number of elements or entries still to come.
     left: usize,
 }
 
@@ -47,7 +47,7 @@ impl<'w, 's> Elements<'w, 's> {
         Ok(())
     }
 
-    /// Counts an element or an entry, which must be one of those announced.
+    /// Counts an element or an entry. Fails if there are more than announced.
     fn count(&mut self) -> Result<(), EncodeError> {
         let left = self.left.checked_sub(1);
         self.left = left.ok_or(EncodeError::Unencodable)?;
@@ -84,10 +84,10 @@ impl SerializeMap for Elements<'_, '_> {
     }
 }
 
-/// Two floats, left out when both are zero.
+/// Two floats, left out if both are zero.
 pub(super) struct Complex<'w, 's> {
     output: &'w mut Output<'s>,
-    /// Where it begins, if it may be left out.
+    /// The start of the value, if the value may be left out.
     start: Option<usize>,
     left: u8,
     zero: bool,
@@ -137,7 +137,7 @@ impl<'w, 's> Complex<'w, 's> {
     }
 }
 
-/// What a sequence or tuple is written as.
+/// The gob form of a sequence or tuple.
 pub(super) enum Compound<'w, 's> {
     Elements(Elements<'w, 's>),
     Complex(Complex<'w, 's>),
@@ -201,12 +201,12 @@ impl SerializeTupleStruct for Compound<'_, '_> {
     }
 }
 
-/// The fields of a struct, each behind its distance from the one before.
+/// The fields of a struct. Each follows its distance from the previous field.
 pub(super) struct Structure<'w, 's> {
     output: &'w mut Output<'s>,
-    /// Those not yet serialized, all being described.
+    /// The described fields that are not serialized yet.
     fields: &'static [(&'static str, Type)],
-    /// How far the first of them is behind the last one written.
+    /// The distance from the last written field to the first of `fields`.
     gap: u32,
 }
 
@@ -225,7 +225,8 @@ impl<'w, 's> Structure<'w, 's> {
 }
 
 impl<'s> Structure<'_, 's> {
-    /// The place of the field of this name, which must be described behind the one before.
+    /// Returns the slot of the field with this name. The fields must come in the order of the
+    /// description.
     fn slot(&mut self, name: &str) -> Result<Slot<'_, 's>, EncodeError> {
         while let [(described, ty), rest @ ..] = self.fields {
             self.fields = rest;

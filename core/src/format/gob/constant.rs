@@ -1,10 +1,10 @@
-//! Bytes that the compiler writes.
+//! Bytes that the compiler computes.
 //!
-//! No program runs this, so it may index and panic.
+//! This code runs only in constants, so it may index and panic.
 
 use crate::format::zigzag::unsigned;
 
-/// Bytes, as many as have been written.
+/// A byte array that is filled from the front.
 pub(super) struct Bytes<const N: usize> {
     bytes: [u8; N],
     pub(super) size: usize,
@@ -58,7 +58,7 @@ impl<const N: usize> Bytes<N> {
         self.uint(unsigned(number));
     }
 
-    /// The field behind the last one of a struct.
+    /// Writes the next field of a struct, with a number as its value.
     pub(super) const fn field(&mut self, number: i64) {
         self.byte(1);
         self.int(number);

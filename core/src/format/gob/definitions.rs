@@ -1,15 +1,15 @@
-//! The definitions that go out in front of a value, made by the compiler.
+//! The type definitions before a value, computed by the compiler.
 //!
-//! Nothing of this module is in a program but the bytes it makes, so it may index and panic.
+//! A program contains only the resulting bytes, so this code may index and panic.
 
 use super::constant::Bytes;
 use super::{Described, MAX_TYPES, Type};
 use core::marker::PhantomData;
 
-/// The id of the first type that a Go process defines.
+/// The first id that a Go process gives to a type of its own.
 pub(super) const FIRST_ID: u32 = 64;
 
-/// The most bytes that definitions may take.
+/// The most bytes that all definitions of a type may take.
 const CAPACITY: usize = 2048;
 
 /// The definitions of a described type and the types in it, with ids from `FIRST` on.
@@ -19,7 +19,7 @@ impl<T: Described + ?Sized, const FIRST: u32> Definitions<T, FIRST> {
     const ALL: Table = Table::of(&T::TYPE, FIRST);
     const SIZE: usize = Self::ALL.written.size;
 
-    /// How many types are defined.
+    /// The number of types defined.
     pub(super) const COUNT: usize = Self::ALL.count;
 
     /// The id of the type itself.
@@ -28,7 +28,7 @@ impl<T: Described + ?Sized, const FIRST: u32> Definitions<T, FIRST> {
     /// One message for each definition.
     pub(super) const BYTES: &'static [u8] = Self::PADDED.split_at(Self::SIZE).0;
 
-    /// Several sizes, so that the constant is not much longer than what it holds.
+    /// The bytes with padding. A few sizes keep the padding short.
     const PADDED: &'static [u8] = match Self::SIZE {
         0..=64 => &Self::ALL.written.head::<64>(),
         65..=96 => &Self::ALL.written.head::<96>(),
@@ -39,7 +39,7 @@ impl<T: Described + ?Sized, const FIRST: u32> Definitions<T, FIRST> {
     };
 }
 
-/// The types that are to be defined, and the definitions written so far.
+/// The types to define, and the definitions written so far.
 struct Table {
     entries: [Entry; MAX_TYPES],
     count: usize,
@@ -50,20 +50,20 @@ struct Table {
 #[derive(Clone, Copy)]
 struct Entry {
     ty: &'static Type,
-    /// 0 until it is given.
+    /// 0 until the id is given.
     id: u32,
     name: Name,
     written: bool,
 }
 
-/// What the definition says the type's name is. It depends on where Go meets the type first.
+/// The type name in a definition. It depends on the context in which Go first meets the type.
 #[derive(Clone, Copy)]
 enum Name {
-    /// Nothing.
+    /// No name.
     None,
-    /// The name of a type that has one.
+    /// The type's own name, if it has one.
     Own,
-    /// The same, or else how the type is written in Go.
+    /// The type's own name, or else its Go syntax.
     Written,
 }
 
@@ -98,10 +98,10 @@ impl Table {
         };
         match ty {
             Type::Slice(_) | Type::Array(..) | Type::Map(..) | Type::Struct(..) => {}
-            Type::Outer(_) => panic!("no struct of this name is around the type"),
+            Type::Outer(_) => panic!("no enclosing struct has this name"),
             _ => return,
         }
-        assert!(index < MAX_TYPES, "too many types are described");
+        assert!(index < MAX_TYPES, "more than MAX_TYPES types are described");
         self.entries[index].ty = ty;
         self.entries[index].name = name;
         self.count += 1;
@@ -159,7 +159,7 @@ impl Table {
         }
     }
 
-    /// Writes definitions in Go's order: of a type, then of those in it.
+    /// Writes definitions in Go's order: a type, then the types in it.
     const fn write(&mut self, ty: &'static Type) {
         let Some(index) = self.position(ty) else {
             return;
@@ -196,7 +196,7 @@ impl Table {
         }
     }
 
-    /// Writes Go's struct wireType: which of its fields is set is what the type is.
+    /// Writes Go's struct `wireType`. One of its fields is set, which tells the kind of the type.
     const fn describe(&self, ty: &Type, id: u32, name: Name, body: &mut Bytes<CAPACITY>) {
         body.byte(match ty {
             Type::Array(..) => 1,
@@ -204,7 +204,7 @@ impl Table {
             Type::Struct(..) => 3,
             _ => 4,
         });
-        // The name and the id are a struct of their own.
+        // The name and the id are in a nested struct.
         body.byte(1);
         let mut text = Bytes::<128>::new();
         match (ty, name) {
@@ -241,7 +241,7 @@ impl Table {
                 let mut index = 0;
                 while index < fields.len() {
                     let (name, ty) = &fields[index];
-                    assert!(!name.is_empty(), "a field has a name");
+                    assert!(!name.is_empty(), "a field's name is empty");
                     body.byte(1);
                     body.uint(name.len() as u64);
                     body.text(name);
@@ -257,7 +257,7 @@ impl Table {
     }
 }
 
-/// Writes the type as Go does, for a program whose types are of package main.
+/// Writes the type in Go's syntax, for a program with its types in package `main`.
 const fn write_type<const N: usize>(ty: &Type, text: &mut Bytes<N>) {
     match ty {
         Type::Bool => text.text("bool"),
@@ -290,7 +290,7 @@ const fn write_type<const N: usize>(ty: &Type, text: &mut Bytes<N>) {
     }
 }
 
-/// Whether two descriptions are of one type. Structs are known by their names.
+/// Returns whether two descriptions are of one type. Structs are identified by their names.
 const fn is_same(a: &Type, b: &Type) -> bool {
     match (a, b) {
         (Type::Bool, Type::Bool)
@@ -341,7 +341,7 @@ const fn is_equal(a: &str, b: &str) -> bool {
     a.len() == b.len()
 }
 
-/// What the compiler refuses. What it takes is compared with Go's in the tests of all crates.
+/// Tests of the checks at compile time. The workspace's tests compare accepted types with Go.
 #[cfg(test)]
 mod tests {
     use super::{FIRST_ID, Table, Type, have_same_fields, is_equal};
@@ -351,7 +351,7 @@ mod tests {
     const OTHER_A: (&str, Type) = ("A", Type::Bool);
 
     #[test]
-    fn fields_are_the_same_with_the_same_names_and_types_and_as_many() {
+    fn the_same_fields_have_equal_names_types_and_count() {
         assert!(have_same_fields(&[A, B], &[A, B]));
         assert!(!have_same_fields(&[A], &[B]));
         assert!(!have_same_fields(&[A], &[OTHER_A]));
@@ -360,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_begins_as_another_is_another() {
+    fn a_prefix_of_a_name_is_a_different_name() {
         assert!(is_equal("name", "name"));
         assert!(!is_equal("name", "names"));
         assert!(!is_equal("names", "name"));
@@ -368,15 +368,15 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "two structs of one name have different fields")]
-    fn structs_of_one_name_are_one_type() {
+    fn structs_of_one_name_with_different_fields_are_refused() {
         const ONE: Type = Type::Struct("name", &[A]);
         const OTHER: Type = Type::Struct("name", &[B]);
         Table::of(&Type::Struct("both", &[("A", ONE), ("B", OTHER)]), FIRST_ID);
     }
 
     #[test]
-    #[should_panic(expected = "no struct of this name is around the type")]
-    fn a_struct_is_around_those_that_name_it() {
+    #[should_panic(expected = "no enclosing struct has this name")]
+    fn an_outer_type_without_an_enclosing_struct_is_refused() {
         Table::of(&Type::Slice(&Type::Outer("name")), FIRST_ID);
     }
 }

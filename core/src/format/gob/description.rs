@@ -1,50 +1,50 @@
-//! How a Rust type says which Go type it is sent as.
+//! The Go types of Rust types.
 
 use crate::format::Ref;
 
-/// A Go type, as far as gob tells types apart: widths of numbers are no part of it, nor are
-/// pointers.
+/// A Go type, as gob distinguishes types. The widths of numbers do not count, nor do pointers.
 #[derive(Debug, Clone, Copy)]
 pub enum Type {
     /// `bool`.
     Bool,
-    /// `int`, of whatever width; also `char`, as Go's rune, and an enum, as the variant's number.
+    /// `int` of any width. Also `char` as Go's `rune`, and an enum as the variant's number.
     Int,
-    /// `uint`, of whatever width; also an enum.
+    /// `uint` of any width. Also an enum as the variant's number.
     Uint,
     /// `float64` or `float32`.
     Float,
-    /// `complex128` or `complex64`, of a tuple of two floats.
+    /// `complex128` or `complex64`, for a tuple of two floats.
     Complex,
-    /// `string`; also an enum, as the variant's name.
+    /// `string`. Also an enum as the variant's name.
     String,
     /// `[]byte`.
     Bytes,
-    /// A slice of such elements.
+    /// A slice of elements of this type.
     Slice(&'static Type),
-    /// An array of so many elements.
+    /// An array of this length with elements of this type.
     Array(u32, &'static Type),
-    /// A map of such keys to such elements.
+    /// A map from keys of the first type to elements of the second.
     Map(&'static Type, &'static Type),
-    /// A struct: its name, and the names and types of its fields, named and ordered as serde
-    /// names and orders them.
+    /// A struct: its name, then the names and types of its fields. The names and their order must
+    /// be those that serde uses.
     Struct(&'static str, &'static [(&'static str, Type)]),
-    /// The struct of this name that is around this type: how a type holds itself.
+    /// The enclosing struct with this name, for a type that contains itself.
     Outer(&'static str),
 }
 
-/// A type whose values can be sent as gob, because it says which Go type they are.
+/// A type whose values can be sent as gob, because it describes its Go type.
 ///
-/// Go sends a description of a type before its first value, and serde cannot give one: an
-/// empty map has no types in it. So it stands here, as one constant. Decoding does not look
-/// at it.
+/// Go sends the definition of a type before its first value. serde cannot supply one: an empty map,
+/// for example, does not show the types of its entries. So this trait has it as a constant.
+/// Decoding does not use it.
 ///
-/// The names of the fields, as serde sees them, are those of the Go struct, which begin with a capital
-/// letter. A field may be an `Option`, as it may be a pointer in Go: the type is that of the
-/// value inside.
+/// The names of the fields, as serde sees them, are those of the Go struct. They begin with a
+/// capital letter. A field may be an `Option`, as a field may be a pointer in Go. Its type is that
+/// of the value inside.
 ///
-/// The constant is checked and turned into bytes by the compiler. It is an error there when
-/// structs of one name differ, or when definitions take more than 2 KiB, or are too many.
+/// The compiler checks the constant and turns it into bytes. It is a compile error if two structs
+/// of one name differ, if the definitions take more than 2 KiB, or if there are more than
+/// [`MAX_TYPES`](super::MAX_TYPES).
 ///
 /// ```
 /// use bellwire::gob::{Described, Gob, Type};

@@ -1,14 +1,16 @@
-//! Where a value ends, found while its bytes arrive.
+//! Finds the end of a value while its bytes arrive.
 
 use super::reader::Reader;
-use super::types::{Definition, Head, Table, TypeId, Types};
+use super::types::{Definition, Head, Table, TypeId};
 use super::wire::take_uint;
 use super::{MAX_MESSAGE, MAX_TYPES};
-use crate::error::Flaw;
+use crate::error::DecodeErrorKind;
 use crate::format::{End, Frame};
 
-/// Interface values are the one thing that makes a value span messages, so only where there may
-/// be some does the end depend on what the messages say.
+/// How to find the end of a value that may contain interfaces.
+///
+/// Only interface values make a value span several messages. Without them, the lengths of the
+/// messages suffice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Interfaces {
     Followed,
@@ -17,15 +19,15 @@ pub(super) enum Interfaces {
 
 /// Finds the end of the definitions and the value at the start of `input`.
 ///
-/// Each definition is read once, when it is whole. A value without interfaces is not read at all.
-/// One with interfaces is read from its start when a message of it is whole. Each message but the
-/// last defines a type or follows one that does, so there are at most [`VALUE_MESSAGES`].
+/// Reads each definition once, when it is complete. Does not read a value without interfaces. Reads
+/// a value with interfaces from its start each time that one of its messages is complete, within
+/// [`STEPS_PER_BYTE`].
 pub(super) fn find_end(input: &[u8], progress: &mut usize, interfaces: Interfaces) -> Frame {
     let mut place = Place::unpack(*progress);
     let frame = place.advance(input, interfaces);
     match place.pack() {
         Some(packed) => *progress = packed,
-        None => return Frame::Broken(Flaw::BadLength),
+        None => return Frame::Broken(DecodeErrorKind::BadLength),
     }
     match frame {
         Ok(Some(end)) => Frame::Ends(usize::try_from(end).unwrap_or(usize::MAX)),
@@ -34,35 +36,49 @@ pub(super) fn find_end(input: &[u8], progress: &mut usize, interfaces: Interface
     }
 }
 
-/// The most messages of one value: the first, and two for each type.
-const VALUE_MESSAGES: usize = 1 + 2 * MAX_TYPES;
+/// The most steps of all readings of a value with interfaces, for each byte of the payload so far.
+/// A step is a value or a field that is skipped.
+///
+/// Honest values take about half a step for each byte. So such a value may define as many types as
+/// fit, each in a message of its own, although it is read again for each of these messages.
+const STEPS_PER_BYTE: usize = 12;
 
-/// What is known of the payload.
+/// The low bits of `progress`: one for `interface`, the others for `spent`.
+const SPENT_BITS: u32 = 10;
+const SPENT_UNITS: usize = 32;
+
+/// The state of the search, packed into `progress`.
 struct Place {
-    /// Where the first message stands that is not settled.
+    /// The place of the first message that is not settled.
     message: usize,
-    /// Whether a type holds an interface.
+    /// Whether a type contains an interface.
     interface: bool,
-    /// How many messages of the value stand in front of it.
-    inside: usize,
+    /// The steps taken for each byte before `message`, in units of 1/32, rounded up. It is more
+    /// than 0 within the value.
+    spent: usize,
 }
 
 impl Place {
     fn unpack(progress: usize) -> Self {
+        let low = progress & ((1 << SPENT_BITS) - 1);
         Self {
-            message: progress >> 8,
-            interface: progress & 1 != 0,
-            inside: progress >> 1 & 127,
+            message: progress >> SPENT_BITS,
+            interface: low & 1 != 0,
+            spent: low >> 1,
         }
     }
 
     fn pack(&self) -> Option<usize> {
-        let message = self.message.checked_mul(256)?;
-        Some(message | usize::from(self.interface) | self.inside << 1)
+        let message = self.message.checked_mul(1 << SPENT_BITS)?;
+        Some(message | usize::from(self.interface) | self.spent << 1)
     }
 
-    /// Goes on to the value's end, or as far as the bytes reach.
-    fn advance(&mut self, input: &[u8], interfaces: Interfaces) -> Result<Option<u64>, Flaw> {
+    /// Advances to the end of the value, or as far as the bytes reach.
+    fn advance(
+        &mut self,
+        input: &[u8],
+        interfaces: Interfaces,
+    ) -> Result<Option<u64>, DecodeErrorKind> {
         loop {
             let Some(rest) = input.get(self.message..) else {
                 return Ok(None);
@@ -72,7 +88,7 @@ impl Place {
                 return Ok(None);
             };
             if length == 0 || length > MAX_MESSAGE {
-                return Err(Flaw::BadLength);
+                return Err(DecodeErrorKind::BadLength);
             }
             let head = rest.len().saturating_sub(body.len());
             let end = (self.message as u64)
@@ -81,20 +97,23 @@ impl Place {
             let message = usize::try_from(length)
                 .ok()
                 .and_then(|length| body.get(..length));
-            if self.inside == 0 {
+            if self.spent == 0 {
                 let mut start = message.unwrap_or(body);
                 match (Head::take(&mut start), message) {
-                    (Err(Flaw::Truncated) | Ok(Head::Definition(_)), None) => return Ok(None),
+                    (Err(DecodeErrorKind::Truncated) | Ok(Head::Definition(_)), None) => {
+                        return Ok(None);
+                    }
                     (Ok(Head::Definition(_)), Some(_)) => {
-                        self.interface |= Definition::take(&mut start, 0)?.interface;
-                        self.message = usize::try_from(end).map_err(|_| Flaw::BadLength)?;
+                        self.interface |= Definition::take(&mut start, 0, None)?.interface;
+                        self.message =
+                            usize::try_from(end).map_err(|_| DecodeErrorKind::BadLength)?;
                         continue;
                     }
                     (Ok(Head::Value(ty)), _) if !self.interface && ty != TypeId::INTERFACE => {
                         return Ok(Some(end));
                     }
                     (Ok(Head::Value(_)), _) if interfaces == Interfaces::Refused => {
-                        return Err(Flaw::Unsupported);
+                        return Err(DecodeErrorKind::Unsupported);
                     }
                     (head, _) => head?,
                 };
@@ -102,35 +121,41 @@ impl Place {
             if message.is_none() {
                 return Ok(None);
             }
-            let after = usize::try_from(end).map_err(|_| Flaw::BadLength)?;
-            if is_whole(input.get(..after).unwrap_or(input))? {
+            let after = usize::try_from(end).map_err(|_| DecodeErrorKind::BadLength)?;
+            let payload = input.get(..after).unwrap_or(input);
+            // No overflow: `pack` refuses longer payloads.
+            let most = after.wrapping_mul(STEPS_PER_BYTE);
+            let spent = self.message.wrapping_mul(self.spent) / SPENT_UNITS;
+            let mut budget = most.saturating_sub(spent);
+            if is_whole(payload, &mut budget)? {
                 return Ok(Some(end));
             }
-            self.inside = self.inside.saturating_add(1);
-            if self.inside >= VALUE_MESSAGES {
-                return Err(Flaw::TooManyTypes);
-            }
+            let spent = most.saturating_sub(budget).wrapping_mul(SPENT_UNITS);
+            self.spent = spent.div_ceil(after.max(1));
             self.message = after;
         }
     }
 }
 
-/// Whether these messages hold a whole value.
-fn is_whole(payload: &[u8]) -> Result<bool, Flaw> {
+/// Returns whether these messages hold a whole value. Subtracts the steps of reading from the
+/// budget.
+fn is_whole(payload: &[u8], budget: &mut usize) -> Result<bool, DecodeErrorKind> {
     let mut table = Table::<MAX_TYPES>::new();
-    let mut reader = Reader::of_stream(Types(&mut table), payload, payload);
+    let mut reader = Reader::of_stream(table.types(), payload, payload);
     reader.goes_on = true;
+    reader.budget = *budget;
     let value = reader.start().and_then(|ty| reader.skip(ty));
+    *budget = reader.budget;
     match value {
         Err(_) if reader.starved => Ok(false),
         value => value.map(|()| true),
     }
 }
 
-/// What was taken, unless bytes are missing.
-fn arrived<T>(taken: Result<T, Flaw>) -> Result<Option<T>, Flaw> {
+/// Returns `None` if bytes are missing.
+fn arrived<T>(taken: Result<T, DecodeErrorKind>) -> Result<Option<T>, DecodeErrorKind> {
     match taken {
-        Err(Flaw::Truncated) => Ok(None),
+        Err(DecodeErrorKind::Truncated) => Ok(None),
         taken => taken.map(Some),
     }
 }

@@ -32,6 +32,24 @@
 //! the stream describes: structs as maps from the names of the fields that were sent, a complex number
 //! as a sequence of two.
 //!
+//! # Attributes
+//! A value decodes to the same value, or it is refused when it is encoded
+//! ([`EncodeError::Unencodable`]), except for zeros that Go does not send,
+//! and for types that a format cannot tell from others:
+//!
+//! | Attribute or value | A value of it |
+//! |---|---|
+//! | `rename`, `default`, `with`, `borrow`, `transparent`, `from`, `into`, `remote`, `other` | decodes to the same |
+//! | `tag` of an enum, `untagged` | decodes to the same, if its [`Type`] describes it; else it is refused |
+//! | `tag` with `content` of an enum | the same, but a variant without content is refused by the receiver |
+//! | `skip` of a field | decodes to the same, with the field's default |
+//! | `skip_serializing_if` | decodes to the same if the field is zero; else **the field decodes to zero**, whatever its `default` |
+//! | `skip_serializing` or `skip_deserializing` of a field alone | **the field decodes to zero** or to its default |
+//! | `Some` of zero, of `None` or of an empty text or collection | **decodes to `None`**, as Go's pointer to zero decodes to nil |
+//! | `skip` of a variant | decodes to the same by its name; by its number, **a later variant decodes to its neighbour** |
+//! | `skip_deserializing` of a variant, `alias` of a field | is encoded, and refused by the receiver |
+//! | `flatten`, a variant with content, `None` in a list, `i128`, `u128`, sequences and maps of unknown length | is refused |
+//!
 //! # Where Go and Bellwire differ
 //! | | Go | Bellwire | because |
 //! |---|---|---|---|
@@ -39,24 +57,30 @@
 //! | nil and empty | a nil map and an empty one differ on the wire, nil and empty slices and bytes do not | all are empty; what is empty is sent as Go sends nil | Rust has no nil |
 //! | absent fields | keep what the receiver holds | become zero | decoding makes a value, it does not merge |
 //! | a key twice in a map | the last one counts | up to the receiving type; [`ComplexData`](crate::ComplexData) refuses | silent loss is no service |
-//! | two fields of one name in a type | the last one counts | refused by derived types | the same |
+//! | two fields of one name in a type | the last one counts | refused by derived types if both are sent | the same |
 //! | a struct's end missing at a message's end | taken | refused | elements that take no bytes can be counted for ever |
 //! | bytes behind the value in its message | ignored | refused | nobody writes them by accident |
 //! | a negative count of map entries | an empty map | refused | the same |
 //! | a bool other than 0 and 1 | true | refused | the same |
 //! | numbers in more bytes than needed | taken | taken | harmless |
-//! | a wrong type of a field that was not sent | refused | refused; not looked at inside an `Option`, or in what elements would hold | serde shows the type inside only with a value |
+//! | a wrong type of a field that was not sent | refused | refused at the first value of the struct; not looked at inside an `Option` | later values cost only the bytes they have, and serde shows the type inside only with a value |
+//! | a field's name of more than 128 bytes | taken | refused by a receiver of anything | the name would come again with each value |
+//! | types that are defined late in a long value | taken | [`DecodeErrorKind::TooManyMessages`](crate::DecodeErrorKind::TooManyMessages) beyond 12 steps a byte in all | the value is read again for each of its messages |
 //! | an array into a slice, a string or `time.Time` into bytes, an interface's value into its own type | refused | taken | the value is kept whole, and Rust has no other way to it |
 //! | a type that is named but not defined | refused | refused where a value of it comes | what does not matter is not looked up |
 //! | an interface that is nil or defines types, in what is passed over | misread | passed over | the bytes tell how |
-//! | values nested without end | stack overflow | [`Flaw::TooDeep`](crate::Flaw::TooDeep) beyond [`MAX_DEPTH`](super::MAX_DEPTH) | no peer chooses how deep this end recurses |
+//! | values nested without end | stack overflow | [`DecodeErrorKind::TooDeep`](crate::DecodeErrorKind::TooDeep) beyond [`MAX_DEPTH`](super::MAX_DEPTH) | no peer chooses how deep this end recurses |
 //!
 //! # Bounds
 //! A stream defines at most [`MAX_TYPES`] types, fewer where [`Gob`] is told so, with [`MAX_FIELDS`] fields
 //! in all, a message takes at most [`MAX_MESSAGE`] bytes, and a type to decode to has at most 64 fields.
-//! No count is believed that exceeds the bytes there are, and what nobody wants is passed over without
-//! recursion. `#[serde(alias)]` and `#[serde(flatten)]` do not go with fields that may be absent, as serde
-//! does not show them as what they are.
+//! No count is believed that exceeds the unread bytes, nothing is reserved ahead, and unwanted values are
+//! skipped without recursion. `#[serde(alias)]` and `#[serde(flatten)]` do not go with fields that may be
+//! absent, as serde does not show them as what they are.
+//!
+//! Reading takes at most 80 steps for each byte of the payload, and makes at most one element of the
+//! receiver's type for each. A step is a number or a name taken off the input, or a look at one type, field or
+//! name.
 
 mod access;
 mod compound;
@@ -64,10 +88,12 @@ mod constant;
 mod definitions;
 mod description;
 mod deserializer;
+mod fields;
 mod frame;
 mod output;
 mod reader;
 mod skip;
+mod steps;
 mod stream;
 mod types;
 mod value;
@@ -75,10 +101,13 @@ mod wire;
 mod writer;
 
 pub use description::{Described, Type};
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub use steps::take_steps;
 pub use stream::{Decoder, Encoder, Stream, from_slice};
 
 use super::{EncodeError, Format, Frame, Payload};
-use crate::error::Malformed;
+use crate::error::DecodeError;
 use core::marker::PhantomData;
 use definitions::{Definitions, FIRST_ID};
 use frame::Interfaces;
@@ -96,7 +125,7 @@ pub const MAX_MESSAGE: u64 = (1 << 30) - 1;
 /// types, then the value.
 ///
 /// `TYPES` is how many types a payload may define, those that only the sender has among them; one with
-/// more is refused with [`Flaw::TooManyTypes`](crate::Flaw::TooManyTypes). Each takes 16 bytes of the stack
+/// more is refused with [`DecodeErrorKind::TooManyTypes`](crate::DecodeErrorKind::TooManyTypes). Each takes 16 bytes of the stack
 /// while a value is decoded, so a small machine names what it needs: `Gob<ComplexData, 8>`. Less than `T`
 /// needs itself, or more than [`MAX_TYPES`], does not compile.
 ///
@@ -148,14 +177,14 @@ impl<T: Payload + Described, const TYPES: usize> Format for Gob<T, TYPES> {
         frame::find_end(input, progress, Interfaces::Followed)
     }
 
-    fn decode(payload: &[u8]) -> Result<T::Value<'_>, Malformed> {
+    fn decode(payload: &[u8]) -> Result<T::Value<'_>, DecodeError> {
         Self::decode_with(payload, |value| value)
     }
 
     fn decode_with<'a, R>(
         payload: &'a [u8],
         take: impl FnOnce(T::Value<'a>) -> R,
-    ) -> Result<R, Malformed> {
+    ) -> Result<R, DecodeError> {
         let () = Self::HAS_ROOM;
         stream::from_slice_with::<_, _, TYPES>(payload, take)
     }
@@ -207,7 +236,7 @@ impl Format for RawGob {
         frame::find_end(input, progress, Interfaces::Refused)
     }
 
-    fn decode(payload: &[u8]) -> Result<&[u8], Malformed> {
+    fn decode(payload: &[u8]) -> Result<&[u8], DecodeError> {
         Ok(payload)
     }
 

@@ -4,12 +4,12 @@ use super::Type;
 use crate::format::{EncodeError, MAX_DEPTH, make_room};
 use core::fmt::{self, Write};
 
-/// Memory that fills up.
+/// Memory that is filled from the front.
 pub(super) struct Output<'s> {
     space: &'s mut [u8],
     pub(super) size: usize,
     depth: u8,
-    /// The type of the whole value, in which structs are found by name.
+    /// The type of the whole value. Enclosing structs are found in it by name.
     pub(super) root: &'static Type,
 }
 
@@ -47,7 +47,7 @@ impl<'s> Output<'s> {
         self.bytes(bytes.get(skip..).unwrap_or(&[]))
     }
 
-    /// Whether the float written at place `start` is a zero, of either sign.
+    /// Returns whether the float at place `start` is zero, of either sign.
     pub(super) fn is_zero_float(&self, start: usize) -> bool {
         let written = self.space.get(start..self.size);
         matches!(written, Some([0] | [0xff, 0x80]))
@@ -58,7 +58,7 @@ impl<'s> Output<'s> {
         self.bytes(bytes)
     }
 
-    /// Puts the length of what stands behind place `start` there, where a byte was kept for it.
+    /// Writes the length of the bytes after place `start` to `start`, which has one reserved byte.
     pub(super) fn set_length(&mut self, start: usize) -> Result<(), EncodeError> {
         let body = start.saturating_add(1);
         let length = self.size.saturating_sub(body);
@@ -80,7 +80,7 @@ impl<'s> Output<'s> {
         Ok(())
     }
 
-    /// No value is sent that nests deeper than one that is taken.
+    /// Enters a level of nesting. The limit for sending is the same as for receiving.
     pub(super) fn deepen(&mut self) -> Result<(), EncodeError> {
         if self.depth >= MAX_DEPTH {
             return Err(EncodeError::Unencodable);
@@ -89,7 +89,7 @@ impl<'s> Output<'s> {
         Ok(())
     }
 
-    /// Leaves what [`deepen`](Self::deepen) has entered.
+    /// Leaves the level that [`deepen`](Self::deepen) entered.
     pub(super) fn surface(&mut self) {
         self.depth = self.depth.wrapping_sub(1);
     }
@@ -101,7 +101,7 @@ impl Write for Output<'_> {
     }
 }
 
-/// A number of 128 or more: the bytes, and how many of them are not part of it.
+/// Encodes a number of 128 or more. Returns the bytes, and how many of them to skip.
 fn long_uint(number: u64) -> ([u8; 9], usize) {
     let zeros = number.leading_zeros() / 8;
     let mut bytes = [0; 9];

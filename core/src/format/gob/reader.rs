@@ -1,35 +1,42 @@
-//! Walks over the messages of a stream: what type comes, what a value takes, where it ends.
+//! Reads the messages of a stream: definitions, type ids and values.
 
-use super::types::{Fields, Head, Shape, TypeId, Types};
+use super::fields::Fields;
+use super::types::{Head, Shape, TypeId, Types};
 use super::wire::{take_bytes, take_counted, take_message, take_size, take_uint};
-use crate::error::Flaw;
+use crate::error::DecodeErrorKind;
 use crate::format::MAX_DEPTH;
+
+/// The bytes of a definition that count as one step: about the size of a field.
+const FIELD: usize = 8;
 
 /// Reads one value, message by message.
 #[allow(clippy::struct_excessive_bools)] // they are independent
 pub(super) struct Reader<'t, 'de> {
     pub(super) types: Types<'t>,
-    /// What the places kept in `types` refer to.
-    definitions: &'t [u8],
-    /// Whether the definitions stand where the value does, so that an interface value may add some.
+    /// The bytes that the places in `types` refer to.
+    pub(super) definitions: &'t [u8],
+    /// Whether the definitions are in the same stream as the value. Then an interface value may add
+    /// some.
     inline: bool,
-    /// What is left of the present message.
+    /// The unread bytes of the present message.
     pub(super) message: &'de [u8],
-    /// The messages behind it.
+    /// The messages after it.
     pub(super) following: &'de [u8],
-    /// Whether further messages may still come.
+    /// Whether more messages may arrive.
     pub(super) goes_on: bool,
-    /// Whether a message was wanted where there was none.
+    /// Whether the value needed a message that has not arrived.
     pub(super) starved: bool,
     /// The struct field that is being read, for errors.
     pub(super) field: Option<&'static str>,
-    /// Whether no struct was entered yet.
+    /// Whether no struct has been entered yet.
     pub(super) outermost: bool,
+    /// The steps left. Each skipped value and each field read takes one.
+    pub(super) budget: usize,
     depth: u8,
 }
 
 impl<'t, 'de: 't> Reader<'t, 'de> {
-    /// Reads from `rest`, the end of `stream`, in which all the definitions stand.
+    /// Reads from `rest`, the end of `stream`, which contains all definitions.
     pub(super) fn of_stream(types: Types<'t>, stream: &'de [u8], rest: &'de [u8]) -> Self {
         Self {
             inline: true,
@@ -37,7 +44,7 @@ impl<'t, 'de: 't> Reader<'t, 'de> {
         }
     }
 
-    /// Reads from `payload`, with all the definitions kept elsewhere.
+    /// Reads from `payload`. The definitions are kept elsewhere.
     pub(super) fn of_payload(types: Types<'t>, definitions: &'t [u8], payload: &'de [u8]) -> Self {
         Self {
             types,
@@ -49,14 +56,15 @@ impl<'t, 'de: 't> Reader<'t, 'de> {
             starved: false,
             field: None,
             outermost: true,
+            budget: usize::MAX,
             depth: 0,
         }
     }
 }
 
 impl<'t, 'de> Reader<'t, 'de> {
-    /// Takes the definitions in front of a value, and says what type the value is of.
-    pub(super) fn start(&mut self) -> Result<TypeId, Flaw> {
+    /// Takes the definitions before a value. Returns the type of the value.
+    pub(super) fn start(&mut self) -> Result<TypeId, DecodeErrorKind> {
         loop {
             self.message = self.next_message()?;
             match Head::take(&mut self.message)? {
@@ -67,30 +75,30 @@ impl<'t, 'de> Reader<'t, 'de> {
         }
     }
 
-    /// Refuses what a message holds behind a definition, or the last one behind the value.
-    pub(super) fn finish(&self) -> Result<(), Flaw> {
+    /// Refuses bytes after a definition, or after the value in its last message.
+    pub(super) fn finish(&self) -> Result<(), DecodeErrorKind> {
         match self.message {
             [] => Ok(()),
-            _ => Err(Flaw::LeftOver),
+            _ => Err(DecodeErrorKind::LeftOver),
         }
     }
 
-    /// Refuses also what follows the last message.
-    pub(super) fn finish_last(&self) -> Result<(), Flaw> {
+    /// Refuses bytes after the last message too.
+    pub(super) fn finish_last(&self) -> Result<(), DecodeErrorKind> {
         match self.following {
             [] => self.finish(),
-            _ => Err(Flaw::LeftOver),
+            _ => Err(DecodeErrorKind::LeftOver),
         }
     }
 
-    fn next_message(&mut self) -> Result<&'de [u8], Flaw> {
+    fn next_message(&mut self) -> Result<&'de [u8], DecodeErrorKind> {
         self.starved = self.following.is_empty();
         take_message(&mut self.following)
     }
 
-    fn define(&mut self, id: TypeId) -> Result<(), Flaw> {
+    fn define(&mut self, id: TypeId) -> Result<(), DecodeErrorKind> {
         if !self.inline {
-            return Err(Flaw::Unsupported);
+            return Err(DecodeErrorKind::Unsupported);
         }
         let ahead = self.message.len().saturating_add(self.following.len());
         let at = self.definitions.len().saturating_sub(ahead);
@@ -98,27 +106,31 @@ impl<'t, 'de> Reader<'t, 'de> {
         let left = rest.len().checked_sub(self.following.len());
         let used = left.and_then(|left| self.message.len().checked_sub(left));
         // A definition may not reach into the next message.
-        take_bytes(&mut self.message, used.ok_or(Flaw::Truncated)?)?;
+        let used = take_bytes(&mut self.message, used.ok_or(DecodeErrorKind::Truncated)?)?;
+        self.spend(used.len() / FIELD);
         Ok(())
     }
 
-    /// A value that is no struct has a zero in front, where it stands alone.
-    fn enter(&mut self, ty: TypeId) -> Result<TypeId, Flaw> {
+    /// A zero byte comes before a value that is not a struct, at the outermost level and in an
+    /// interface.
+    fn enter(&mut self, ty: TypeId) -> Result<TypeId, DecodeErrorKind> {
         if ty == TypeId::NONE {
-            return Err(Flaw::UnknownType);
+            return Err(DecodeErrorKind::UnknownType);
         }
         let defined = ty.0 >= TypeId::FIRST;
-        let alone = !defined || !matches!(self.types.shape(ty)?, Shape::Struct { .. });
+        let alone = !defined || !matches!(self.types.shape(ty)?, Shape::Struct(_));
         if alone && take_size(&mut self.message)? != 0 {
-            return Err(Flaw::BadValue);
+            return Err(DecodeErrorKind::BadValue);
         }
         Ok(ty)
     }
 
-    /// Goes into an interface value: its Go name, the definitions of types that it is the first to
-    /// use, its type, its size, itself. Go ends a message behind each of these definitions,
-    /// unless another interface is around. A nil is a name of no bytes.
-    pub(super) fn open_interface(&mut self) -> Result<TypeId, Flaw> {
+    /// Enters an interface value, and returns the type of the value in it.
+    ///
+    /// In order it holds: its Go name, the definitions of types that it uses first, its type, its
+    /// size and the value. Go ends a message after each of these definitions, unless another
+    /// interface encloses this one. A nil interface is an empty name.
+    pub(super) fn open_interface(&mut self) -> Result<TypeId, DecodeErrorKind> {
         if take_counted(&mut self.message)?.is_empty() {
             return Ok(TypeId::NONE);
         }
@@ -139,41 +151,62 @@ impl<'t, 'de> Reader<'t, 'de> {
         }
     }
 
-    /// The count of elements that come. Each takes at least `size` bytes.
-    pub(super) fn take_count(&mut self, size: usize) -> Result<usize, Flaw> {
+    /// Takes a count of elements, each of at least `size` bytes.
+    pub(super) fn take_count(&mut self, size: usize) -> Result<usize, DecodeErrorKind> {
         let count = take_size(&mut self.message)?;
         let left = self.message.len().saturating_add(self.following.len());
         match count.checked_mul(size) {
             Some(least) if least <= left => Ok(count),
             _ => {
-                // The rest of the elements may stand in messages that have not come.
+                // The rest of the elements may be in messages that have not arrived.
                 self.starved |= self.goes_on;
-                Err(Flaw::BadLength)
+                Err(DecodeErrorKind::BadLength)
             }
         }
     }
 
-    /// The count in front of an array, which must be its length.
-    pub(super) fn take_length(&mut self, length: u32) -> Result<usize, Flaw> {
+    /// Takes the count before an array, which must equal its length.
+    pub(super) fn take_length(&mut self, length: u32) -> Result<usize, DecodeErrorKind> {
         match self.take_count(1)? {
             count if count as u64 == u64::from(length) => Ok(count),
-            _ => Err(Flaw::BadLength),
+            _ => Err(DecodeErrorKind::BadLength),
         }
     }
 
-    pub(super) fn fields(&self, at: u32, fields: u32) -> Fields<'t> {
-        Fields::at(self.definitions, at, fields)
+    /// Takes the number of the next field that was sent. Returns the field's name and type, or
+    /// `None` at the end of the struct.
+    pub(super) fn next_sent(
+        &mut self,
+        fields: &mut Fields<'t>,
+    ) -> Result<Option<(&'t [u8], TypeId)>, DecodeErrorKind> {
+        match take_size(&mut self.message)? {
+            0 => return Ok(None),
+            1 => {}
+            gap => {
+                let unsent = gap.saturating_sub(1);
+                let steps = fields.seek(unsent, &self.types, self.definitions)?;
+                self.spend(steps);
+            }
+        }
+        fields
+            .next()?
+            .map_or(Err(DecodeErrorKind::BadValue), |field| Ok(Some(field)))
     }
 
-    pub(super) fn deepen(&mut self) -> Result<(), Flaw> {
+    /// Subtracts steps from the budget. [`skip`](Self::skip) fails when none are left.
+    pub(super) fn spend(&mut self, steps: usize) {
+        self.budget = self.budget.saturating_sub(steps);
+    }
+
+    pub(super) fn deepen(&mut self) -> Result<(), DecodeErrorKind> {
         if self.depth >= MAX_DEPTH {
-            return Err(Flaw::TooDeep);
+            return Err(DecodeErrorKind::TooDeep);
         }
         self.depth = self.depth.wrapping_add(1); // below the limit
         Ok(())
     }
 
-    /// Leaves what [`deepen`](Self::deepen) has entered.
+    /// Leaves the level that [`deepen`](Self::deepen) entered.
     pub(super) fn surface(&mut self) {
         self.depth = self.depth.wrapping_sub(1);
     }

@@ -1,35 +1,41 @@
-//! The passing over of values that nobody wants, however deep they are nested.
+//! Skips values that the receiver does not want, at any depth.
 
+use super::fields::Fields;
 use super::reader::Reader;
-use super::types::{Fields, Shape, TypeId};
-use super::wire::{take_bytes, take_counted, take_size, take_uint};
-use crate::error::Flaw;
+use super::types::{Shape, TypeId};
+use super::wire::{take_bytes, take_counted, take_uint};
+use crate::error::DecodeErrorKind;
 use crate::format::MAX_DEPTH;
 use heapless::Vec;
 
-/// What is still to come of a value around the present one.
+/// The unread part of a value that encloses the present one.
 enum Around<'t> {
-    /// So many parts, which are of these types in turn, the last one of the second.
+    /// The number of parts left. Their types alternate; the last part has the second type.
     Parts(usize, [TypeId; 2]),
-    /// What was sent of these fields.
+    /// The fields that may still come.
     Fields(Fields<'t>),
 }
 
 impl<'t> Reader<'t, '_> {
-    /// Passes over a value.
-    pub(super) fn skip(&mut self, ty: TypeId) -> Result<(), Flaw> {
-        // Not by recursion, whose frames a peer could make take kilobytes of a small machine's stack.
+    /// Skips a value.
+    pub(super) fn skip(&mut self, ty: TypeId) -> Result<(), DecodeErrorKind> {
+        // Without recursion: a peer could make its frames take kilobytes of a small machine's
+        // stack.
         let mut around = Vec::<_, { MAX_DEPTH as usize }>::new();
         let mut ty = ty;
         loop {
+            self.spend(1);
+            if self.budget == 0 {
+                return Err(DecodeErrorKind::TooManyMessages);
+            }
             if let Some(inside) = self.begin(ty)? {
-                around.push(inside).map_err(|_| Flaw::TooDeep)?;
+                around.push(inside).map_err(|_| DecodeErrorKind::TooDeep)?;
             }
             ty = loop {
                 let Some(innermost) = around.last_mut() else {
                     return Ok(());
                 };
-                if let Some(ty) = innermost.next(&mut self.message)? {
+                if let Some(ty) = innermost.next(self)? {
                     break ty;
                 }
                 around.pop();
@@ -38,8 +44,8 @@ impl<'t> Reader<'t, '_> {
         }
     }
 
-    /// Passes over a value that holds no others, or goes into one that does.
-    fn begin(&mut self, mut ty: TypeId) -> Result<Option<Around<'t>>, Flaw> {
+    /// Skips a value without parts, or enters a value with parts.
+    fn begin(&mut self, mut ty: TypeId) -> Result<Option<Around<'t>>, DecodeErrorKind> {
         while ty == TypeId::INTERFACE {
             ty = self.open_interface()?;
         }
@@ -63,8 +69,10 @@ impl<'t> Reader<'t, '_> {
         Ok(None)
     }
 
-    fn go_into(&mut self, shape: Shape) -> Result<Around<'t>, Flaw> {
+    fn go_into(&mut self, shape: Shape) -> Result<Around<'t>, DecodeErrorKind> {
         self.deepen()?;
+        // The cost of the search for the type.
+        self.spend(self.types.len() / 4);
         Ok(match shape {
             Shape::Opaque => {
                 take_counted(&mut self.message)?;
@@ -75,17 +83,17 @@ impl<'t> Reader<'t, '_> {
             }
             Shape::Slice { element } => Around::Parts(self.take_count(1)?, [element; 2]),
             Shape::Map { key, element } => {
-                // Each takes two bytes, so their number is no more than the bytes'.
+                // No overflow: each entry takes two bytes of the payload.
                 Around::Parts(self.take_count(2)?.saturating_mul(2), [key, element])
             }
-            Shape::Struct { at, fields } => Around::Fields(self.fields(at, fields)),
+            Shape::Struct(ty) => Around::Fields(Fields::of(ty, self.definitions)),
         })
     }
 }
 
-impl Around<'_> {
-    /// The type of the next value inside.
-    fn next(&mut self, message: &mut &[u8]) -> Result<Option<TypeId>, Flaw> {
+impl<'t> Around<'t> {
+    /// Returns the type of the next part.
+    fn next(&mut self, reader: &mut Reader<'t, '_>) -> Result<Option<TypeId>, DecodeErrorKind> {
         match self {
             Self::Parts(left, [first, second]) => {
                 let ty = if *left % 2 == 0 { *first } else { *second };
@@ -96,15 +104,8 @@ impl Around<'_> {
                 Ok(Some(ty))
             }
             Self::Fields(fields) => {
-                let gap = take_size(message)?;
-                let Some(passed) = gap.checked_sub(1) else {
-                    return Ok(None);
-                };
-                for _ in 0..passed {
-                    fields.next()?.ok_or(Flaw::BadValue)?;
-                }
-                let (_, ty) = fields.next()?.ok_or(Flaw::BadValue)?;
-                Ok(Some(ty))
+                let field = reader.next_sent(fields)?;
+                Ok(field.map(|(_, ty)| ty))
             }
         }
     }

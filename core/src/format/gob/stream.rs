@@ -1,49 +1,50 @@
-//! Values of one Go Encoder, which defines each type once, and values for one Go Decoder.
+//! Many values in one stream: of one Go Encoder, which defines each type once, and for one Go
+//! Decoder.
 
 use super::definitions::{Definitions, FIRST_ID};
 use super::reader::Reader;
-use super::types::{Head, Table, TypeId, Types};
+use super::types::{Head, Table, TypeId};
 use super::value::Value;
 use super::wire::take_message;
 use super::writer;
 use super::{Described, MAX_TYPES};
-use crate::error::{Flaw, Malformed};
+use crate::error::{DecodeError, DecodeErrorKind};
 use crate::format::EncodeError;
 use crate::format::whole::{self, Whole};
 use core::marker::PhantomData;
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// Decodes a payload of one value with its definitions, into any serde type. Values that do
-/// not come alone are decoded by [`Stream`] or [`Decoder`].
+/// Decodes a payload of one value with its definitions, into any serde type.
 ///
-/// The type needs no [`Described`]: that is for encoding.
+/// Use [`Stream`] or [`Decoder`] for values that share definitions. The type does not need
+/// [`Described`], which is for encoding.
 ///
 /// # Errors
-/// What is wrong with the payload, and in which field.
+/// Returns the fault found and the field in which it is.
 ///
 /// ```
-/// // What Go sends of the integer 3.
+/// // Go's encoding of the integer 3.
 /// let three: i64 = bellwire::gob::from_slice(&[3, 4, 0, 6])?;
 /// assert_eq!(three, 3);
-/// # Ok::<(), bellwire::Malformed>(())
+/// # Ok::<(), bellwire::DecodeError>(())
 /// ```
-pub fn from_slice<'a, T: Deserialize<'a>>(payload: &'a [u8]) -> Result<T, Malformed> {
+pub fn from_slice<'a, T: Deserialize<'a>>(payload: &'a [u8]) -> Result<T, DecodeError> {
     from_slice_with::<T, T, MAX_TYPES>(payload, |value| value)
 }
 
-/// The same for `take`, which gets the value where it was made, with room for so many types.
+/// Decodes as [`from_slice`], with space for `TYPES` types, and passes the value to `take`.
 pub(super) fn from_slice_with<'a, T: Deserialize<'a>, R, const TYPES: usize>(
     payload: &'a [u8],
     take: impl FnOnce(T) -> R,
-) -> Result<R, Malformed> {
+) -> Result<R, DecodeError> {
     let mut table = Table::<TYPES>::new();
-    let mut reader = Reader::of_stream(Types(&mut table), payload, payload);
+    let mut reader = Reader::of_stream(table.types(), payload, payload);
     read(&mut reader, Reader::finish_last, take)
 }
 
-/// The values that one Encoder wrote, one behind the other, where all of them are in memory.
+/// The values that one Encoder wrote, in sequence, all of them in memory.
 ///
-/// The types of the values may differ. At most [`MAX_TYPES`] are defined in a stream.
+/// The values may have different types. A stream defines at most [`MAX_TYPES`].
 ///
 /// ```
 /// // Two strings and an integer.
@@ -53,7 +54,7 @@ pub(super) fn from_slice_with<'a, T: Deserialize<'a>, R, const TYPES: usize>(
 /// assert_eq!(stream.next()?, Some("ho"));
 /// assert_eq!(stream.next()?, Some(3));
 /// assert_eq!(stream.next::<i64>()?, None);
-/// # Ok::<(), bellwire::Malformed>(())
+/// # Ok::<(), bellwire::DecodeError>(())
 /// ```
 #[derive(Debug)]
 pub struct Stream<'a> {
@@ -63,7 +64,7 @@ pub struct Stream<'a> {
 }
 
 impl<'a> Stream<'a> {
-    /// The values in `bytes`.
+    /// Creates a stream of the values in `bytes`.
     pub const fn new(bytes: &'a [u8]) -> Self {
         Self {
             bytes,
@@ -72,31 +73,33 @@ impl<'a> Stream<'a> {
         }
     }
 
-    /// The next value, or `None` at the end.
+    /// Returns the next value, or `None` at the end.
     ///
     /// # Errors
-    /// What is wrong with the value, and in which field. The stream is over then.
+    /// Returns the fault found and the field in which it is. After an error the stream is at its
+    /// end.
     #[allow(clippy::should_implement_trait)] // each value may be of a type of its own
-    pub fn next<T: Deserialize<'a>>(&mut self) -> Result<Option<T>, Malformed> {
+    pub fn next<T: Deserialize<'a>>(&mut self) -> Result<Option<T>, DecodeError> {
         if self.rest.is_empty() {
             return Ok(None);
         }
         let rest = core::mem::take(&mut self.rest);
-        let mut reader = Reader::of_stream(Types(&mut self.table), self.bytes, rest);
+        let mut reader = Reader::of_stream(self.table.types(), self.bytes, rest);
         let value = read(&mut reader, Reader::finish, |value| value)?;
         self.rest = reader.following;
         Ok(Some(value))
     }
 }
 
-/// One end of a conversation that decodes what one Go Encoder sends over time: each payload
-/// brings the definitions that are new, the others are remembered in lent memory.
+/// Decodes the values that one Go Encoder sends over time.
 ///
-/// As the conversation goes on for as long as the sender likes, memory is all that a sender can
-/// use up: [`Flaw::TooManyTypes`] says so. Definitions count with their names, about as
-/// much as on the wire.
+/// Each payload holds the definitions that are new. The decoder keeps them in lent memory, which is
+/// all that a sender can use up, no matter how long the conversation lasts. When it is full,
+/// decoding returns [`DecodeErrorKind::TooManyTypes`]. A definition takes about as many bytes as on the wire,
+/// its names included.
 ///
-/// It fits behind a command in the format [`RawGob`](super::RawGob), in the context of its handler.
+/// Use it with a command in the format [`RawGob`](super::RawGob), and keep it in the context of the
+/// handler.
 ///
 /// ```
 /// use bellwire::gob::{Decoder, Described, Encoder, Type};
@@ -131,7 +134,7 @@ pub struct Decoder<'m> {
 }
 
 impl<'m> Decoder<'m> {
-    /// A conversation that begins. `memory` is for the definitions.
+    /// Creates a decoder at the start of a conversation. `memory` stores the definitions.
     pub const fn new(memory: &'m mut [u8]) -> Self {
         Self {
             memory,
@@ -140,13 +143,13 @@ impl<'m> Decoder<'m> {
         }
     }
 
-    /// Decodes a payload: the definitions that are new, and one value.
+    /// Decodes a payload: the new definitions and one value.
     ///
     /// # Errors
-    /// What is wrong with the payload, and in which field. The definitions in front of the value
-    /// are remembered all the same, as Go does. [`Flaw::Unsupported`]: a definition within an
-    /// interface value.
-    pub fn decode<'a, T: Deserialize<'a>>(&mut self, payload: &'a [u8]) -> Result<T, Malformed> {
+    /// Returns the fault found and the field in which it is. The definitions before the value are
+    /// kept even then, as in Go. Returns [`DecodeErrorKind::Unsupported`] if an interface value contains a
+    /// definition.
+    pub fn decode<'a, T: Deserialize<'a>>(&mut self, payload: &'a [u8]) -> Result<T, DecodeError> {
         let mut rest = payload;
         loop {
             let mut following = rest;
@@ -158,16 +161,16 @@ impl<'m> Decoder<'m> {
             rest = following;
         }
         let definitions = self.memory.get(..self.used).unwrap_or(&[]);
-        let mut reader = Reader::of_payload(Types(&mut self.table), definitions, rest);
+        let mut reader = Reader::of_payload(self.table.types(), definitions, rest);
         read(&mut reader, Reader::finish_last, |value| value)
     }
 
-    fn remember(&mut self, id: TypeId, definition: &[u8]) -> Result<(), Flaw> {
-        let mut types = Types(&mut self.table);
+    fn remember(&mut self, id: TypeId, definition: &[u8]) -> Result<(), DecodeErrorKind> {
+        let mut types = self.table.types();
         types.check_new(id)?;
         let end = self.used.saturating_add(definition.len());
         let space = self.memory.get_mut(self.used..end);
-        let space = space.ok_or(Flaw::TooManyTypes)?;
+        let space = space.ok_or(DecodeErrorKind::TooManyTypes)?;
         for (slot, byte) in space.iter_mut().zip(definition) {
             *slot = *byte;
         }
@@ -175,35 +178,35 @@ impl<'m> Decoder<'m> {
         let is_whole = types.define(id, source, self.used)?.is_empty();
         self.used = end;
         if !is_whole {
-            return Err(Flaw::LeftOver);
+            return Err(DecodeErrorKind::LeftOver);
         }
         Ok(())
     }
 }
 
-/// Reads a value for `take`, once `finish` has found no fault in what follows it.
+/// Reads a value and passes it to `take`, unless `finish` finds a fault in the bytes after it.
 fn read<'t, 'de, T: Deserialize<'de>, R>(
     reader: &mut Reader<'t, 'de>,
-    finish: fn(&Reader<'t, 'de>) -> Result<(), Flaw>,
+    finish: fn(&Reader<'t, 'de>) -> Result<(), DecodeErrorKind>,
     take: impl FnOnce(T) -> R,
-) -> Result<R, Malformed> {
+) -> Result<R, DecodeError> {
     let ty = reader.start()?;
     let mut only = Only { reader, ty, finish };
-    whole::read(&mut only, take).map_err(|flaw| Malformed {
-        flaw,
+    whole::read(&mut only, take).map_err(|flaw| DecodeError {
+        kind: flaw,
         field: only.reader.field,
     })
 }
 
-/// A value that stands alone: for all that is left, or in its message.
+/// A value that is alone in the remaining bytes, or in its message.
 struct Only<'r, 't, 'de> {
     reader: &'r mut Reader<'t, 'de>,
     ty: TypeId,
-    finish: fn(&Reader<'t, 'de>) -> Result<(), Flaw>,
+    finish: fn(&Reader<'t, 'de>) -> Result<(), DecodeErrorKind>,
 }
 
 impl<'de> Whole<'de> for Only<'_, '_, 'de> {
-    fn value(&mut self) -> impl Deserializer<'de, Error = Flaw> {
+    fn value(&mut self) -> impl Deserializer<'de, Error = DecodeErrorKind> {
         Value {
             reader: &mut *self.reader,
             ty: self.ty,
@@ -211,17 +214,16 @@ impl<'de> Whole<'de> for Only<'_, '_, 'de> {
         }
     }
 
-    fn finish(&self) -> Result<(), Flaw> {
+    fn finish(&self) -> Result<(), DecodeErrorKind> {
         (self.finish)(self.reader)
     }
 }
 
-/// One end of a conversation that encodes for one Go Decoder: the definitions go out with
-/// the first value.
+/// Encodes values for one Go Decoder. The first value carries the definitions.
 ///
-/// It needs no memory, as all that it sends of a type is constant. Where values of several types
-/// go to one Decoder, each has an Encoder whose ids begin at a `FIRST` of its own, 64 or more, so
-/// that no id is defined twice: `Encoder::<Point, 70>`.
+/// It needs no memory: all that it sends of a type is constant. If several types go to one Decoder,
+/// use one Encoder for each type. Give each its own range of ids with `FIRST`, which is 64 or more,
+/// so that no id is defined twice: `Encoder::<Point, 70>`.
 ///
 /// See [`Decoder`] for an example.
 #[derive(Debug, Clone)]
@@ -231,14 +233,14 @@ pub struct Encoder<T: ?Sized, const FIRST: u32 = FIRST_ID> {
 }
 
 impl<T: Serialize + Described + ?Sized> Encoder<T> {
-    /// A conversation that begins, with ids from 64 on.
+    /// Creates an encoder at the start of a conversation, with ids from 64 on.
     pub const fn new() -> Self {
         Self::with_ids()
     }
 }
 
 impl<T: Serialize + Described + ?Sized, const FIRST: u32> Encoder<T, FIRST> {
-    /// A conversation that begins, with ids from `FIRST` on.
+    /// Creates an encoder at the start of a conversation, with ids from `FIRST` on.
     pub const fn with_ids() -> Self {
         Self {
             defined: false,
@@ -246,10 +248,10 @@ impl<T: Serialize + Described + ?Sized, const FIRST: u32> Encoder<T, FIRST> {
         }
     }
 
-    /// Encodes `value` at the start of `space`, and returns how many bytes it took.
+    /// Encodes `value` at the start of `space`, and returns the number of bytes written.
     ///
     /// # Errors
-    /// See [`EncodeError`]; what was written to `space` then does not count.
+    /// See [`EncodeError`]. After an error the contents of `space` are unspecified.
     pub fn encode(&mut self, value: &T, space: &mut [u8]) -> Result<usize, EncodeError> {
         let mut definitions = Definitions::<T, FIRST>::BYTES;
         if self.defined {

@@ -1,17 +1,19 @@
-//! The types that a stream has defined, by their ids.
+//! The types that a stream has defined, by id.
 
-use super::wire::{take_bytes, take_counted, take_size, take_uint};
+use super::fields::{MARKS, take_list};
+use super::steps::step;
+use super::wire::{take_counted, take_size, take_uint};
 use super::{MAX_FIELDS, MAX_TYPES};
-use crate::error::Flaw;
+use crate::error::DecodeErrorKind;
 use heapless::{Vec, VecView};
 
-/// The number by which a stream names a type.
+/// The id of a type in a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct TypeId(pub(super) u32);
 
 impl TypeId {
-    /// Of a value that the stream knows nothing of; it is the zero value of whatever type. On the
-    /// wire it is refused.
+    /// The type of a value that the stream does not describe. It decodes as the zero value of any
+    /// type. On the wire this id is refused.
     pub(super) const NONE: Self = Self(0);
     pub(super) const BOOL: Self = Self(1);
     pub(super) const INT: Self = Self(2);
@@ -21,28 +23,28 @@ impl TypeId {
     pub(super) const STRING: Self = Self(6);
     pub(super) const COMPLEX: Self = Self(7);
     pub(super) const INTERFACE: Self = Self(8);
-    /// Of one byte among `BYTES`; never on the wire.
+    /// The type of one element of `BYTES`. Never on the wire.
     pub(super) const BYTE: Self = Self(u32::MAX);
     /// The lowest id that a stream defines.
     pub(super) const FIRST: u32 = 64;
 
-    fn take(input: &mut &[u8]) -> Result<Self, Flaw> {
+    pub(super) fn take(input: &mut &[u8]) -> Result<Self, DecodeErrorKind> {
         match Head::take(input)? {
             Head::Value(id) => Ok(id),
-            Head::Definition(_) => Err(Flaw::UnknownType),
+            Head::Definition(_) => Err(DecodeErrorKind::UnknownType),
         }
     }
 }
 
-/// What a message begins with: an id, which is negative in front of a definition.
+/// The id at the start of a message. It is negative before a definition.
 pub(super) enum Head {
     Definition(TypeId),
     Value(TypeId),
 }
 
 impl Head {
-    pub(super) fn take(input: &mut &[u8]) -> Result<Self, Flaw> {
-        let number = u32::try_from(take_uint(input)?).map_err(|_| Flaw::UnknownType)?;
+    pub(super) fn take(input: &mut &[u8]) -> Result<Self, DecodeErrorKind> {
+        let number = u32::try_from(take_uint(input)?).map_err(|_| DecodeErrorKind::UnknownType)?;
         let id = number >> 1;
         Ok(match number & 1 {
             0 => Self::Value(TypeId(id)),
@@ -51,7 +53,7 @@ impl Head {
     }
 }
 
-/// How the values of a defined type are laid out.
+/// The layout of the values of a defined type.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Shape {
     Array {
@@ -61,89 +63,158 @@ pub(super) enum Shape {
     Slice {
         element: TypeId,
     },
-    /// The fields are listed at this place among the definitions.
-    Struct {
-        at: u32,
-        fields: u32,
-    },
+    Struct(Struct),
     Map {
         key: TypeId,
         element: TypeId,
     },
-    /// What a Go type's own method has written.
+    /// The bytes that a Go type's own method has written.
     Opaque,
 }
 
 impl Shape {
-    /// How many fields a struct has.
+    /// Returns the number of fields of a struct.
     fn fields(self) -> u32 {
         match self {
-            Self::Struct { fields, .. } => fields,
+            Self::Struct(Struct { fields, .. }) => fields.into(),
             _ => 0,
         }
     }
 }
 
-/// One definition, read.
+/// A struct type.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Struct {
+    /// The place of its list of fields in the definitions.
+    pub(super) at: u32,
+    pub(super) fields: u16,
+    /// The index of its first mark.
+    pub(super) marks: u16,
+    /// Whether a receiver has compared all its fields with its own.
+    pub(super) compared: bool,
+    /// Its index in the table.
+    pub(super) number: u8,
+}
+
+/// A definition from the stream.
 pub(super) struct Definition {
     pub(super) shape: Shape,
-    /// Whether a part of it is an interface, whose values bring their own types.
+    /// Whether it contains an interface. The values of an interface bring their own types.
     pub(super) interface: bool,
 }
 
-/// Room for so many types. Their names are not here: those are read where the definitions are.
-pub(super) type Table<const TYPES: usize = MAX_TYPES> = Vec<(TypeId, Shape), TYPES>;
+/// Space for `TYPES` types. Their names are read from the definitions, which are kept elsewhere.
+#[derive(Debug)]
+pub(super) struct Table<const TYPES: usize = MAX_TYPES> {
+    shapes: Vec<(TypeId, Shape), TYPES>,
+    marks: Vec<u16, MARKS>,
+}
+
+impl<const TYPES: usize> Table<TYPES> {
+    pub(super) const fn new() -> Self {
+        Self {
+            shapes: Vec::new(),
+            marks: Vec::new(),
+        }
+    }
+
+    pub(super) fn types(&mut self) -> Types<'_> {
+        Types {
+            shapes: &mut self.shapes,
+            marks: &mut self.marks,
+        }
+    }
+}
 
 /// The types defined so far, in a [`Table`] of any size.
-pub(super) struct Types<'m>(pub(super) &'m mut VecView<(TypeId, Shape)>);
+pub(super) struct Types<'m> {
+    shapes: &'m mut VecView<(TypeId, Shape)>,
+    /// The places of every eighth field, one struct after another. See [`Fields::seek`].
+    pub(super) marks: &'m mut VecView<u16>,
+}
 
 impl Types<'_> {
-    /// Takes the definition at place `at` of `source`, and returns what follows it.
+    /// Takes the definition at place `at` of `source`. Returns the bytes after it.
     pub(super) fn define<'a>(
         &mut self,
         id: TypeId,
         source: &'a [u8],
         at: usize,
-    ) -> Result<&'a [u8], Flaw> {
+    ) -> Result<&'a [u8], DecodeErrorKind> {
         self.check_new(id)?;
-        let mut input = source.get(at..).ok_or(Flaw::Truncated)?;
-        let definition = Definition::take(&mut input, source.len())?;
-        let others = self.0.iter().map(|(_, shape)| shape.fields());
-        let fields = others.fold(definition.shape.fields(), u32::saturating_add);
-        if fields > MAX_FIELDS || self.0.push((id, definition.shape)).is_err() {
-            return Err(Flaw::TooManyTypes);
+        let mut input = source.get(at..).ok_or(DecodeErrorKind::Truncated)?;
+        let marks = Some(&mut *self.marks);
+        let mut shape = Definition::take(&mut input, source.len(), marks)?.shape;
+        if let Shape::Struct(ty) = &mut shape {
+            ty.number = u8::try_from(self.shapes.len()).unwrap_or(u8::MAX);
+        }
+        let others = self.shapes.iter().map(|(_, shape)| {
+            step();
+            shape.fields()
+        });
+        let fields = others.fold(shape.fields(), u32::saturating_add);
+        if fields > MAX_FIELDS || self.shapes.push((id, shape)).is_err() {
+            return Err(DecodeErrorKind::TooManyTypes);
         }
         Ok(input)
     }
 
-    /// Refuses an id that is defined, or that is the format's own.
-    pub(super) fn check_new(&self, id: TypeId) -> Result<(), Flaw> {
+    /// Refuses an id that is already defined, or that the format reserves.
+    pub(super) fn check_new(&self, id: TypeId) -> Result<(), DecodeErrorKind> {
         if id.0 < TypeId::FIRST || self.shape(id).is_ok() {
-            return Err(Flaw::DuplicateType);
+            return Err(DecodeErrorKind::DuplicateType);
         }
         Ok(())
     }
 
-    /// The shape of a defined type.
-    ///
-    /// On small machines it is there once, as it has several callers.
-    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
-    pub(super) fn shape(&self, id: TypeId) -> Result<Shape, Flaw> {
-        let mut defined = self.0.iter();
-        let entry = defined.find(|(defined, _)| *defined == id);
-        entry.map(|(_, shape)| *shape).ok_or(Flaw::UnknownType)
+    /// Returns the shape of a defined type.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))] // size
+    pub(super) fn shape(&self, id: TypeId) -> Result<Shape, DecodeErrorKind> {
+        let mut defined = self.shapes.iter();
+        let entry = defined.find(|(defined, _)| {
+            step();
+            *defined == id
+        });
+        entry
+            .map(|(_, shape)| *shape)
+            .ok_or(DecodeErrorKind::UnknownType)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.shapes.len()
+    }
+
+    /// Returns the struct type at this index in the table.
+    pub(super) fn structure(&self, number: u8) -> Result<Struct, DecodeErrorKind> {
+        match self.shapes.get(usize::from(number)) {
+            Some((_, Shape::Struct(ty))) => Ok(*ty),
+            _ => Err(DecodeErrorKind::UnknownType),
+        }
+    }
+
+    /// Notes that a receiver has compared all fields of a struct type with its own.
+    pub(super) fn set_compared(&mut self, number: u8) {
+        if let Some((_, Shape::Struct(ty))) = self.shapes.get_mut(usize::from(number)) {
+            ty.compared = true;
+        }
     }
 }
 
 impl Definition {
-    /// Takes a definition off `input`, which is the rest of a source of `size` bytes.
+    /// Takes a definition from `input`, which is the rest of a source of `size` bytes.
     ///
-    /// It is Go's struct wireType, of whose fields one is set. That is a struct again: its first
-    /// field is the type's name and id, which do not matter, the others are what makes the type.
-    pub(super) fn take(input: &mut &[u8], size: usize) -> Result<Self, Flaw> {
+    /// A definition is Go's struct `wireType` with one field set. That field is a struct again. Its
+    /// first field is the type's name and id, which are ignored. The others describe the type. The
+    /// places of a struct's fields are stored in `marks`.
+    pub(super) fn take(
+        input: &mut &[u8],
+        size: usize,
+        mut marks: Option<&mut VecView<u16>>,
+    ) -> Result<Self, DecodeErrorKind> {
         let kind = take_size(input)?;
         let (mut first, mut second) = (TypeId::NONE, TypeId::NONE);
         let (mut at, mut fields) = (0, 0);
+        let first_mark = marks.as_ref().map_or(0, |marks| marks.len());
         let mut interface = false;
         let mut field = 0usize;
         loop {
@@ -155,32 +226,25 @@ impl Definition {
             match (field, kind) {
                 (1, _) => skip_name_and_id(input)?,
                 (2, 3) => {
-                    fields = u32::try_from(take_size(input)?).unwrap_or(u32::MAX);
-                    if fields > MAX_FIELDS {
-                        return Err(Flaw::TooManyTypes);
+                    fields = u16::try_from(take_size(input)?).unwrap_or(u16::MAX);
+                    if u32::from(fields) > MAX_FIELDS {
+                        return Err(DecodeErrorKind::TooManyTypes);
                     }
                     at = size.saturating_sub(input.len());
-                    let mut list = Fields {
-                        input,
-                        left: fields,
-                    };
-                    while let Some((_, id)) = list.next()? {
-                        interface |= id == TypeId::INTERFACE;
-                    }
-                    *input = list.input;
+                    interface |= take_list(input, fields, marks.take())?;
                 }
                 (2, 1 | 2 | 4) => first = TypeId::take(input)?,
                 (3, 1 | 4) => second = TypeId::take(input)?,
-                _ => return Err(Flaw::BadValue),
+                _ => return Err(DecodeErrorKind::BadValue),
             }
         }
         if take_size(input)? != 0 {
-            return Err(Flaw::BadValue);
+            return Err(DecodeErrorKind::BadValue);
         }
-        // Elements of no type would take no bytes, however many are counted.
+        // Elements without a type would take no bytes, so their count would have no bound.
         if matches!(kind, 1 | 2 | 4) && first == TypeId::NONE || kind == 4 && second == TypeId::NONE
         {
-            return Err(Flaw::UnknownType);
+            return Err(DecodeErrorKind::UnknownType);
         }
         interface |= first == TypeId::INTERFACE || kind == 4 && second == TypeId::INTERFACE;
         let shape = match kind {
@@ -189,22 +253,25 @@ impl Definition {
                 length: second.0, // a signed number, like an id
             },
             2 => Shape::Slice { element: first },
-            3 => Shape::Struct {
-                at: u32::try_from(at).map_err(|_| Flaw::BadLength)?,
+            3 => Shape::Struct(Struct {
+                at: u32::try_from(at).map_err(|_| DecodeErrorKind::BadLength)?,
                 fields,
-            },
+                marks: u16::try_from(first_mark).map_err(|_| DecodeErrorKind::TooManyTypes)?,
+                compared: false,
+                number: 0,
+            }),
             4 => Shape::Map {
                 key: first,
                 element: second,
             },
             5..=7 => Shape::Opaque,
-            _ => return Err(Flaw::BadValue),
+            _ => return Err(DecodeErrorKind::BadValue),
         };
         Ok(Self { shape, interface })
     }
 }
 
-fn skip_name_and_id(input: &mut &[u8]) -> Result<(), Flaw> {
+fn skip_name_and_id(input: &mut &[u8]) -> Result<(), DecodeErrorKind> {
     let mut field = 0usize;
     loop {
         let gap = take_size(input)?;
@@ -215,56 +282,7 @@ fn skip_name_and_id(input: &mut &[u8]) -> Result<(), Flaw> {
         match field {
             1 => drop(take_counted(input)?),
             2 => drop(take_uint(input)?),
-            _ => return Err(Flaw::BadValue),
-        }
-    }
-}
-
-/// The names and types of a struct's fields, read from its definition.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Fields<'t> {
-    input: &'t [u8],
-    left: u32,
-}
-
-impl<'t> Fields<'t> {
-    pub(super) const NONE: Self = Self {
-        input: &[],
-        left: 0,
-    };
-
-    /// The fields listed at place `at` of `source`.
-    pub(super) fn at(source: &'t [u8], at: u32, fields: u32) -> Self {
-        let at = usize::try_from(at).unwrap_or(usize::MAX);
-        Self {
-            input: source.get(at..).unwrap_or(&[]),
-            left: fields,
-        }
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.left == 0
-    }
-
-    pub(super) fn next(&mut self) -> Result<Option<(&'t [u8], TypeId)>, Flaw> {
-        let Some(left) = self.left.checked_sub(1) else {
-            return Ok(None);
-        };
-        self.left = left;
-        // Name and id are both set in every field that Go can name.
-        let name = self.part().and_then(take_counted)?;
-        let id = self.part().and_then(TypeId::take)?;
-        match take_size(&mut self.input)? {
-            _ if id == TypeId::NONE => Err(Flaw::UnknownType),
-            0 if !name.is_empty() => Ok(Some((name, id))),
-            _ => Err(Flaw::BadValue),
-        }
-    }
-
-    fn part(&mut self) -> Result<&mut &'t [u8], Flaw> {
-        match take_bytes(&mut self.input, 1)? {
-            [1] => Ok(&mut self.input),
-            _ => Err(Flaw::BadValue),
+            _ => return Err(DecodeErrorKind::BadValue),
         }
     }
 }

@@ -1,16 +1,17 @@
-//! One value of a stream: what type it is of, and what stands in it.
+//! One value of a stream, with its type.
 
 use super::access::{Elements, Structure};
+use super::fields::Fields;
 use super::reader::Reader;
-use super::types::{Fields, Shape, TypeId};
+use super::types::{Shape, TypeId};
 use super::wire::{float, take_bytes, take_counted, take_uint};
-use crate::error::Flaw;
+use crate::error::DecodeErrorKind;
 use crate::format::zigzag::signed;
 
-/// A value of a type, which stands next in the message or, where it was zero, was not sent.
+/// A value of a type. It is next in the message, or it was zero and was not sent.
 ///
-/// A value that was not sent is read like any other, from nothing: so its type is checked as Go
-/// checks it, and any type that the receiver has gets the zero value that Go left out.
+/// A value that was not sent is read in the same way, without bytes. So its type is checked as Go
+/// checks it, and the receiver gets the zero value of its own type.
 pub(super) struct Value<'r, 't, 'de> {
     pub(super) reader: &'r mut Reader<'t, 'de>,
     pub(super) ty: TypeId,
@@ -18,8 +19,8 @@ pub(super) struct Value<'r, 't, 'de> {
 }
 
 impl<'r, 't, 'de> Value<'r, 't, 'de> {
-    /// The value inside, where this is an interface.
-    pub(super) fn open(mut self) -> Result<Self, Flaw> {
+    /// Returns the value inside if this is an interface.
+    pub(super) fn open(mut self) -> Result<Self, DecodeErrorKind> {
         while self.ty == TypeId::INTERFACE {
             self.ty = TypeId::NONE;
             if self.sent {
@@ -30,88 +31,88 @@ impl<'r, 't, 'de> Value<'r, 't, 'de> {
         Ok(self)
     }
 
-    pub(super) fn number(self, kind: TypeId) -> Result<u64, Flaw> {
+    pub(super) fn number(self, kind: TypeId) -> Result<u64, DecodeErrorKind> {
         let value = self.open()?;
         match value.ty {
             TypeId::NONE => Ok(0),
             TypeId::BYTE if kind == TypeId::UINT => value.byte(),
-            ty if ty != kind => Err(Flaw::WrongType),
+            ty if ty != kind => Err(DecodeErrorKind::WrongType),
             _ if value.sent => take_uint(&mut value.reader.message),
             _ => Ok(0),
         }
     }
 
-    pub(super) fn byte(self) -> Result<u64, Flaw> {
+    pub(super) fn byte(self) -> Result<u64, DecodeErrorKind> {
         let byte = take_bytes(&mut self.reader.message, 1)?;
         Ok(byte.first().map_or(0, |byte| u64::from(*byte)))
     }
 
-    pub(super) fn int<T: TryFrom<i64>>(self) -> Result<T, Flaw> {
+    pub(super) fn int<T: TryFrom<i64>>(self) -> Result<T, DecodeErrorKind> {
         let number = signed(self.number(TypeId::INT)?);
-        T::try_from(number).map_err(|_| Flaw::OutOfRange)
+        T::try_from(number).map_err(|_| DecodeErrorKind::OutOfRange)
     }
 
-    pub(super) fn uint<T: TryFrom<u64>>(self) -> Result<T, Flaw> {
+    pub(super) fn uint<T: TryFrom<u64>>(self) -> Result<T, DecodeErrorKind> {
         let number = self.number(TypeId::UINT)?;
-        T::try_from(number).map_err(|_| Flaw::OutOfRange)
+        T::try_from(number).map_err(|_| DecodeErrorKind::OutOfRange)
     }
 
-    pub(super) fn bool(self) -> Result<bool, Flaw> {
+    pub(super) fn bool(self) -> Result<bool, DecodeErrorKind> {
         match self.number(TypeId::BOOL)? {
             0 => Ok(false),
             1 => Ok(true),
-            _ => Err(Flaw::BadValue),
+            _ => Err(DecodeErrorKind::BadValue),
         }
     }
 
-    pub(super) fn f64(self) -> Result<f64, Flaw> {
+    pub(super) fn f64(self) -> Result<f64, DecodeErrorKind> {
         self.number(TypeId::FLOAT).map(float)
     }
 
     #[allow(clippy::cast_possible_truncation)] // precision is lost, as in Go; range is not
-    pub(super) fn f32(self) -> Result<f32, Flaw> {
+    pub(super) fn f32(self) -> Result<f32, DecodeErrorKind> {
         let wide = self.f64()?;
         let narrow = wide as f32;
         if narrow.is_infinite() && wide.is_finite() {
-            return Err(Flaw::OutOfRange);
+            return Err(DecodeErrorKind::OutOfRange);
         }
         Ok(narrow)
     }
 
-    pub(super) fn text(self) -> Result<&'de str, Flaw> {
+    pub(super) fn text(self) -> Result<&'de str, DecodeErrorKind> {
         let value = self.open()?;
         match value.ty {
             TypeId::STRING if value.sent => {
                 let bytes = take_counted(&mut value.reader.message)?;
-                core::str::from_utf8(bytes).map_err(|_| Flaw::BadUtf8)
+                core::str::from_utf8(bytes).map_err(|_| DecodeErrorKind::BadUtf8)
             }
             TypeId::STRING | TypeId::NONE => Ok(""),
-            _ => Err(Flaw::WrongType),
+            _ => Err(DecodeErrorKind::WrongType),
         }
     }
 
-    pub(super) fn bytes(self) -> Result<&'de [u8], Flaw> {
+    pub(super) fn bytes(self) -> Result<&'de [u8], DecodeErrorKind> {
         let opaque = match self.ty {
             TypeId::NONE => return Ok(&[]),
             TypeId::BYTES | TypeId::STRING => true,
             ty => matches!(self.shape(ty), Ok(Shape::Opaque)),
         };
         match opaque {
-            false => Err(Flaw::WrongType),
+            false => Err(DecodeErrorKind::WrongType),
             true if self.sent => take_counted(&mut self.reader.message),
             true => Ok(&[]),
         }
     }
 
-    pub(super) fn shape(&self, ty: TypeId) -> Result<Shape, Flaw> {
+    pub(super) fn shape(&self, ty: TypeId) -> Result<Shape, DecodeErrorKind> {
         if ty.0 < TypeId::FIRST || ty == TypeId::BYTE {
-            return Err(Flaw::WrongType);
+            return Err(DecodeErrorKind::WrongType);
         }
         self.reader.types.shape(ty)
     }
 
-    /// Goes into a slice, an array, bytes or a complex number.
-    pub(super) fn into_sequence(self) -> Result<Elements<'r, 't, 'de>, Flaw> {
+    /// Enters a slice, an array, bytes or a complex number.
+    pub(super) fn into_sequence(self) -> Result<Elements<'r, 't, 'de>, DecodeErrorKind> {
         let value = self.open()?;
         let (element, length) = match value.ty {
             TypeId::NONE => (TypeId::NONE, None),
@@ -120,7 +121,7 @@ impl<'r, 't, 'de> Value<'r, 't, 'de> {
             ty => match value.shape(ty)? {
                 Shape::Slice { element } => (element, None),
                 Shape::Array { element, length } => (element, Some(length)),
-                _ => return Err(Flaw::WrongType),
+                _ => return Err(DecodeErrorKind::WrongType),
             },
         };
         let count = match length {
@@ -131,8 +132,8 @@ impl<'r, 't, 'de> Value<'r, 't, 'de> {
         value.into_elements(count, element)
     }
 
-    /// Goes into an array of just this length, or a complex number.
-    pub(super) fn into_tuple(self, count: usize) -> Result<Elements<'r, 't, 'de>, Flaw> {
+    /// Enters an array of exactly this length, or a complex number.
+    pub(super) fn into_tuple(self, count: usize) -> Result<Elements<'r, 't, 'de>, DecodeErrorKind> {
         let value = self.open()?;
         let element = match value.ty {
             TypeId::NONE => TypeId::NONE,
@@ -144,7 +145,7 @@ impl<'r, 't, 'de> Value<'r, 't, 'de> {
                     }
                     element
                 }
-                _ => return Err(Flaw::WrongType),
+                _ => return Err(DecodeErrorKind::WrongType),
             },
         };
         value.into_elements(count, element)
@@ -154,7 +155,7 @@ impl<'r, 't, 'de> Value<'r, 't, 'de> {
         self,
         left: usize,
         element: TypeId,
-    ) -> Result<Elements<'r, 't, 'de>, Flaw> {
+    ) -> Result<Elements<'r, 't, 'de>, DecodeErrorKind> {
         self.reader.deepen()?;
         Ok(Elements {
             reader: self.reader,
@@ -165,13 +166,13 @@ impl<'r, 't, 'de> Value<'r, 't, 'de> {
         })
     }
 
-    pub(super) fn into_map(self) -> Result<Elements<'r, 't, 'de>, Flaw> {
+    pub(super) fn into_map(self) -> Result<Elements<'r, 't, 'de>, DecodeErrorKind> {
         let value = self.open()?;
         let (key, element) = match value.ty {
             TypeId::NONE => (TypeId::NONE, TypeId::NONE),
             ty => match value.shape(ty)? {
                 Shape::Map { key, element } => (key, element),
-                _ => return Err(Flaw::WrongType),
+                _ => return Err(DecodeErrorKind::WrongType),
             },
         };
         let mut count = 0;
@@ -182,24 +183,33 @@ impl<'r, 't, 'de> Value<'r, 't, 'de> {
         Ok(Elements { key, ..elements })
     }
 
-    /// Goes into a struct, for a receiver with these fields, or for one that takes whatever was sent.
+    /// Enters a struct, for a receiver with the fields `wanted`, or for one that takes all fields.
+    ///
+    /// At the first value of a type, all its fields are compared with the receiver's. This finds
+    /// wrong types as Go does, at a cost that the definition's bytes bound. Later values cost only
+    /// the fields that were sent. A later value that was not sent has no fields.
     pub(super) fn into_structure(
         self,
         wanted: Option<&'static [&'static str]>,
-    ) -> Result<Structure<'r, 't, 'de>, Flaw> {
+    ) -> Result<Structure<'r, 't, 'de>, DecodeErrorKind> {
         let value = self.open()?;
-        let fields = match value.ty {
-            TypeId::NONE => Fields::NONE,
-            ty => match value.shape(ty)? {
-                Shape::Struct { at, fields } => value.reader.fields(at, fields),
-                _ => return Err(Flaw::WrongType),
-            },
-        };
+        let (mut fields, mut compared) = (Fields::NONE, Fields::NONE);
+        if value.ty != TypeId::NONE {
+            let Shape::Struct(ty) = value.shape(value.ty)? else {
+                return Err(DecodeErrorKind::WrongType);
+            };
+            fields = Fields::of(ty, value.reader.definitions);
+            if wanted.is_some() && !ty.compared {
+                compared = fields;
+                value.reader.types.set_compared(ty.number);
+            }
+        }
         value.reader.deepen()?;
-        Ok(Structure::new(value.reader, fields, wanted, value.sent))
+        let structure = Structure::new(value.reader, fields, wanted, compared, value.sent);
+        Ok(structure)
     }
 
-    pub(super) fn open_deeper(self) -> Result<Self, Flaw> {
+    pub(super) fn open_deeper(self) -> Result<Self, DecodeErrorKind> {
         let value = self.open()?;
         if value.sent {
             value.reader.deepen()?;
@@ -207,7 +217,7 @@ impl<'r, 't, 'de> Value<'r, 't, 'de> {
         Ok(value)
     }
 
-    /// The same value, for a visitor, which uses it up.
+    /// Returns the same value for a visitor, which consumes it.
     pub(super) fn lend(&mut self) -> Value<'_, 't, 'de> {
         Value {
             reader: &mut *self.reader,

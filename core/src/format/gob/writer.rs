@@ -1,4 +1,4 @@
-//! Writes a value as Go does, and checks that it is of the type it is described as.
+//! Writes a value as Go does, and checks that it has the described type.
 
 use super::Type;
 use super::compound::{Complex, Compound, Elements, Structure};
@@ -19,7 +19,8 @@ pub(super) fn write<T: Serialize + ?Sized>(
 ) -> Result<usize, EncodeError> {
     let mut output = Output::new(space, ty);
     output.bytes(definitions)?;
-    // One byte is kept for the message's length, as most values want; a longer one shifts it.
+    // One byte is reserved for the message's length. Most values need no more. A longer length
+    // shifts the value.
     let start = output.size;
     output.byte(0)?;
     output.uint(unsigned(id))?;
@@ -45,18 +46,18 @@ impl Write for Length {
     }
 }
 
-/// Where a value stands, which decides whether it is left out when it is zero.
+/// The context of a value. It decides whether a zero value is left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
-    /// So many fields behind the last field that was written: it is left out.
+    /// In a struct, this many fields after the last written field. A zero value is left out.
     Field(u32),
-    /// Among elements, or alone: it is not.
+    /// Among elements, or alone. A zero value is written.
     Element,
-    /// Among bytes: it takes one.
+    /// Among bytes. A zero value takes one byte.
     Byte,
 }
 
-/// The place of a value of a type, which may be filled. Whether it was is what comes of it.
+/// A place for a value of a type. Serializing returns whether the value was written.
 pub(super) struct Slot<'w, 's> {
     pub(super) output: &'w mut Output<'s>,
     pub(super) ty: &'static Type,
@@ -64,7 +65,7 @@ pub(super) struct Slot<'w, 's> {
 }
 
 impl<'w, 's> Slot<'w, 's> {
-    /// Begins a value. Where it is zero and may be left out, there is none.
+    /// Begins a value. Returns `None` if the value is zero and is left out.
     fn begin(self, zero: bool) -> Result<Option<&'w mut Output<'s>>, EncodeError> {
         match self.place {
             Place::Field(_) if zero => return Ok(None),
@@ -135,7 +136,7 @@ impl<'w, 's> Slot<'w, 's> {
     }
 }
 
-/// The struct of this name in a description.
+/// Returns the struct with this name in a description.
 fn find_struct(ty: &'static Type, name: &str) -> Option<&'static Type> {
     match ty {
         Type::Struct(own, _) if *own == name => Some(ty),
@@ -229,7 +230,7 @@ impl<'w, 's> Serializer for Slot<'w, 's> {
         let Type::String = self.ty else {
             return Err(EncodeError::Unencodable);
         };
-        // The length comes first, so the text is made twice.
+        // The length comes first, so the text is formatted twice.
         let mut length = Length(0);
         write!(length, "{value}").map_err(|_| EncodeError::Unencodable)?;
         let Some(output) = self.begin(length.0 == 0)? else {
@@ -356,7 +357,7 @@ impl<'w, 's> Serializer for Slot<'w, 's> {
         let Some(Type::Struct(_, fields)) = ty else {
             return Err(EncodeError::Unencodable);
         };
-        // Never left out, as long as it is not itself an element of bytes.
+        // A struct is never left out, so this is always `Some`.
         let output = self.begin(false)?.ok_or(EncodeError::Unencodable)?;
         Structure::begin(output, fields)
     }

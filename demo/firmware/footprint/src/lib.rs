@@ -1,11 +1,14 @@
-//! What the measured programs share.
+//! Code shared by the measured programs.
 //!
-//! Each program in `src/bin` is the smallest of its kind: one conversation over a UART, with the
-//! core's blocking driver (`server_async`: the async one) and nothing else. What it takes beyond `empty` is the core.
-//! `cargo test -p bellwire-tests --test footprint -- --nocapture` measures them, but for `every_format`, which
-//! is there to be linked.
+//! Each program in `src/bin` is the smallest of its kind. It holds one conversation over a UART, with the
+//! core's blocking driver (`server_async`: the async driver). The core's size is the difference to
+//! the program `empty`. To measure it, run:
 //!
-//! None of them links if it can panic.
+//! ```text
+//! cargo test -p bellwire-tests --test footprint -- --nocapture
+//! ```
+//!
+//! `every_format` is only linked, not measured. In all programs a reachable panic is a link error.
 #![no_std]
 
 use bellwire::ComplexData;
@@ -14,19 +17,21 @@ use core::panic::PanicInfo;
 use embedded_io::Write;
 use firmware::uart::Uart;
 
-/// The receive buffer of each: the largest ComplexData has 718 bytes.
+/// Bytes of each receive buffer: the largest `ComplexData` has 718 bytes.
 pub const RX: usize = 768;
-/// The transmit buffer of each.
+/// Bytes of each transmit buffer.
 pub const TX: usize = 768;
 
-/// Tells, in four bytes each, how much stack was used, and how many bytes of `state` the core had besides
-/// its buffers. That and what the application `kept` lay on the stack, and are taken off: the one counts
-/// as RAM, the other is not the core's.
+/// Sends two little-endian numbers of four bytes: the stack used, and `state`.
+///
+/// `state` is the size of the core's state without its buffers, and `kept` that of the application's data.
+/// Both lie on the stack and are subtracted from the stack used: `state` counts as RAM, and `kept` does
+/// not belong to the core.
 pub fn report(uart: &mut Uart, state: usize, kept: usize) -> ! {
     let (stack, _) = firmware::stack::used();
     let stack = stack.saturating_sub(state).saturating_sub(kept);
     for figure in [stack, state] {
-        // A UART takes everything.
+        // Writing to a UART cannot fail.
         let _ = uart.write(&figure.to_le_bytes());
     }
     loop {
@@ -34,7 +39,7 @@ pub fn report(uart: &mut Uart, state: usize, kept: usize) -> ! {
     }
 }
 
-/// The demo's structure, made without a panic where it would not fit.
+/// Returns the demo's structure. Parts that do not fit are left out, because this must not panic.
 pub fn value() -> ComplexData {
     let inner = Inner {
         n: 256,
@@ -61,7 +66,7 @@ fn map(entries: &[(&str, i64)]) -> Map {
     map
 }
 
-#[allow(unsafe_code)] // SAFETY: nobody defines it, so a program that could call it does not link
+#[allow(unsafe_code)] // SAFETY: it is undefined, so a program that can call it does not link
 unsafe extern "C" {
     safe fn a_panic_path_is_left() -> !;
 }

@@ -1,9 +1,9 @@
-//! The client: it dials the host, says what the demo's client says, and checks the replies.
+//! The client: connects to the host, sends the demo's requests and checks the replies.
 #![no_std]
 #![no_main]
 
-use bellwire::smoltcp::{Client, Lost};
-use bellwire::{Command, Error, Fault, Format, Line};
+use bellwire::smoltcp::{Client, ConnectionLost};
+use bellwire::{Command, Error, ErrorKind, Format, Line};
 use core::fmt::Write;
 use core::panic::PanicInfo;
 use core::task::Poll;
@@ -17,7 +17,7 @@ use heapless::String;
 use smoltcp::iface::SocketHandle;
 use smoltcp::time::Duration;
 
-/// The host's port: the demo's, unless `BELLWIRE_PORT` named another when this was built.
+/// The host's port: `BELLWIRE_PORT` at build time, or else the demo's port.
 const PORT: u16 = match option_env!("BELLWIRE_PORT") {
     None => mission::PORT,
     Some(port) => match u16::from_str_radix(port, 10) {
@@ -26,7 +26,7 @@ const PORT: u16 = match option_env!("BELLWIRE_PORT") {
     },
 };
 
-/// How long connecting and each call may take.
+/// The time limit for connecting and for each call.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 #[panic_handler]
@@ -52,13 +52,13 @@ fn main() -> ! {
     };
     match board.exchange(client) {
         Ok(()) => {
-            let line = "the host answered as it should";
+            let line = "all replies are correct";
             board.console.say(&|write| write(line));
             debug::exit(debug::EXIT_SUCCESS);
         }
         Err(error) => {
             let mut line = String::<160>::new();
-            // The longest has 134 bytes.
+            // The longest error has 134 bytes.
             let _ = write!(line, "{error}");
             board.console.say(&|write| write(&line));
             debug::exit(debug::EXIT_FAILURE);
@@ -77,21 +77,21 @@ struct Board {
 }
 
 impl Board {
-    fn exchange(&mut self, mut client: Client<'_>) -> Result<(), Error<Lost>> {
+    fn exchange(&mut self, mut client: Client<'_>) -> Result<(), Error<ConnectionLost>> {
         let dialed = self.network.connect(self.socket, (HOST, PORT), 49152);
-        dialed.map_err(|_| Error::Transport(Lost))?;
+        dialed.map_err(|_| Error::Transport(ConnectionLost))?;
         self.call(&mut client, STRING, TEXT, "Thank you.")?;
         self.call(&mut client, POSTCARD, &mission::value(), "Received.")
     }
 
-    /// One call, whose reply should be this one.
+    /// Makes one call and checks that its reply is `expected`.
     fn call<Req: Format>(
         &mut self,
         client: &mut Client<'_>,
         command: Command<Req, Line>,
         value: Req::Sent<'_>,
         expected: &str,
-    ) -> Result<(), Error<Lost>> {
+    ) -> Result<(), Error<ConnectionLost>> {
         let deadline = self.clock.now() + PATIENCE;
         let socket = self.network.socket(self.socket);
         client.call(command, value, socket, deadline)?;
@@ -105,7 +105,7 @@ impl Board {
                 return if reply == expected {
                     Ok(())
                 } else {
-                    Err(Fault::UnexpectedReply.into())
+                    Err(ErrorKind::UnexpectedReply.into())
                 };
             }
             if self.network.is_idle() {

@@ -1,4 +1,4 @@
-//! The measure for the server: it sends back what comes, with the same drivers and sockets.
+//! An echo server, the baseline for the server's speed. It has the same drivers and sockets.
 #![no_std]
 #![no_main]
 
@@ -27,7 +27,8 @@ fn main() -> ! {
     let mut network = Network::start(NETWORK, clock.now());
     let handles = MEMORY.each_mut().map(|memory| {
         let handle = network.add(&mut memory.arriving, &mut memory.leaving);
-        // It listens before the first poll, which would refuse who is early. The port is not 0.
+        // The first poll would refuse early clients if the socket did not listen yet. `listen` fails
+        // only for port 0.
         let _ = network.socket(handle).listen(PORT);
         handle
     });

@@ -1,4 +1,4 @@
-//! A panic, to see what the board says of one.
+//! Panics, to show the board's report of a panic.
 #![no_std]
 #![no_main]
 

@@ -1,9 +1,9 @@
-//! The server: the demo's commands on three TCP sockets and on UART0, by one endpoint.
+//! The server: one endpoint serves the demo's commands on three TCP sockets and on UART0.
 #![no_std]
 #![no_main]
 
-use bellwire::smoltcp::{Patience, Server};
-use bellwire::{Connection, Endpoint, RegisterError};
+use bellwire::smoltcp::{Server, Timeouts};
+use bellwire::{Endpoint, RegisterError, ServerConnection};
 use core::panic::PanicInfo;
 use cortex_m_rt::entry;
 use firmware::clock::Clock;
@@ -13,7 +13,7 @@ use firmware::network::{Memory, Network, Room};
 use firmware::serial::Line;
 use firmware::uart::Uart;
 
-/// Connections at a time.
+/// Connections served at a time.
 const SOCKETS: usize = 3;
 
 #[panic_handler]
@@ -30,19 +30,20 @@ fn main() -> ! {
     let mut clock = Clock::start();
     let mut console = Console::start();
     let Ok(endpoint) = endpoint() else {
-        panic!("too few places for the commands");
+        panic!("the endpoint has too little room for the commands");
     };
 
     let [rx, tx] = LINE;
-    let mut line = Line::new(Uart::zero(), Connection::new(rx, tx));
+    let mut line = Line::new(Uart::zero(), ServerConnection::new(rx, tx));
 
     let mut network = Network::start(NETWORK, clock.now());
     let mut servers = MEMORY.each_mut().map(|memory| {
         let handle = network.add(&mut memory.arriving, &mut memory.leaving);
-        // It listens before the first poll, which would refuse who is early. The port is not 0.
+        // The first poll would refuse early clients if the socket did not listen yet. `listen` fails
+        // only for port 0.
         let _ = network.socket(handle).listen(PORT);
-        let connection = Connection::new(&mut memory.rx, &mut memory.tx);
-        (handle, Server::new(connection, Patience::default()))
+        let connection = ServerConnection::new(&mut memory.rx, &mut memory.tx);
+        (handle, Server::new(connection, Timeouts::default()))
     });
 
     console.say(&|write| write("up"));
@@ -54,7 +55,7 @@ fn main() -> ! {
             let socket = network.socket(*handle);
             let mut service = endpoint.with(&mut console);
             if server.poll(socket, &mut service, now).is_ready() {
-                // The socket is free.
+                // The connection has ended, so the socket is free for another.
                 let _ = socket.listen(PORT);
             }
         }
@@ -71,7 +72,7 @@ fn main() -> ! {
     }
 }
 
-/// The demo's commands, each with its handler.
+/// Returns an endpoint with the demo's commands.
 fn endpoint() -> Result<Endpoint<Console, 4>, RegisterError> {
     let mut endpoint = Endpoint::new();
     endpoint.handle(STRING, &mission::string)?;

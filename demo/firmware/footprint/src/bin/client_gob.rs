@@ -1,4 +1,4 @@
-//! A client of STRING and of GOB.
+//! A client that calls STRING and GOB.
 #![no_std]
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! A client of STRING and of POSTCARD.
+//! A client that calls STRING and POSTCARD.
 #![no_std]
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! A client of STRING.
+//! A client that calls STRING.
 #![no_std]
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! The program without the core: it sends back the first bytes.
+//! A program without the core, which sends back the first bytes.
 #![no_std]
 #![no_main]
 
@@ -13,7 +13,7 @@ fn main() -> ! {
 
     let (rx, tx) = BUFFERS;
     let mut uart = Uart::zero();
-    // What the others need too: reading, writing, and memory that is used.
+    // The other programs read, write and use their buffers too.
     let count = uart.read(rx).unwrap_or(0);
     for (to, from) in tx.iter_mut().zip(rx).take(count) {
         *to = *from;

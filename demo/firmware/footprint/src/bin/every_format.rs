@@ -1,11 +1,11 @@
-//! Both ends with every format as request and as reply, which links only if none of it can panic.
+//! Both ends, with every format as request and as reply. It links only if none of it can panic.
 #![no_std]
 #![no_main]
 
 use bellwire::blocking::{self, Client};
 use bellwire::gob::{Decoder, Encoder, Stream};
-use bellwire::{Command, ComplexData, Connection, Endpoint, Line, NoReply, Postcard, Ref};
-use bellwire::{Gob, RawGob};
+use bellwire::{Command, ComplexData, Endpoint, Line, NoReply, Postcard, Ref, ServerConnection};
+use bellwire::{Gob, Printable, RawGob};
 use cortex_m_rt::entry;
 use firmware::uart::Uart;
 use footprint::{RX, TX, value};
@@ -35,7 +35,7 @@ fn main() -> ! {
         encoder: Encoder::new(),
     };
     let mut endpoint = Endpoint::<App, 7>::new();
-    // There is room for them.
+    // The endpoint has room for all commands.
     let _ = endpoint.handle(NOTHING, &|_app, (), reply| reply.none());
     let _ = endpoint.handle(EMPTY, &|_app, (), reply| reply.send(()));
     let _ = endpoint.handle(LINE, &|_app, text, reply| reply.send(text));
@@ -48,11 +48,11 @@ fn main() -> ! {
         let encoded = decoded.map(|data| app.encoder.encode(&data, &mut space));
         match encoded {
             Ok(Ok(size)) => reply.send(space.get(..size).unwrap_or(&[])),
-            _ => reply.refuse("that is no ComplexData"),
+            _ => reply.refuse("not a ComplexData"),
         }
     });
 
-    let mut connection = Connection::new(rx, tx);
+    let mut connection = ServerConnection::new(rx, tx);
     let mut service = endpoint.with(&mut app);
     let _ = blocking::serve(&mut uart, &mut service, &mut connection);
     drop(service);
@@ -60,7 +60,11 @@ fn main() -> ! {
     let mut client = Client::new(&mut uart, rx, tx);
     let _ = client.send(NOTHING, ());
     let _ = client.call(EMPTY, ());
-    let _ = client.call(LINE, "text");
+    let mut shown = 0usize;
+    if let Ok(text) = client.call(LINE, "text") {
+        let text = Printable::new(text).quoted().at_most(8);
+        text.write_to(&mut |part| shown = shown.wrapping_add(part.len()));
+    }
     let _ = client.call(TEXT, &"text");
     let _ = client.call(POSTCARD, &value());
     let _ = client.call(GOB, &value());
@@ -68,5 +72,5 @@ fn main() -> ! {
         let _ = Stream::new(raw).next::<ComplexData>();
     }
     let _ = client.finish();
-    footprint::report(&mut uart, 0, 0)
+    footprint::report(&mut uart, shown, 0)
 }

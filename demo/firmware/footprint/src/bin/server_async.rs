@@ -1,8 +1,8 @@
-//! A server of STRING by the async driver, polled until it is done.
+//! A server of STRING with the async driver, polled until it is done.
 #![no_std]
 #![no_main]
 
-use bellwire::{Command, Connection, Endpoint, Line, asynch};
+use bellwire::{Command, Endpoint, Line, ServerConnection, asynch};
 use core::pin::pin;
 use core::task::{Context, Waker};
 use cortex_m_rt::entry;
@@ -14,7 +14,7 @@ const STRING: Command<Line, Line> = Command::new("STRING");
 
 struct App;
 
-/// A UART that is always ready, as it waits in between.
+/// A UART that is always ready, because its operations block.
 struct Ready(Uart);
 
 impl ErrorType for Ready {
@@ -46,9 +46,9 @@ fn main() -> ! {
 
     let mut app = App;
     let mut endpoint = Endpoint::<App, 1>::new();
-    // There is room for them.
+    // The endpoint has room for the command.
     let _ = endpoint.handle(STRING, &|_app, _text, reply| reply.send("Thank you."));
-    let mut connection = Connection::new(rx, tx);
+    let mut connection = ServerConnection::new(rx, tx);
     let state = size_of_val(&endpoint) + size_of_val(&connection);
     let mut service = endpoint.with(&mut app);
     let mut context = Context::from_waker(Waker::noop());

@@ -1,8 +1,8 @@
-//! A server of STRING and of GOB.
+//! A server of STRING and GOB.
 #![no_std]
 #![no_main]
 
-use bellwire::{Command, ComplexData, Connection, Endpoint, Gob, Line, NoReply, blocking};
+use bellwire::{Command, ComplexData, Endpoint, Gob, Line, NoReply, ServerConnection, blocking};
 use cortex_m_rt::entry;
 use firmware::uart::Uart;
 use footprint::{RX, TX};
@@ -23,13 +23,13 @@ fn main() -> ! {
 
     let mut app = App { last: None };
     let mut endpoint = Endpoint::<App, 2>::new();
-    // There is room for them.
+    // The endpoint has room for both commands.
     let _ = endpoint.handle(STRING, &|_app, _text, reply| reply.send("Thank you."));
     let _ = endpoint.handle(GOB, &|app, data, reply| {
         app.last = Some(data);
         reply.none()
     });
-    let mut connection = Connection::new(rx, tx);
+    let mut connection = ServerConnection::new(rx, tx);
     let state = size_of_val(&endpoint) + size_of_val(&connection);
     let _ = blocking::serve(&mut uart, &mut endpoint.with(&mut app), &mut connection);
     footprint::report(&mut uart, state, size_of_val(&app))

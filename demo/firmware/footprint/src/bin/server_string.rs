@@ -2,7 +2,7 @@
 #![no_std]
 #![no_main]
 
-use bellwire::{Command, Connection, Endpoint, Line, blocking};
+use bellwire::{Command, Endpoint, Line, ServerConnection, blocking};
 use cortex_m_rt::entry;
 use firmware::uart::Uart;
 use footprint::{RX, TX};
@@ -20,9 +20,9 @@ fn main() -> ! {
 
     let mut app = App;
     let mut endpoint = Endpoint::<App, 1>::new();
-    // There is room for them.
+    // The endpoint has room for the command.
     let _ = endpoint.handle(STRING, &|_app, _text, reply| reply.send("Thank you."));
-    let mut connection = Connection::new(rx, tx);
+    let mut connection = ServerConnection::new(rx, tx);
     let state = size_of_val(&endpoint) + size_of_val(&connection);
     let _ = blocking::serve(&mut uart, &mut endpoint.with(&mut app), &mut connection);
     footprint::report(&mut uart, state, 0)

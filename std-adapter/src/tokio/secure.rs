@@ -1,16 +1,16 @@
 //! TLS over the socket of a task.
 
+use super::in_flight::Share;
 use super::stream::{Stream, receive_now};
 use crate::tls::{
-    Acceptor, NOT_TLS, Records, begins_tls, cut, failed, gone, handshake_failed, not_tls, stopping,
-    too_slow, unused,
+    Acceptor, NOT_TLS, Records, begins_tls, cut, failed, gone, handshake_failed, no_room, not_tls,
+    stopping, too_slow, unused,
 };
 use rustls::ServerConnection;
 use std::io::{self, ErrorKind, Read, Write};
 use std::task::{Context, Poll};
-use std::time::Duration;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 /// The most that is encrypted at a time, which is a record, and so the most that waits encrypted.
 const RECORD: usize = 16384;
@@ -21,28 +21,33 @@ pub(super) struct Secure {
     records: Records,
     /// What `held` was when the last read ended.
     told: usize,
+    /// How many bytes have been decrypted since that was last asked.
+    worked: usize,
     /// How many bytes of the last write wait encrypted. They count as written once they are sent.
     waiting: usize,
     /// Whether this end has nothing more to say.
     finished: bool,
 }
 
-/// Begins TLS on `stream`, unless that takes longer than `limit`, or the server is `stopped`.
+/// Begins TLS on `stream`, unless that takes until `deadline`, or more bytes than the server has room
+/// for, or the server is `stopped`.
 pub(super) async fn greet(
     stream: &mut Stream,
     acceptor: &Acceptor,
-    limit: Duration,
+    deadline: Instant,
+    share: Share<'_>,
     stopped: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let mut secure = Box::new(Secure {
         session: acceptor.session()?,
         records: Records::default(),
         told: 0,
+        worked: 0,
         waiting: 0,
         finished: false,
     });
     let greeted = tokio::select! {
-        greeted = timeout(limit, secure.greet(&stream.socket)) => {
+        greeted = timeout_at(deadline, secure.greet(&stream.socket, share)) => {
             greeted.unwrap_or_else(|_| Err(too_slow()))
         }
         () = stopped => Err(stopping()),
@@ -56,7 +61,7 @@ pub(super) async fn greet(
 }
 
 impl Secure {
-    async fn greet(&mut self, socket: &TcpStream) -> io::Result<()> {
+    async fn greet(&mut self, socket: &TcpStream, mut share: Share<'_>) -> io::Result<()> {
         socket.readable().await?;
         let mut first = [0];
         match socket.peek(&mut first).await {
@@ -82,6 +87,10 @@ impl Secure {
                 Err(error) => return Err(error),
             }
             let taken = self.session.process_new_packets();
+            if self.session.wants_write() {
+                // It answers a message that has come whole.
+                self.records.brought();
+            }
             while let Err(error) = self.send(socket) {
                 if error.kind() != ErrorKind::WouldBlock {
                     return Err(error);
@@ -89,13 +98,23 @@ impl Secure {
                 socket.writable().await?;
             }
             taken.map_err(|error| handshake_failed(&error))?;
+            if self.session.is_handshaking() && !share.keep(self.held()) {
+                return Err(no_room());
+            }
         }
+        self.records.brought();
         Ok(())
     }
 
-    /// How many bytes the record takes that was received in part; 0 if there is none.
+    /// How many bytes the record and the message of TLS itself take that were received in part; 0 if
+    /// there are none.
     pub(super) fn held(&self) -> usize {
         self.records.in_part()
+    }
+
+    /// How many bytes were decrypted since the last call.
+    pub(super) fn worked(&mut self) -> usize {
+        std::mem::take(&mut self.worked)
     }
 
     /// Waits until a record brings bytes, or fails with [`WouldBlock`](ErrorKind::WouldBlock) where
@@ -159,12 +178,14 @@ impl Secure {
         Ok(std::mem::take(&mut self.waiting))
     }
 
-    pub(super) fn finish(&mut self, socket: &TcpStream) {
+    /// Says that this end has finished, or fails with [`WouldBlock`](ErrorKind::WouldBlock), then to be
+    /// called again.
+    pub(super) fn finish(&mut self, socket: &TcpStream) -> io::Result<()> {
         if !self.finished {
             self.finished = true;
             self.session.send_close_notify();
-            let _ = self.send(socket);
         }
+        self.send(socket)
     }
 
     /// What has been decrypted: bytes, the end, or that there is no more; or nothing yet.
@@ -178,13 +199,20 @@ impl Secure {
 
     /// Takes in what is there, and decrypts it.
     fn take_in(&mut self, from: &mut dyn Read, socket: &TcpStream) -> io::Result<()> {
-        self.session.read_tls(&mut self.records.follow(from))?;
-        let taken = self.session.process_new_packets();
-        taken.map(drop).map_err(|error| {
-            // It tells the client why, where that still listens.
-            let _ = self.send(socket);
-            failed(&error)
-        })
+        self.worked += self.session.read_tls(&mut self.records.follow(from))?;
+        match self.session.process_new_packets() {
+            Ok(state) => {
+                if state.plaintext_bytes_to_read() > 0 {
+                    self.records.brought();
+                }
+                Ok(())
+            }
+            Err(error) => {
+                // It tells the client why, where that still listens.
+                let _ = self.send(socket);
+                Err(failed(&error))
+            }
+        }
     }
 
     /// Sends what is encrypted.

@@ -1,24 +1,29 @@
 //! One connection as a task.
 
 use super::Shared;
-use super::conversation::{Conversation, Done, TURN};
+use super::conversation::{Conversation, Done, REQUESTS, TURN};
 use super::crowd::Member;
+use super::ending;
 use super::proxy::{no_header, read_header};
 #[cfg(feature = "tls")]
 use super::secure;
 use super::stream::Stream;
 use crate::Address;
-use crate::limits::{LINGER, Wait, replies_not_taken, too_many};
+use crate::ending::Ending;
+use crate::limits::{Wait, replies_not_taken, too_many};
 use crate::probe::is_unused;
-use bellwire::Fault;
+use crate::rate::limited;
+use crate::wait::after;
+use bellwire::ErrorKind;
 use std::future::poll_fn;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Instant as StdInstant;
 use tokio::sync::futures::Notified;
 use tokio::task::yield_now;
-use tokio::time::{Instant, Sleep, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 
 /// Serves a connection to its end.
 #[expect(
@@ -38,15 +43,12 @@ pub(super) fn serve<App: Send + 'static>(
             if is_unused(&error) {
                 return tracing::debug!("{peer}: {error}");
             }
-            return tracing::warn!("{peer}: {error}");
+            return limited!(warn, "{peer}: {error}");
         }
         let conversation = Conversation::new(&mut stream, &shared, &peer, member.surplus);
         match conversation.run().await {
-            Ok(()) => {
-                stream.finish();
-                tracing::debug!("{peer}: ended");
-            }
-            Err(error) => tracing::warn!("{peer}: {error}"),
+            Ok(()) => tracing::debug!("{peer}: ended"),
+            Err(error) => limited!(warn, "{peer}: {error}"),
         }
         drop((stream, member));
     }
@@ -63,15 +65,16 @@ async fn begin<App>(
         // It fails where the peer is gone already, which the first read will tell.
         let _ = stream.socket.set_nodelay(true);
     }
+    let deadline = after(StdInstant::now(), shared.limits.handshake).into();
     if shared.proxy_protocol {
-        let header = timeout(shared.limits.request, read_header(&mut stream.socket));
+        let header = timeout_at(deadline, read_header(&mut stream.socket));
         let client = tokio::select! {
             biased;
             header = header => header.unwrap_or_else(|_| {
-                Err(no_header(ErrorKind::TimedOut, "did not come in time"))
+                Err(no_header(io::ErrorKind::TimedOut, "did not come in time"))
             }),
             () = shared.crowd.stopped() => {
-                Err(no_header(ErrorKind::Interrupted, "had not come when the server stopped"))
+                Err(no_header(io::ErrorKind::Interrupted, "had not come when the server stopped"))
             }
         };
         *peer = client?.map_or_else(|| peer.clone(), Address::Tcp);
@@ -81,14 +84,14 @@ async fn begin<App>(
     }
     #[cfg(feature = "tls")]
     if let Some(acceptor) = &shared.tls {
-        let stopped = shared.crowd.stopped();
-        let greeted = secure::greet(stream, acceptor, shared.limits.request, stopped).await;
+        let (share, stopped) = (shared.in_flight.share(), shared.crowd.stopped());
+        let greeted = secure::greet(stream, acceptor, deadline, share, stopped).await;
         if greeted.as_ref().is_err_and(|error| !is_unused(error)) {
             shared.metrics.handshake_failures.increment(1);
         }
         // Where the stop is why, there is nothing to tell.
         if greeted.is_err() && !shared.crowd.is_stopping() {
-            linger(stream).await;
+            ending::linger(stream).await;
         }
         return greeted;
     }
@@ -110,7 +113,9 @@ impl<App: Send + 'static> Conversation<'_, App> {
             let mut wait = Wait::first();
             // One timer, set anew where it has to ring earlier or has rung too early, rather than
             // one for each wake-up.
-            let mut timer = pin!(sleep_until(Instant::now() + shared.limits.idle));
+            let mut timer = pin!(sleep_until(
+                after(StdInstant::now(), shared.limits.idle).into()
+            ));
             let mut stop = Box::pin(shared.crowd.stop_rings());
             let mut brought = 0;
             loop {
@@ -129,29 +134,26 @@ impl<App: Send + 'static> Conversation<'_, App> {
                         continue;
                     }
                     Event::Timer if wait.begun.is_none() => {
-                        tracing::info!("{}: idle for too long, closed", self.peer());
-                        return Ok(());
+                        limited!(info, "{}: idle for too long, closed", self.peer());
+                        break;
                     }
                     Event::Timer => {
-                        self.abort(Fault::TimedOut);
+                        self.abort(ErrorKind::TimedOut);
                         continue;
                     }
                 };
                 wait = shared.limits.wait(self.begun(), wait, at);
-                brought += arrived;
+                brought += arrived.max(self.stream.worked());
                 if !self.unsent().is_empty() {
                     shared.metrics.sent.increment(Box::pin(self.flush()).await?);
                 }
                 if let Some(later) = later {
                     let finish = later.await;
                     self.answer(finish);
-                    continue;
-                }
-                if self.is_over() {
-                    if self.is_refused() || self.stream.is_unread() {
-                        Box::pin(linger(self.stream)).await;
-                    }
-                    return Ok(());
+                    // It may have been ready without a pause for others.
+                    brought += TURN / REQUESTS;
+                } else if self.is_over() {
+                    break;
                 }
                 if left || brought >= TURN {
                     brought = 0;
@@ -162,6 +164,7 @@ impl<App: Send + 'static> Conversation<'_, App> {
                     timer.as_mut().reset(deadline);
                 }
             }
+            Box::pin(self.close()).await
         }
     }
 
@@ -183,43 +186,28 @@ impl<App: Send + 'static> Conversation<'_, App> {
         timer.poll(context).map(|()| Event::Timer)
     }
 
+    /// Ends the connection, after everything was written.
+    async fn close(&mut self) -> io::Result<()> {
+        let stopping = self.shared.crowd.is_stopping();
+        let ending = Ending::new(&self.shared.limits, stopping, self.peer_sends());
+        ending::end(self.stream, ending).await
+    }
+
     /// Sends all that waits to be sent, and returns how much that was.
     async fn flush(&mut self) -> io::Result<u64> {
-        let deadline = Instant::now() + self.shared.limits.reply;
         let mut sent = 0;
         while !self.unsent().is_empty() {
+            let begin = StdInstant::now();
+            let deadline = after(begin, self.patience()).into();
             let ready = timeout_at(deadline, self.stream.writable()).await;
+            self.waited(begin.elapsed());
             ready.unwrap_or_else(|_| Err(replies_not_taken()))?;
             match self.try_send() {
                 Ok(n) => sent += n as u64,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error),
             }
         }
         Ok(sent)
     }
-}
-
-/// Closes so that what was sent last arrives. An error tells that the peer has gone already.
-async fn linger(stream: &mut Stream) {
-    if stream.shutdown().await.is_err() {
-        return;
-    }
-    let (time, mut bytes) = LINGER;
-    let drained = async {
-        let mut dropped = [0; 1024];
-        loop {
-            stream.socket.readable().await?;
-            match stream.socket.try_read(&mut dropped) {
-                Ok(0) => return Ok(()),
-                Ok(n) => match bytes.checked_sub(n) {
-                    Some(left) => bytes = left,
-                    None => return Ok(()),
-                },
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                Err(error) => return Err(error),
-            }
-        }
-    };
-    let _ = timeout(time, drained).await;
 }

@@ -6,7 +6,7 @@ use rustix::net::{RecvFlags, recv};
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
 
 /// A connection's byte stream. Plain ones keep nothing for TLS but a null pointer.
@@ -53,7 +53,26 @@ impl Stream {
         receive_now(&self.socket, buf)
     }
 
-    /// How many bytes the record takes that TLS has received in part; 0 if there is none.
+    /// Whether more bytes have arrived, of which it discards one.
+    pub(super) fn has_more(&mut self) -> bool {
+        matches!(self.read_now(&mut [0]), Ok(1..))
+    }
+
+    /// How many bytes TLS has decrypted since the last call. Records may hold a byte each.
+    #[cfg_attr(
+        not(feature = "tls"),
+        expect(clippy::unused_self, reason = "only TLS decrypts any")
+    )]
+    pub(super) fn worked(&mut self) -> usize {
+        #[cfg(feature = "tls")]
+        if let Some(secure) = &mut self.secure {
+            return secure.worked();
+        }
+        0
+    }
+
+    /// How many bytes the record and the message of TLS itself take that were received in part; 0 if
+    /// there are none.
     #[cfg_attr(
         not(feature = "tls"),
         expect(clippy::unused_self, reason = "only TLS holds any")
@@ -66,8 +85,8 @@ impl Stream {
         0
     }
 
-    /// Whether the system holds bytes that nobody has read. A close would then reset the connection, by
-    /// which the peer may lose what was sent last.
+    /// Whether the system holds bytes that nobody has read, whether or not the runtime has heard of
+    /// them.
     pub(super) fn is_unread(&self) -> bool {
         let peeked = recv(
             &self.socket,
@@ -92,23 +111,23 @@ impl Stream {
         self.socket.writable().await
     }
 
-    /// Ends the sending. What the socket brings from then on is only to be dropped.
-    pub(super) async fn shutdown(&mut self) -> io::Result<()> {
-        self.finish();
-        self.socket.shutdown().await
-    }
-
-    /// Says that this end has finished, before the socket is closed. It does not wait: where the
-    /// socket takes nothing, the other end finds the connection cut.
+    /// Says that this end has finished, before the sending is ended. The socket's bytes are only to be
+    /// discarded from then on.
     #[cfg_attr(
         not(feature = "tls"),
-        expect(clippy::unused_self, reason = "only TLS says so")
+        expect(clippy::unused_async, reason = "only TLS says so")
     )]
-    pub(super) fn finish(&mut self) {
+    pub(super) async fn finish(&mut self) -> io::Result<()> {
         #[cfg(feature = "tls")]
         if let Some(secure) = &mut self.secure {
-            secure.finish(&self.socket);
+            while let Err(error) = secure.finish(&self.socket) {
+                if error.kind() != io::ErrorKind::WouldBlock {
+                    return Err(error);
+                }
+                self.socket.writable().await?;
+            }
         }
+        Ok(())
     }
 }
 

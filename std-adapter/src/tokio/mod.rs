@@ -15,6 +15,7 @@
 mod accepting;
 mod conversation;
 mod crowd;
+mod ending;
 mod in_flight;
 mod metrics;
 mod proxy;
@@ -26,6 +27,9 @@ mod task;
 
 use crate::addresses::Addresses;
 use crate::limits::{Pause, ServerLimits};
+use crate::rate::limited;
+use crate::resolve::explain;
+use crate::wait::after;
 use crate::{Address, Endpoint, Listener, Network};
 use accepting::Accepting;
 use crowd::{Crowd, Member};
@@ -34,23 +38,27 @@ use metrics::Metrics;
 use std::io;
 use std::sync::Arc;
 use std::thread;
+use std::time::Instant;
 use stream::Stream;
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::time::timeout;
+use tokio::time::{timeout, timeout_at};
 
 /// How many connections a server takes unless told otherwise: many, as each is small.
 const CONNECTIONS: usize = 16384;
+
+/// The most threads that a server runs on, more than machines have processors.
+const MOST_THREADS: usize = 1024;
 
 /// A server that serves each connection as a tokio task, by default up to 16384.
 ///
 /// ```no_run
 /// # let endpoint = std::sync::Arc::new(bellwire_std::Endpoint::<()>::new());
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-/// let server = bellwire_std::asynch::Server::bind("127.0.0.1:0", endpoint)?;
+/// let server = bellwire_std::tokio::Server::bind("127.0.0.1:0", endpoint)?;
 /// println!("listening on {}", server.local_addr());
-/// let stopper = server.stopper();
+/// let stopper = server.shutdown_handle();
 /// let running = tokio::spawn(server.run(|_peer| ()));
 /// stopper.stop();
 /// running.await??;
@@ -68,7 +76,7 @@ pub struct Server<App: 'static> {
     /// any address.
     pub proxy_protocol: bool,
     /// Has each connection begin TLS, behind the header of the PROXY protocol if there is one; none
-    /// unless set. Greeting may take as long as a [request](ServerLimits::request). A client that
+    /// unless set. It has [a time limit](ServerLimits::handshake). A client that
     /// begins without TLS gets an error line in clear, and the end.
     #[cfg(feature = "tls")]
     pub tls: Option<crate::tls::Acceptor>,
@@ -79,12 +87,12 @@ pub struct Server<App: 'static> {
 
 /// Stops a running [`Server`], from any task or thread.
 #[derive(Debug, Clone)]
-pub struct Stopper(Arc<Crowd>);
+pub struct ShutdownHandle(Arc<Crowd>);
 
-impl Stopper {
-    /// Stops accepting at once, and has [`Server::run`] return after the requests that are running
-    /// have been answered, within [`ServerLimits::stop`]. What has not ended by then goes on until
-    /// the runtime ends.
+impl ShutdownHandle {
+    /// Stops accepting at once, and has [`Server::run`] return after the requests that have arrived
+    /// are answered and the clients have received the replies, within [`ServerLimits::stop`]. What has
+    /// not ended by then goes on until the runtime ends.
     pub fn stop(&self) {
         self.0.stop();
     }
@@ -96,12 +104,13 @@ impl<App: Send + 'static> Server<App> {
     /// # Errors
     /// As [`Listener::bind`].
     pub fn bind(address: &str, endpoint: Arc<Endpoint<App>>) -> io::Result<Self> {
-        Listener::bind(Network::Tcp, address).map(|listener| Self::over(listener, endpoint))
+        Listener::bind(Network::Tcp, address)
+            .map(|listener| Self::from_listener(listener, endpoint))
     }
 
-    /// A server for those who connect to `listener`, as [`crate::Server::over`]. By
+    /// A server for those who connect to `listener`, as [`crate::Server::from_listener`]. By
     /// [`Listener::bind_shared`], several processes may share a port.
-    pub fn over(listener: Listener, endpoint: Arc<Endpoint<App>>) -> Self {
+    pub fn from_listener(listener: Listener, endpoint: Arc<Endpoint<App>>) -> Self {
         Self {
             limits: ServerLimits {
                 connections: CONNECTIONS,
@@ -122,8 +131,8 @@ impl<App: Send + 'static> Server<App> {
     }
 
     /// What stops it.
-    pub fn stopper(&self) -> Stopper {
-        Stopper(Arc::clone(&self.crowd))
+    pub fn shutdown_handle(&self) -> ShutdownHandle {
+        ShutdownHandle(Arc::clone(&self.crowd))
     }
 
     /// Serves until it is stopped, each connection with the `App` that `app` makes for its peer.
@@ -132,6 +141,7 @@ impl<App: Send + 'static> Server<App> {
     /// up to a second, and tries again.
     ///
     /// # Errors
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for [limits](ServerLimits) that serve nobody;
     /// [`NotConnected`](io::ErrorKind::NotConnected) for a listener that is closed already.
     ///
     /// # Cancel safety
@@ -140,26 +150,30 @@ impl<App: Send + 'static> Server<App> {
         self,
         app: impl Fn(&Address) -> App + Send + Sync + 'static,
     ) -> io::Result<()> {
+        self.limits.check()?;
         let accepting = Accepting::new(&self.listener)?;
         let (shared, listener) = self.share(app);
         accept(&shared, &listener, accepting, Vec::new()).await;
         Ok(())
     }
 
-    /// The same on so many threads of its own, each with a tokio runtime of its own, until it is
-    /// stopped. Connections go to the threads in turn and stay there, which saves handing over: this
+    /// The same on `threads` threads of its own, 1 to 1024, each with a tokio runtime of its own, until
+    /// it is stopped. Connections go to the threads in turn and stay there, which saves handing over: this
     /// is the faster way where handlers are quick, and the other where some take long.
     ///
     /// # Errors
-    /// As [`run`](Self::run), and those of the operating system.
-    ///
-    /// # Panics
-    /// Where the system has no more threads.
+    /// As [`run`](Self::run), also for another number of threads, and those of the operating system,
+    /// such as [`WouldBlock`](io::ErrorKind::WouldBlock) when it has no more threads.
     pub fn run_on_threads(
         self,
         threads: usize,
         app: impl Fn(&Address) -> App + Send + Sync + 'static,
     ) -> io::Result<()> {
+        self.limits.check()?;
+        if !(1..=MOST_THREADS).contains(&threads) {
+            let what = format!("{threads} threads; a server runs on 1 to {MOST_THREADS}");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+        }
         // All that can fail comes first, before connections use up what the system has.
         let runtime = || Builder::new_current_thread().enable_all().build();
         let first = runtime()?;
@@ -172,13 +186,17 @@ impl<App: Send + 'static> Server<App> {
         thread::scope(|scope| {
             let give = |runtime: Runtime| {
                 let (sender, receiver) = unbounded_channel();
-                scope.spawn(move || runtime.block_on(serve_given(shared, receiver)));
-                sender
+                let serve = move || runtime.block_on(serve_given(shared, receiver));
+                // Without the last of the threads, the others end as their senders are dropped.
+                let started = thread::Builder::new().spawn_scoped(scope, serve);
+                started.map_err(|error| explain(format_args!("cannot start a thread"), &error))?;
+                Ok(sender)
             };
-            let senders = others.into_iter().map(give).collect();
+            let senders = others.into_iter().map(give);
+            let senders = senders.collect::<io::Result<Vec<_>>>()?;
             first.block_on(accept(shared, listener, accepting, senders));
-        });
-        Ok(())
+            Ok(())
+        })
     }
 
     fn share(
@@ -243,7 +261,7 @@ async fn accept<App: Send + 'static>(
             Ok((stream, peer)) => {
                 pause.reset();
                 let Some(member) = crowd.join(limits.connections) else {
-                    tracing::warn!("{peer}: dropped, far too many connections");
+                    limited!(warn, "{peer}: dropped, far too many connections");
                     continue;
                 };
                 let turn = turns.next().unwrap_or(0);
@@ -261,7 +279,8 @@ async fn accept<App: Send + 'static>(
     }
     listener.close();
     drop(accepting);
-    if timeout(limits.stop, crowd.emptied()).await.is_err() {
+    let deadline = after(Instant::now(), limits.stop).into();
+    if timeout_at(deadline, crowd.emptied()).await.is_err() {
         tracing::warn!("{} connections did not end in time", crowd.len());
     }
 }
@@ -287,7 +306,7 @@ fn give(other: &UnboundedSender<Given>, stream: TcpStream, peer: Address, member
             // Its thread takes until this end is dropped.
             let _ = other.send(given);
         }
-        Err(error) => tracing::error!("{peer}: {error}"),
+        Err(error) => limited!(error, "{peer}: {error}"),
     }
 }
 
@@ -305,7 +324,7 @@ async fn serve_given<App: Send + 'static>(
     {
         match TcpStream::from_std(stream) {
             Ok(stream) => spawn(shared, stream, peer, member),
-            Err(error) => tracing::error!("{peer}: {error}"),
+            Err(error) => limited!(error, "{peer}: {error}"),
         }
     }
 }

@@ -5,24 +5,26 @@ use super::in_flight::Share;
 use super::stream::Stream;
 use super::tally::Tally;
 use crate::Address;
-use crate::endpoint::{Finish, Later};
+use crate::ending::Peer;
+use crate::endpoint::{Finish, Later, Outcome};
+use crate::lag::Lag;
 use crate::limits::no_room_for_replies;
 use crate::probe::is_cut;
-use crate::serving::{Outcome, Serving, guard};
-use bellwire::{Buffer, Fault, Limits, Session, Step};
+use crate::serving::{Serving, guard, guard_future};
+use bellwire::{Buffer, ErrorKind, Limits, Session, Step};
 use std::cell::RefCell;
 use std::io;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// How many bytes a connection may bring before others have their turn, and the most that is read at
 /// once.
 pub(super) const TURN: usize = 8192;
 
 /// How many requests are handled before others have their turn: so many bytes may be eight hundred.
-const REQUESTS: usize = 128;
+pub(super) const REQUESTS: usize = 128;
 
 thread_local! {
     static SCRATCH: RefCell<Scratch> = const { RefCell::new(Scratch { rx: Vec::new(), tx: Vec::new() }) };
@@ -68,6 +70,8 @@ struct Kept {
     unsent: Vec<u8>,
     /// How many bytes of a request its handler may have taken, as long as it is under way.
     taken: usize,
+    /// How late the peer is with taking replies. It outlasts them.
+    lag: Lag,
 }
 
 /// How much is still to be read.
@@ -99,7 +103,7 @@ pub(super) struct Done {
 enum Pause {
     Receive,
     Send,
-    Answer(Later, usize),
+    ReplyFormat(Later, usize),
     Turn,
     Close,
 }
@@ -126,7 +130,7 @@ impl<'a, App: 'static> Conversation<'a, App> {
             end: End::Open,
         };
         if busy {
-            conversation.abort(Fault::Busy);
+            conversation.abort(ErrorKind::Busy);
         }
         conversation
     }
@@ -152,9 +156,13 @@ impl<'a, App: 'static> Conversation<'a, App> {
         }
     }
 
-    /// See [`Session::is_refused`].
-    pub(super) fn is_refused(&self) -> bool {
-        self.session.is_refused()
+    /// Whether the peer sends, as far as it is known.
+    pub(super) fn peer_sends(&self) -> Peer {
+        match self.end {
+            End::Reached => Peer::Ended,
+            _ if self.session.is_refused() => Peer::Sending,
+            _ => Peer::Quiet,
+        }
     }
 
     /// Whether it is over, but for the sending of replies.
@@ -175,15 +183,32 @@ impl<'a, App: 'static> Conversation<'a, App> {
     pub(super) fn try_send(&mut self) -> io::Result<usize> {
         let unsent = self.kept.as_ref().map_or(&[][..], |kept| &kept.unsent);
         let n = self.stream.try_write(unsent)?;
-        self.keep(|kept| drop(kept.unsent.drain(..n)));
+        let limit = self.shared.limits.reply;
+        self.keep(|kept| {
+            kept.unsent.drain(..n);
+            kept.lag.took(n, limit);
+        });
         self.fits();
         Ok(n)
+    }
+
+    /// How long the peer may keep the server waiting for room for replies.
+    pub(super) fn patience(&self) -> Duration {
+        let lag = self.kept.as_ref().map(|kept| kept.lag);
+        lag.unwrap_or_default().patience(self.shared.limits.reply)
+    }
+
+    /// Counts the time that the server has waited for room.
+    pub(super) fn waited(&mut self, time: Duration) {
+        let limit = self.shared.limits.reply;
+        self.keep(|kept| kept.lag.waited(time, limit));
     }
 
     fn keep(&mut self, change: impl FnOnce(&mut Kept)) {
         let kept = self.kept.get_or_insert_default();
         change(kept);
-        if kept.unread.is_empty() && kept.unsent.is_empty() && kept.taken == 0 {
+        let keeps_bytes = !kept.unread.is_empty() || !kept.unsent.is_empty() || kept.taken > 0;
+        if !keeps_bytes && kept.lag == Lag::default() {
             self.kept = None;
         }
     }
@@ -200,7 +225,7 @@ impl<'a, App: 'static> Conversation<'a, App> {
         if !self.unsent().is_empty() {
             return Err(no_room_for_replies());
         }
-        self.abort(Fault::Busy);
+        self.abort(ErrorKind::Busy);
         Ok(())
     }
 
@@ -220,7 +245,7 @@ impl<'a, App: 'static> Conversation<'a, App> {
             let mut out = Buffer::new(tx);
             self.service.refresh(&self.shared.endpoint);
             let pause = if self.unread().is_empty() {
-                let pause = self.work(&mut fresh, &mut out)?;
+                let pause = self.work(context, &mut fresh, &mut out)?;
                 if !fresh.is_empty() {
                     self.keep(|kept| kept.unread.extend_from_slice(fresh));
                 }
@@ -232,7 +257,7 @@ impl<'a, App: 'static> Conversation<'a, App> {
                 self.keep(|kept| unread = mem::take(&mut kept.unread));
                 unread.extend_from_slice(fresh);
                 let mut input = &unread[..];
-                let pause = self.work(&mut input, &mut out)?;
+                let pause = self.work(context, &mut input, &mut out)?;
                 let used = unread.len() - input.len();
                 if used < unread.len() {
                     unread.drain(..used);
@@ -249,8 +274,8 @@ impl<'a, App: 'static> Conversation<'a, App> {
             self.over = matches!(pause, Pause::Close);
             let left = matches!(pause, Pause::Turn);
             let mut later = None;
-            if let Pause::Answer(answer, taken) = pause {
-                later = Some(answer);
+            if let Pause::ReplyFormat(answer, taken) = pause {
+                later = Some(guard_future(answer));
                 self.keep(|kept| kept.taken = taken);
             }
             if !self.fits() {
@@ -305,16 +330,22 @@ impl<'a, App: 'static> Conversation<'a, App> {
 
     /// Answers what has arrived, until others are due or must do something; more, where there is no
     /// room to keep what is left by then.
-    fn work(&mut self, input: &mut &[u8], out: &mut Buffer<'_>) -> io::Result<Pause> {
+    fn work(
+        &mut self,
+        context: &mut Context<'_>,
+        input: &mut &[u8],
+        out: &mut Buffer<'_>,
+    ) -> io::Result<Pause> {
         let mut tally = Tally::default();
         let pause = loop {
             // One net for all requests of a turn, as it costs more than what most handlers do.
-            let answer = AssertUnwindSafe(|| self.answer_some(input, out, &mut tally));
+            let answer = AssertUnwindSafe(|| self.answer_some(context, input, out, &mut tally));
             match catch_unwind(answer) {
                 Ok(Ok(Pause::Turn)) if !self.share.keep(input.len() + self.stream.held()) => {}
                 Ok(pause) => break pause,
                 Err(_) => {
-                    self.session.abort(Fault::Crashed, &mut self.service, out);
+                    self.session
+                        .abort(ErrorKind::Crashed, &mut self.service, out);
                     *input = &[];
                     break Ok(Pause::Close);
                 }
@@ -326,23 +357,32 @@ impl<'a, App: 'static> Conversation<'a, App> {
 
     fn answer_some(
         &mut self,
+        context: &mut Context<'_>,
         input: &mut &[u8],
         out: &mut Buffer<'_>,
         tally: &mut Tally,
     ) -> io::Result<Pause> {
         let mut requests = 0;
+        // Whether there is room for all that would be kept if an answer had to be waited for.
+        let mut has_room = false;
         loop {
             if requests == REQUESTS && !input.is_empty() {
                 return Ok(Pause::Turn);
             }
             let Self {
-                session, service, ..
+                stream,
+                session,
+                service,
+                kept,
+                share,
+                ..
             } = self;
             match session.next(service, input, out) {
                 Step::Receive => match self.end {
                     End::Open | End::Stopping => return Ok(Pause::Receive),
-                    End::Stopped if session.begun(input).is_some() => {
-                        session.abort(Fault::Busy, service, out);
+                    // Requests that were not read do not run; their sender is told.
+                    End::Stopped if session.begun(input).is_some() || stream.has_more() => {
+                        session.abort(ErrorKind::Busy, service, out);
                     }
                     End::Stopped | End::Reached => session.end(input, service, out),
                 },
@@ -356,10 +396,17 @@ impl<'a, App: 'static> Conversation<'a, App> {
                 Step::Request { index, payload } => {
                     requests += 1;
                     tally.add(index, service);
-                    match service.start(index, payload, session.reply(out)) {
+                    let reply = session.reply(out);
+                    let may_poll = || {
+                        let unsent = kept.as_ref().map_or(0, |kept| kept.unsent.len());
+                        let bytes = unsent + input.len() + payload.len() + stream.held();
+                        has_room = has_room || share.keep(bytes);
+                        has_room
+                    };
+                    match service.start(index, payload, reply, context, may_poll) {
                         Outcome::Answered(answered) => session.answered(answered, service, out),
                         Outcome::Later(later, _reply) => {
-                            return Ok(Pause::Answer(later, payload.len()));
+                            return Ok(Pause::ReplyFormat(later, payload.len()));
                         }
                     }
                 }
@@ -383,7 +430,7 @@ impl<'a, App: 'static> Conversation<'a, App> {
     }
 
     /// See [`Session::abort`].
-    pub(super) fn abort(&mut self, fault: Fault) {
+    pub(super) fn abort(&mut self, fault: ErrorKind) {
         let mut memory = [0; 256];
         let mut out = Buffer::new(&mut memory);
         self.session.abort(fault, &mut self.service, &mut out);
@@ -400,6 +447,10 @@ impl<'a, App: 'static> Conversation<'a, App> {
             match self.stream.try_write(out.filled()) {
                 Ok(n) => {
                     out.consume(n);
+                    if self.kept.is_some() {
+                        let limit = self.shared.limits.reply;
+                        self.keep(|kept| kept.lag.took(n, limit));
+                    }
                     self.shared.metrics.sent.increment(n as u64);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,

@@ -71,9 +71,10 @@ mod tests {
     use crate::ServerLimits;
 
     fn in_flight(bytes: usize) -> InFlight {
-        let mut limits = ServerLimits::default();
-        limits.bytes_in_flight = bytes;
-        InFlight::new(&limits)
+        InFlight::new(&ServerLimits {
+            bytes_in_flight: bytes,
+            ..ServerLimits::default()
+        })
     }
 
     #[test]

@@ -1,0 +1,391 @@
+//! A serde serializer for postcard's encoding that refuses values that would not decode to the same.
+//!
+//! It is not the postcard crate's, because that leaves a skipped field out without a word, believes
+//! each count that a type announces, and nests as deep as the value does.
+
+use super::postcard_output::Output;
+use super::zigzag::unsigned;
+use super::{EncodeError, MAX_DEPTH};
+use core::fmt::{self, Display, Write};
+use serde::ser::{
+    Serialize, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
+    SerializeTupleStruct, SerializeTupleVariant, Serializer,
+};
+
+/// Counts the bytes of a text.
+struct Length(usize);
+
+impl Write for Length {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0 = self.0.saturating_add(text.len());
+        Ok(())
+    }
+}
+
+/// The place of a value.
+pub(super) struct Writer<'w, 's> {
+    output: &'w mut Output<'s>,
+    /// The containers around it, counted as the [`Reader`](super::postcard_reader::Reader) counts them.
+    depth: u8,
+}
+
+impl<'w, 's> Writer<'w, 's> {
+    pub(super) fn new(output: &'w mut Output<'s>) -> Self {
+        Self { output, depth: 0 }
+    }
+
+    /// The place inside a container.
+    fn deeper(self) -> Result<Self, EncodeError> {
+        match self.depth {
+            MAX_DEPTH => Err(EncodeError::Unencodable),
+            depth => Ok(Self {
+                depth: depth.saturating_add(1),
+                ..self
+            }),
+        }
+    }
+
+    /// The place inside an enum.
+    fn variant(self, index: u32) -> Result<Self, EncodeError> {
+        let inside = self.deeper()?;
+        inside.output.leb128(index.into())?;
+        Ok(inside)
+    }
+
+    /// The fields of a struct or tuple, as many as are announced.
+    fn fields(self, count: usize) -> Result<Parts<'w, 's>, EncodeError> {
+        let Self { output, depth } = self.deeper()?;
+        Ok(Parts {
+            start: output.size,
+            output,
+            depth,
+            left: count,
+        })
+    }
+
+    /// The elements of a sequence or the entries of a map, after their count.
+    fn counted(self, count: Option<usize>, each: usize) -> Result<Parts<'w, 's>, EncodeError> {
+        let count = count.ok_or(EncodeError::Unencodable)?;
+        self.output.leb128(count as u64)?;
+        self.fields(count.saturating_mul(each))
+    }
+}
+
+/// The values inside a container.
+pub(super) struct Parts<'w, 's> {
+    output: &'w mut Output<'s>,
+    depth: u8,
+    /// Those still to come, keys counted too.
+    left: usize,
+    /// The bytes written before the present element or entry.
+    start: usize,
+}
+
+impl Parts<'_, '_> {
+    /// Writes one, which must be one of those announced.
+    fn add<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), EncodeError> {
+        let left = self.left.checked_sub(1);
+        self.left = left.ok_or(EncodeError::Unencodable)?;
+        value.serialize(Writer {
+            output: &mut *self.output,
+            depth: self.depth,
+        })
+    }
+
+    /// Completes an element or entry, which must have taken a byte.
+    fn complete(&mut self) -> Result<(), EncodeError> {
+        if self.output.size == self.start {
+            return Err(EncodeError::Unencodable);
+        }
+        self.start = self.output.size;
+        Ok(())
+    }
+
+    fn finish(self) -> Result<(), EncodeError> {
+        match self.left {
+            0 => Ok(()),
+            _ => Err(EncodeError::Unencodable),
+        }
+    }
+}
+
+impl SerializeSeq for Parts<'_, '_> {
+    type Ok = ();
+    type Error = EncodeError;
+
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), EncodeError> {
+        self.add(value)?;
+        self.complete()
+    }
+
+    fn end(self) -> Result<(), EncodeError> {
+        self.finish()
+    }
+}
+
+impl SerializeMap for Parts<'_, '_> {
+    type Ok = ();
+    type Error = EncodeError;
+
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), EncodeError> {
+        self.add(key)
+    }
+
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), EncodeError> {
+        self.add(value)?;
+        self.complete()
+    }
+
+    fn end(self) -> Result<(), EncodeError> {
+        self.finish()
+    }
+}
+
+impl SerializeTuple for Parts<'_, '_> {
+    type Ok = ();
+    type Error = EncodeError;
+
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), EncodeError> {
+        self.add(value)
+    }
+
+    fn end(self) -> Result<(), EncodeError> {
+        self.finish()
+    }
+}
+
+/// Tuples with a name.
+macro_rules! unnamed_fields {
+    ($($container:ident)+) => {$(
+        impl $container for Parts<'_, '_> {
+            type Ok = ();
+            type Error = EncodeError;
+
+            fn serialize_field<T: Serialize + ?Sized>(
+                &mut self,
+                value: &T,
+            ) -> Result<(), EncodeError> {
+                self.add(value)
+            }
+
+            fn end(self) -> Result<(), EncodeError> {
+                self.finish()
+            }
+        }
+    )+};
+}
+
+unnamed_fields!(SerializeTupleStruct SerializeTupleVariant);
+
+/// Structs, which are read by the places of their fields, so that none may be left out.
+macro_rules! named_fields {
+    ($($container:ident)+) => {$(
+        impl $container for Parts<'_, '_> {
+            type Ok = ();
+            type Error = EncodeError;
+
+            fn serialize_field<T: Serialize + ?Sized>(
+                &mut self,
+                _name: &'static str,
+                value: &T,
+            ) -> Result<(), EncodeError> {
+                self.add(value)
+            }
+
+            fn skip_field(&mut self, _name: &'static str) -> Result<(), EncodeError> {
+                Err(EncodeError::Unencodable)
+            }
+
+            fn end(self) -> Result<(), EncodeError> {
+                self.finish()
+            }
+        }
+    )+};
+}
+
+named_fields!(SerializeStruct SerializeStructVariant);
+
+impl<'w, 's> Serializer for Writer<'w, 's> {
+    type Ok = ();
+    type Error = EncodeError;
+    type SerializeSeq = Parts<'w, 's>;
+    type SerializeTuple = Parts<'w, 's>;
+    type SerializeTupleStruct = Parts<'w, 's>;
+    type SerializeTupleVariant = Parts<'w, 's>;
+    type SerializeMap = Parts<'w, 's>;
+    type SerializeStruct = Parts<'w, 's>;
+    type SerializeStructVariant = Parts<'w, 's>;
+
+    fn is_human_readable(&self) -> bool {
+        false
+    }
+
+    fn serialize_bool(self, value: bool) -> Result<(), EncodeError> {
+        self.output.byte(value.into())
+    }
+
+    fn serialize_i8(self, value: i8) -> Result<(), EncodeError> {
+        self.output.byte(value.cast_unsigned())
+    }
+
+    fn serialize_i16(self, value: i16) -> Result<(), EncodeError> {
+        self.serialize_i64(value.into())
+    }
+
+    fn serialize_i32(self, value: i32) -> Result<(), EncodeError> {
+        self.serialize_i64(value.into())
+    }
+
+    fn serialize_i64(self, value: i64) -> Result<(), EncodeError> {
+        self.output.leb128(unsigned(value))
+    }
+
+    fn serialize_i128(self, value: i128) -> Result<(), EncodeError> {
+        self.output.other(&value)
+    }
+
+    fn serialize_u8(self, value: u8) -> Result<(), EncodeError> {
+        self.output.byte(value)
+    }
+
+    fn serialize_u16(self, value: u16) -> Result<(), EncodeError> {
+        self.output.leb128(value.into())
+    }
+
+    fn serialize_u32(self, value: u32) -> Result<(), EncodeError> {
+        self.output.leb128(value.into())
+    }
+
+    fn serialize_u64(self, value: u64) -> Result<(), EncodeError> {
+        self.output.leb128(value)
+    }
+
+    fn serialize_u128(self, value: u128) -> Result<(), EncodeError> {
+        self.output.other(&value)
+    }
+
+    fn serialize_f32(self, value: f32) -> Result<(), EncodeError> {
+        self.output.other(&value)
+    }
+
+    fn serialize_f64(self, value: f64) -> Result<(), EncodeError> {
+        self.output.other(&value)
+    }
+
+    fn serialize_char(self, value: char) -> Result<(), EncodeError> {
+        self.serialize_str(value.encode_utf8(&mut [0; 4]))
+    }
+
+    fn serialize_str(self, value: &str) -> Result<(), EncodeError> {
+        self.output.counted(value.as_bytes())
+    }
+
+    fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<(), EncodeError> {
+        // The length comes first, so the text is made twice.
+        let mut length = Length(0);
+        write!(length, "{value}").map_err(|_| EncodeError::Unencodable)?;
+        self.output.leb128(length.0 as u64)?;
+        let start = self.output.size;
+        write!(self.output, "{value}").map_err(|_| EncodeError::NoRoom)?;
+        if self.output.size.saturating_sub(start) != length.0 {
+            return Err(EncodeError::Unencodable);
+        }
+        Ok(())
+    }
+
+    fn serialize_bytes(self, value: &[u8]) -> Result<(), EncodeError> {
+        self.output.counted(value)
+    }
+
+    fn serialize_none(self) -> Result<(), EncodeError> {
+        self.output.byte(0)
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), EncodeError> {
+        self.output.byte(1)?;
+        value.serialize(self.deeper()?)
+    }
+
+    fn serialize_unit(self) -> Result<(), EncodeError> {
+        Ok(())
+    }
+
+    fn serialize_unit_struct(self, _name: &'static str) -> Result<(), EncodeError> {
+        Ok(())
+    }
+
+    fn serialize_unit_variant(
+        self,
+        _name: &'static str,
+        index: u32,
+        _variant: &'static str,
+    ) -> Result<(), EncodeError> {
+        self.variant(index).map(drop)
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        _name: &'static str,
+        value: &T,
+    ) -> Result<(), EncodeError> {
+        value.serialize(self.deeper()?)
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _name: &'static str,
+        index: u32,
+        _variant: &'static str,
+        value: &T,
+    ) -> Result<(), EncodeError> {
+        value.serialize(self.variant(index)?)
+    }
+
+    fn serialize_seq(self, count: Option<usize>) -> Result<Parts<'w, 's>, EncodeError> {
+        self.counted(count, 1)
+    }
+
+    fn serialize_tuple(self, count: usize) -> Result<Parts<'w, 's>, EncodeError> {
+        self.fields(count)
+    }
+
+    fn serialize_tuple_struct(
+        self,
+        _name: &'static str,
+        count: usize,
+    ) -> Result<Parts<'w, 's>, EncodeError> {
+        self.fields(count)
+    }
+
+    fn serialize_tuple_variant(
+        self,
+        _name: &'static str,
+        index: u32,
+        _variant: &'static str,
+        count: usize,
+    ) -> Result<Parts<'w, 's>, EncodeError> {
+        self.variant(index)?.fields(count)
+    }
+
+    fn serialize_map(self, count: Option<usize>) -> Result<Parts<'w, 's>, EncodeError> {
+        self.counted(count, 2)
+    }
+
+    fn serialize_struct(
+        self,
+        _name: &'static str,
+        count: usize,
+    ) -> Result<Parts<'w, 's>, EncodeError> {
+        self.fields(count)
+    }
+
+    fn serialize_struct_variant(
+        self,
+        _name: &'static str,
+        index: u32,
+        _variant: &'static str,
+        count: usize,
+    ) -> Result<Parts<'w, 's>, EncodeError> {
+        self.variant(index)?.fields(count)
+    }
+}

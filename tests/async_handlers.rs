@@ -1,0 +1,121 @@
+//! Handlers that may await something, and do not: they are as good as those that may not.
+
+use bellwire::{Command, Line, Reply};
+use bellwire_std::Endpoint;
+use bellwire_tests::running::{PATIENCE, line};
+use metrics::{
+    Counter, CounterFn, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit,
+    with_local_recorder,
+};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
+
+const ASK: Command<Line, Line> = Command::new("ASK");
+const REQUESTS: usize = 1000;
+
+/// Cause: each reply of a future was written by itself, 1000 times for these requests.
+#[test]
+fn replies_of_futures_that_are_ready_leave_in_as_many_writes_as_those_of_plain_handlers() {
+    let plain = writes(|endpoint| {
+        let handler = |(): &mut (), text: &str, reply: Reply<'_, Line>| reply.send(text);
+        endpoint.handle(ASK, handler).unwrap();
+    });
+    let ready = writes(|endpoint| {
+        let handler = |(): &mut (), text: &str| {
+            let text = text.to_owned();
+            async move { move |reply: Reply<'_, Line>| reply.send(&text) }
+        };
+        endpoint.handle_async(ASK, handler).unwrap();
+    });
+    // Turns of 128 requests, and one that a read cuts short.
+    assert!(plain <= REQUESTS / 128 + 2, "{plain} writes");
+    assert_eq!(ready, plain);
+}
+
+/// How many writes a server takes for the replies to requests that have all arrived before it reads
+/// them.
+fn writes(add_ask: impl FnOnce(&Endpoint<()>)) -> usize {
+    const BLOCK: Command<Line, Line> = Command::new("BLOCK");
+    let endpoint = Arc::new(Endpoint::<()>::new());
+    add_ask(&endpoint);
+    let (blocked, is_blocked) = mpsc::channel();
+    let (unblock, unblocked) = mpsc::channel::<()>();
+    let unblocked = std::sync::Mutex::new(unblocked);
+    // While it runs, the one thread that there is reads nothing.
+    let block = move |(): &mut (), _text: &str, reply: Reply<'_, Line>| {
+        blocked.send(()).unwrap();
+        let _ = unblocked.lock().unwrap().recv_timeout(PATIENCE);
+        reply.send("done")
+    };
+    endpoint.handle(BLOCK, block).unwrap();
+    let server = bellwire_std::tokio::Server::bind("127.0.0.1:0", endpoint).unwrap();
+    let (address, stopper) = (server.local_addr().tcp().unwrap(), server.shutdown_handle());
+    let writes = Arc::new(Writes::default());
+    let recorder = Sent(Arc::clone(&writes));
+    let run = move || with_local_recorder(&recorder, || server.run_on_threads(1, |_peer| ()));
+    let running = thread::spawn(run);
+
+    let connect = || {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream
+    };
+    let (mut asking, mut blocking) = (connect(), connect());
+    asking.write_all(b"ASK\nhi\n").unwrap();
+    assert_eq!(line(&mut asking), "hi\n");
+    blocking.write_all(b"BLOCK\nnow\n").unwrap();
+    is_blocked.recv_timeout(PATIENCE).unwrap();
+    let before = writes.0.load(Ordering::SeqCst);
+    asking
+        .write_all("ASK\nhi\n".repeat(REQUESTS).as_bytes())
+        .unwrap();
+    unblock.send(()).unwrap();
+    let mut replies = vec![0; REQUESTS * 3];
+    asking.read_exact(&mut replies).unwrap();
+    assert_eq!(replies, "hi\n".repeat(REQUESTS).as_bytes());
+    // One is counted after its bytes have left, so the last comes with the end.
+    stopper.stop();
+    running.join().unwrap().unwrap();
+    let blocking = 1;
+    writes.0.load(Ordering::SeqCst) - before - blocking
+}
+
+/// Counts the times that bytes were sent: the server reports each.
+#[derive(Debug, Default)]
+struct Writes(AtomicUsize);
+
+impl CounterFn for Writes {
+    fn increment(&self, _bytes: u64) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn absolute(&self, _bytes: u64) {}
+}
+
+/// A recorder of the bytes sent, and of nothing else.
+struct Sent(Arc<Writes>);
+
+impl Recorder for Sent {
+    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+        match key.name() {
+            "bellwire_sent_bytes_total" => Counter::from_arc(Arc::clone(&self.0)),
+            _ => Counter::noop(),
+        }
+    }
+
+    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+        Gauge::noop()
+    }
+
+    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+        Histogram::noop()
+    }
+}

@@ -1,0 +1,110 @@
+//! The rules of the wire, version 1, one test each. `core/src/wire.md` states them.
+
+use bellwire::{Command, Line};
+use bellwire_tests::expect::{answers, ends};
+use bellwire_tests::server::Setup;
+use std::panic::catch_unwind;
+
+#[track_caller]
+fn is_no_name(name: &'static str, because: &str) {
+    let panic = catch_unwind(|| Command::<Line, Line>::new(name)).expect_err(name);
+    let message = panic.downcast_ref::<&str>().expect("a message");
+    assert!(message.contains(because), "{name:?}: {message}");
+}
+
+#[track_caller]
+fn is_a_name(name: &'static str) {
+    assert_eq!(Command::<Line, Line>::new(name).name(), name);
+}
+
+#[test]
+fn a_name_is_printable_ascii_without_space_or_colon() {
+    for name in ["A", "a-b_c.d/e", "9", "#", "~", "a!", "a>", "TICK+3"] {
+        is_a_name(name);
+    }
+    for name in [
+        "TICK +3", "\0", "a\n", "\x7f", "Ü", "a:b", ":", " a", "a ", "a\r", "\t",
+    ] {
+        is_no_name(name, "printable ASCII");
+    }
+}
+
+#[test]
+fn a_name_is_not_empty_and_begins_with_neither_mark() {
+    for name in ["", "!", "!STRING", ">", ">TICK"] {
+        is_no_name(name, "empty or begin");
+    }
+}
+
+#[test]
+fn four_names_are_reserved() {
+    for name in ["HELP", "SCHEMA", "SUBSCRIBE", "UNSUBSCRIBE"] {
+        is_no_name(name, "reserved");
+    }
+    for name in ["HELPER", "help", "SCHEMAS", "SUBSCRIB"] {
+        is_a_name(name);
+    }
+}
+
+#[test]
+fn spaces_and_carriage_returns_around_a_name_are_ignored() {
+    answers(" \r PING \r \n", "pong\n");
+}
+
+#[test]
+fn a_line_reply_begins_with_neither_mark() {
+    let error = "!failed ECHO: the value cannot be written in the command's format\n";
+    answers("ECHO\n!hi\nPING\n", format!("{error}pong\n"));
+    answers("ECHO\n>hi\nPING\n", format!("{error}pong\n"));
+    answers("ECHO\nhi!>\n", "hi!>\n");
+}
+
+#[test]
+fn a_typed_reply_follows_ok() {
+    answers("RESET\n", "OK\n");
+    answers(b"TEXT\n\x02\x01!", b"OK\n\x02\x01!");
+}
+
+#[test]
+fn a_command_without_reply_gets_nothing_when_it_succeeds() {
+    answers("LOG\nhi\nPING\n", "pong\n");
+}
+
+#[test]
+fn replies_keep_the_order_of_pipelined_requests() {
+    answers("ECHO\na\nPING\nECHO\nb\n", "a\npong\nb\n");
+}
+
+#[test]
+fn an_error_line_names_the_command_and_the_conversation_goes_on() {
+    answers("REFUSE\nno\nPING\n", "!refused REFUSE: no\npong\n");
+}
+
+#[test]
+fn an_error_line_is_the_last_line_after_an_unknown_name() {
+    ends(
+        "NOBODY\nPING\n",
+        "!unknown-command no command is named \"NOBODY\"\n",
+    );
+}
+
+#[test]
+fn an_error_line_is_the_last_line_of_a_command_without_reply() {
+    ends(
+        b"LOG\n\xff\nPING\n",
+        "!malformed LOG: the text is not UTF-8\n",
+    );
+}
+
+#[test]
+fn an_error_line_takes_at_most_160_bytes() {
+    let outcome = Setup::default().hears([format!("{}\n", "N".repeat(63)).as_bytes()]);
+    assert!(outcome.sent.len() <= 160, "{}", outcome.sent.len());
+}
+
+#[test]
+fn a_bad_payload_whose_end_is_known_is_skipped_and_never_run() {
+    let error = "!malformed TEXT: the payload ends before the value does\n";
+    let payload = b"TEXT\n\x06\x7fPING\nPING\n";
+    answers(payload, format!("{error}pong\n"));
+}
