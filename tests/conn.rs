@@ -34,6 +34,43 @@ fn transfers_may_exceed_the_system_buffers() {
 }
 
 #[test]
+fn close_write_ends_the_peers_reading_and_lets_it_answer() {
+    let (mut conn, mut peer) = pair();
+    conn.write_all(b"to you").unwrap();
+    conn.close_write().unwrap();
+    assert_eq!(rest(&mut peer), "to you");
+    peer.write_all(b"to me").unwrap();
+    drop(peer);
+    let mut text = String::new();
+    conn.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "to me");
+}
+
+/// A close with bytes unread makes the system reset the connection.
+#[test]
+fn a_connection_that_lingered_ends_without_a_reset() {
+    let (mut conn, mut peer) = pair();
+    peer.write_all(b"unread").unwrap();
+    conn.write_all(b"to you").unwrap();
+    let mut text = String::new();
+    thread::scope(|scope| {
+        scope.spawn(move || conn.linger(1 << 20, Instant::now() + PATIENCE));
+        peer.read_to_string(&mut text).unwrap();
+        drop(peer);
+    });
+    assert_eq!(text, "to you");
+}
+
+#[test]
+fn a_connection_lingers_no_longer_than_for_so_many_bytes() {
+    let (mut conn, mut peer) = pair();
+    peer.write_all(&[0; 5000]).unwrap();
+    let begin = Instant::now();
+    conn.linger(1000, begin + PATIENCE);
+    assert!(begin.elapsed() < PATIENCE);
+}
+
+#[test]
 fn empty_reads_and_writes_return_at_once() {
     let (mut conn, _peer) = pair();
     assert_eq!(conn.read(&mut []).unwrap(), 0);

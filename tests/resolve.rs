@@ -255,7 +255,15 @@ fn host_and_service_names_resolve() {
 #[test]
 fn the_error_for_an_invalid_address_shows_the_form() {
     let form = "an address is written HOST:PORT, or [HOST]:PORT for IPv6";
-    for address in ["", "localhost", "[::1]", "[::1]80"] {
+    for address in [
+        "",
+        "localhost",
+        "[::1]",
+        "[::1]80",
+        "localhost]:80",
+        "lo[calhost:80",
+        "[lo[cal]:80",
+    ] {
         does_not_resolve(Network::Tcp, address, ErrorKind::InvalidInput, form);
     }
     let brackets = "an IPv6 address must be in brackets, as in [::1]:80";

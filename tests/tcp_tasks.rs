@@ -37,6 +37,11 @@ fn add_wait(server: &Running) -> (Arc<Semaphore>, Arc<AtomicUsize>) {
 }
 
 #[test]
+fn tasks_serve_16384_connections_unless_told_otherwise() {
+    serve_tasks(|server| assert_eq!(server.limits.connections, 16384));
+}
+
+#[test]
 fn a_handler_that_awaits_blocks_no_other_connection() {
     let server = serve_tasks(|_| {});
     let (gate, waiting) = add_wait(&server);

@@ -371,3 +371,40 @@ impl TryFrom<UnixStream> for Conn {
         Self::new(socket, peer)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Conn;
+    use crate::wait::has_passed;
+    use std::io::{ErrorKind, Read};
+    use std::os::unix::net::UnixStream;
+    use std::time::{Duration, Instant};
+
+    /// Fills `conn` and returns the number of bytes that it took.
+    fn fill(conn: &Conn) -> usize {
+        let mut written = 0;
+        loop {
+            match conn.write_now(&[0; 4096]) {
+                Ok(n) => written += n,
+                Err(error) => {
+                    assert_eq!(error.kind(), ErrorKind::WouldBlock);
+                    return written;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_wait_for_room_lasts_until_there_is_room_or_its_deadline_has_come() {
+        let (near, mut far) = UnixStream::pair().unwrap();
+        let mut conn = Conn::try_from(near).unwrap();
+        let written = fill(&conn);
+        let deadline = Instant::now() + Duration::from_millis(50);
+        conn.wait_for_room(deadline).unwrap();
+        assert!(has_passed(Some(deadline)));
+        far.read_exact(&mut vec![0; written]).unwrap();
+        conn.wait_for_room(Instant::now() + Duration::from_hours(1))
+            .unwrap();
+        assert!(fill(&conn) > 0);
+    }
+}

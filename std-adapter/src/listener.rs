@@ -273,3 +273,51 @@ impl TryFrom<UnixListener> for Listener {
         Self::new(listener.into(), None)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Listener, bind_first};
+    use crate::Network;
+    use crate::wait::has_passed;
+    use std::io::ErrorKind;
+    use std::net::SocketAddr;
+    use std::time::{Duration, Instant};
+
+    /// An address for documentation, which no machine has.
+    fn elsewhere() -> SocketAddr {
+        ([192, 0, 2, 1], 0).into()
+    }
+
+    #[test]
+    fn an_address_that_this_machine_does_not_have_leaves_the_next_one_to_listen_on() {
+        let here = ([127, 0, 0, 1], 0).into();
+        let listener = bind_first(Network::Tcp, &[elsewhere(), here], false).unwrap();
+        assert_eq!(listener.local_addr().tcp().unwrap().ip(), here.ip());
+    }
+
+    #[test]
+    fn when_no_address_can_be_used_the_first_failure_is_told() {
+        let without_zone = "[fe80::1]:0".parse().unwrap();
+        for (addresses, kind) in [
+            (
+                &[elsewhere(), without_zone][..],
+                ErrorKind::AddrNotAvailable,
+            ),
+            (&[without_zone, elsewhere()], ErrorKind::InvalidInput),
+            (&[], ErrorKind::NotFound),
+        ] {
+            let error = bind_first(Network::Tcp, addresses, false).unwrap_err();
+            assert_eq!(error.kind(), kind);
+        }
+    }
+
+    #[test]
+    fn a_pause_lasts_until_its_end_or_until_the_listener_is_closed() {
+        let listener = Listener::bind(Network::Tcp, "127.0.0.1:0").unwrap();
+        let until = Instant::now() + Duration::from_millis(50);
+        listener.pause(until).unwrap();
+        assert!(has_passed(Some(until)));
+        listener.close();
+        listener.pause(until + Duration::from_hours(1)).unwrap();
+    }
+}

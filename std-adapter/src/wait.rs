@@ -45,13 +45,7 @@ impl Waker {
     /// Discards earlier wakes. They no longer end waits.
     pub(crate) fn reset(&self) {
         let mut dropped = [0; 64];
-        loop {
-            match (&self.far).read(&mut dropped) {
-                Ok(1..) => {}
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                _ => return,
-            }
-        }
+        while matches!((&self.far).read(&mut dropped), Ok(1..)) {}
     }
 
     /// Returns the descriptor to pass to [`wait`].
