@@ -188,7 +188,7 @@ fn a_server_that_refuses_is_a_clear_error() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         text(&output.stderr),
-        "bellwire: the server refused (busy): come back later\n"
+        "bellwire: server error (busy): come back later\n"
     );
     refusing.join().unwrap();
 }
@@ -212,7 +212,7 @@ fn a_server_that_refuses_what_it_need_not_answer_is_a_clear_error() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         text(&output.stderr),
-        "bellwire: the server refused (too-large): GOB: no\n"
+        "bellwire: server error (too-large): GOB: no\n"
     );
 }
 

@@ -137,7 +137,7 @@ fn a_refusal_cannot_command_the_terminal() {
     let address = fake("!refused \u{1b}[2Jno\r\u{9b}31m\n".as_bytes());
     let shown = "\\u{1b}[2Jno\\r\\u{9b}31m";
     let output = run(&["connect", &address]);
-    let sentence = format!("bellwire: the server refused (refused): {shown}\n");
+    let sentence = format!("bellwire: server error (refused): {shown}\n");
     assert_eq!(text(&output.stderr), sentence);
 
     let address = fake(b"!a\x1b[2J\xff and more\n");

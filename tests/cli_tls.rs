@@ -77,7 +77,7 @@ fn a_client_without_a_certificate_learns_why_and_so_does_the_log() {
     let output = connect(&server, &["--tls", "--ca", &ca]);
     assert_eq!(
         failure(&output),
-        "bellwire: the stream failed: the TLS connection failed: the other end demands a certificate\n"
+        "bellwire: stream failed: the TLS connection failed: the other end demands a certificate\n"
     );
     let (_, log) = server.stop("TERM");
     let line =
@@ -113,7 +113,7 @@ fn a_plain_client_at_a_tls_port_learns_why_and_so_does_the_log() {
     let server = serve(&folder, &[]);
     assert_eq!(
         failure(&connect(&server, &[])),
-        "bellwire: the server refused (refused): this port speaks TLS only; connect with TLS\n"
+        "bellwire: server error (refused): this port speaks TLS only; connect with TLS\n"
     );
     let (_, log) = server.stop("TERM");
     let line = "the TLS handshake failed: the client does not speak TLS, which this port demands";

@@ -101,7 +101,7 @@ fn the_values_in_front_of_one_that_is_wrong_are_shown() {
 
     let mut postcard = bellwire(ENCODE_POSTCARD, ZERO.as_bytes()).stdout;
     postcard.extend([9, 0]);
-    let error = "the payload ends before the value does";
+    let error = "payload too short";
     fails(DECODE_POSTCARD, postcard, ZERO, error);
 }
 

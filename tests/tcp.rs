@@ -78,7 +78,7 @@ fn replies_beyond_the_transmit_buffer_all_arrive() {
 
 #[test]
 fn a_name_of_ten_megabytes() {
-    let error = "!too-large no line feed within the 64 bytes of a command line\n";
+    let error = "!too-large command line exceeds 64 bytes\n";
     answers(vec![b'x'; 10_000_000], error);
 }
 
@@ -87,7 +87,7 @@ fn a_line_that_is_too_long_is_skipped() {
     let text = "x".repeat(70_000);
     answers(
         format!("STRING\n{text}\nSTRING\nhi\n"),
-        "!too-large STRING: the payload exceeds 65536 bytes\nThank you.\n",
+        "!too-large STRING: payload exceeds 65536 bytes\nThank you.\n",
     );
 }
 
@@ -99,12 +99,12 @@ fn an_unknown_name_ends_the_conversation() {
 
 #[test]
 fn an_empty_name_ends_the_conversation() {
-    answers("\nSTRING\nhi\n", "!malformed the command name is empty\n");
+    answers("\nSTRING\nhi\n", "!malformed empty command name\n");
 }
 
 #[test]
 fn text_that_is_not_utf8() {
-    let error = "!malformed STRING: the text is not UTF-8\n";
+    let error = "!malformed STRING: invalid UTF-8\n";
     answers(
         b"STRING\nh\xff\nSTRING\nhi\n",
         &format!("{error}Thank you.\n"),
@@ -122,7 +122,7 @@ fn a_payload_beyond_the_limit_is_skipped_and_its_bytes_are_never_run() {
         b"STRING\nhi\n",
     ]
     .concat();
-    let error = "!too-large POSTCARD: the payload exceeds 65536 bytes\n";
+    let error = "!too-large POSTCARD: payload exceeds 65536 bytes\n";
     answers(request, &format!("{error}Thank you.\n"));
 }
 
@@ -132,13 +132,13 @@ fn a_length_of_all_ones_ends_the_conversation() {
     let request = [b"POSTCARD\n", &length[..], b"STRING\nhi\n"].concat();
     answers(
         request,
-        "!too-large POSTCARD: the payload exceeds 65536 bytes\n",
+        "!too-large POSTCARD: payload exceeds 65536 bytes\n",
     );
 }
 
 #[test]
 fn a_postcard_body_cut_short() {
-    let error = "!malformed POSTCARD: the payload ends before the value does, in field S\n";
+    let error = "!malformed POSTCARD: payload too short in field S\n";
     answers(
         b"POSTCARD\n\x02\x2e\x0bSTRING\nhi\n",
         &format!("{error}Thank you.\n"),
@@ -147,7 +147,7 @@ fn a_postcard_body_cut_short() {
 
 #[test]
 fn a_postcard_body_with_bytes_left_over() {
-    let error = "!malformed POSTCARD: bytes are left over after the value\n";
+    let error = "!malformed POSTCARD: trailing bytes\n";
     answers(
         b"POSTCARD\n\x06\0\0\0\0\0\0STRING\nhi\n",
         &format!("{error}Thank you.\n"),
@@ -156,7 +156,7 @@ fn a_postcard_body_with_bytes_left_over() {
 
 #[test]
 fn a_peer_that_ends_in_the_middle_is_told() {
-    let error = "!malformed STRING: the stream ended in the middle of a request\n";
+    let error = "!malformed STRING: stream ended inside a request\n";
     answers("STRING\nh", error);
 }
 
@@ -236,7 +236,7 @@ fn a_handler_that_panics_ends_its_connection_and_no_other() {
         other.write_all(b"STRING\nhi\n").unwrap();
         assert_eq!(
             server.answer("STRING\nhi\nPANIC\nSTRING\nhi\n"),
-            "Thank you.\n!failed PANIC: the handler crashed\n"
+            "Thank you.\n!failed PANIC: handler panicked\n"
         );
         assert_eq!(line(&mut other), "Thank you.\n");
         assert!(server.is_well());
@@ -262,10 +262,7 @@ fn stopping_closes_what_is_idle_and_lets_running_requests_finish() {
         assert_eq!(rest(&mut idle), "");
         gate.open();
         assert_eq!(rest(&mut busy), "done\n");
-        assert_eq!(
-            rest(&mut begun),
-            "!busy STRING: the server takes no requests now\n"
-        );
+        assert_eq!(rest(&mut begun), "!busy STRING: temporarily unavailable\n");
         drop((idle, busy, begun));
         server.stop();
         assert!(std::net::TcpStream::connect(server.address).is_err());

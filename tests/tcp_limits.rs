@@ -29,7 +29,7 @@ fn a_peer_that_sends_a_byte_now_and_then_is_told_that_it_took_too_long() {
         });
         assert_eq!(
             rest(&mut stream),
-            "!timed-out STRING: the request was not complete in time\n"
+            "!timed-out STRING: request took too long\n"
         );
         assert!(server.is_well());
         stream.shutdown(Shutdown::Both).unwrap();

@@ -80,7 +80,7 @@ fn a_future_that_panics_ends_its_connection_and_no_other() {
     server.endpoint.handle_async(WAIT, handler).unwrap();
     assert_eq!(
         server.answer("STRING\na\nWAIT\nb\nSTRING\nc\n"),
-        "Thank you.\n!failed WAIT: the handler crashed\n"
+        "Thank you.\n!failed WAIT: handler panicked\n"
     );
     assert!(server.is_well());
 }
@@ -105,7 +105,7 @@ fn so_does_a_handler_that_panics_before_its_future_or_behind_it() {
     for name in ["BEFORE", "BEHIND"] {
         assert_eq!(
             server.answer(format!("STRING\na\n{name}\nb\nSTRING\nc\n")),
-            format!("Thank you.\n!failed {name}: the handler crashed\n")
+            format!("Thank you.\n!failed {name}: handler panicked\n")
         );
     }
     assert!(server.is_well());

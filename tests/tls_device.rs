@@ -154,7 +154,7 @@ fn a_refusal_arrives_over_tls() {
     };
     assert_eq!(
         refusal.to_string(),
-        r#"the server refused (unknown-command): no command is named "HELP""#
+        r#"server error (unknown-command): no command is named "HELP""#
     );
 }
 

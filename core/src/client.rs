@@ -333,7 +333,7 @@ impl<'b> ClientConnection<'b> {
 /// belongs to the sentence.
 fn refusal(line: &[u8]) -> RemoteError {
     let text = core::str::from_utf8(line::trim(line));
-    let text = text.unwrap_or("the server's words are not UTF-8");
+    let text = text.unwrap_or("invalid UTF-8 in the error line");
     let (word, sentence) = text.split_once(' ').unwrap_or((text, ""));
     let code = Code::from_word(word);
     let known = code != Code::Other;

@@ -187,35 +187,27 @@ impl ErrorKind {
     /// The one sentence that says it; the wire and [`fmt::Display`] share it.
     pub(crate) fn sentence(&self) -> Sentence<'_> {
         match self {
-            ErrorKind::EmptyName => Sentence::plain("the command name is empty"),
-            ErrorKind::NameTooLong { limit } => Sentence::numbered(
-                "no line feed within the ",
-                *limit,
-                " bytes of a command line",
-            ),
-            ErrorKind::UnknownCommand => Sentence::plain("no command has this name"),
+            ErrorKind::EmptyName => Sentence::plain("empty command name"),
+            ErrorKind::NameTooLong { limit } => {
+                Sentence::numbered("command line exceeds ", *limit, " bytes")
+            }
+            ErrorKind::UnknownCommand => Sentence::plain("unknown command"),
             ErrorKind::PayloadTooLong { limit } => {
-                Sentence::numbered("the payload exceeds ", *limit, " bytes")
+                Sentence::numbered("payload exceeds ", *limit, " bytes")
             }
             ErrorKind::Decode(malformed) => malformed.sentence(),
-            ErrorKind::Truncated => Sentence::plain("the stream ended in the middle of a request"),
-            ErrorKind::TimedOut => Sentence::plain("the request was not complete in time"),
-            ErrorKind::Refused => Sentence::plain("the handler refused"),
+            ErrorKind::Truncated => Sentence::plain("stream ended inside a request"),
+            ErrorKind::TimedOut => Sentence::plain("request took too long"),
+            ErrorKind::Refused => Sentence::plain("rejected by the handler"),
             ErrorKind::MessageTooLong { limit } => {
-                Sentence::numbered("the message exceeds ", *limit, " bytes")
+                Sentence::numbered("message exceeds ", *limit, " bytes")
             }
-            ErrorKind::Unencodable => {
-                Sentence::plain("the value cannot be written in the command's format")
-            }
-            ErrorKind::UnexpectedReply => {
-                Sentence::plain("the reply is not of the kind that the command declares")
-            }
-            ErrorKind::Unanswered => Sentence::plain("the handler gave no reply"),
-            ErrorKind::Crashed => Sentence::plain("the handler crashed"),
-            ErrorKind::ReplyPending => {
-                Sentence::plain("the reply to an earlier request has not been taken")
-            }
-            ErrorKind::Busy => Sentence::plain("the server takes no requests now"),
+            ErrorKind::Unencodable => Sentence::plain("format cannot carry the value"),
+            ErrorKind::UnexpectedReply => Sentence::plain("unexpected kind of reply"),
+            ErrorKind::Unanswered => Sentence::plain("handler sent no reply"),
+            ErrorKind::Crashed => Sentence::plain("handler panicked"),
+            ErrorKind::ReplyPending => Sentence::plain("earlier reply still pending"),
+            ErrorKind::Busy => Sentence::plain("temporarily unavailable"),
         }
     }
 }
@@ -223,7 +215,7 @@ impl ErrorKind {
 impl DecodeError {
     fn sentence(&self) -> Sentence<'_> {
         let (before, field) = match self.field {
-            Some(field) => (", in field ", field),
+            Some(field) => (" in field ", field),
             None => ("", ""),
         };
         Sentence {
@@ -236,21 +228,21 @@ impl DecodeError {
 impl DecodeErrorKind {
     fn as_str(self) -> &'static str {
         match self {
-            DecodeErrorKind::Truncated => "the payload ends before the value does",
-            DecodeErrorKind::LeftOver => "bytes are left over after the value",
-            DecodeErrorKind::BadUtf8 => "the text is not UTF-8",
-            DecodeErrorKind::BadLength => "a length is not possible",
-            DecodeErrorKind::BadValue => "a value is not allowed by its type",
-            DecodeErrorKind::OverCapacity => "more elements or bytes than there is room for",
-            DecodeErrorKind::DuplicateKey => "a key stands twice in a map",
+            DecodeErrorKind::Truncated => "payload too short",
+            DecodeErrorKind::LeftOver => "trailing bytes",
+            DecodeErrorKind::BadUtf8 => "invalid UTF-8",
+            DecodeErrorKind::BadLength => "invalid length",
+            DecodeErrorKind::BadValue => "invalid value",
+            DecodeErrorKind::OverCapacity => "capacity exceeded",
+            DecodeErrorKind::DuplicateKey => "duplicate map key",
             DecodeErrorKind::TooDeep => "nested too deep",
-            DecodeErrorKind::Unsupported => "the format cannot fill this type",
-            DecodeErrorKind::WrongType => "a value is not of the receiver's type",
-            DecodeErrorKind::OutOfRange => "a number does not fit the receiver's type",
-            DecodeErrorKind::UnknownType => "a type was not defined",
-            DecodeErrorKind::DuplicateType => "a type is defined twice",
-            DecodeErrorKind::TooManyTypes => "more types are defined than there is room for",
-            DecodeErrorKind::TooManyMessages => "the value is spread over too many messages",
+            DecodeErrorKind::Unsupported => "unsupported type",
+            DecodeErrorKind::WrongType => "wrong type",
+            DecodeErrorKind::OutOfRange => "number out of range",
+            DecodeErrorKind::UnknownType => "undefined type",
+            DecodeErrorKind::DuplicateType => "type defined twice",
+            DecodeErrorKind::TooManyTypes => "too many types or fields",
+            DecodeErrorKind::TooManyMessages => "value spans too many messages",
         }
     }
 }
@@ -387,7 +379,7 @@ impl fmt::Display for RequestError {
 
 impl fmt::Display for RemoteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the server refused ({})", self.code)?;
+        write!(f, "server error ({})", self.code)?;
         match self.sentence.as_str() {
             "" => Ok(()),
             sentence => write!(f, ": {}", Printable::new(sentence)),
@@ -400,10 +392,8 @@ impl<E: fmt::Display> fmt::Display for Error<E> {
         match self {
             Error::Remote(refusal) => refusal.fmt(f),
             Error::Protocol(fault) => fault.fmt(f),
-            Error::Closed => {
-                f.write_str("the other end closed the stream before the reply was complete")
-            }
-            Error::Transport(error) => write!(f, "the stream failed: {error}"),
+            Error::Closed => f.write_str("stream closed without a full reply"),
+            Error::Transport(error) => write!(f, "stream failed: {error}"),
         }
     }
 }

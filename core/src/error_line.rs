@@ -104,7 +104,7 @@ mod tests {
             Some("STRING"),
             ErrorKind::Unanswered,
             "",
-            "!failed STRING: the handler gave no reply\n",
+            "!failed STRING: handler sent no reply\n",
             "!failed STRING\n",
         );
         reads(
