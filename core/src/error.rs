@@ -260,8 +260,8 @@ pub struct RequestError {
     /// For [`ErrorKind::UnknownCommand`] this is the received name, with `?` for each byte that is not
     /// printable ASCII. For [`ErrorKind::Refused`] it is the handler's reason, if it gave one.
     pub detail: Text,
-    /// Whether this error ends the conversation, because the end of the request is unknown or the
-    /// command has no reply.
+    /// Whether this error ends the conversation, for example because the end of the request is unknown or
+    /// the command has no reply.
     ///
     /// If it is `false`, the conversation may still end later without another error: when a skipped
     /// line exceeds [`Limits::skip`](crate::Limits::skip).
