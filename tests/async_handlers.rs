@@ -56,7 +56,7 @@ fn writes(add_ask: impl FnOnce(&Endpoint<()>)) -> usize {
     let (address, stopper) = (server.local_addr().tcp().unwrap(), server.shutdown_handle());
     let writes = Arc::new(Writes::default());
     let recorder = Sent(Arc::clone(&writes));
-    let run = move || with_local_recorder(&recorder, || server.run_on_threads(1, |_peer| ()));
+    let run = move || with_local_recorder(&recorder, || server.run_on_threads(1));
     let running = thread::spawn(run);
 
     let connect = || {

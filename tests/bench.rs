@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 fn server() -> String {
     let server = Server::bind("127.0.0.1:0", Arc::new(endpoint().unwrap())).unwrap();
     let address = server.local_addr().to_string();
-    thread::spawn(move || server.run(|_peer| Log));
+    thread::spawn(move || server.run_with(|_peer| Log));
     address
 }
 

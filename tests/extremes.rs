@@ -92,20 +92,20 @@ fn each_limit_of_a_server_at_0_1_and_its_maximum_serves_or_refuses() {
 
 /// Runs a server that is not expected to run.
 fn run(kind: Kind, limit: fn(&mut ServerLimits)) -> io::Result<()> {
-    let endpoint = Endpoint::<()>::new().into();
+    let endpoint = Endpoint::new();
     if kind == Kind::Threads {
         let mut server = Server::bind("127.0.0.1:0", endpoint)?;
         limit(&mut server.limits);
-        return server.run(|_peer| ());
+        return server.run();
     }
     let mut server = bellwire_std::tokio::Server::bind("127.0.0.1:0", endpoint)?;
     limit(&mut server.limits);
     match kind {
-        Kind::Workers => server.run_on_threads(2, |_peer| ()),
+        Kind::Workers => server.run_on_threads(2),
         _ => tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?
-            .block_on(server.run(|_peer| ())),
+            .block_on(server.run()),
     }
 }
 
@@ -153,9 +153,9 @@ fn a_server_without_any_limit_serves_and_stops() {
 #[test]
 fn a_server_runs_on_1_to_1024_threads() {
     for threads in [0, 1025, usize::MAX] {
-        let endpoint = Endpoint::<()>::new().into();
+        let endpoint = Endpoint::new();
         let server = bellwire_std::tokio::Server::bind("127.0.0.1:0", endpoint).unwrap();
-        let error = server.run_on_threads(threads, |_peer| ()).unwrap_err();
+        let error = server.run_on_threads(threads).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
         let sentence = format!("{threads} threads; a server runs on 1 to 1024");
         assert_eq!(error.to_string(), sentence);

@@ -126,7 +126,7 @@ fn shares(size: usize, turn: usize, flooded_how: Flooded) {
     endpoint.handle(TRICKLE, handler).unwrap();
 
     let stopper = server.shutdown_handle();
-    let running = thread::spawn(move || server.run_on_threads(1, |_peer| ()).unwrap());
+    let running = thread::spawn(move || server.run_on_threads(1).unwrap());
     for round in 0..ROUNDS {
         let trickle = &mut trickles[round % 2];
         trickle.set_read_timeout(Some(PATIENCE)).unwrap();

@@ -39,14 +39,14 @@ fn a_client_in_go_talks_to_the_board() {
 #[test]
 fn the_boards_client_talks_to_the_host() {
     let arrived = Arrived::default();
-    let endpoint = Endpoint::<Arrived>::new();
+    let endpoint = Endpoint::<Arrived>::default();
     endpoint.handle(STRING, mission::string).unwrap();
     endpoint.handle(POSTCARD, mission::postcard).unwrap();
     let server = Server::bind("127.0.0.1:0", Arc::new(endpoint)).unwrap();
     let port = server.local_addr().tcp().unwrap().port();
     let stopper = server.shutdown_handle();
     let app = arrived.clone();
-    let serving = thread::spawn(move || server.run(|_peer| app.clone()));
+    let serving = thread::spawn(move || server.run_with(move |_peer| app.clone()));
     // `Board::server` returns `None` if QEMU is not installed.
     if Board::server().is_some() {
         let mut board = Board::client(port);

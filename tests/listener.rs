@@ -1,7 +1,7 @@
 //! Waiting for connections, over TCP and Unix sockets.
 
 use bellwire::blocking::Client;
-use bellwire_std::{Address, Conn, Dialer, Endpoint, Listener, Network, Server, dial};
+use bellwire_std::{Address, Conn, Dialer, Endpoint, Listener, Network, Peer, Server, dial};
 use bellwire_tests::net::SHORT;
 use bellwire_tests::running::{Kind, PATIENCE, STRING, serve};
 use socket2::SockRef;
@@ -307,16 +307,16 @@ fn thanks(conn: Conn) -> String {
 fn one_endpoint_is_served_over_tcp_and_unix_sockets_by_threads_and_by_tasks() {
     let tcp = serve(Kind::Threads, |_| {});
     let (threads, tasks) = (path("threads"), path("tasks"));
-    let nameless = |peer: &Address| assert_eq!(*peer, Address::Unix(None));
+    let nameless = |peer: &Peer| assert_eq!(*peer.address(), Address::Unix(None));
     let server = Server::from_listener(listen(Network::Unix, &threads), Arc::clone(&tcp.endpoint));
     let stop_threads = server.shutdown_handle();
-    let serving = thread::spawn(move || server.run(nameless));
+    let serving = thread::spawn(move || server.run_with(nameless));
     let server = bellwire_std::tokio::Server::from_listener(
         listen(Network::Unix, &tasks),
         Arc::clone(&tcp.endpoint),
     );
     let stop_tasks = server.shutdown_handle();
-    let tasks_serving = thread::spawn(move || server.run_on_threads(2, nameless));
+    let tasks_serving = thread::spawn(move || server.run_on_threads_with(2, nameless));
 
     assert_eq!(thanks(dial(tcp.address, PATIENCE).unwrap()), "Thank you.");
     for path in [&threads, &tasks, &tasks, &tasks] {
@@ -349,7 +349,7 @@ fn a_server_whose_socket_others_have_shut_down_ends_with_an_error() {
     let listener = Listener::try_from(std).unwrap();
     let address = listener.local_addr().to_string();
     let server = Server::from_listener(listener, Arc::new(Endpoint::<()>::new()));
-    let serving = thread::spawn(move || server.run(|_peer| ()));
+    let serving = thread::spawn(move || server.run());
     SockRef::from(&other)
         .shutdown(std::net::Shutdown::Both)
         .unwrap();

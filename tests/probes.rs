@@ -222,7 +222,7 @@ fn a_probe_of_a_unix_socket_is_worth_no_warning() {
     let listener = Listener::bind(Network::Unix, path).unwrap();
     let server = bellwire_std::Server::from_listener(listener, Arc::clone(&endpoint));
     let stopper = server.shutdown_handle();
-    let running = thread::spawn(move || server.run(|_peer| ()));
+    let running = thread::spawn(move || server.run());
     probe_unix(path, 1);
     stopper.stop();
     running.join().unwrap().unwrap();
@@ -230,7 +230,7 @@ fn a_probe_of_a_unix_socket_is_worth_no_warning() {
     let listener = Listener::bind(Network::Unix, path).unwrap();
     let server = bellwire_std::tokio::Server::from_listener(listener, endpoint);
     let stopper = server.shutdown_handle();
-    let running = thread::spawn(move || server.run_on_threads(1, |_peer| ()));
+    let running = thread::spawn(move || server.run_on_threads(1));
     probe_unix(path, 2);
     stopper.stop();
     running.join().unwrap().unwrap();

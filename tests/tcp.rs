@@ -1,7 +1,7 @@
 //! The server over TCP, with what real clients send it.
 
 use bellwire::{Command, HeapComplexData, Line, RegisterError, blocking::Client};
-use bellwire_std::{Address, Endpoint, Server, dial};
+use bellwire_std::{Address, Endpoint, Peer, Server, dial};
 use bellwire_tests::gate::Gate;
 use bellwire_tests::running::{PATIENCE, POSTCARD, Running, STRING, each, line, rest, serve};
 use std::io::{Read, Write};
@@ -25,7 +25,7 @@ fn answers(request: impl AsRef<[u8]>, expected: &str) {
 /// Cause: with a thread for each connection, it ended the server.
 #[test]
 fn an_app_that_cannot_be_made_costs_no_connection_but_its_own() {
-    fn first_panics() -> impl Fn(&Address) + Send + Sync + 'static {
+    fn first_panics() -> impl Fn(&Peer) + Send + Sync + 'static {
         let first = AtomicBool::new(true);
         move |_peer| assert!(!first.swap(false, Ordering::SeqCst), "of this test")
     }
@@ -40,16 +40,16 @@ fn an_app_that_cannot_be_made_costs_no_connection_but_its_own() {
         second.read_to_string(&mut told).unwrap();
         assert!(told.starts_with("!unknown-command "), "{told}");
     }
-    let server = Server::bind("127.0.0.1:0", Endpoint::new().into()).unwrap();
+    let server = Server::bind("127.0.0.1:0", Endpoint::new()).unwrap();
     let (address, stopper) = (server.local_addr().clone(), server.shutdown_handle());
-    let running = thread::spawn(move || server.run(first_panics()));
+    let running = thread::spawn(move || server.run_with(first_panics()));
     check(&address);
     stopper.stop();
     running.join().unwrap().unwrap();
 
-    let server = bellwire_std::tokio::Server::bind("127.0.0.1:0", Endpoint::new().into()).unwrap();
+    let server = bellwire_std::tokio::Server::bind("127.0.0.1:0", Endpoint::new()).unwrap();
     let (address, stopper) = (server.local_addr().clone(), server.shutdown_handle());
-    let running = thread::spawn(move || server.run_on_threads(1, first_panics()));
+    let running = thread::spawn(move || server.run_on_threads_with(1, first_panics()));
     check(&address);
     stopper.stop();
     running.join().unwrap().unwrap();

@@ -155,10 +155,10 @@ fn a_record_for_which_the_socket_has_no_room_is_sent_later() {
         .handle(LONG, |(), (), reply| reply.send(&"x".repeat(999)))
         .unwrap();
     let listener = Listener::try_from(listener).unwrap();
-    let mut server = bellwire_std::tokio::Server::from_listener(listener, endpoint.into());
+    let mut server = bellwire_std::tokio::Server::from_listener(listener, endpoint);
     server.tls = Some(authority.acceptor(None));
     let (address, stopper) = (server.local_addr().clone(), server.shutdown_handle());
-    let running = thread::spawn(move || server.run_on_threads(1, |_peer| ()));
+    let running = thread::spawn(move || server.run_on_threads(1));
 
     let conn = dial(address, PATIENCE).unwrap();
     conn.set_deadline(Some(Instant::now() + PATIENCE));

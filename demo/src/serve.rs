@@ -97,7 +97,7 @@ fn serve_with_threads(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let stopper = server.shutdown_handle();
     ctrlc::set_handler(move || stopper.stop())?;
     announce(server.local_addr())?;
-    Ok(server.run(|_peer| Log)?)
+    Ok(server.run_with(|_peer| Log)?)
 }
 
 fn serve_with_tasks(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
@@ -114,7 +114,7 @@ fn serve_with_tasks(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let stopper = server.shutdown_handle();
     ctrlc::set_handler(move || stopper.stop())?;
     announce(server.local_addr())?;
-    Ok(server.run_on_threads(workers, |_peer| Log)?)
+    Ok(server.run_on_threads_with(workers, |_peer| Log)?)
 }
 
 /// The threads that share the tasks. Too many would fail only after the announcement.
@@ -180,7 +180,7 @@ fn announce(address: &Address) -> Result<(), Unprinted> {
 /// # Errors
 /// None, as the names differ.
 pub fn endpoint<App: Observer + 'static>() -> Result<Endpoint<App>, RegisterError> {
-    let endpoint = Endpoint::new();
+    let endpoint = Endpoint::default();
     endpoint.handle(STRING, mission::string)?;
     endpoint.handle(POSTCARD, mission::postcard)?;
     endpoint.handle(GOB, mission::gob)?;

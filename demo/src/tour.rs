@@ -41,7 +41,7 @@ fn over_tcp(guide: &mut Guide) -> Result<(), Box<dyn Error>> {
     let address = server.local_addr().clone();
     let stopper = server.shutdown_handle();
     let guests = guide.clone();
-    let serving = thread::spawn(move || server.run(|_peer| guests.clone()));
+    let serving = thread::spawn(move || server.run_with(move |_peer| guests.clone()));
 
     let conn = dial(address, PATIENCE)?;
     conn.set_deadline(Some(Instant::now() + PATIENCE));

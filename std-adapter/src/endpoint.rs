@@ -1,6 +1,8 @@
 //! A registry of handlers that grows.
 
-use bellwire::{Command, ErrorKind, Format, RegisterError, Reply, ReplyFormat, ReplySent, Route};
+use bellwire::{
+    Command, ErrorKind, Format, RegisterError, Reply, ReplyFormat, ReplySent, RequestError, Route,
+};
 use metrics::{Counter, counter};
 use std::fmt;
 use std::pin::Pin;
@@ -21,7 +23,7 @@ use std::task::{Context, Poll};
 ///
 /// const STRING: Command<Line, Line> = Command::new("STRING");
 ///
-/// let endpoint = Endpoint::<()>::new();
+/// let endpoint = Endpoint::new();
 /// let served = AtomicU64::new(0);
 /// endpoint.handle(STRING, move |(), _text, reply| {
 ///     served.fetch_add(1, Relaxed);
@@ -29,7 +31,7 @@ use std::task::{Context, Poll};
 /// })?;
 /// # Ok::<(), bellwire::RegisterError>(())
 /// ```
-pub struct Endpoint<App> {
+pub struct Endpoint<App = ()> {
     commands: RwLock<Arc<Commands<App>>>,
     /// The version of `commands`, so that a connection sees without a lock that it holds an old one.
     version: AtomicU64,
@@ -42,7 +44,10 @@ pub(crate) struct Commands<App> {
     /// comparison of bytes or two, where a map would hash it.
     by_length: Vec<Vec<Route>>,
     entries: Vec<Entry<App>>,
+    on_rejection: Option<Arc<OnRejection<App>>>,
 }
+
+type OnRejection<App> = dyn Fn(&mut App, &RequestError) + Send + Sync;
 
 struct Entry<App> {
     run: Run<App>,
@@ -83,19 +88,15 @@ pub(crate) enum Outcome<'r> {
 pub(crate) type Later = Pin<Box<dyn Future<Output = Finish> + Send>>;
 pub(crate) type Finish = Box<dyn FnOnce(Reply<'_>) -> ReplySent + Send>;
 
-impl<App: 'static> Endpoint<App> {
-    /// An endpoint without commands.
+impl Endpoint<()> {
+    /// An endpoint without commands, for handlers without a context. With a context of type `App` it is
+    /// `Endpoint::<App>::default()`.
     pub fn new() -> Self {
-        Self {
-            commands: RwLock::new(Arc::new(Commands {
-                version: 0,
-                by_length: Vec::new(),
-                entries: Vec::new(),
-            })),
-            version: AtomicU64::new(0),
-        }
+        Self::default()
     }
+}
 
+impl<App: 'static> Endpoint<App> {
     /// Registers `handler` for `command`. Requests that arrive from now on find it.
     ///
     /// The handler gets its connection's `App`, the decoded request, and the [`Reply`] it must
@@ -144,7 +145,7 @@ impl<App: 'static> Endpoint<App> {
     /// const NAME_OF: Command<Line, Line> = Command::new("NAME-OF");
     /// # async fn look_up(id: String) -> Option<String> { Some(id) }
     ///
-    /// let endpoint = bellwire_std::Endpoint::<()>::new();
+    /// let endpoint = bellwire_std::Endpoint::new();
     /// endpoint.handle_async(NAME_OF, |(), id| {
     ///     let id = id.to_owned();
     ///     async {
@@ -194,6 +195,21 @@ impl<App: 'static> Endpoint<App> {
         self.register(command, Run::Later(start))
     }
 
+    /// Calls `listener` with each request that is answered with an error line, for instance to count it. It
+    /// replaces an earlier listener. The servers log such requests in any case.
+    ///
+    /// ```
+    /// let endpoint = bellwire_std::Endpoint::new();
+    /// endpoint.on_rejection(|(), error| eprintln!("{error}"));
+    /// ```
+    pub fn on_rejection(&self, listener: impl Fn(&mut App, &RequestError) + Send + Sync + 'static) {
+        let commands = self.commands.write();
+        let mut commands = commands.unwrap_or_else(PoisonError::into_inner);
+        let mut more = Commands::clone(&commands);
+        more.on_rejection = Some(Arc::new(listener));
+        self.publish(more, &mut commands);
+    }
+
     fn register<Req: Format, Rsp: ReplyFormat>(
         &self,
         command: Command<Req, Rsp>,
@@ -214,10 +230,15 @@ impl<App: 'static> Endpoint<App> {
             run,
             requests: counter!("bellwire_requests_total", "command" => name),
         });
+        self.publish(more, &mut commands);
+        Ok(())
+    }
+
+    /// Replaces the commands, for all connections at their next wake-up.
+    fn publish(&self, mut more: Commands<App>, commands: &mut Arc<Commands<App>>) {
         more.version += 1;
         self.version.store(more.version, Ordering::Release);
         *commands = Arc::new(more);
-        Ok(())
     }
 
     /// The commands as they stand.
@@ -243,6 +264,13 @@ impl<App> Commands<App> {
         &self.entries[index].run
     }
 
+    /// Tells the listener of a request that was answered with an error line.
+    pub(crate) fn rejected(&self, app: &mut App, error: &RequestError) {
+        if let Some(listener) = &self.on_rejection {
+            listener(app, error);
+        }
+    }
+
     /// Counts requests for the command at this place.
     pub(crate) fn count(&self, index: usize, requests: u64) {
         self.entries[index].requests.increment(requests);
@@ -255,6 +283,7 @@ impl<App> Clone for Commands<App> {
             version: self.version,
             by_length: self.by_length.clone(),
             entries: self.entries.clone(),
+            on_rejection: self.on_rejection.clone(),
         }
     }
 }
@@ -279,7 +308,15 @@ impl<App> Clone for Run<App> {
 
 impl<App: 'static> Default for Endpoint<App> {
     fn default() -> Self {
-        Self::new()
+        Self {
+            commands: RwLock::new(Arc::new(Commands {
+                version: 0,
+                by_length: Vec::new(),
+                entries: Vec::new(),
+                on_rejection: None,
+            })),
+            version: AtomicU64::new(0),
+        }
     }
 }
 

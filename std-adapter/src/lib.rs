@@ -19,12 +19,12 @@
 //!
 //! const STRING: Command<Line, Line> = Command::new("STRING");
 //!
-//! let endpoint = Endpoint::<()>::new();
+//! let endpoint = Endpoint::new();
 //! endpoint.handle(STRING, |(), text, reply| {
 //!     println!("{text}");
 //!     reply.send("Thank you.")
 //! })?;
-//! Server::bind(":61000", endpoint.into())?.run(|_peer| ())?;
+//! Server::bind(":61000", endpoint)?.run()?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -63,6 +63,7 @@ mod keep_alive;
 mod lag;
 mod limits;
 mod listener;
+mod peer;
 mod ports;
 mod probe;
 mod rate;
@@ -81,5 +82,6 @@ pub use dial::{Cancel, Dialer, dial};
 pub use endpoint::Endpoint;
 pub use limits::ServerLimits;
 pub use listener::Listener;
+pub use peer::Peer;
 pub use resolve::resolve;
 pub use server::{Server, ShutdownHandle};

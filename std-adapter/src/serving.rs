@@ -87,6 +87,9 @@ impl<App: 'static> Service for Serving<'_, App> {
             ""
         };
         limited!(warn, "{}: {rejection}{end}", self.peer);
+        let Self { commands, app, .. } = self;
+        // A listener that panics ends no conversation.
+        let _ = catch_unwind(AssertUnwindSafe(|| commands.rejected(app, rejection)));
     }
 }
 

@@ -92,7 +92,7 @@ pub fn serve_over(
         Kind::Tasks => serve_on(listener, on_runtime, |server| limit(&mut server.limits)),
         Kind::Workers => serve_on(
             listener,
-            |server| server.run_on_threads(2, |_peer| ()),
+            |server| server.run_on_threads(2),
             |server| limit(&mut server.limits),
         ),
     }
@@ -115,7 +115,7 @@ fn start(
         }),
         Kind::Workers => serve_on(
             any_port(),
-            |server| server.run_on_threads(2, |_peer| ()),
+            |server| server.run_on_threads(2),
             |server| {
                 limit(&mut server.limits);
                 server.tls = acceptor;
@@ -138,7 +138,7 @@ fn serve_threads(
         endpoint,
         texts,
         stopper: ShutdownHandle::Threads(server.shutdown_handle()),
-        thread: Some(thread::spawn(move || server.run(|_peer| ()).unwrap())),
+        thread: Some(thread::spawn(move || server.run().unwrap())),
     }
 }
 
@@ -150,12 +150,12 @@ pub fn serve_tasks(set_up: impl FnOnce(&mut bellwire_std::tokio::Server<()>)) ->
 fn on_runtime(server: bellwire_std::tokio::Server<()>) -> io::Result<()> {
     let mut runtime = Builder::new_multi_thread();
     let runtime = runtime.worker_threads(2).enable_all().build()?;
-    runtime.block_on(server.run(|_peer| ()))
+    runtime.block_on(server.run())
 }
 
 /// Starts a server of tasks that all run on one thread, so that what it does has an order.
 pub fn serve_on_one_thread(set_up: impl FnOnce(&mut bellwire_std::tokio::Server<()>)) -> Running {
-    let run = |server: bellwire_std::tokio::Server<()>| server.run_on_threads(1, |_peer| ());
+    let run = |server: bellwire_std::tokio::Server<()>| server.run_on_threads(1);
     serve_on(any_port(), run, set_up)
 }
 

@@ -7,23 +7,22 @@ mod worker;
 use crate::limits::{Pause, ServerLimits};
 use crate::rate::limited;
 use crate::wait::after;
-use crate::{Address, Conn, Endpoint, Listener, Network};
+use crate::{Address, Conn, Endpoint, Listener, Network, Peer};
 use crowd::Crowd;
 use std::io::{self, ErrorKind};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
-use worker::Worker;
+use worker::{MakeApp, Worker};
 
 /// A server that serves each connection on a thread of its own.
 ///
 /// ```no_run
-/// # let endpoint = std::sync::Arc::new(bellwire_std::Endpoint::<()>::new());
+/// # let endpoint = bellwire_std::Endpoint::new();
 /// let mut server = bellwire_std::Server::bind("127.0.0.1:0", endpoint)?;
 /// server.limits.connections = 50;
 /// println!("listening on {}", server.local_addr());
 /// let stopper = server.shutdown_handle();
-/// std::thread::spawn(move || server.run(|_peer| ()));
+/// std::thread::spawn(move || server.run());
 /// stopper.stop();
 /// # Ok::<(), std::io::Error>(())
 /// ```
@@ -57,7 +56,7 @@ impl<App: Send + 'static> Server<App> {
     ///
     /// # Errors
     /// As [`Listener::bind`].
-    pub fn bind(address: &str, endpoint: Arc<Endpoint<App>>) -> io::Result<Self> {
+    pub fn bind(address: &str, endpoint: impl Into<Arc<Endpoint<App>>>) -> io::Result<Self> {
         Listener::bind(Network::Tcp, address)
             .map(|listener| Self::from_listener(listener, endpoint))
     }
@@ -69,16 +68,16 @@ impl<App: Send + 'static> Server<App> {
     /// use bellwire_std::{Endpoint, Listener, Network, Server};
     ///
     /// let listener = Listener::bind(Network::Unix, "/run/bellwire")?;
-    /// Server::from_listener(listener, Endpoint::<()>::new().into()).run(|_peer| ())?;
+    /// Server::from_listener(listener, Endpoint::new()).run()?;
     /// # Ok::<(), std::io::Error>(())
     /// ```
-    pub fn from_listener(listener: Listener, endpoint: Arc<Endpoint<App>>) -> Self {
+    pub fn from_listener(listener: Listener, endpoint: impl Into<Arc<Endpoint<App>>>) -> Self {
         Self {
             limits: ServerLimits::default(),
             #[cfg(feature = "tls")]
             tls: None,
             listener,
-            endpoint,
+            endpoint: endpoint.into(),
         }
     }
 
@@ -92,7 +91,19 @@ impl<App: Send + 'static> Server<App> {
         ShutdownHandle(self.listener.clone())
     }
 
-    /// Serves until it is stopped, each connection with the `App` that `app` makes for its peer.
+    /// Serves until it is stopped, each connection with an `App` of its own, made by its `Default`.
+    ///
+    /// # Errors
+    /// As [`run_with`](Self::run_with).
+    pub fn run(self) -> io::Result<()>
+    where
+        App: Default,
+    {
+        self.run_with(|_peer| App::default())
+    }
+
+    /// Serves until it is stopped, each connection with the `App` that `app` makes for its peer, after the TLS
+    /// handshake if there is one. A connection for which it panics is closed.
     ///
     /// After a failing accept, for instance when no file descriptor is left, it pauses a little,
     /// up to a second, and tries again.
@@ -100,15 +111,16 @@ impl<App: Send + 'static> Server<App> {
     /// # Errors
     /// [`ErrorKind::InvalidInput`] for [limits](ServerLimits) that serve nobody, and when the
     /// listener's socket no longer listens.
-    pub fn run(self, mut app: impl FnMut(&Address) -> App) -> io::Result<()> {
+    pub fn run_with(self, app: impl Fn(&Peer) -> App + Send + Sync + 'static) -> io::Result<()> {
         self.limits.check()?;
+        let app: Arc<MakeApp<App>> = Arc::new(app);
         let crowd = Crowd::new(&self.limits);
         let mut pause = Pause::default();
         loop {
             match self.listener.accept() {
                 Ok(conn) => {
                     pause.reset();
-                    self.serve(conn, &mut app, &crowd);
+                    self.serve(conn, &app, &crowd);
                 }
                 Err(_) if self.listener.is_closed() => break,
                 Err(error) if error.kind() == ErrorKind::InvalidInput => return Err(error),
@@ -123,20 +135,16 @@ impl<App: Send + 'static> Server<App> {
         Ok(())
     }
 
-    fn serve(&self, conn: Conn, app: &mut impl FnMut(&Address) -> App, crowd: &Crowd) {
+    fn serve(&self, conn: Conn, app: &Arc<MakeApp<App>>, crowd: &Crowd) {
         let peer = conn.peer_addr().clone();
         let Some(member) = crowd.join(&conn) else {
             return limited!(warn, "{peer}: dropped, far too many connections");
-        };
-        // It is made here, as `app` may be for this thread only, on which all others depend.
-        let Ok(app) = catch_unwind(AssertUnwindSafe(|| app(&peer))) else {
-            return limited!(error, "{peer}: dropped, as making its `App` panicked");
         };
         let worker = Worker {
             conn,
             member,
             endpoint: Arc::clone(&self.endpoint),
-            app,
+            app: Arc::clone(app),
             limits: self.limits,
             #[cfg(feature = "tls")]
             tls: self.tls.clone(),

@@ -83,6 +83,19 @@ impl Stream {
         }
     }
 
+    /// The client.
+    pub(super) fn peer(&self) -> crate::Peer {
+        let certificates = match &self.kind {
+            Kind::Plain(_) => Vec::new(),
+            #[cfg(feature = "tls")]
+            Kind::Tls(tls) => tls.peer_certificates().map(<[u8]>::to_vec).collect(),
+        };
+        crate::Peer {
+            address: self.conn().peer_addr().clone(),
+            certificates,
+        }
+    }
+
     /// Whether a record of TLS has arrived in part.
     pub(super) fn is_in_part(&self) -> bool {
         match &self.kind {

@@ -10,15 +10,19 @@ use crate::serving::Serving;
 use crate::{Conn, Endpoint, Listener};
 use bellwire::{Error, ErrorKind, ServerConnection, blocking};
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
+
+/// Makes the `App` of a connection.
+pub(super) type MakeApp<App> = dyn Fn(&crate::Peer) -> App + Send + Sync;
 
 pub(super) struct Worker<App> {
     pub(super) conn: Conn,
     pub(super) member: Member,
     pub(super) endpoint: Arc<Endpoint<App>>,
-    pub(super) app: App,
+    pub(super) app: Arc<MakeApp<App>>,
     pub(super) limits: ServerLimits,
     #[cfg(feature = "tls")]
     pub(super) tls: Option<crate::tls::Acceptor>,
@@ -57,7 +61,12 @@ impl<App: Send + 'static> Worker<App> {
         let mut rx = vec![0; self.limits.receive_buffer];
         let mut tx = vec![0; self.limits.transmit_buffer];
         let mut connection = ServerConnection::new(&mut rx, &mut tx);
-        let mut service = Serving::new(&self.endpoint, self.app, &peer);
+        let client = stream.peer();
+        let Ok(app) = catch_unwind(AssertUnwindSafe(|| (self.app)(&client))) else {
+            limited!(error, "{peer}: closed, since making its context panicked");
+            return Ok(());
+        };
+        let mut service = Serving::new(&self.endpoint, app, &peer);
         if self.member.surplus {
             connection.abort(ErrorKind::Busy, &mut service);
         }

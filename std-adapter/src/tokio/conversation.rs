@@ -103,7 +103,7 @@ pub(super) struct Done {
 enum Pause {
     Receive,
     Send,
-    ReplyFormat(Later, usize),
+    Reply(Later, usize),
     Turn,
     Close,
 }
@@ -114,12 +114,13 @@ impl<'a, App: 'static> Conversation<'a, App> {
         stream: &'a mut Stream,
         shared: &'a Shared<App>,
         peer: &'a Address,
+        app: App,
         busy: bool,
     ) -> Self {
         let limits = &shared.limits;
         let limits = Limits::for_buffers(limits.receive_buffer, limits.transmit_buffer);
         let mut conversation = Self {
-            service: Serving::new(&shared.endpoint, (shared.app)(peer), peer),
+            service: Serving::new(&shared.endpoint, app, peer),
             stream,
             shared,
             session: Box::new(Session::new(limits)),
@@ -274,7 +275,7 @@ impl<'a, App: 'static> Conversation<'a, App> {
             self.over = matches!(pause, Pause::Close);
             let left = matches!(pause, Pause::Turn);
             let mut later = None;
-            if let Pause::ReplyFormat(answer, taken) = pause {
+            if let Pause::Reply(answer, taken) = pause {
                 later = Some(guard_future(answer));
                 self.keep(|kept| kept.taken = taken);
             }
@@ -406,7 +407,7 @@ impl<'a, App: 'static> Conversation<'a, App> {
                     match service.start(index, payload, reply, context, may_poll) {
                         Outcome::Answered(answered) => session.answered(answered, service, out),
                         Outcome::Later(later, _reply) => {
-                            return Ok(Pause::ReplyFormat(later, payload.len()));
+                            return Ok(Pause::Reply(later, payload.len()));
                         }
                     }
                 }

@@ -30,7 +30,7 @@ use crate::limits::{Pause, ServerLimits};
 use crate::rate::limited;
 use crate::resolve::explain;
 use crate::wait::after;
-use crate::{Address, Endpoint, Listener, Network};
+use crate::{Address, Endpoint, Listener, Network, Peer};
 use accepting::Accepting;
 use crowd::{Crowd, Member};
 use in_flight::InFlight;
@@ -54,12 +54,12 @@ const MOST_THREADS: usize = 1024;
 /// A server that serves each connection as a tokio task, by default up to 16384.
 ///
 /// ```no_run
-/// # let endpoint = std::sync::Arc::new(bellwire_std::Endpoint::<()>::new());
+/// # let endpoint = bellwire_std::Endpoint::new();
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
 /// let server = bellwire_std::tokio::Server::bind("127.0.0.1:0", endpoint)?;
 /// println!("listening on {}", server.local_addr());
 /// let stopper = server.shutdown_handle();
-/// let running = tokio::spawn(server.run(|_peer| ()));
+/// let running = tokio::spawn(server.run());
 /// stopper.stop();
 /// running.await??;
 /// # Ok::<(), std::io::Error>(())
@@ -103,14 +103,14 @@ impl<App: Send + 'static> Server<App> {
     ///
     /// # Errors
     /// As [`Listener::bind`].
-    pub fn bind(address: &str, endpoint: Arc<Endpoint<App>>) -> io::Result<Self> {
+    pub fn bind(address: &str, endpoint: impl Into<Arc<Endpoint<App>>>) -> io::Result<Self> {
         Listener::bind(Network::Tcp, address)
             .map(|listener| Self::from_listener(listener, endpoint))
     }
 
     /// A server for those who connect to `listener`, as [`crate::Server::from_listener`]. By
     /// [`Listener::bind_shared`], several processes may share a port.
-    pub fn from_listener(listener: Listener, endpoint: Arc<Endpoint<App>>) -> Self {
+    pub fn from_listener(listener: Listener, endpoint: impl Into<Arc<Endpoint<App>>>) -> Self {
         Self {
             limits: ServerLimits {
                 connections: CONNECTIONS,
@@ -120,7 +120,7 @@ impl<App: Send + 'static> Server<App> {
             #[cfg(feature = "tls")]
             tls: None,
             listener,
-            endpoint,
+            endpoint: endpoint.into(),
             crowd: Arc::new(Crowd::new()),
         }
     }
@@ -135,7 +135,23 @@ impl<App: Send + 'static> Server<App> {
         ShutdownHandle(Arc::clone(&self.crowd))
     }
 
-    /// Serves until it is stopped, each connection with the `App` that `app` makes for its peer.
+    /// Serves until it is stopped, each connection with an `App` of its own, made by its `Default`.
+    ///
+    /// # Errors
+    /// As [`run_with`](Self::run_with).
+    ///
+    /// # Cancel safety
+    /// As [`run_with`](Self::run_with).
+    pub async fn run(self) -> io::Result<()>
+    where
+        App: Default,
+    {
+        self.run_with(|_peer| App::default()).await
+    }
+
+    /// Serves until it is stopped, each connection with the `App` that `app` makes for its peer, after the
+    /// header of the PROXY protocol and the TLS handshake, if there are any. A connection for which it panics
+    /// is closed.
     ///
     /// After a failing accept, for instance when no file descriptor is left, it pauses a little,
     /// up to a second, and tries again.
@@ -146,9 +162,9 @@ impl<App: Send + 'static> Server<App> {
     ///
     /// # Cancel safety
     /// Dropping the future stops accepting; the connections there are go on until they end.
-    pub async fn run(
+    pub async fn run_with(
         self,
-        app: impl Fn(&Address) -> App + Send + Sync + 'static,
+        app: impl Fn(&Peer) -> App + Send + Sync + 'static,
     ) -> io::Result<()> {
         self.limits.check()?;
         let accepting = Accepting::new(&self.listener)?;
@@ -157,17 +173,28 @@ impl<App: Send + 'static> Server<App> {
         Ok(())
     }
 
-    /// The same on `threads` threads of its own, 1 to 1024, each with a tokio runtime of its own, until
+    /// As [`run_on_threads_with`](Self::run_on_threads_with), with contexts made by their `Default`.
+    ///
+    /// # Errors
+    /// As [`run_on_threads_with`](Self::run_on_threads_with).
+    pub fn run_on_threads(self, threads: usize) -> io::Result<()>
+    where
+        App: Default,
+    {
+        self.run_on_threads_with(threads, |_peer| App::default())
+    }
+
+    /// As [`run_with`](Self::run_with), on `threads` threads of its own, 1 to 1024, each with a tokio runtime of its own, until
     /// it is stopped. Connections go to the threads in turn and stay there, which saves handing over: this
     /// is the faster way where handlers are quick, and the other where some take long.
     ///
     /// # Errors
-    /// As [`run`](Self::run), also for another number of threads, and those of the operating system,
+    /// As [`run_with`](Self::run_with), also for another number of threads, and those of the operating system,
     /// such as [`WouldBlock`](io::ErrorKind::WouldBlock) when it has no more threads.
-    pub fn run_on_threads(
+    pub fn run_on_threads_with(
         self,
         threads: usize,
-        app: impl Fn(&Address) -> App + Send + Sync + 'static,
+        app: impl Fn(&Peer) -> App + Send + Sync + 'static,
     ) -> io::Result<()> {
         self.limits.check()?;
         if !(1..=MOST_THREADS).contains(&threads) {
@@ -201,7 +228,7 @@ impl<App: Send + 'static> Server<App> {
 
     fn share(
         self,
-        app: impl Fn(&Address) -> App + Send + Sync + 'static,
+        app: impl Fn(&Peer) -> App + Send + Sync + 'static,
     ) -> (Arc<Shared<App>>, Listener) {
         let shared = Shared {
             crowd: self.crowd,
@@ -231,7 +258,7 @@ struct Shared<App> {
     metrics: Metrics,
     endpoint: Arc<Endpoint<App>>,
     /// Makes the `App` of a connection.
-    app: Box<dyn Fn(&Address) -> App + Send + Sync>,
+    app: Box<dyn Fn(&Peer) -> App + Send + Sync>,
 }
 
 /// An accepted connection on its way to another thread.

@@ -61,6 +61,15 @@ pub(super) async fn greet(
 }
 
 impl Secure {
+    /// The certificates that the client has shown, its own first, each in DER.
+    pub(super) fn peer_certificates(&self) -> Vec<Vec<u8>> {
+        let chain = self.session.peer_certificates().unwrap_or_default();
+        chain
+            .iter()
+            .map(|certificate| certificate.to_vec())
+            .collect()
+    }
+
     async fn greet(&mut self, socket: &TcpStream, mut share: Share<'_>) -> io::Result<()> {
         socket.readable().await?;
         let mut first = [0];

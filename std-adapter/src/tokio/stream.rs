@@ -2,6 +2,7 @@
 
 #[cfg(feature = "tls")]
 use super::secure::Secure;
+use crate::{Address, Peer};
 use rustix::net::{RecvFlags, recv};
 use std::io;
 use std::pin::Pin;
@@ -83,6 +84,21 @@ impl Stream {
             return secure.held();
         }
         0
+    }
+
+    /// The client, whose address this is.
+    pub(super) fn peer(&self, address: &Address) -> Peer {
+        #[cfg(feature = "tls")]
+        let certificates = self
+            .secure
+            .as_ref()
+            .map(|secure| secure.peer_certificates());
+        #[cfg(not(feature = "tls"))]
+        let certificates = None;
+        Peer {
+            address: address.clone(),
+            certificates: certificates.unwrap_or_default(),
+        }
     }
 
     /// Whether the system holds bytes that nobody has read, whether or not the runtime has heard of

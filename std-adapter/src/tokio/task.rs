@@ -45,7 +45,9 @@ pub(super) fn serve<App: Send + 'static>(
             }
             return limited!(warn, "{peer}: {error}");
         }
-        let conversation = Conversation::new(&mut stream, &shared, &peer, member.surplus);
+        // In a statement of its own, so that no connection keeps room for the certificates.
+        let app = (shared.app)(&stream.peer(&peer));
+        let conversation = Conversation::new(&mut stream, &shared, &peer, app, member.surplus);
         match conversation.run().await {
             Ok(()) => tracing::debug!("{peer}: ended"),
             Err(error) => limited!(warn, "{peer}: {error}"),

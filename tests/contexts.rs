@@ -1,0 +1,119 @@
+//! The context of a connection: a server makes it from the peer, after PROXY and TLS.
+
+use bellwire::{Command, Line, blocking::Client};
+use bellwire_std::{Conn, Endpoint, Listener, Network, Peer, Server, dial};
+use bellwire_tests::certificates::{Authority, HOST};
+use bellwire_tests::running::PATIENCE;
+use std::io::Write;
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Instant;
+
+const WHO: Command<(), Line> = Command::new("WHO");
+
+/// Answers with the connection's context.
+fn who() -> Endpoint<String> {
+    let endpoint = Endpoint::<String>::default();
+    let answer = endpoint.handle(WHO, |name, (), reply| reply.send(name));
+    answer.expect("the first command");
+    endpoint
+}
+
+fn name(peer: &Peer) -> String {
+    let shown = peer.certificates().count();
+    let size = peer.certificate().map_or(0, <[u8]>::len);
+    format!("{} {shown} {}", peer.address(), size > 100)
+}
+
+fn listen() -> Listener {
+    Listener::bind(Network::Tcp, "127.0.0.1:0").expect("a free port")
+}
+
+fn ask<S: embedded_io::Read + embedded_io::Write>(stream: S) -> String {
+    let (mut rx, mut tx) = ([0; 256], [0; 256]);
+    let mut client = Client::new(stream, &mut rx, &mut tx);
+    client.call(WHO, ()).expect("a reply").to_owned()
+}
+
+#[test]
+fn both_servers_make_the_context_after_tls_with_the_clients_certificate() {
+    let (authority, clients) = (Authority::new(), Authority::new());
+    let ask_over_tls = |listener: &Listener| {
+        let conn = dial(listener.local_addr(), PATIENCE).expect("a connection");
+        let own = conn.local_addr().expect("an address").to_string();
+        let connector = authority.connector(Some(clients.sign(&["client"])));
+        let conn = connector.connect(conn, HOST).expect("a handshake");
+        assert_eq!(ask(conn), format!("{own} 1 true"));
+    };
+
+    let listener = listen();
+    let mut server = Server::from_listener(listener.clone(), who());
+    server.tls = Some(authority.acceptor(Some(&clients)));
+    let stop = server.shutdown_handle();
+    let running = thread::spawn(move || server.run_with(name));
+    ask_over_tls(&listener);
+    stop.stop();
+    running.join().expect("no panic").expect("no error");
+
+    let listener = listen();
+    let mut server = bellwire_std::tokio::Server::from_listener(listener.clone(), who());
+    server.tls = Some(authority.acceptor(Some(&clients)));
+    let stop = server.shutdown_handle();
+    let running = thread::spawn(move || server.run_on_threads_with(1, name));
+    ask_over_tls(&listener);
+    stop.stop();
+    running.join().expect("no panic").expect("no error");
+}
+
+#[test]
+fn the_context_is_made_from_the_address_that_a_proxy_tells() {
+    let listener = listen();
+    let mut server = bellwire_std::tokio::Server::from_listener(listener.clone(), who());
+    server.proxy_protocol = true;
+    let stop = server.shutdown_handle();
+    let running = thread::spawn(move || server.run_on_threads_with(1, name));
+
+    let mut stream = TcpStream::connect(listener.local_addr().tcp().expect("TCP")).expect("open");
+    let addresses = [192, 0, 2, 7, 192, 0, 2, 1, 0x30, 0x39, 0xee, 0x48];
+    stream
+        .write_all(b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c")
+        .expect("room");
+    stream.write_all(&addresses).expect("room");
+    let conn = Conn::try_from(stream).expect("a connection");
+    conn.set_deadline(Some(Instant::now() + PATIENCE));
+    assert_eq!(ask(conn), "192.0.2.7:12345 0 false");
+
+    stop.stop();
+    running.join().expect("no panic").expect("no error");
+}
+
+#[test]
+fn a_listener_hears_of_each_rejected_request_and_may_panic() {
+    let endpoint = Arc::new(who());
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let calls = AtomicUsize::new(0);
+    let kept = Arc::clone(&heard);
+    endpoint.on_rejection(move |name, error| {
+        let line = format!("{name}: {error}");
+        kept.lock().expect("no panic in here").push(line);
+        assert!(calls.fetch_add(1, Ordering::SeqCst) > 0, "of this test");
+    });
+    let listener = listen();
+    let server = Server::from_listener(listener.clone(), endpoint);
+    let stop = server.shutdown_handle();
+    let running = thread::spawn(move || server.run_with(|_peer| "me".into()));
+    for _ in 0..2 {
+        let mut conn = dial(listener.local_addr(), PATIENCE).expect("a connection");
+        conn.set_deadline(Some(Instant::now() + PATIENCE));
+        conn.write_all(b"NOBODY\n").expect("room");
+        let mut told = String::new();
+        std::io::Read::read_to_string(&mut conn, &mut told).expect("the end");
+        assert!(told.starts_with("!unknown-command "), "{told}");
+    }
+    stop.stop();
+    running.join().expect("no panic").expect("no error");
+    let heard = heard.lock().expect("no panic in here");
+    assert_eq!(*heard, ["me: no command is named \"NOBODY\""; 2]);
+}
