@@ -141,7 +141,7 @@ fn a_panic_in_a_handler_ends_only_its_own_connection() {
             for _ in 0..20 {
                 assert_eq!(
                     server.answer("STRING\nbefore\nPANIC\nSTRING\nafter\n"),
-                    "Thank you.\n!failed PANIC: the handler crashed\n"
+                    "Thank you.\n!failed PANIC: handler panicked\n"
                 );
             }
             well.join().unwrap();

@@ -5,7 +5,7 @@ use bellwire::{ErrorKind, Limits, Next, ServerConnection};
 use bellwire_tests::expect::{answers, at_its_end_answers, ends};
 use bellwire_tests::server::{App, Setup, endpoint, framed, join, show};
 
-const TOO_LONG: &str = "the payload exceeds 256 bytes\n";
+const TOO_LONG: &str = "payload exceeds 256 bytes\n";
 
 /// Returns a request to TEXT with this payload, which includes its length prefix.
 fn text(payload: impl AsRef<[u8]>) -> Vec<u8> {
@@ -19,9 +19,9 @@ fn postcard(body: impl AsRef<[u8]>) -> Vec<u8> {
 
 #[test]
 fn an_empty_name_closes_the_connection() {
-    ends("\n", "!malformed the command name is empty\n");
-    ends(" \r \r\n", "!malformed the command name is empty\n");
-    ends("ECHO\nhi\n\n", "hi\n!malformed the command name is empty\n");
+    ends("\n", "!malformed empty command name\n");
+    ends(" \r \r\n", "!malformed empty command name\n");
+    ends("ECHO\nhi\n\n", "hi\n!malformed empty command name\n");
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn an_unknown_name_closes_the_connection() {
 
 #[test]
 fn an_oversized_name_closes_the_connection() {
-    let error = "!too-large no line feed within the 64 bytes of a command line\n";
+    let error = "!too-large command line exceeds 64 bytes\n";
     ends("N".repeat(64), error);
     ends("N".repeat(64) + "\n", error);
     ends("PING".to_string() + &" ".repeat(60) + "\n", error);
@@ -78,7 +78,7 @@ fn a_line_of_invalid_utf8_is_rejected_and_skipped() {
     for bad in [&b"\xff"[..], b"a\xc3", b"\xed\xa0\x80", b"\xc0\x80"] {
         answers(
             join(&[b"ECHO\n", bad, b"\n"]),
-            "!malformed ECHO: the text is not UTF-8\n",
+            "!malformed ECHO: invalid UTF-8\n",
         );
     }
 }
@@ -104,7 +104,7 @@ fn a_payload_beyond_the_skip_limit_closes_the_connection() {
 
 #[test]
 fn a_length_beyond_64_bits_closes_the_connection() {
-    let error = "!malformed TEXT: a length is not possible\n";
+    let error = "!malformed TEXT: invalid length\n";
     ends(text(b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02"), error);
     ends(text(b"\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x00"), error);
     ends(text([0xff; 11]), error);
@@ -114,19 +114,19 @@ fn a_length_beyond_64_bits_closes_the_connection() {
 
 #[test]
 fn a_malformed_postcard_body_is_rejected_and_skipped() {
-    let cut_short = "!malformed TEXT: the payload ends before the value does\n";
+    let cut_short = "!malformed TEXT: payload too short\n";
     answers(text(b"\0"), cut_short);
     answers(text(b"\x01\x05"), cut_short);
     answers(text(b"\x05\x05PING"), cut_short);
     answers(
         text(b"\x03\x02\xc3\x28"),
-        "!malformed TEXT: the text is not UTF-8\n",
+        "!malformed TEXT: invalid UTF-8\n",
     );
     answers(
         text(framed([0xff; 11])),
-        "!malformed TEXT: a length is not possible\n",
+        "!malformed TEXT: invalid length\n",
     );
-    let left_over = "!malformed TEXT: bytes are left over after the value\n";
+    let left_over = "!malformed TEXT: trailing bytes\n";
     answers(text(b"\x08\x02hiPING\n"), left_over);
 }
 
@@ -135,57 +135,54 @@ fn a_malformed_structure_is_rejected_with_the_field_name() {
     for (body, error) in [
         (
             &b"\x02\x41"[..],
-            "!malformed POSTCARD: the payload ends before the value does, in field S",
+            "!malformed POSTCARD: payload too short in field S",
         ),
         (
             b"\0\x01\xff\0\0\0",
-            "!malformed POSTCARD: the text is not UTF-8, in field S",
+            "!malformed POSTCARD: invalid UTF-8 in field S",
         ),
         (
             b"\0\0\x09\0\0\0",
-            "!malformed POSTCARD: a length is not possible, in field M",
+            "!malformed POSTCARD: invalid length in field M",
         ),
         (
             b"\0\0\x02\x01a\x02\x01a\x02\0\0",
-            "!malformed POSTCARD: a key stands twice in a map, in field M",
+            "!malformed POSTCARD: duplicate map key in field M",
         ),
         (
             b"\0\0\0\0\x02",
-            "!malformed POSTCARD: a value is not allowed by its type, in field C",
+            "!malformed POSTCARD: invalid value in field C",
         ),
-        (
-            b"\0\0\0\0\0PING\n",
-            "!malformed POSTCARD: bytes are left over after the value",
-        ),
+        (b"\0\0\0\0\0PING\n", "!malformed POSTCARD: trailing bytes"),
         (
             b"\0\0\0\0\x01\0\0\0\0\x01\0\0\0\0\0",
-            "!too-large POSTCARD: nested too deep, in field C",
+            "!too-large POSTCARD: nested too deep in field C",
         ),
     ] {
         answers(postcard(body), format!("{error}\n"));
     }
     let long = join(&[b"\0", &framed([b's'; 65]), b"\0\0\0"]);
-    let error = "!too-large POSTCARD: more elements or bytes than there is room for, in field S\n";
+    let error = "!too-large POSTCARD: capacity exceeded in field S\n";
     answers(postcard(long), error);
 }
 
 #[test]
 fn a_failed_handler_leaves_the_connection_open() {
     answers("REFUSE\nnot now\n", "!refused REFUSE: not now\n");
-    answers("REFUSE\n\n", "!refused REFUSE: the handler refused\n");
-    let cannot = "the value cannot be written in the command's format";
+    answers("REFUSE\n\n", "!refused REFUSE: rejected by the handler\n");
+    let cannot = "format cannot carry the value";
     answers("ECHO\n!hi\n", format!("!failed ECHO: {cannot}\n"));
     answers("ECHO\nhi\r\r\n", format!("!failed ECHO: {cannot}\n"));
     answers(b"REPEAT\n\x02\xff\x01", "x".repeat(255) + "\n");
     answers(
         b"REPEAT\n\x02\x80\x02",
-        "!failed REPEAT: the message exceeds 256 bytes\n",
+        "!failed REPEAT: message exceeds 256 bytes\n",
     );
 }
 
 #[test]
 fn bad_input_to_a_command_without_reply_closes_the_connection() {
-    ends(b"LOG\n\xff\n", "!malformed LOG: the text is not UTF-8\n");
+    ends(b"LOG\n\xff\n", "!malformed LOG: invalid UTF-8\n");
     let line = "PING ".repeat(60) + "\n";
     ends(
         format!("LOG\n{line}"),
@@ -197,7 +194,7 @@ fn bad_input_to_a_command_without_reply_closes_the_connection() {
 fn a_stream_that_ends_within_a_request_gets_an_error_line() {
     let request = b"ECHO\nhi\nTEXT\n\x03\x02hi";
     for end in 0..request.len() {
-        let error = "the stream ended in the middle of a request\n";
+        let error = "stream ended inside a request\n";
         let reply = match end {
             0 => String::new(),
             1..=4 => format!("!malformed {error}"),
@@ -220,14 +217,11 @@ fn a_stream_that_ends_within_skipped_bytes_gets_no_second_error_line() {
 #[test]
 fn a_timed_out_request_gets_an_error_line() {
     for (heard, told) in [
-        ("PI", "!timed-out the request was not complete in time\n"),
-        (
-            "ECHO\nhi",
-            "!timed-out ECHO: the request was not complete in time\n",
-        ),
+        ("PI", "!timed-out request took too long\n"),
+        ("ECHO\nhi", "!timed-out ECHO: request took too long\n"),
         (
             "TEXT\n\x7f\x7f\x7f",
-            "!timed-out TEXT: the request was not complete in time\n",
+            "!timed-out TEXT: request took too long\n",
         ),
         ("NOBODY\n", ""),
     ] {
@@ -261,20 +255,17 @@ fn limits_beyond_the_buffers_are_lowered_to_the_buffers() {
         limits: Some(limits),
     };
     for (input, error) in [
-        (
-            "N".repeat(50),
-            "!too-large no line feed within the 50 bytes of a command line\n",
-        ),
+        ("N".repeat(50), "!too-large command line exceeds 50 bytes\n"),
         (
             format!("ECHO\n{}\n", "x".repeat(50)),
-            "!too-large ECHO: the payload exceeds 50 bytes\n",
+            "!too-large ECHO: payload exceeds 50 bytes\n",
         ),
     ] {
         let outcome = setup.hears([input.as_bytes()]);
         assert_eq!(show(&outcome.sent), show(error.as_bytes()));
     }
     let too_long = setup.hears([&b"REPEAT\n\x02\xc8\x01"[..]]);
-    let error = "!failed REPEAT: the message exceeds 200 bytes\n";
+    let error = "!failed REPEAT: message exceeds 200 bytes\n";
     assert_eq!(show(&too_long.sent), show(error.as_bytes()));
 }
 
@@ -312,29 +303,29 @@ fn custom_limits_replace_those_derived_from_the_buffers() {
         ("  PING \n", "pong\n", false),
         (
             "   PING \n",
-            "!too-large no line feed within the 8 bytes of a command line\n",
+            "!too-large command line exceeds 8 bytes\n",
             true,
         ),
         ("ECHO\n123456789\nPING\n", "123456789\npong\n", false),
         (
             "ECHO\n1234567890\nPING\n",
-            "!too-large ECHO: the payload exceeds 10 bytes\npong\n",
+            "!too-large ECHO: payload exceeds 10 bytes\npong\n",
             false,
         ),
         ("REPEAT\n\x01\x0b", "xxxxxxxxxxx\n", false),
         (
             "REPEAT\n\x01\x0c",
-            "!failed REPEAT: the message exceeds 12 bytes\n",
+            "!failed REPEAT: message exceeds 12 bytes\n",
             false,
         ),
         (
             "TEXT\n\x13...................PING\n",
-            "!too-large TEXT: the payload exceeds 10 bytes\npong\n",
+            "!too-large TEXT: payload exceeds 10 bytes\npong\n",
             false,
         ),
         (
             "TEXT\n\x14",
-            "!too-large TEXT: the payload exceeds 10 bytes\n",
+            "!too-large TEXT: payload exceeds 10 bytes\n",
             true,
         ),
     ] {

@@ -188,7 +188,7 @@ fn an_error_line_is_a_clear_error_of_connect() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         text(&output.stderr),
-        "bellwire: the server refused (busy): come back later\n"
+        "bellwire: server error (busy): come back later\n"
     );
     refusing.join().unwrap();
 }
@@ -212,7 +212,7 @@ fn an_error_line_for_a_request_without_reply_is_a_clear_error() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         text(&output.stderr),
-        "bellwire: the server refused (too-large): GOB: no\n"
+        "bellwire: server error (too-large): GOB: no\n"
     );
 }
 

@@ -137,7 +137,7 @@ fn an_error_line_cannot_control_the_terminal() {
     let address = fake("!refused \u{1b}[2Jno\r\u{9b}31m\n".as_bytes());
     let shown = "\\u{1b}[2Jno\\r\\u{9b}31m";
     let output = run(&["connect", &address]);
-    let sentence = format!("bellwire: the server refused (refused): {shown}\n");
+    let sentence = format!("bellwire: server error (refused): {shown}\n");
     assert_eq!(text(&output.stderr), sentence);
 
     let address = fake(b"!a\x1b[2J\xff and more\n");
@@ -188,7 +188,7 @@ fn a_flood_of_rejected_requests_logs_less_than_it_sends() {
         stream.shutdown(Shutdown::Write).unwrap();
         reading.join().unwrap().unwrap();
         let (_, log) = server.stop("TERM");
-        let lines = log.matches("POSTCARD: the payload ends").count();
+        let lines = log.matches("POSTCARD: payload too short").count();
         assert!((20..100).contains(&lines), "{lines}");
         assert!(log.len() < flood.len() / 4, "{} bytes", log.len());
     }

@@ -77,7 +77,7 @@ fn a_missing_client_certificate_is_explained_to_the_client_and_in_the_log() {
     let output = connect(&server, &["--tls", "--ca", &ca]);
     assert_eq!(
         failure(&output),
-        "bellwire: the stream failed: the TLS connection failed: the peer requires a certificate\n"
+        "bellwire: stream failed: the TLS connection failed: the peer requires a certificate\n"
     );
     let (_, log) = server.stop("TERM");
     let line = "the TLS handshake failed: the peer sent no certificate, but one is required";
@@ -112,7 +112,7 @@ fn a_plain_client_at_a_tls_port_is_explained_to_the_client_and_in_the_log() {
     let server = serve(&folder, &[]);
     assert_eq!(
         failure(&connect(&server, &[])),
-        "bellwire: the server refused (refused): this port speaks TLS only; connect with TLS\n"
+        "bellwire: server error (refused): this port speaks TLS only; connect with TLS\n"
     );
     let (_, log) = server.stop("TERM");
     let line = "the TLS handshake failed: the client does not speak TLS, which this port requires";

@@ -113,7 +113,7 @@ fn an_error_line_with_an_unknown_code_keeps_its_sentence() {
     ] {
         check_echo(line, Err(refused(Code::Other, sentence)));
     }
-    let sentence = "the server's words are not UTF-8";
+    let sentence = "invalid UTF-8 in the error line";
     check_echo(b"!refused \xff\n", Err(refused(Code::Other, sentence)));
 }
 

@@ -101,7 +101,7 @@ fn values_before_a_malformed_one_are_printed() {
 
     let mut postcard = bellwire(ENCODE_POSTCARD, ZERO.as_bytes()).stdout;
     postcard.extend([9, 0]);
-    let error = "the payload ends before the value does";
+    let error = "payload too short";
     fails(DECODE_POSTCARD, postcard, ZERO, error);
 }
 

@@ -34,7 +34,7 @@ fn both_drivers_serve_a_script_with_the_same_bytes() {
 
 #[test]
 fn both_drivers_serve_until_the_stream_ends() {
-    let cut_off = "pong\n!malformed the stream ended in the middle of a request\n";
+    let cut_off = "pong\n!malformed stream ended inside a request\n";
     for driver in BOTH {
         for (input, expected) in [("", ""), ("PING\n", "pong\n"), ("PING\nPI", cut_off)] {
             let answer = serve(driver, &mut Wire::with(input));

@@ -74,37 +74,31 @@ fn a_refused_call_names_its_code_and_the_party_that_can_fix_it() {
         (Code::Other, "other"),
     ] {
         displays(code, word);
-        displays(refused(code), &format!("the server refused ({word}): no"));
+        displays(refused(code), &format!("server error ({word}): no"));
         // A server without the feature `sentences` sends the code alone.
         let sentence = heapless::String::new();
         let bare = RemoteError { code, sentence };
-        displays(bare, &format!("the server refused ({word})"));
+        displays(bare, &format!("server error ({word})"));
     }
 }
 
 #[test]
 fn stream_errors_belong_to_the_transport() {
     let broken = Error::Transport(io::Error::other("the cable is loose"));
-    displays(broken, "the stream failed: the cable is loose");
+    displays(broken, "stream failed: the cable is loose");
     let closed = Error::<io::Error>::Closed;
-    displays(
-        closed,
-        "the other end closed the stream before the reply was complete",
-    );
+    displays(closed, "stream closed without a full reply");
 }
 
 #[test]
 fn a_decode_error_displays_its_field() {
-    displays(DecodeErrorKind::BadUtf8, "the text is not UTF-8");
-    displays(
-        DecodeError::from(DecodeErrorKind::BadUtf8),
-        "the text is not UTF-8",
-    );
+    displays(DecodeErrorKind::BadUtf8, "invalid UTF-8");
+    displays(DecodeError::from(DecodeErrorKind::BadUtf8), "invalid UTF-8");
     let field = Some("S");
     let flaw = DecodeErrorKind::BadUtf8;
     displays(
         DecodeError { kind: flaw, field },
-        "the text is not UTF-8, in field S",
+        "invalid UTF-8 in field S",
     );
 }
 
@@ -117,13 +111,10 @@ fn a_rejection_displays_its_command_if_known() {
         fatal: true,
     };
     let late = ErrorKind::TimedOut;
-    displays(
-        rejection(None, late, ""),
-        "the request was not complete in time",
-    );
+    displays(rejection(None, late, ""), "request took too long");
     displays(
         rejection(Some("ECHO"), late, ""),
-        "ECHO: the request was not complete in time",
+        "ECHO: request took too long",
     );
     displays(
         rejection(Some("ECHO"), ErrorKind::Refused, "too loud"),
@@ -151,34 +142,25 @@ fn words_of_the_other_end_are_shown_on_one_line_without_control_characters() {
     let sentence = words.try_into().expect("short enough");
     let code = Code::Refused;
     let refusal = RemoteError { code, sentence };
-    let sentence = format!("the server refused (refused): {shown}");
+    let sentence = format!("server error (refused): {shown}");
     displays(&refusal, &sentence);
     displays(Error::<io::Error>::Remote(refusal), &sentence);
 }
 
 #[test]
 fn a_register_error_displays_its_cause() {
-    displays(
-        RegisterError::Full,
-        "the endpoint holds as many commands as it can",
-    );
-    displays(
-        RegisterError::Duplicate,
-        "a command of this name is registered already",
-    );
+    displays(RegisterError::Full, "endpoint is full");
+    displays(RegisterError::Duplicate, "duplicate command name");
 }
 
 #[test]
 fn a_lost_connection_displays_its_possible_causes() {
-    let sentence = "the connection was refused, reset or not acknowledged in time";
+    let sentence = "connection refused, reset or timed out";
     displays(bellwire::smoltcp::ConnectionLost, sentence);
 }
 
 #[test]
 fn an_encode_error_displays_its_cause() {
-    displays(EncodeError::NoRoom, "the space is too small for the value");
-    displays(
-        EncodeError::Unencodable,
-        "the format cannot carry the value",
-    );
+    displays(EncodeError::NoRoom, "space too small for the value");
+    displays(EncodeError::Unencodable, "format cannot carry the value");
 }

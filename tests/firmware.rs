@@ -108,51 +108,48 @@ fn bad_input_gets_an_error_line_and_the_board_keeps_serving() {
     let length = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];
     let endless = [b"POSTCARD\n", &length[..], b"STRING\nhi\n"].concat();
 
-    let name_too_long = "!too-large no line feed within the 64 bytes of a command line\n";
+    let name_too_long = "!too-large command line exceeds 64 bytes\n";
     assert_eq!(board.answer(vec![b'x'; 10_000_000]), name_too_long);
     for (request, expected) in [
         (
             long_text.as_bytes(),
-            "!too-large STRING: the payload exceeds 768 bytes\nThank you.\n",
+            "!too-large STRING: payload exceeds 768 bytes\nThank you.\n",
         ),
         (
             b"HELP\nSTRING\nhi\n",
             "!unknown-command no command is named \"HELP\"\n",
         ),
-        (b"\nSTRING\nhi\n", "!malformed the command name is empty\n"),
+        (b"\nSTRING\nhi\n", "!malformed empty command name\n"),
         (
             b"STRING\nh\xff\nSTRING\nhi\n",
-            "!malformed STRING: the text is not UTF-8\nThank you.\n",
+            "!malformed STRING: invalid UTF-8\nThank you.\n",
         ),
         (
             &long_payload,
-            "!too-large POSTCARD: the payload exceeds 768 bytes\nThank you.\n",
+            "!too-large POSTCARD: payload exceeds 768 bytes\nThank you.\n",
         ),
-        (
-            &endless,
-            "!too-large POSTCARD: the payload exceeds 768 bytes\n",
-        ),
+        (&endless, "!too-large POSTCARD: payload exceeds 768 bytes\n"),
         (
             b"POSTCARD\n\x02\x2e\x0bSTRING\nhi\n",
-            "!malformed POSTCARD: the payload ends before the value does, in field S\nThank you.\n",
+            "!malformed POSTCARD: payload too short in field S\nThank you.\n",
         ),
         (
             b"POSTCARD\n\x06\0\0\0\0\0\0STRING\nhi\n",
-            "!malformed POSTCARD: bytes are left over after the value\nThank you.\n",
+            "!malformed POSTCARD: trailing bytes\nThank you.\n",
         ),
         // First a length of 1 GiB without data, then a value of an undefined type. GOB has no reply,
         // so its error line ends the conversation.
         (
             b"GOB\n\xfc\x40\0\0\0STRING\nhi\n",
-            "!malformed GOB: a length is not possible\n",
+            "!malformed GOB: invalid length\n",
         ),
         (
             b"GOB\n\x04\xff\x80\0\0STRING\nhi\n",
-            "!malformed GOB: a type was not defined\n",
+            "!malformed GOB: undefined type\n",
         ),
         (
             b"STRING\nh",
-            "!malformed STRING: the stream ended in the middle of a request\n",
+            "!malformed STRING: stream ended inside a request\n",
         ),
     ] {
         let request_text = String::from_utf8_lossy(request);
@@ -246,7 +243,7 @@ fn a_request_may_arrive_byte_by_byte_but_must_be_complete_in_time() {
         }
     });
     let begin = Instant::now();
-    let error = "!timed-out STRING: the request was not complete in time\n";
+    let error = "!timed-out STRING: request took too long\n";
     assert_eq!(rest(&mut stream), error);
     assert!(begin.elapsed() > Duration::from_secs(5));
     assert!(board.is_well());
@@ -344,7 +341,7 @@ fn an_incomplete_request_on_the_uart_times_out() {
     };
     let mut uart = board.serial();
     uart.write_all(b"STRING\nhalf a li").unwrap();
-    let error = "!timed-out STRING: the request was not complete in time\n";
+    let error = "!timed-out STRING: request took too long\n";
     assert_eq!(line(&mut uart), error);
     thread::sleep(Duration::from_millis(300));
     ask(&mut uart);

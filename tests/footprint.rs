@@ -74,7 +74,7 @@ fn core_alone(profile: &str, level: &str) -> Vec<Row> {
     let (short, unknown) = match level {
         "terse" => ("!malformed POSTCARD\n", "!unknown-command\n"),
         _ => (
-            "!malformed POSTCARD: the payload ends before the value does, in field S\n",
+            "!malformed POSTCARD: payload too short in field S\n",
             "!unknown-command no command is named \"HELP\"\n",
         ),
     };

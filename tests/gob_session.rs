@@ -88,7 +88,7 @@ fn a_request_after_a_malformed_gob_is_answered() {
     let replies = str::from_utf8(connection.pending()).unwrap();
     assert_eq!(
         replies,
-        "!malformed PUT: the text is not UTF-8, in field S\nStored.\n"
+        "!malformed PUT: invalid UTF-8 in field S\nStored.\n"
     );
 }
 

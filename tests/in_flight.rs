@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 const MOST: usize = 6000;
 const LIMIT: usize = 10_000;
 
-const BUSY_STRING: &str = "!busy STRING: the server takes no requests now\n";
+const BUSY_STRING: &str = "!busy STRING: temporarily unavailable\n";
 
 fn serve(limit: usize) -> Running {
     serve_on_one_thread(|server| {
@@ -153,7 +153,7 @@ fn a_waiting_handlers_request_counts_and_a_rejected_one_does_not_start() {
     until(|| begun.load(Ordering::SeqCst) == 1);
     assert_eq!(
         server.answer(&request),
-        "!busy WAIT: the server takes no requests now\n"
+        "!busy WAIT: temporarily unavailable\n"
     );
     assert_eq!(begun.load(Ordering::SeqCst), 1);
     gate.add_permits(2);

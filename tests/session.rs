@@ -72,7 +72,7 @@ fn an_abort_between_requests_names_no_command() {
     receive(&mut connection, b"PING\n");
     connection.advance(&mut served.with(&mut App::default()));
     connection.abort(ErrorKind::Busy, &mut served.with(&mut App::default()));
-    let expected = "pong\n!busy the server takes no requests now\n";
+    let expected = "pong\n!busy temporarily unavailable\n";
     assert_eq!(show(connection.pending()), show(expected.as_bytes()));
 }
 
@@ -276,10 +276,7 @@ fn a_request_left_unanswered_gets_an_error_line() {
     assert!(matches!(step, Step::Receive), "{step:?}");
     let late = service.call(index, payload, session.reply(&mut out));
     session.answered(late, &mut service, &mut out);
-    assert_eq!(
-        show(out.filled()),
-        "!failed ECHO: the handler gave no reply\\n"
-    );
+    assert_eq!(show(out.filled()), "!failed ECHO: handler sent no reply\\n");
 }
 
 /// An answer that arrives too late counts for the request that `next` returned last.
@@ -300,7 +297,7 @@ fn a_late_answer_counts_for_the_request_returned_last() {
     session.answered(answered, &mut service, &mut out);
     assert_eq!(
         show(out.filled()),
-        "!failed ECHO: the handler gave no reply\\ntwo\\n"
+        "!failed ECHO: handler sent no reply\\ntwo\\n"
     );
 }
 
@@ -330,7 +327,7 @@ fn a_refusal_without_a_reason_gets_a_default_sentence() {
     connection.abort(ErrorKind::Refused, &mut endpoint.with(&mut App::default()));
     assert_eq!(
         show(connection.pending()),
-        "!refused the handler refused\\n"
+        "!refused rejected by the handler\\n"
     );
 }
 
@@ -345,7 +342,7 @@ fn a_crashed_handler_closes_the_connection() {
     receive(&mut connection, b"PING\nECHO\nhi\nPING\n");
     let next = connection.advance(&mut endpoint.with(&mut ()));
     assert_eq!(next, Next::Close);
-    let answer = "pong\\n!failed ECHO: the handler crashed\\n";
+    let answer = "pong\\n!failed ECHO: handler panicked\\n";
     assert_eq!(show(connection.pending()), answer);
 }
 

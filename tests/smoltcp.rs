@@ -26,26 +26,26 @@ fn each_bad_request_gets_its_error_line() {
         talk("NOPE\n"),
         "!unknown-command no command is named \"NOPE\"\n"
     );
-    assert_eq!(talk("\n"), "!malformed the command name is empty\n");
+    assert_eq!(talk("\n"), "!malformed empty command name\n");
     assert_eq!(
         talk("N".repeat(10_000_000)),
-        "!too-large no line feed within the 64 bytes of a command line\n"
+        "!too-large command line exceeds 64 bytes\n"
     );
     assert_eq!(
         talk(b"STRING\n\xff\n"),
-        "!malformed STRING: the text is not UTF-8\n"
+        "!malformed STRING: invalid UTF-8\n"
     );
     assert_eq!(
         talk("STRING\nhal"),
-        "!malformed STRING: the stream ended in the middle of a request\n"
+        "!malformed STRING: stream ended inside a request\n"
     );
     assert_eq!(
         talk(b"DOUBLE\n\x01\xff"),
-        "!malformed DOUBLE: the payload ends before the value does\n"
+        "!malformed DOUBLE: payload too short\n"
     );
     assert_eq!(
         talk(b"DOUBLE\n\x02\x06\x06"),
-        "!malformed DOUBLE: bytes are left over after the value\n"
+        "!malformed DOUBLE: trailing bytes\n"
     );
     assert!(
         talk(b"DOUBLE\n\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01")
@@ -56,7 +56,7 @@ fn each_bad_request_gets_its_error_line() {
 #[test]
 fn a_request_after_a_skipped_payload_is_answered() {
     let long = format!("STRING\n{}\nSTRING\nhi\n", "x".repeat(2000));
-    let replies = "!too-large STRING: the payload exceeds 512 bytes\nThank you.\n";
+    let replies = "!too-large STRING: payload exceeds 512 bytes\nThank you.\n";
     assert_eq!(talk(long), replies);
 }
 
@@ -237,7 +237,7 @@ fn a_trickling_request_times_out_with_an_error_line() {
         lan.send(peer, &[*byte]);
         lan.pass(Duration::from_millis(1500));
     }
-    let answer = "!timed-out STRING: the request was not complete in time\n";
+    let answer = "!timed-out STRING: request took too long\n";
     assert_eq!(lan.read_to_end(peer), answer);
     assert!(lan.now.secs() <= 14);
 }

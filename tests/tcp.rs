@@ -83,7 +83,7 @@ fn replies_larger_than_the_transmit_buffer_all_arrive() {
 
 #[test]
 fn a_name_of_ten_megabytes_ends_with_a_too_large_error() {
-    let error = "!too-large no line feed within the 64 bytes of a command line\n";
+    let error = "!too-large command line exceeds 64 bytes\n";
     answers(vec![b'x'; 10_000_000], error);
 }
 
@@ -92,7 +92,7 @@ fn a_line_that_is_too_long_is_skipped() {
     let text = "x".repeat(70_000);
     answers(
         format!("STRING\n{text}\nSTRING\nhi\n"),
-        "!too-large STRING: the payload exceeds 65536 bytes\nThank you.\n",
+        "!too-large STRING: payload exceeds 65536 bytes\nThank you.\n",
     );
 }
 
@@ -104,12 +104,12 @@ fn an_unknown_name_ends_the_conversation() {
 
 #[test]
 fn an_empty_name_ends_the_conversation() {
-    answers("\nSTRING\nhi\n", "!malformed the command name is empty\n");
+    answers("\nSTRING\nhi\n", "!malformed empty command name\n");
 }
 
 #[test]
 fn text_that_is_not_utf8_is_malformed() {
-    let error = "!malformed STRING: the text is not UTF-8\n";
+    let error = "!malformed STRING: invalid UTF-8\n";
     answers(
         b"STRING\nh\xff\nSTRING\nhi\n",
         &format!("{error}Thank you.\n"),
@@ -127,7 +127,7 @@ fn an_oversized_payload_is_skipped_and_never_run_as_commands() {
         b"STRING\nhi\n",
     ]
     .concat();
-    let error = "!too-large POSTCARD: the payload exceeds 65536 bytes\n";
+    let error = "!too-large POSTCARD: payload exceeds 65536 bytes\n";
     answers(request, &format!("{error}Thank you.\n"));
 }
 
@@ -137,13 +137,13 @@ fn the_largest_payload_length_ends_the_conversation() {
     let request = [b"POSTCARD\n", &length[..], b"STRING\nhi\n"].concat();
     answers(
         request,
-        "!too-large POSTCARD: the payload exceeds 65536 bytes\n",
+        "!too-large POSTCARD: payload exceeds 65536 bytes\n",
     );
 }
 
 #[test]
 fn a_truncated_postcard_payload_is_malformed() {
-    let error = "!malformed POSTCARD: the payload ends before the value does, in field S\n";
+    let error = "!malformed POSTCARD: payload too short in field S\n";
     answers(
         b"POSTCARD\n\x02\x2e\x0bSTRING\nhi\n",
         &format!("{error}Thank you.\n"),
@@ -152,7 +152,7 @@ fn a_truncated_postcard_payload_is_malformed() {
 
 #[test]
 fn a_postcard_payload_with_extra_bytes_is_malformed() {
-    let error = "!malformed POSTCARD: bytes are left over after the value\n";
+    let error = "!malformed POSTCARD: trailing bytes\n";
     answers(
         b"POSTCARD\n\x06\0\0\0\0\0\0STRING\nhi\n",
         &format!("{error}Thank you.\n"),
@@ -161,7 +161,7 @@ fn a_postcard_payload_with_extra_bytes_is_malformed() {
 
 #[test]
 fn a_peer_that_shuts_down_in_mid_request_gets_an_error_line() {
-    let error = "!malformed STRING: the stream ended in the middle of a request\n";
+    let error = "!malformed STRING: stream ended inside a request\n";
     answers("STRING\nh", error);
 }
 
@@ -241,7 +241,7 @@ fn a_panicking_handler_ends_only_its_connection() {
         other.write_all(b"STRING\nhi\n").unwrap();
         assert_eq!(
             server.answer("STRING\nhi\nPANIC\nSTRING\nhi\n"),
-            "Thank you.\n!failed PANIC: the handler crashed\n"
+            "Thank you.\n!failed PANIC: handler panicked\n"
         );
         assert_eq!(line(&mut other), "Thank you.\n");
         assert!(server.is_well());
@@ -267,10 +267,7 @@ fn a_stop_closes_idle_connections_and_finishes_running_requests() {
         assert_eq!(rest(&mut idle), "");
         gate.open();
         assert_eq!(rest(&mut busy), "done\n");
-        assert_eq!(
-            rest(&mut begun),
-            "!busy STRING: the server takes no requests now\n"
-        );
+        assert_eq!(rest(&mut begun), "!busy STRING: temporarily unavailable\n");
         drop((idle, busy, begun));
         server.stop();
         assert!(std::net::TcpStream::connect(server.address).is_err());

@@ -29,7 +29,7 @@ fn a_peer_that_trickles_a_request_is_timed_out() {
         });
         assert_eq!(
             rest(&mut stream),
-            "!timed-out STRING: the request was not complete in time\n"
+            "!timed-out STRING: request took too long\n"
         );
         assert!(server.is_well());
         stream.shutdown(Shutdown::Both).unwrap();

@@ -85,7 +85,7 @@ fn a_panicking_future_ends_only_its_connection() {
     server.endpoint.handle_async(WAIT, handler).unwrap();
     assert_eq!(
         server.answer("STRING\na\nWAIT\nb\nSTRING\nc\n"),
-        "Thank you.\n!failed WAIT: the handler crashed\n"
+        "Thank you.\n!failed WAIT: handler panicked\n"
     );
     assert!(server.is_well());
 }
@@ -110,7 +110,7 @@ fn a_panic_before_or_after_the_handlers_future_ends_only_its_connection() {
     for name in ["BEFORE", "AFTER"] {
         assert_eq!(
             server.answer(format!("STRING\na\n{name}\nb\nSTRING\nc\n")),
-            format!("Thank you.\n!failed {name}: the handler crashed\n")
+            format!("Thank you.\n!failed {name}: handler panicked\n")
         );
     }
     assert!(server.is_well());

@@ -158,7 +158,7 @@ fn an_error_line_arrives_over_tls() {
     };
     assert_eq!(
         refusal.to_string(),
-        r#"the server refused (unknown-command): no command is named "NOBODY""#
+        r#"server error (unknown-command): no command is named "NOBODY""#
     );
 }
 

@@ -1,12 +1,12 @@
-//! A lent stretch of memory with a front that is read and a back that is filled.
+//! A byte queue over borrowed memory.
 
 use core::cell::Cell;
 
-/// Bytes on their way in or out, held in memory that the caller lends.
+/// A queue of received or unsent bytes, in memory that the caller lends.
 ///
-/// The filled part lies in one piece: [`filled`](Self::filled) is what waits to be
-/// used, [`space`](Self::space) is where more goes. Bytes move only when space is
-/// asked for behind a used front, and then each waiting byte moves once.
+/// The queued bytes are contiguous: [`filled`](Self::filled) returns them. [`space`](Self::space)
+/// returns the free memory after them. It first moves the queued bytes to the front, once each, if earlier
+/// bytes were consumed. No other method moves bytes.
 ///
 /// ```
 /// let mut memory = [0; 8];
@@ -20,14 +20,14 @@ use core::cell::Cell;
 #[derive(Debug)]
 pub struct Buffer<'b> {
     memory: &'b mut [u8],
-    /// The first byte that waits; at most `end`.
+    /// Index of the first queued byte; at most `end`.
     start: usize,
-    /// Behind the last byte that waits; at most the size of the memory.
+    /// Index after the last queued byte; at most the size of the memory.
     end: usize,
 }
 
 impl<'b> Buffer<'b> {
-    /// An empty buffer over `memory`.
+    /// Creates an empty buffer over `memory`.
     pub fn new(memory: &'b mut [u8]) -> Self {
         Self {
             memory,
@@ -36,34 +36,33 @@ impl<'b> Buffer<'b> {
         }
     }
 
-    /// The bytes that the buffer can hold.
+    /// Returns the buffer's capacity in bytes.
     pub fn capacity(&self) -> usize {
         self.memory.len()
     }
 
-    /// The bytes that wait, oldest first.
-    #[inline(never)] // for the sake of small machines, as it has many callers
+    /// Returns the queued bytes, oldest first.
+    #[inline(never)] // size
     pub fn filled(&self) -> &[u8] {
         self.memory.get(self.start..self.end).unwrap_or(&[])
     }
 
-    /// Whether no byte waits.
+    /// Returns whether the buffer is empty.
     pub fn is_empty(&self) -> bool {
         self.start == self.end
     }
 
-    /// The bytes that still fit.
+    /// Returns the number of bytes that still fit.
     pub fn room(&self) -> usize {
-        self.memory.len().wrapping_sub(self.waiting())
+        self.memory.len().wrapping_sub(self.queued())
     }
 
-    /// How many bytes wait.
-    fn waiting(&self) -> usize {
+    /// Returns the number of queued bytes.
+    fn queued(&self) -> usize {
         self.end.wrapping_sub(self.start)
     }
 
-    /// All the room there is, in one piece. What is written here counts after
-    /// [`fill`](Self::fill).
+    /// Returns all free memory as one slice. Call [`fill`](Self::fill) to queue bytes written to it.
     pub fn space(&mut self) -> &mut [u8] {
         if self.start > 0 {
             self.move_to_front();
@@ -71,40 +70,41 @@ impl<'b> Buffer<'b> {
         self.memory.get_mut(self.end..).unwrap_or(&mut [])
     }
 
-    /// Whether [`space`](Self::space) moves no more bytes than were consumed since it last moved any.
+    /// Returns whether [`space`](Self::space) would move at most as many bytes as were consumed since its last
+    /// move.
     pub(crate) fn is_cheap_to_move(&self) -> bool {
-        self.start == 0 || self.start >= self.waiting()
+        self.start == 0 || self.start >= self.queued()
     }
 
-    /// Moves what waits to the front, byte by byte from its start, so that none is written over that
-    /// is still to be moved. Moving overlapping bytes at once would bring 0.7 KB of code along.
+    /// Moves the queued bytes to the front, one by one from the first, so that no byte is overwritten
+    /// before it is moved. A call of `copy_within` would link 0.7 KB of code.
     fn move_to_front(&mut self) {
         let memory = Cell::from_mut(&mut *self.memory).as_slice_of_cells();
-        let waiting = memory.get(self.start..self.end).unwrap_or(&[]);
+        let queued = memory.get(self.start..self.end).unwrap_or(&[]);
         #[cfg(test)]
-        crate::work::count(waiting.len());
-        for (to, from) in memory.iter().zip(waiting) {
+        crate::work::count(queued.len());
+        for (to, from) in memory.iter().zip(queued) {
             to.set(from.get());
         }
-        self.end = waiting.len();
+        self.end = queued.len();
         self.start = 0;
     }
 
-    /// Counts the first `n` bytes of [`space`](Self::space) as filled; at most all of it.
+    /// Queues the first `n` bytes of [`space`](Self::space), or all if there are fewer.
     pub fn fill(&mut self, n: usize) {
         let free = self.memory.len().wrapping_sub(self.end);
         self.end = self.end.wrapping_add(n.min(free));
     }
 
-    /// Drops the first `n` bytes of [`filled`](Self::filled); at most all of them.
+    /// Removes the first `n` bytes of [`filled`](Self::filled), or all if there are fewer.
     pub fn consume(&mut self, n: usize) {
-        self.start = self.start.wrapping_add(n.min(self.waiting()));
+        self.start = self.start.wrapping_add(n.min(self.queued()));
         if self.is_empty() {
             self.clear();
         }
     }
 
-    /// Drops all that waits.
+    /// Removes all queued bytes.
     pub fn clear(&mut self) {
         self.start = 0;
         self.end = 0;
@@ -116,17 +116,17 @@ mod tests {
     use super::Buffer;
 
     #[test]
-    fn what_waits_moves_to_the_front_whole() {
+    fn all_queued_bytes_move_to_the_front() {
         for size in 0..20 {
             for used in 0..=size {
                 let bytes = *b"abcdefghijklmnopqrst";
-                let waiting = &bytes[used..size];
+                let queued = &bytes[used..size];
                 let mut memory = bytes;
                 let mut buffer = Buffer::new(&mut memory);
                 buffer.fill(size);
                 buffer.consume(used);
-                assert_eq!(buffer.space().len(), 20 - waiting.len());
-                assert_eq!(buffer.filled(), waiting);
+                assert_eq!(buffer.space().len(), 20 - queued.len());
+                assert_eq!(buffer.filled(), queued);
             }
         }
     }

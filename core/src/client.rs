@@ -1,4 +1,4 @@
-//! The client's side of one conversation, without the bytes' transport.
+//! The client's side of one conversation, without I/O.
 
 use crate::Buffer;
 use crate::command::{Command, Expected, ReplyFormat};
@@ -8,76 +8,78 @@ use crate::line;
 use crate::sentence::cut;
 use core::convert::Infallible;
 
-/// A reply that is too long for the buffer is skipped up to this length, as on the other side by
-/// [`Limits::skip`](crate::Limits::skip); beyond it the conversation is over.
+/// The most bytes of a reply that is skipped because it exceeds the buffer. A longer one ends the
+/// conversation. A server's limit is [`Limits::skip`](crate::Limits::skip).
 const SKIP: usize = 65536;
 
-/// The client's side of one conversation as a state machine over two lent buffers.
+/// The client's side of one conversation as a state machine, over two lent buffers.
 ///
 /// [`blocking::Client`](crate::blocking::Client) and, with the feature `async`, `asynch::Client`
-/// run it over an embedded-io stream; with the feature `smoltcp`, `smoltcp::Client` runs it over a
-/// socket. Another driver does for each call:
+/// run it over an embedded-io stream. With the feature `smoltcp`, `smoltcp::Client` runs it over a
+/// socket. A driver of your own repeats four steps for each call:
 ///
-/// 1. While [`is_waiting`](Self::is_waiting), the reply to a call that was given up is still on its
-///    way: send what is pending, and until [`skip`](Self::skip) says that it is passed, fill
-///    [`space`](Self::space).
-/// 2. [`request`](Self::request), then send all that is [`pending`](Self::pending).
-/// 3. Until [`has_reply`](Self::has_reply), fill [`space`](Self::space).
+/// 1. If [`is_waiting`](Self::is_waiting), an earlier call was cancelled before its reply arrived. Send all
+///    [`pending`](Self::pending) bytes, then receive into [`space`](Self::space) until
+///    [`skip`](Self::skip) returns `true`.
+/// 2. Call [`request`](Self::request), and send all [`pending`](Self::pending) bytes.
+/// 3. Receive into [`space`](Self::space) until [`has_reply`](Self::has_reply) returns `true`.
 /// 4. Take the [`reply`](Self::reply).
 ///
-/// The bytes of one call's reply are never taken for another's, whatever went wrong in between:
-/// they are skipped, or, where their end cannot be found, the conversation is over.
+/// A reply is never mistaken for the reply to another call, even after errors and cancelled calls. The
+/// client skips it, or ends the conversation if the reply's end cannot be found.
 ///
 /// ```
 /// use bellwire::{ClientConnection, Command, Line};
 ///
 /// const STRING: Command<Line, Line> = Command::new("STRING");
 /// let (mut rx, mut tx) = ([0; 64], [0; 64]);
-/// let mut caller = ClientConnection::new(&mut rx, &mut tx);
-/// caller.request(STRING, "hi")?;
-/// assert_eq!(caller.pending(), b"STRING\nhi\n"); // to be sent
-/// caller.sent(10);
-/// caller.space()[..11].copy_from_slice(b"Thank you.\n"); // was received
-/// caller.received(11);
-/// assert!(caller.has_reply()?);
-/// assert_eq!(caller.reply(STRING)?, "Thank you.");
+/// let mut client = ClientConnection::new(&mut rx, &mut tx);
+/// client.request(STRING, "hi")?;
+/// assert_eq!(client.pending(), b"STRING\nhi\n"); // send this
+/// client.sent(10);
+/// client.space()[..11].copy_from_slice(b"Thank you.\n"); // received
+/// client.received(11);
+/// assert!(client.has_reply()?);
+/// assert_eq!(client.reply(STRING)?, "Thank you.");
 /// # Ok::<(), bellwire::Error<core::convert::Infallible>>(())
 /// ```
 #[derive(Debug)]
 pub struct ClientConnection<'b> {
     rx: Buffer<'b>,
     tx: Buffer<'b>,
-    /// The reply that is on its way.
+    /// The expected reply.
     expected: Option<Expected>,
-    /// Where none is, none is taken: it is [`Stage::Opening`].
+    /// [`Stage::Opening`] if no reply is expected.
     stage: Stage,
-    /// Bytes of the reply that its present stage has looked at.
+    /// The bytes of the reply that the current stage has searched.
     progress: usize,
-    /// Bytes from the front of what is received that belong to earlier replies.
+    /// The received bytes at the front that belong to earlier replies.
     past: usize,
     ended: bool,
-    /// Whether the end of a reply could not be found, so that what is received means nothing.
+    /// Whether the end of a reply could not be found. Then the received bytes have no meaning.
     lost: bool,
 }
 
-/// How much is known of the reply at the front of the receive buffer.
+/// The state of the reply at the front of the receive buffer.
 #[derive(Debug, Clone, Copy)]
 enum Stage {
-    /// Nothing: its first bytes decide.
+    /// Unknown: its first bytes will tell.
     Opening,
-    /// It is an error line.
+    /// An incomplete error line.
     ErrorLine,
-    /// It is a payload behind so many bytes of introduction.
+    /// An incomplete payload. It starts after `start` bytes of [`Format::PREFIX`].
     Payload { start: usize },
-    /// It is whole: an error line of so many bytes.
+    /// A whole error line of `end` bytes.
     Refused { end: usize },
-    /// It is whole: a payload between these places.
+    /// A whole reply. The payload is the bytes from `start` to `end`.
     Replied { start: usize, end: usize },
 }
 
 impl<'b> ClientConnection<'b> {
-    /// A conversation that begins. `rx` holds one reply at a time, `tx` at least one request. An
-    /// error line takes up to 160 bytes of `rx`; one that does not fit ends the conversation.
+    /// Creates a client at the start of a conversation.
+    ///
+    /// `rx` holds one reply at a time. `tx` holds at least one request. An error line takes up to
+    /// 160 bytes of `rx`; one that does not fit ends the conversation.
     pub fn new(rx: &'b mut [u8], tx: &'b mut [u8]) -> Self {
         Self {
             rx: Buffer::new(rx),
@@ -91,7 +93,7 @@ impl<'b> ClientConnection<'b> {
         }
     }
 
-    /// Begins another conversation over the same buffers.
+    /// Begins another conversation with the same buffers.
     pub fn reset(&mut self) {
         self.rx.clear();
         self.tx.clear();
@@ -101,13 +103,13 @@ impl<'b> ClientConnection<'b> {
         self.lost = false;
     }
 
-    /// Whether a reply is on its way that was not taken.
+    /// Returns whether a reply is expected that has not been taken.
     pub fn is_waiting(&self) -> bool {
         self.expected.is_some()
     }
 
-    /// Where received bytes go; while a reply is waited for, never empty when
-    /// [`has_reply`](Self::has_reply) says no.
+    /// Returns the space for received bytes. It is never empty while a reply is expected and
+    /// [`has_reply`](Self::has_reply) returns `false`.
     pub fn space(&mut self) -> &mut [u8] {
         self.drop_past();
         self.rx.space()
@@ -118,12 +120,12 @@ impl<'b> ClientConnection<'b> {
         self.rx.fill(n);
     }
 
-    /// Takes note that the stream has ended: nothing more will be received.
+    /// Notes the end of the stream: no more bytes will be received.
     pub fn end(&mut self) {
         self.ended = true;
     }
 
-    /// What waits to be sent.
+    /// Returns the bytes that are ready to be sent.
     pub fn pending(&self) -> &[u8] {
         self.tx.filled()
     }
@@ -133,12 +135,12 @@ impl<'b> ClientConnection<'b> {
         self.tx.consume(n);
     }
 
-    /// Writes a request behind what is pending.
+    /// Appends a request to the [`pending`](Self::pending) bytes.
     ///
     /// # Errors
-    /// [`ErrorKind::MessageTooLong`] or [`ErrorKind::Unencodable`]: nothing of it was written.
-    /// [`ErrorKind::ReplyPending`]: see [`is_waiting`](Self::is_waiting). [`Error::Closed`]: the
-    /// conversation is over.
+    /// - [`ErrorKind::MessageTooLong`], [`ErrorKind::Unencodable`]: no part of the request was written.
+    /// - [`ErrorKind::ReplyPending`]: see [`is_waiting`](Self::is_waiting).
+    /// - [`Error::Closed`]: the conversation is over.
     pub fn request<Req: Format, Rsp: ReplyFormat>(
         &mut self,
         command: Command<Req, Rsp>,
@@ -155,12 +157,15 @@ impl<'b> ClientConnection<'b> {
         Ok(())
     }
 
-    /// Whether the reply that is on its way has arrived whole.
+    /// Returns whether the expected reply has arrived completely.
     ///
     /// # Errors
-    /// [`Error::Closed`]: the stream ended before. [`Error::Protocol`]: it is not the kind of reply that
-    /// the command declares, or longer than the receive buffer. After [`ErrorKind::MessageTooLong`]
-    /// with a known end the next call goes on; after the others the conversation is over.
+    /// - [`Error::Closed`]: the stream ended before the reply was complete.
+    /// - [`Error::Protocol`]: the reply is not in the format that the command declares, or it exceeds the
+    ///   receive buffer.
+    ///
+    /// After [`ErrorKind::MessageTooLong`] for a reply whose end is known, the client skips it and accepts
+    /// the next call. After all other errors the conversation is over.
     pub fn has_reply(&mut self) -> Result<bool, Error<Infallible>> {
         self.drop_past();
         let Some(expected) = self.expected else {
@@ -191,8 +196,8 @@ impl<'b> ClientConnection<'b> {
                     let end = match (expected.frame)(payload, &mut self.progress) {
                         Frame::Ends(size) => size.saturating_add(start),
                         Frame::Open(_) => return self.more(),
-                        Frame::Broken(flaw) => {
-                            return self.give_up(ErrorKind::Decode(flaw.into()));
+                        Frame::Broken(error) => {
+                            return self.give_up(ErrorKind::Decode(error.into()));
                         }
                     };
                     if end <= arrived.len() {
@@ -211,12 +216,14 @@ impl<'b> ClientConnection<'b> {
         }
     }
 
-    /// Takes the reply, which may borrow from the receive buffer until the next call.
+    /// Takes the reply. It may borrow from the receive buffer until the next call.
     ///
     /// # Errors
-    /// [`Error::Remote`]: it is an error line. [`ErrorKind::Decode`]: it cannot be decoded.
-    /// [`ErrorKind::ReplyPending`]: it has not arrived; see [`has_reply`](Self::has_reply). After each the
-    /// next call goes on, unless the server closes.
+    /// - [`Error::Remote`]: the server sent an error line.
+    /// - [`ErrorKind::Decode`]: the reply cannot be decoded.
+    /// - [`ErrorKind::ReplyPending`]: it has not arrived completely; see [`has_reply`](Self::has_reply).
+    ///
+    /// After each error the next call is possible, unless the server closes the stream.
     pub fn reply<Req, Rsp: Format>(
         &mut self,
         _command: Command<Req, Rsp>,
@@ -225,22 +232,23 @@ impl<'b> ClientConnection<'b> {
             Stage::Replied { start, end } => {
                 self.take(end);
                 let payload = self.rx.filled().get(start..end).unwrap_or(&[]);
-                Rsp::decode(payload).map_err(|malformed| ErrorKind::Decode(malformed).into())
+                Rsp::decode(payload).map_err(|error| ErrorKind::Decode(error).into())
             }
             Stage::Refused { end } => {
                 self.take(end);
                 let line = self.rx.filled().get(1..end).unwrap_or(&[]);
-                Err(Error::Remote(refusal(line)))
+                Err(Error::Remote(remote_error(line)))
             }
             _ => Err(ErrorKind::ReplyPending.into()),
         }
     }
 
-    /// Passes the reply to a call that was given up, as soon as it has arrived, and says whether it
-    /// has. A fault in it concerned that call and no other, so it is passed like a good one.
+    /// Skips the reply to a cancelled call if it has arrived completely, and returns whether it has.
+    ///
+    /// A faulty reply is skipped too, because it does not concern other calls.
     ///
     /// # Errors
-    /// As [`has_reply`](Self::has_reply), where the conversation is over.
+    /// As [`has_reply`](Self::has_reply), if the conversation is over.
     pub fn skip(&mut self) -> Result<bool, Error<Infallible>> {
         match self.has_reply() {
             Ok(true) => {
@@ -254,26 +262,29 @@ impl<'b> ClientConnection<'b> {
         }
     }
 
-    /// Whether the server has ended the conversation. This is for after the last request, once this
-    /// end's sending is ended: it shows how a request without reply fared.
+    /// Returns whether the server has ended the conversation.
+    ///
+    /// Call it after the last request, when the client has shut down its sending. It tells whether
+    /// requests without a reply failed.
     ///
     /// # Errors
-    /// [`Error::Remote`]: the server's last word is an error line. [`Error::Closed`]: it ended in
-    /// the middle of one, or of a reply that was too long, or the conversation was over earlier.
-    /// [`ErrorKind::UnexpectedReply`]: something else came.
+    /// - [`Error::Remote`]: the server ended the conversation with an error line.
+    /// - [`Error::Closed`]: the stream ended inside an error line or a skipped reply, or the conversation was over
+    ///   earlier.
+    /// - [`ErrorKind::UnexpectedReply`]: other bytes arrived.
     pub fn is_over(&mut self) -> Result<bool, Error<Infallible>> {
         if self.lost {
             return Err(Error::Closed);
         }
         let between = !self.is_waiting();
         if between {
-            // A line, for as long as this looks; it goes on where it last stopped.
+            // Expect a line during this call only. The search resumes after the bytes already searched.
             self.expected = Line::EXPECTED;
         }
         match self.has_reply() {
             Err(Error::Closed) if self.rx.is_empty() && self.past == 0 => Ok(true),
             Ok(true) => match self.reply(Command::<(), Line>::new("-")) {
-                Err(Error::Remote(refusal)) => Err(Error::Remote(refusal)),
+                Err(Error::Remote(error)) => Err(Error::Remote(error)),
                 _ => self.give_up(ErrorKind::UnexpectedReply),
             },
             Ok(false) if between => {
@@ -290,7 +301,7 @@ impl<'b> ClientConnection<'b> {
         self.progress = 0;
     }
 
-    /// Counts the reply at the front, of so many bytes, as one of the past.
+    /// Marks the reply at the front, of `size` bytes, as taken. Its bytes are removed later.
     fn take(&mut self, size: usize) {
         self.expect(None);
         self.past = size;
@@ -303,7 +314,7 @@ impl<'b> ClientConnection<'b> {
         self.past = self.past.saturating_sub(now);
     }
 
-    /// Asks for more bytes, if more can come and be kept.
+    /// Asks for more bytes. Fails if the stream has ended or the buffer is full.
     fn more(&mut self) -> Result<bool, Error<Infallible>> {
         if self.ended {
             self.expect(None);
@@ -320,20 +331,20 @@ impl<'b> ClientConnection<'b> {
         ErrorKind::MessageTooLong { limit }
     }
 
-    /// Ends the conversation: the end of the reply cannot be found.
-    fn give_up(&mut self, fault: ErrorKind) -> Result<bool, Error<Infallible>> {
+    /// Ends the conversation, because the end of the reply cannot be found.
+    fn give_up(&mut self, kind: ErrorKind) -> Result<bool, Error<Infallible>> {
         self.expect(None);
         self.ended = true;
         self.lost = true;
-        Err(fault.into())
+        Err(kind.into())
     }
 }
 
-/// Reads an error line behind its `!`. Where its first word is no code that is known here, it
-/// belongs to the sentence.
-fn refusal(line: &[u8]) -> RemoteError {
+/// Parses an error line without its `!`. If its first word is not a known code, it is part of the
+/// sentence.
+fn remote_error(line: &[u8]) -> RemoteError {
     let text = core::str::from_utf8(line::trim(line));
-    let text = text.unwrap_or("the server's words are not UTF-8");
+    let text = text.unwrap_or("invalid UTF-8 in the error line");
     let (word, sentence) = text.split_once(' ').unwrap_or((text, ""));
     let code = Code::from_word(word);
     let known = code != Code::Other;

@@ -202,8 +202,8 @@ impl<App, const N: usize> fmt::Debug for Endpoint<App, N> {
 impl fmt::Display for RegisterError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            RegisterError::Full => "the endpoint holds as many commands as it can",
-            RegisterError::Duplicate => "a command of this name is registered already",
+            RegisterError::Full => "endpoint is full",
+            RegisterError::Duplicate => "duplicate command name",
         })
     }
 }

@@ -1,34 +1,35 @@
-//! What can go wrong, by who must act.
+//! Error types: request, decode and remote errors.
 
 use crate::Printable;
 use crate::sentence::Sentence;
 use core::convert::Infallible;
 use core::fmt;
 
-/// A short text that travels with a [`RequestError`]: a handler's reason, an unknown name.
-/// What does not fit is cut.
+/// A short text in a [`RequestError`]: a handler's reason or an unknown name.
+///
+/// A longer text is cut to 64 bytes.
 pub type Text = heapless::String<64, u8>;
 
-/// The first word of an error line: what kind of error it is.
+/// The first word of an error line: the class of the error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Code {
-    /// `unknown-command`: nothing is registered under this name.
+    /// `unknown-command`: no command is registered under this name.
     UnknownCommand,
-    /// `malformed`: the bytes are not what the command's format allows.
+    /// `malformed`: the bytes are not valid in the command's format.
     Malformed,
-    /// `too-large`: well-formed as far as seen, but beyond a limit of the receiver.
+    /// `too-large`: the bytes read so far are valid, but a limit of the receiver is exceeded.
     TooLarge,
-    /// `refused`: the handler said no, and why.
+    /// `refused`: the handler rejected the request. The sentence is its reason.
     Refused,
-    /// `failed`: the receiver could not produce a reply; not the sender's fault.
+    /// `failed`: the receiver could not produce a reply. The sender did nothing wrong.
     Failed,
     /// `timed-out`: the request was not complete in time.
     TimedOut,
-    /// `busy`: the receiver takes no requests now; later it may.
+    /// `busy`: the receiver accepts no requests now. Retry later.
     Busy,
-    /// A word that this version does not know.
+    /// A code that this version does not know.
     Other,
 }
 
@@ -43,7 +44,7 @@ impl Code {
         (Code::Busy, "busy"),
     ];
 
-    /// The word as it stands on the wire.
+    /// Returns the code as sent on the wire.
     pub fn as_str(self) -> &'static str {
         let known = Self::WORDS.iter().find(|(code, _)| *code == self);
         known.map_or("other", |(_, word)| word)
@@ -55,50 +56,50 @@ impl Code {
     }
 }
 
-/// What is wrong with the bytes of a payload.
+/// The reason why a payload cannot be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum DecodeErrorKind {
-    /// The value goes on after the payload's last byte.
+    /// The payload ends before the value is complete.
     Truncated,
     /// Bytes follow the value.
     LeftOver,
     /// Text is not UTF-8.
     BadUtf8,
-    /// A length or count is no number of at most 64 bits, or counts more than the bytes can hold.
+    /// A length or count exceeds 64 bits, or the unread bytes cannot hold that many.
     BadLength,
-    /// A byte or number that the type does not allow: a bool of 2, an unknown variant, …
+    /// The type does not allow this byte or number: a bool of 2, an unknown variant, …
     BadValue,
-    /// More elements or bytes than the receiving type has room for.
+    /// The value has more elements or bytes than the receiving type can hold.
     OverCapacity,
-    /// A map holds one key twice.
+    /// A map contains the same key twice.
     DuplicateKey,
-    /// Nested deeper than the receiving type or [`MAX_DEPTH`](crate::format::MAX_DEPTH) allows.
+    /// The value nests deeper than the receiving type or [`MAX_DEPTH`](crate::format::MAX_DEPTH) allows.
     TooDeep,
-    /// The format cannot fill a value of this Rust type.
+    /// The format cannot decode to this Rust type.
     Unsupported,
-    /// A value, or a field, is of another type than the receiver's.
+    /// A value or field has another type than the receiver's.
     WrongType,
     /// A number does not fit the receiver's type.
     OutOfRange,
-    /// A value of a type that was not defined.
+    /// A value's type was not defined.
     UnknownType,
-    /// A type was defined again, or one that is the format's own.
+    /// A type was defined twice, or a definition uses the id of a built-in type.
     DuplicateType,
-    /// More types, or fields, than there is room for.
+    /// There are more types or fields than the receiver can hold.
     TooManyTypes,
-    /// A value is spread over more messages, or longer ones, than may be read to find its end.
+    /// The value spans too many messages, or they are too long: finding its end would take too many steps.
     TooManyMessages,
 }
 
-/// A payload that cannot be decoded: what is wrong, and in which field of a struct.
+/// The error for a payload that cannot be decoded, with the struct field that it was found in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct DecodeError {
-    /// What is wrong.
+    /// The reason.
     pub kind: DecodeErrorKind,
-    /// The innermost struct field in which it was found.
+    /// The innermost struct field in which the error was found, if any.
     pub field: Option<&'static str>,
 }
 
@@ -108,23 +109,23 @@ impl From<DecodeErrorKind> for DecodeError {
     }
 }
 
-/// Why one request, or one reply, came to nothing.
+/// The reason why a request or a reply failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The line that should name a command holds only spaces.
+    /// The command line contains only spaces.
     EmptyName,
-    /// No line feed within the bytes that a command line may take.
+    /// The command line exceeds the limit: its line feed is not within the first `limit` bytes.
     NameTooLong {
-        /// [`Limits::name`](crate::Limits::name), bytes.
+        /// [`Limits::name`](crate::Limits::name), in bytes.
         limit: usize,
     },
-    /// No command has the name that was sent.
+    /// No command has the received name.
     UnknownCommand,
-    /// The payload goes beyond the receiver's limit.
+    /// The payload exceeds the receiver's limit.
     PayloadTooLong {
-        /// [`Limits::payload`](crate::Limits::payload), bytes.
+        /// [`Limits::payload`](crate::Limits::payload), in bytes.
         limit: usize,
     },
     /// The payload cannot be decoded.
@@ -133,31 +134,30 @@ pub enum ErrorKind {
     Truncated,
     /// The request was not complete in time.
     TimedOut,
-    /// The handler refused.
+    /// The handler rejected the request.
     Refused,
-    /// A request or reply is longer than its sender, or the reply's receiver, can hold.
+    /// A request exceeds its sender's buffer, or a reply exceeds the sender's or the receiver's limit.
     MessageTooLong {
-        /// The bytes that it may take.
+        /// The most bytes allowed.
         limit: usize,
     },
-    /// A value that its format cannot carry: a line with a line feed in it, a reply line
-    /// that begins with `!`, a sequence of unknown length.
+    /// The format cannot carry the value: for example a line that contains a line feed, a reply line
+    /// that begins with `!`, or a sequence of unknown length.
     Unencodable,
-    /// A reply that is neither the command's kind of reply nor an error line.
+    /// The reply is neither an error line nor in the format that the command declares.
     UnexpectedReply,
-    /// The handler of a command returned without a reply.
+    /// The handler returned without a reply.
     Unanswered,
-    /// The handler of a command panicked. What it left behind is unknown, so the conversation
-    /// ends.
+    /// The handler panicked. It may have left its state inconsistent, so the conversation ends.
     Crashed,
-    /// The reply to an earlier request has not been taken.
+    /// The reply to an earlier request has not been taken yet.
     ReplyPending,
-    /// The server takes no further connection, has no room for the request, or is stopping.
+    /// The server accepts no more connections, has no room for the request, or is shutting down.
     Busy,
 }
 
 impl ErrorKind {
-    /// The kind of error that an error line announces for this fault.
+    /// Returns the code of this error's error line.
     pub fn code(&self) -> Code {
         match self {
             ErrorKind::UnknownCommand => Code::UnknownCommand,
@@ -184,38 +184,30 @@ impl ErrorKind {
         }
     }
 
-    /// The one sentence that says it; the wire and [`fmt::Display`] share it.
+    /// Returns the error's sentence, for the wire and for [`fmt::Display`].
     pub(crate) fn sentence(&self) -> Sentence<'_> {
         match self {
-            ErrorKind::EmptyName => Sentence::plain("the command name is empty"),
-            ErrorKind::NameTooLong { limit } => Sentence::numbered(
-                "no line feed within the ",
-                *limit,
-                " bytes of a command line",
-            ),
-            ErrorKind::UnknownCommand => Sentence::plain("no command has this name"),
+            ErrorKind::EmptyName => Sentence::plain("empty command name"),
+            ErrorKind::NameTooLong { limit } => {
+                Sentence::numbered("command line exceeds ", *limit, " bytes")
+            }
+            ErrorKind::UnknownCommand => Sentence::plain("unknown command"),
             ErrorKind::PayloadTooLong { limit } => {
-                Sentence::numbered("the payload exceeds ", *limit, " bytes")
+                Sentence::numbered("payload exceeds ", *limit, " bytes")
             }
-            ErrorKind::Decode(malformed) => malformed.sentence(),
-            ErrorKind::Truncated => Sentence::plain("the stream ended in the middle of a request"),
-            ErrorKind::TimedOut => Sentence::plain("the request was not complete in time"),
-            ErrorKind::Refused => Sentence::plain("the handler refused"),
+            ErrorKind::Decode(error) => error.sentence(),
+            ErrorKind::Truncated => Sentence::plain("stream ended inside a request"),
+            ErrorKind::TimedOut => Sentence::plain("request took too long"),
+            ErrorKind::Refused => Sentence::plain("rejected by the handler"),
             ErrorKind::MessageTooLong { limit } => {
-                Sentence::numbered("the message exceeds ", *limit, " bytes")
+                Sentence::numbered("message exceeds ", *limit, " bytes")
             }
-            ErrorKind::Unencodable => {
-                Sentence::plain("the value cannot be written in the command's format")
-            }
-            ErrorKind::UnexpectedReply => {
-                Sentence::plain("the reply is not of the kind that the command declares")
-            }
-            ErrorKind::Unanswered => Sentence::plain("the handler gave no reply"),
-            ErrorKind::Crashed => Sentence::plain("the handler crashed"),
-            ErrorKind::ReplyPending => {
-                Sentence::plain("the reply to an earlier request has not been taken")
-            }
-            ErrorKind::Busy => Sentence::plain("the server takes no requests now"),
+            ErrorKind::Unencodable => Sentence::plain("format cannot carry the value"),
+            ErrorKind::UnexpectedReply => Sentence::plain("unexpected kind of reply"),
+            ErrorKind::Unanswered => Sentence::plain("handler sent no reply"),
+            ErrorKind::Crashed => Sentence::plain("handler panicked"),
+            ErrorKind::ReplyPending => Sentence::plain("earlier reply still pending"),
+            ErrorKind::Busy => Sentence::plain("temporarily unavailable"),
         }
     }
 }
@@ -223,7 +215,7 @@ impl ErrorKind {
 impl DecodeError {
     fn sentence(&self) -> Sentence<'_> {
         let (before, field) = match self.field {
-            Some(field) => (", in field ", field),
+            Some(field) => (" in field ", field),
             None => ("", ""),
         };
         Sentence {
@@ -236,46 +228,48 @@ impl DecodeError {
 impl DecodeErrorKind {
     fn as_str(self) -> &'static str {
         match self {
-            DecodeErrorKind::Truncated => "the payload ends before the value does",
-            DecodeErrorKind::LeftOver => "bytes are left over after the value",
-            DecodeErrorKind::BadUtf8 => "the text is not UTF-8",
-            DecodeErrorKind::BadLength => "a length is not possible",
-            DecodeErrorKind::BadValue => "a value is not allowed by its type",
-            DecodeErrorKind::OverCapacity => "more elements or bytes than there is room for",
-            DecodeErrorKind::DuplicateKey => "a key stands twice in a map",
+            DecodeErrorKind::Truncated => "payload too short",
+            DecodeErrorKind::LeftOver => "trailing bytes",
+            DecodeErrorKind::BadUtf8 => "invalid UTF-8",
+            DecodeErrorKind::BadLength => "invalid length",
+            DecodeErrorKind::BadValue => "invalid value",
+            DecodeErrorKind::OverCapacity => "capacity exceeded",
+            DecodeErrorKind::DuplicateKey => "duplicate map key",
             DecodeErrorKind::TooDeep => "nested too deep",
-            DecodeErrorKind::Unsupported => "the format cannot fill this type",
-            DecodeErrorKind::WrongType => "a value is not of the receiver's type",
-            DecodeErrorKind::OutOfRange => "a number does not fit the receiver's type",
-            DecodeErrorKind::UnknownType => "a type was not defined",
-            DecodeErrorKind::DuplicateType => "a type is defined twice",
-            DecodeErrorKind::TooManyTypes => "more types are defined than there is room for",
-            DecodeErrorKind::TooManyMessages => "the value is spread over too many messages",
+            DecodeErrorKind::Unsupported => "unsupported type",
+            DecodeErrorKind::WrongType => "wrong type",
+            DecodeErrorKind::OutOfRange => "number out of range",
+            DecodeErrorKind::UnknownType => "undefined type",
+            DecodeErrorKind::DuplicateType => "type defined twice",
+            DecodeErrorKind::TooManyTypes => "too many types or fields",
+            DecodeErrorKind::TooManyMessages => "value spans too many messages",
         }
     }
 }
 
-/// A request that a server did not answer as declared: what an error line told the peer,
-/// and what a log should say.
+/// A request that a server answered with an error line, for the server's log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct RequestError {
-    /// The command, where its name was understood.
+    /// The command, if its name was recognized.
     pub command: Option<&'static str>,
-    /// What was wrong.
+    /// The reason.
     pub kind: ErrorKind,
-    /// With [`ErrorKind::UnknownCommand`] the name as sent, in which a byte that is not printable ASCII
-    /// shows as `?`; with [`ErrorKind::Refused`] the handler's words, if it had any; else empty.
+    /// Further text, or empty.
+    ///
+    /// For [`ErrorKind::UnknownCommand`] this is the received name, with `?` for each byte that is not
+    /// printable ASCII. For [`ErrorKind::Refused`] it is the handler's reason, if it gave one.
     pub detail: Text,
-    /// Whether the conversation ends with it, because the end of the request is unknown
-    /// or because the command has no reply that the error could stand for. Where it does not, it
-    /// may still end later without a further word: when a line that is skipped goes on beyond
-    /// [`Limits::skip`](crate::Limits::skip).
+    /// Whether this error ends the conversation, for example because the end of the request is unknown or
+    /// the command has no reply.
+    ///
+    /// If it is `false`, the conversation may still end later without another error: when a skipped
+    /// line exceeds [`Limits::skip`](crate::Limits::skip).
     pub fatal: bool,
 }
 
 impl RequestError {
-    /// Of a fault without detail, outside of a command, that does not end the conversation.
+    /// Returns an error without command or detail that does not end the conversation.
     pub(crate) fn of(kind: ErrorKind) -> Self {
         Self {
             command: None,
@@ -285,8 +279,9 @@ impl RequestError {
         }
     }
 
-    /// Hands what it displays to `write`, in pieces, for a device that has no room for `core::fmt`.
-    /// A handler's words may quote its peer, and show as [`Printable`] has them.
+    /// Passes the displayed text to `write` in pieces, for a device that has no room for `core::fmt`.
+    ///
+    /// The text is escaped with [`Printable`], because a handler's reason may quote its peer.
     pub fn write_to(&self, write: &mut dyn FnMut(&str)) {
         if let Some(command) = self.command {
             write(command);
@@ -303,44 +298,44 @@ impl RequestError {
                 number: None,
             },
             ErrorKind::Refused if !self.detail.is_empty() => Sentence::plain(&self.detail),
-            fault => fault.sentence(),
+            kind => kind.sentence(),
         }
     }
 }
 
-/// The error line that a server sent in place of a reply. Its sentence shows as [`Printable`] has it.
+/// An error line that a server sent in place of a reply.
+///
+/// Its sentence is displayed with [`Printable`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct RemoteError {
-    /// Its code.
+    /// The code, such as `refused`.
     pub code: Code,
-    /// Its sentence, empty where the server has none; what goes beyond 96 bytes is cut.
+    /// The sentence, empty if the server sent none. It is cut to 96 bytes.
     pub sentence: heapless::String<96, u8>,
 }
 
-/// Why a call, or a conversation, failed. `E` is the stream's own error.
+/// The error of a call or a conversation. `E` is the stream's own error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Error<E> {
     /// The server answered with an error line.
     Remote(RemoteError),
-    /// The request could not be written, or the reply not be read.
+    /// The request could not be written, or the reply could not be read.
     Protocol(ErrorKind),
-    /// The stream ended, or ended earlier, before the reply was complete.
+    /// The stream ended before the reply was complete, or the conversation was over already.
     Closed,
     /// The stream failed.
     Transport(E),
 }
 
-impl<E> Error<E> {}
-
 impl Error<Infallible> {
-    /// The same error, as one of a conversation over a stream that can fail.
+    /// Converts the error to the error type of a stream that can fail.
     pub fn widen<E>(self) -> Error<E> {
         match self {
-            Error::Remote(refusal) => Error::Remote(refusal),
-            Error::Protocol(fault) => Error::Protocol(fault),
+            Error::Remote(error) => Error::Remote(error),
+            Error::Protocol(kind) => Error::Protocol(kind),
             Error::Closed => Error::Closed,
             Error::Transport(never) => match never {},
         }
@@ -348,8 +343,8 @@ impl Error<Infallible> {
 }
 
 impl<E> From<ErrorKind> for Error<E> {
-    fn from(fault: ErrorKind) -> Self {
-        Error::Protocol(fault)
+    fn from(kind: ErrorKind) -> Self {
+        Error::Protocol(kind)
     }
 }
 
@@ -387,7 +382,7 @@ impl fmt::Display for RequestError {
 
 impl fmt::Display for RemoteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the server refused ({})", self.code)?;
+        write!(f, "server error ({})", self.code)?;
         match self.sentence.as_str() {
             "" => Ok(()),
             sentence => write!(f, ": {}", Printable::new(sentence)),
@@ -398,12 +393,10 @@ impl fmt::Display for RemoteError {
 impl<E: fmt::Display> fmt::Display for Error<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::Remote(refusal) => refusal.fmt(f),
-            Error::Protocol(fault) => fault.fmt(f),
-            Error::Closed => {
-                f.write_str("the other end closed the stream before the reply was complete")
-            }
-            Error::Transport(error) => write!(f, "the stream failed: {error}"),
+            Error::Remote(error) => error.fmt(f),
+            Error::Protocol(kind) => kind.fmt(f),
+            Error::Closed => f.write_str("stream closed without a full reply"),
+            Error::Transport(error) => write!(f, "stream failed: {error}"),
         }
     }
 }

@@ -1,14 +1,15 @@
-//! The line that a server sends in place of a reply.
+//! The error line, which a server sends in place of a reply.
 
 use crate::Buffer;
 use crate::error::{ErrorKind, RequestError};
 
-/// The most bytes of an error line.
+/// The most bytes of an error line, with its line feed.
 pub(crate) const LONGEST: usize = 160;
 
-/// Writes `!code NAME: sentence`, cut between characters to the room there is. Nothing is written
-/// where not even the `!` fits, as a line without it is a reply.
-pub(crate) fn write(rejection: &RequestError, out: &mut Buffer<'_>) {
+/// Writes `!code NAME: sentence`, cut between characters to the free space.
+///
+/// If not even the `!` fits, nothing is written, because a line without it would be a reply.
+pub(crate) fn write(error: &RequestError, out: &mut Buffer<'_>) {
     let space = out.space();
     let Some(room) = space.len().min(LONGEST).checked_sub(1) else {
         return;
@@ -18,23 +19,19 @@ pub(crate) fn write(rejection: &RequestError, out: &mut Buffer<'_>) {
         size: 0,
     };
     line.add("!");
-    line.add(rejection.kind.code().as_str());
-    if let Some(command) = rejection.command {
+    line.add(error.kind.code().as_str());
+    if let Some(command) = error.command {
         line.add(" ");
         line.add(command);
     }
-    let between = if rejection.command.is_some() {
-        ": "
-    } else {
-        " "
-    };
+    let between = if error.command.is_some() { ": " } else { " " };
     if cfg!(feature = "sentences") {
         line.add(between);
-        rejection.sentence().write_to(&mut |part| line.add(part));
-    } else if matches!(rejection.kind, ErrorKind::Refused) && !rejection.detail.is_empty() {
-        // A handler's own words are always sent.
+        error.sentence().write_to(&mut |part| line.add(part));
+    } else if matches!(error.kind, ErrorKind::Refused) && !error.detail.is_empty() {
+        // A handler's reason is always sent.
         line.add(between);
-        line.add(&rejection.detail);
+        line.add(&error.detail);
     }
     let size = line.size;
     if size == 0 {
@@ -47,14 +44,14 @@ pub(crate) fn write(rejection: &RequestError, out: &mut Buffer<'_>) {
 }
 
 struct Line<'a> {
-    /// What is written, and where more goes.
+    /// The written text and the free space after it.
     text: &'a mut [u8],
     size: usize,
 }
 
 impl Line<'_> {
-    /// Adds what fits of `part`. Once something did not fit, nothing more does.
-    #[inline(never)] // for the sake of small machines, as it has many callers
+    /// Adds `part`, cut to the free space. After a cut, later parts are discarded.
+    #[inline(never)] // size
     fn add(&mut self, part: &str) {
         let free = self.text.get_mut(self.size..).unwrap_or(&mut []);
         let size = part.floor_char_boundary(free.len());
@@ -75,39 +72,39 @@ mod tests {
     use crate::error::{ErrorKind, RequestError};
 
     #[track_caller]
-    fn reads(
+    fn writes(
         command: Option<&'static str>,
-        fault: ErrorKind,
+        kind: ErrorKind,
         detail: &str,
         with: &str,
         without: &str,
     ) {
         let mut memory = [0; LONGEST];
         let mut out = Buffer::new(&mut memory);
-        let rejection = RequestError {
+        let error = RequestError {
             command,
-            kind: fault,
+            kind,
             detail: detail.try_into().expect("short enough"),
             fatal: false,
         };
-        write(&rejection, &mut out);
+        write(&error, &mut out);
         let sentences = cfg!(feature = "sentences");
         let line = if sentences { with } else { without };
         assert_eq!(core::str::from_utf8(out.filled()), Ok(line));
     }
 
     #[test]
-    fn sentences_are_a_feature_but_a_handlers_reason_is_always_sent() {
+    fn a_handlers_reason_is_sent_even_without_the_sentences_feature() {
         let refused = "!refused STRING: no\n";
-        reads(Some("STRING"), ErrorKind::Refused, "no", refused, refused);
-        reads(
+        writes(Some("STRING"), ErrorKind::Refused, "no", refused, refused);
+        writes(
             Some("STRING"),
             ErrorKind::Unanswered,
             "",
-            "!failed STRING: the handler gave no reply\n",
+            "!failed STRING: handler sent no reply\n",
             "!failed STRING\n",
         );
-        reads(
+        writes(
             None,
             ErrorKind::UnknownCommand,
             "STRONG",

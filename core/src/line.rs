@@ -1,28 +1,26 @@
-//! Lines: where one ends, and what of it counts.
+//! Lines: finding the end, and trimming.
 
-/// How many bytes the first line takes, its line feed included. It is looked for behind the
-/// `scanned` bytes that are known to hold none. What has been looked at is added to `scanned`, so no
-/// byte is looked at twice.
+/// Returns the length of the first line with its line feed, in bytes.
 ///
-/// It is part of its callers where that is fast, and there once where that is small.
-#[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+/// The search skips the first `scanned` bytes, which contain no line feed, and adds the searched bytes to
+/// `scanned`. So no byte is searched twice.
+#[cfg_attr(not(target_pointer_width = "64"), inline(never))] // size
 pub(crate) fn find_end(input: &[u8], scanned: &mut usize) -> Option<usize> {
     let fresh = input.get(*scanned..).unwrap_or(&[]);
     let offset = if cfg!(target_pointer_width = "64") {
         line_feed(fresh)
     } else {
-        // A smaller machine has more use for the 100 bytes that the search by words takes.
+        // The search by words takes 100 bytes of code, too much for a small machine.
         fresh.iter().position(|byte| *byte == b'\n')
     };
     #[cfg(test)]
     crate::work::count(offset.unwrap_or(fresh.len()));
-    // Nothing here goes beyond the input.
+    // The sums stay within the input's length, so they do not wrap.
     *scanned = scanned.wrapping_add(offset.unwrap_or(fresh.len()));
     offset.map(|_| scanned.wrapping_add(1))
 }
 
-/// The index of the first line feed, looked for in a machine word at a time. No sum here goes beyond
-/// the bytes.
+/// Returns the index of the first line feed. Searches one machine word at a time.
 fn line_feed(bytes: &[u8]) -> Option<usize> {
     const ONES: usize = usize::from_ne_bytes([0x01; size_of::<usize>()]);
     const HIGH: usize = usize::from_ne_bytes([0x80; size_of::<usize>()]);
@@ -30,11 +28,12 @@ fn line_feed(bytes: &[u8]) -> Option<usize> {
     let (words, rest) = bytes.as_chunks::<{ size_of::<usize>() }>();
     let mut passed = 0usize;
     for word in words {
-        // A byte of `zeros` is zero where there is a line feed; subtracting one sets the high bit of
-        // the lowest such byte, and of none below it.
+        // Each line feed is a zero byte in `zeros`. Subtracting one from each byte sets the high bit of the
+        // lowest zero byte, and of no byte below it.
         let zeros = usize::from_le_bytes(*word) ^ LINE_FEEDS;
         let found = zeros.wrapping_sub(ONES) & !zeros & HIGH;
         if found != 0 {
+            // The sums stay within the slice's length, so they do not wrap.
             return Some(passed.wrapping_add(found.trailing_zeros() as usize / 8));
         }
         passed = passed.wrapping_add(size_of::<usize>());
@@ -43,7 +42,7 @@ fn line_feed(bytes: &[u8]) -> Option<usize> {
     Some(passed.wrapping_add(offset))
 }
 
-/// `line` without the spaces and carriage returns around it.
+/// Returns `line` without the spaces, carriage returns and line feeds around it.
 pub(crate) fn trim(mut line: &[u8]) -> &[u8] {
     while let [b' ' | b'\r' | b'\n', rest @ ..] = line {
         line = rest;
@@ -54,7 +53,7 @@ pub(crate) fn trim(mut line: &[u8]) -> &[u8] {
     line
 }
 
-/// `line` without its line feed and the carriage return before it.
+/// Returns `line` without its line feed and the carriage return before it.
 pub(crate) fn strip_end(line: &[u8]) -> &[u8] {
     match line {
         [text @ .., b'\r', b'\n'] | [text @ .., b'\n'] | text => text,
@@ -66,8 +65,8 @@ mod tests {
     use super::line_feed;
 
     #[test]
-    fn a_line_feed_is_found_wherever_it_stands() {
-        // Bytes that differ from it by one bit, or by a borrow, are no line feeds.
+    fn a_line_feed_is_found_at_every_offset() {
+        // These bytes differ from a line feed by one bit, or could be mistaken for one after a borrow.
         for filler in [0x00, 0x09, 0x0b, 0x0d, 0x8a, 0x80, 0xff] {
             for start in 0..9 {
                 for place in start..40 {

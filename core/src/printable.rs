@@ -1,13 +1,13 @@
-//! Text of a peer, for a log or a terminal.
+//! A peer's text, escaped for a log or a terminal.
 
 use crate::sentence::write_decimal;
 use core::fmt;
 
-/// Shows text or bytes of a peer on one line that holds nothing but visible characters and spaces.
+/// Displays a peer's text or bytes on one line of visible characters and spaces.
 ///
-/// Escaped as in Rust's literals are control characters, line and paragraph separators, characters
-/// that reorder text (U+202E) or have no shape of their own (U+200B), and bytes that are not UTF-8. So
-/// a peer can neither begin a line of a log nor command a terminal.
+/// It escapes these as Rust's literals do: control characters, line and paragraph separators, characters
+/// that reorder text (U+202E) or are invisible (U+200B), and bytes that are not UTF-8. So a peer can neither
+/// begin a new line in a log nor control a terminal.
 ///
 /// ```
 /// use bellwire::Printable;
@@ -25,7 +25,7 @@ pub struct Printable<'a> {
 }
 
 impl<'a> Printable<'a> {
-    /// Shows all of `bytes`, without quotation marks. Backslashes stay as they are.
+    /// Displays all of `bytes` without quotation marks. Backslashes are not escaped.
     pub fn new(bytes: &'a (impl AsRef<[u8]> + ?Sized)) -> Self {
         Self {
             bytes: bytes.as_ref(),
@@ -34,7 +34,7 @@ impl<'a> Printable<'a> {
         }
     }
 
-    /// Shows it in quotation marks, with those inside and backslashes escaped.
+    /// Adds quotation marks. Quotation marks and backslashes inside are escaped.
     #[must_use]
     pub fn quoted(self) -> Self {
         Self {
@@ -43,15 +43,16 @@ impl<'a> Printable<'a> {
         }
     }
 
-    /// Shows the first `limit` bytes, cut between characters. If there are more, their number
-    /// follows. Each byte takes at most 6 when it is shown.
+    /// Displays at most `limit` bytes, cut between characters. If there are more, the total number follows.
+    ///
+    /// Each byte is displayed as at most 6 bytes.
     #[must_use]
     pub fn at_most(self, limit: usize) -> Self {
         Self { limit, ..self }
     }
 
-    /// Hands it to `write`, in pieces, for a device that has no room for `core::fmt`.
-    #[inline(never)] // for the sake of small machines, as it has many callers
+    /// Passes the displayed text to `write` in pieces, for a device that has no room for `core::fmt`.
+    #[inline(never)] // size
     pub fn write_to(&self, write: &mut dyn FnMut(&str)) {
         let mark = if self.quoted { "\"" } else { "" };
         let shown = self.cut();
@@ -61,10 +62,10 @@ impl<'a> Printable<'a> {
             let text = start(rest);
             self.write_text(text, write);
             rest = rest.get(text.len()..).unwrap_or(&[]);
-            if let [byte, behind @ ..] = rest {
+            if let [byte, after @ ..] = rest {
                 write("\\x");
                 write_hexadecimal(u32::from(*byte), 2, write);
-                rest = behind;
+                rest = after;
             }
         }
         write(mark);
@@ -75,10 +76,10 @@ impl<'a> Printable<'a> {
         }
     }
 
-    /// The bytes up to the limit.
+    /// Returns the bytes up to the limit, cut between characters.
     fn cut(&self) -> &'a [u8] {
         let mut end = self.limit;
-        // Of a character's bytes at most three do not begin one.
+        // A character has at most three continuation bytes.
         for _ in 0..3 {
             if matches!(self.bytes.get(end), Some(0x80..=0xbf)) {
                 end = end.saturating_sub(1);
@@ -119,8 +120,8 @@ impl fmt::Display for Printable<'_> {
     }
 }
 
-/// The characters that Unicode says need no shape (`Default_Ignorable_Code_Point`, 16.0), and those
-/// that separate lines or annotate.
+/// Invisible characters (Unicode 16.0's `Default_Ignorable_Code_Point`), line and paragraph separators, and
+/// annotation characters, as inclusive ranges.
 const HIDDEN: [(u32, u32); 17] = [
     (0xad, 0xad),
     (0x34f, 0x34f),
@@ -149,7 +150,7 @@ fn is_hidden(character: char) -> bool {
             .any(|(first, last)| (*first..=*last).contains(&number))
 }
 
-/// The text up to the first byte that is not UTF-8.
+/// Returns the text before the first byte that is not UTF-8.
 fn start(bytes: &[u8]) -> &str {
     str::from_utf8(bytes).unwrap_or_else(|error| {
         let valid = bytes.get(..error.valid_up_to());
@@ -157,7 +158,7 @@ fn start(bytes: &[u8]) -> &str {
     })
 }
 
-/// Writes the digits of a number of at most 24 bits, and zeros in front up to `least` digits.
+/// Writes a number of at most 24 bits, padded with zeros to at least `least` digits.
 fn write_hexadecimal(number: u32, least: u32, write: &mut dyn FnMut(&str)) {
     for place in (0..6).rev() {
         let rest = number >> (4 * place);
@@ -220,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn the_neighbours_of_hidden_characters_stay() {
+    fn the_neighbours_of_hidden_characters_are_not_escaped() {
         for (first, last) in HIDDEN {
             for (number, is_escaped) in [
                 (first - 1, false),
@@ -244,13 +245,13 @@ mod tests {
     }
 
     #[test]
-    fn quoted_text_reads_back_as_a_literal() {
+    fn quoted_text_is_a_rust_literal() {
         let quoted = Printable::new("\"a\" \\ \n\u{202e}'").quoted();
         assert_eq!(quoted.to_string(), r#""\"a\" \\ \n\u{202e}'""#);
     }
 
     #[test]
-    fn text_beyond_the_limit_is_counted() {
+    fn text_over_the_limit_is_cut_and_its_length_shown() {
         for (limit, expected) in [
             (0, "... (9 bytes)"),
             (1, "a... (9 bytes)"),

@@ -1,4 +1,4 @@
-//! The cost of conversations: bytes looked at or moved, however slowly they trickle.
+//! Tests of the work for each byte: the bytes searched or moved, however small the received pieces are.
 
 extern crate std;
 
@@ -15,12 +15,12 @@ std::thread_local! {
     static WORK: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Counts bytes that are looked at or moved.
+/// Counts bytes that are searched or moved.
 pub(crate) fn count(bytes: usize) {
     WORK.set(WORK.get() + bytes);
 }
 
-/// The work of `act`.
+/// Returns the result of `act`, and the bytes searched or moved during it.
 fn work<T>(act: impl FnOnce() -> T) -> (T, usize) {
     WORK.set(0);
     let value = act();
@@ -31,8 +31,8 @@ const LINE: Command<Line, Line> = Command::new("LINE");
 const NOTE: Command<Line, NoReply> = Command::new("NOTE");
 const BYTES: Command<Postcard<Vec<u8>>, Line> = Command::new("BYTES");
 
-/// That a server does no more for `input` than three things for each byte of it, in whatever pieces
-/// it comes.
+/// Asserts that a server searches or moves at most three bytes for each byte of `input`, whatever the size of
+/// the pieces that arrive.
 #[track_caller]
 fn server_is_linear(input: &[u8]) {
     let mut endpoint = Endpoint::<(), 3>::new();
@@ -63,13 +63,16 @@ fn server_is_linear(input: &[u8]) {
                 }
             }
         });
-        let most = 3 * input.len();
-        assert!(work <= most, "{work} in pieces of {piece}, not {most}");
+        let limit = 3 * input.len();
+        assert!(
+            work <= limit,
+            "work {work} exceeds {limit} in pieces of {piece}"
+        );
     }
 }
 
 #[test]
-fn a_server_works_a_few_steps_a_byte_however_they_come() {
+fn a_servers_work_is_linear_in_the_input_for_all_piece_sizes() {
     let long = "x".repeat(4000);
     let too_long = "x".repeat(40_000);
     let bytes = |size: usize| {
@@ -82,18 +85,18 @@ fn a_server_works_a_few_steps_a_byte_however_they_come() {
         [b"BYTES\n", &*length, &space[..size]].concat()
     };
     for input in [
-        // Names: alone, with spaces, repeated, alternating, and one that never ends.
+        // Names: repeated, with spaces, alternating, and one without an end.
         "LINE\n\n".repeat(2000).as_bytes(),
         format!("{}LINE \r\n\n", " ".repeat(50))
             .repeat(500)
             .as_bytes(),
         "LINE\n\nNOTE\n\n".repeat(1000).as_bytes(),
         " ".repeat(10_000).as_bytes(),
-        // Lines: long ones, ones that are refused and skipped, and one that never ends.
+        // Lines: long ones, rejected and skipped ones, and one without an end.
         format!("LINE\n{long}\n").repeat(5).as_bytes(),
         format!("LINE\n{too_long}\n").repeat(3).as_bytes(),
         format!("LINE\n{too_long}{too_long}").as_bytes(),
-        // Counted payloads: short ones, long ones, ones that are skipped, and malformed ones.
+        // Length-prefixed payloads: short, long, skipped and malformed ones.
         &bytes(1).repeat(2000),
         &bytes(4000).repeat(5),
         &bytes(40_000).repeat(3),
@@ -105,7 +108,7 @@ fn a_server_works_a_few_steps_a_byte_however_they_come() {
 }
 
 #[test]
-fn a_reader_of_few_bytes_has_few_bytes_moved() {
+fn a_peer_that_reads_slowly_causes_no_more_moves_than_bytes_read() {
     let mut endpoint = Endpoint::<(), 1>::new();
     endpoint
         .handle(LINE, &|(), _text, reply| {
@@ -126,8 +129,8 @@ fn a_reader_of_few_bytes_has_few_bytes_moved() {
                 match session.next(&mut service, &mut input, &mut out) {
                     Step::Request { index, payload } => {
                         let reply = session.reply(&mut out);
-                        let answered = crate::Service::call(&mut service, index, payload, reply);
-                        session.answered(answered, &mut service, &mut out);
+                        let sent = crate::Service::call(&mut service, index, payload, reply);
+                        session.answered(sent, &mut service, &mut out);
                     }
                     Step::Send => {
                         let size = piece.min(out.filled().len());
@@ -139,53 +142,59 @@ fn a_reader_of_few_bytes_has_few_bytes_moved() {
             }
         });
         assert!(sent > 30_000, "{sent}");
-        // Each byte of the lines is read, and each byte sent paid for one moved.
-        let most = requests.len() + sent;
-        assert!(work <= most, "{work} for {sent} in pieces of {piece}");
+        // Each byte of a request is searched once. Each byte sent allows one move.
+        let limit = requests.len() + sent;
+        assert!(
+            work <= limit,
+            "work {work} exceeds {limit} in pieces of {piece}"
+        );
     }
 }
 
-/// That a client does no more for `replies` than three things for each byte of them.
+/// Asserts that a client searches or moves at most three bytes for each byte of `replies`.
 #[track_caller]
 fn client_is_linear(replies: &[u8], mut call: impl FnMut(&mut ClientConnection<'_>) -> bool) {
     for piece in [1, 2, 3, 7, 100, 1000, 4096] {
         let (mut rx, mut tx) = (vec![0; 4096], [0; 64]);
-        let mut caller = ClientConnection::new(&mut rx, &mut tx);
+        let mut client = ClientConnection::new(&mut rx, &mut tx);
         let ((), work) = work(|| {
             for mut bytes in replies.chunks(piece) {
                 while !bytes.is_empty() {
-                    while call(&mut caller) {}
-                    let space = caller.space();
+                    while call(&mut client) {}
+                    let space = client.space();
                     let size = bytes.len().min(space.len());
                     if size == 0 {
                         return;
                     }
                     space[..size].copy_from_slice(&bytes[..size]);
-                    caller.received(size);
+                    client.received(size);
                     bytes = &bytes[size..];
                 }
             }
-            while call(&mut caller) {}
+            while call(&mut client) {}
         });
-        let most = 3 * replies.len();
-        assert!(work <= most, "{work} in pieces of {piece}, not {most}");
+        let limit = 3 * replies.len();
+        assert!(
+            work <= limit,
+            "work {work} exceeds {limit} in pieces of {piece}"
+        );
     }
 }
 
-/// Takes a reply that has come, and calls again.
+/// Takes a reply if one has arrived, and sends the next request. Returns whether a reply was taken.
 fn next_reply<Rsp: crate::Format>(
-    caller: &mut ClientConnection<'_>,
+    client: &mut ClientConnection<'_>,
     command: Command<(), Rsp>,
 ) -> bool {
-    if !caller.is_waiting() {
-        if caller.request(command, ()).is_err() {
+    if !client.is_waiting() {
+        if client.request(command, ()).is_err() {
             return false;
         }
-        caller.sent(caller.pending().len());
+        client.sent(client.pending().len());
     }
-    match caller.has_reply() {
+    match client.has_reply() {
         Ok(true) => {
-            let _ = caller.reply(command);
+            let _ = client.reply(command);
             true
         }
         Err(crate::Error::Protocol(ErrorKind::MessageTooLong { .. })) => true,
@@ -194,7 +203,7 @@ fn next_reply<Rsp: crate::Format>(
 }
 
 #[test]
-fn a_client_works_a_few_steps_a_byte_however_they_come() {
+fn a_clients_work_is_linear_in_the_replies_for_all_piece_sizes() {
     const SAYS: Command<(), Line> = Command::new("SAYS");
     const GIVES: Command<(), Postcard<Vec<u8>>> = Command::new("GIVES");
     let long = "x".repeat(4000);
@@ -208,33 +217,32 @@ fn a_client_works_a_few_steps_a_byte_however_they_come() {
         format!("!{long}{long}"),
     ];
     for replies in lines {
-        client_is_linear(replies.as_bytes(), |caller| next_reply(caller, SAYS));
+        client_is_linear(replies.as_bytes(), |client| next_reply(client, SAYS));
     }
     for size in [1u8, 100] {
         let body = [&[size + 1, size][..], &vec![7; size.into()]].concat();
         let reply = [b"OK\n", &*body].concat();
-        client_is_linear(&reply.repeat(500), |caller| next_reply(caller, GIVES));
+        client_is_linear(&reply.repeat(500), |client| next_reply(client, GIVES));
     }
-    // One of 40 000 bytes, which is skipped, and one that is beyond that.
+    // A reply of 40 000 bytes is skipped. A longer one ends the conversation.
     let skipped = [b"OK\n\xc0\xb8\x02", &*vec![7; 40_000]].concat();
-    client_is_linear(&skipped.repeat(3), |caller| next_reply(caller, GIVES));
+    client_is_linear(&skipped.repeat(3), |client| next_reply(client, GIVES));
     let beyond = [b"OK\n\xff\xff\xff\x7f", &*vec![7; 10_000]].concat();
-    client_is_linear(&beyond, |caller| next_reply(caller, GIVES));
+    client_is_linear(&beyond, |client| next_reply(client, GIVES));
 }
 
 #[test]
-fn the_end_is_waited_for_in_a_few_steps_a_byte() {
+fn the_work_of_is_over_is_linear_for_all_piece_sizes() {
     for last in ["x".repeat(10_000), format!("!{}\n", "x".repeat(3000))] {
-        client_is_linear(last.as_bytes(), |caller| {
-            let _ = caller.is_over();
+        client_is_linear(last.as_bytes(), |client| {
+            let _ = client.is_over();
             false
         });
     }
 }
 
-/// A line's end is looked for only in the new bytes.
 #[test]
-fn a_frame_looks_at_each_byte_once() {
+fn line_frame_searches_each_byte_once() {
     let line = "x".repeat(5000);
     let ((), work) = work(|| {
         let mut progress = 0;

@@ -13,7 +13,7 @@ use tokio::runtime::Builder;
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The error line for a connection beyond the limit.
-pub const BUSY: &str = "!busy the server takes no requests now\n";
+pub const BUSY: &str = "!busy temporarily unavailable\n";
 
 /// Replies `Thank you.`.
 pub const STRING: Command<Line, Line> = Command::new("STRING");

@@ -172,8 +172,8 @@ fn move_back(space: &mut [u8], shift: usize) {
 impl Display for EncodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            EncodeError::NoRoom => "the space is too small for the value",
-            EncodeError::Unencodable => "the format cannot carry the value",
+            EncodeError::NoRoom => "space too small for the value",
+            EncodeError::Unencodable => "format cannot carry the value",
         })
     }
 }

@@ -11,35 +11,34 @@ use serde::Serialize;
 /// A value of any serde type in [postcard](https://postcard.jamesmunns.com)'s encoding, after its
 /// length in bytes as a LEB128 number.
 ///
-/// The length makes the payload's end known whatever its bytes say, so a payload that is
-/// refused is skipped exactly. Bytes left over after the value are an error.
+/// Because of the length, the payload's end is known even if its bytes are invalid, so a rejected payload is
+/// skipped exactly. Bytes left over after the value are an error.
 ///
 /// # Bounds
-/// Beyond the rules of postcard, each element of a sequence and each entry of a map takes at least one
-/// byte, and no count is larger than the unread bytes allow. So no payload holds more elements than
-/// bytes, and no more room is made for them. Containers nest at most
-/// [`MAX_DEPTH`](super::MAX_DEPTH) deep.
+/// These rules are stricter than postcard's. Each element of a sequence and each entry of a map takes at least
+/// one byte. A count must not exceed the unread bytes. So a payload has at most as many elements as bytes, and
+/// the receiver reserves space for no more. Containers nest at most [`MAX_DEPTH`](super::MAX_DEPTH) deep.
 ///
 /// # Types
-/// Postcard carries no names: a struct is read by the order of its fields, an enum by the numbers of its
-/// variants. A value decodes to the same value, or it is refused when it is encoded
-/// ([`EncodeError::Unencodable`]), except for types that a format cannot tell from others:
+/// Postcard sends no names. A struct is decoded by the order of its fields, an enum by the numbers of its
+/// variants. A value decodes to the same value, or its encoding fails with
+/// [`EncodeError::Unencodable`]. The exceptions are types that a format cannot recognize:
 ///
-/// | Attribute or type | A value of it |
+/// | Attribute or type | Its value |
 /// |---|---|
-/// | `rename`, `alias`, `default`, `with`, `borrow`, `transparent`, `from`, `into`, `remote`, `other` | decodes to the same; with `alias`, an error may name another field |
-/// | `skip` of a field | decodes to the same, with the field's default |
-/// | `skip_serializing_if` of a struct's field | is refused when the field would be left out |
-/// | `flatten`; other sequences and maps of unknown length | is refused |
-/// | a `Serialize` that writes more or fewer elements or fields than it announces | is refused |
-/// | elements or entries that take no bytes, as in `Vec<()>` | is refused |
-/// | a value that nests deeper than [`MAX_DEPTH`](super::MAX_DEPTH) | is refused |
-/// | `tag` or `untagged` of an enum | is encoded, and refused by the receiver ([`DecodeErrorKind::Unsupported`]) |
-/// | `skip` or `skip_deserializing` of a variant | is encoded, and **a later variant decodes to its neighbour**: serde numbers the variants differently on the two sides |
-/// | `skip_serializing` or `skip_deserializing` of a field alone, `tag` of a struct | is encoded, and **decodes to another value** or is refused |
-/// | `skip_serializing_if` of a tuple's field | is encoded, and **decodes to another value** or is refused when the field is left out |
+/// | `rename`, `alias`, `default`, `with`, `borrow`, `transparent`, `from`, `into`, `remote`, `other` | decodes to the same value; with `alias`, an error may name another field |
+/// | `skip` of a field | decodes to the same value, with the field's default |
+/// | `skip_serializing_if` of a struct's field | fails to encode if the field would be left out |
+/// | `flatten`; other sequences and maps of unknown length | fails to encode |
+/// | a `Serialize` that writes more or fewer elements or fields than it announces | fails to encode |
+/// | elements or entries that take no bytes, as in `Vec<()>` | fails to encode |
+/// | a value that nests deeper than [`MAX_DEPTH`](super::MAX_DEPTH) | fails to encode |
+/// | `tag` or `untagged` of an enum | is encoded, but fails to decode ([`DecodeErrorKind::Unsupported`]) |
+/// | `skip` or `skip_deserializing` of a variant | is encoded, but **a later variant decodes to its neighbour**, because serde numbers the variants differently in the two directions |
+/// | `skip_serializing` or `skip_deserializing` of a field alone, `tag` of a struct | is encoded, but **decodes to another value** or fails to decode |
+/// | `skip_serializing_if` of a tuple's field | is encoded, but **decodes to another value** or fails to decode if the field is left out |
 ///
-/// Do not send types of the last four rows. Skip the last variants of an enum only.
+/// Do not send the types in the last four rows, with one exception: the last variants of an enum can be skipped.
 #[derive(Debug)]
 pub struct Postcard<T>(PhantomData<fn() -> T>);
 
@@ -71,14 +70,14 @@ impl<T: Payload> Format for Postcard<T> {
         let mut body = payload;
         take_leb128(&mut body, 64).map_err(|_| DecodeErrorKind::BadLength)?;
         let mut reader = Reader::new(body);
-        whole::read(&mut reader, take).map_err(|flaw| DecodeError {
-            kind: flaw,
+        whole::read(&mut reader, take).map_err(|kind| DecodeError {
+            kind,
             field: reader.field,
         })
     }
 
     fn encode(value: &T::Value<'_>, space: &mut [u8]) -> Result<usize, EncodeError> {
-        // One byte is kept for the length, as most values want; a longer one shifts the value.
+        // Reserve one byte for the length, enough for most values. A longer length shifts the value.
         let body = space.get_mut(1..).ok_or(EncodeError::NoRoom)?;
         let mut output = Output::new(body);
         value.serialize(Writer::new(&mut output))?;

@@ -1,15 +1,15 @@
-//! Reads the inside of postcard's containers: fields, elements, entries, variants.
+//! Decodes the contents of postcard's containers: fields, elements, entries and variants.
 
 use super::postcard_reader::Reader;
 use crate::error::DecodeErrorKind;
 use serde::de::value::U32Deserializer;
 use serde::de::{DeserializeSeed, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor};
 
-/// The values of a struct or tuple.
+/// The fields of a struct or tuple.
 pub(super) struct Fields<'r, 'de> {
     pub(super) reader: &'r mut Reader<'de>,
     pub(super) left: usize,
-    /// The names of the fields still to come, in a struct.
+    /// The names of a struct's unread fields.
     pub(super) names: &'static [&'static str],
 }
 
@@ -41,12 +41,12 @@ impl<'de> SeqAccess<'de> for Fields<'_, 'de> {
 pub(super) struct Elements<'r, 'de> {
     reader: &'r mut Reader<'de>,
     left: usize,
-    /// The unread bytes at the start of the present element or entry.
+    /// The number of unread bytes at the start of the current element or entry.
     unread: usize,
 }
 
 impl<'r, 'de> Elements<'r, 'de> {
-    /// `left` elements or entries, which the reader has counted as owed.
+    /// Creates the access to `left` elements or entries. The reader has added them to `owed`.
     pub(super) fn new(reader: &'r mut Reader<'de>, left: usize) -> Self {
         Self {
             unread: reader.rest.len(),
@@ -55,7 +55,7 @@ impl<'r, 'de> Elements<'r, 'de> {
         }
     }
 
-    /// Leaves them, all of which must have been taken.
+    /// Returns `value`, or an error if elements or entries are unread.
     pub(super) fn finish<T>(&self, value: T) -> Result<T, DecodeErrorKind> {
         match self.left {
             0 => Ok(value),
@@ -63,7 +63,7 @@ impl<'r, 'de> Elements<'r, 'de> {
         }
     }
 
-    /// Begins an element or entry, if there is one.
+    /// Begins the next element or entry. Returns whether there is one.
     fn begin(&mut self) -> bool {
         let Some(left) = self.left.checked_sub(1) else {
             return false;
@@ -74,7 +74,8 @@ impl<'r, 'de> Elements<'r, 'de> {
         true
     }
 
-    /// Ends it. It must have taken a byte, or a few bytes could count any number of them.
+    /// Ends an element or entry. It must have taken at least one byte, because a count of elements without bytes
+    /// is not bounded by the payload.
     fn complete<T>(&self, value: T) -> Result<T, DecodeErrorKind> {
         if self.reader.rest.len() < self.unread {
             Ok(value)
@@ -98,7 +99,7 @@ impl<'de> SeqAccess<'de> for &mut Elements<'_, 'de> {
         self.complete(value)
     }
 
-    /// Each of them has received bytes of its own.
+    /// The hint is safe: each element takes at least one byte of the payload.
     fn size_hint(&self) -> Option<usize> {
         Some(self.left)
     }
@@ -130,7 +131,7 @@ impl<'de> MapAccess<'de> for &mut Elements<'_, 'de> {
     }
 }
 
-/// An enum variant: its index, then its content.
+/// An enum variant: its index and its content.
 pub(super) struct Variant<'r, 'de>(pub(super) &'r mut Reader<'de>);
 
 impl<'de> EnumAccess<'de> for Variant<'_, 'de> {

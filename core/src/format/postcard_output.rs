@@ -1,13 +1,13 @@
-//! The bytes of a value in postcard's encoding.
+//! Writes the bytes of postcard's encoding.
 
 use super::EncodeError;
 use core::fmt::{self, Write};
 use serde::Serialize;
 
-/// Space that is filled from its front.
+/// Memory that is filled from the front.
 pub(super) struct Output<'s> {
     space: &'s mut [u8],
-    /// The bytes written.
+    /// The number of bytes written.
     pub(super) size: usize,
 }
 
@@ -27,8 +27,7 @@ impl<'s> Output<'s> {
         Ok(())
     }
 
-    // Inlined on machines with room for the code.
-    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))] // size
     fn bytes(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
         let slots = self.free().get_mut(..bytes.len());
         slots.ok_or(EncodeError::NoRoom)?.copy_from_slice(bytes);
@@ -37,7 +36,7 @@ impl<'s> Output<'s> {
     }
 
     #[allow(clippy::cast_possible_truncation)] // seven bits at a time
-    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))] // size
     pub(super) fn leb128(&mut self, mut number: u64) -> Result<(), EncodeError> {
         while number > 0x7f {
             self.byte(number as u8 | 0x80)?;
@@ -51,7 +50,7 @@ impl<'s> Output<'s> {
         self.bytes(bytes)
     }
 
-    /// A number of another kind, as the postcard crate writes it.
+    /// Writes a float or a 128-bit number, with the postcard crate.
     pub(super) fn other(&mut self, number: &impl Serialize) -> Result<(), EncodeError> {
         let written = postcard::to_slice(number, self.free()).map_err(|_| EncodeError::NoRoom)?;
         let size = written.len();

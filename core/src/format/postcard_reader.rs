@@ -1,9 +1,8 @@
-//! A serde deserializer for postcard's encoding that says what is wrong, and bounds what a peer
-//! can make it do.
+//! A serde deserializer for postcard's encoding, with precise errors and bounded work.
 //!
-//! It is not the postcard crate's, because that folds every refusal of a type (over capacity, a
-//! duplicate key) into one error, recurses as deep as the bytes say, and loops as often as a count
-//! says even where the elements take no bytes.
+//! The postcard crate's deserializer is unsuitable for three reasons. It maps all errors of a type (over
+//! capacity, duplicate key) to one error. The payload decides how deep it recurses. A count decides how often it
+//! loops, even if the elements take no bytes.
 
 use super::MAX_DEPTH;
 use super::postcard_access::{Elements, Fields, Variant};
@@ -13,13 +12,13 @@ use crate::error::DecodeErrorKind;
 use serde::Deserialize;
 use serde::de::{Deserializer, Visitor};
 
-/// Reads values from the front of a payload.
+/// Decodes values from the front of a payload.
 pub(super) struct Reader<'de> {
     pub(super) rest: &'de [u8],
     depth: u8,
-    /// Elements and entries still to come, in all that are open: each takes a byte of its own.
+    /// The unread elements and entries of all open containers. Each takes at least one byte.
     pub(super) owed: usize,
-    /// The struct field that is being read, for errors.
+    /// The current struct field, for errors.
     pub(super) field: Option<&'static str>,
 }
 
@@ -42,9 +41,9 @@ impl<'de> Reader<'de> {
             .map_err(|_| DecodeErrorKind::BadValue)
     }
 
-    /// A number of another kind, as the postcard crate reads it.
+    /// Reads a bool, an `i8`, a float or a 128-bit number, with the postcard crate.
     fn other<T: Deserialize<'de>>(&mut self) -> Result<T, DecodeErrorKind> {
-        let (value, rest) = postcard::take_from_bytes(self.rest).map_err(|error| flaw(&error))?;
+        let (value, rest) = postcard::take_from_bytes(self.rest).map_err(|error| kind(&error))?;
         self.rest = rest;
         Ok(value)
     }
@@ -63,27 +62,27 @@ impl<'de> Reader<'de> {
         Ok(head)
     }
 
-    /// A length, or the largest number where it does not fit.
+    /// Reads a length. One that exceeds `usize` becomes `usize::MAX`.
     fn length(&mut self) -> Result<usize, DecodeErrorKind> {
         match take_leb128(&mut self.rest, 64) {
             Ok(length) => Ok(usize::try_from(length).unwrap_or(usize::MAX)),
             Err(DecodeErrorKind::BadValue) => Err(DecodeErrorKind::BadLength),
-            Err(flaw) => Err(flaw),
+            Err(kind) => Err(kind),
         }
     }
 
-    #[inline(never)] // for the sake of small machines, as it has several callers
+    #[inline(never)] // size
     fn bytes(&mut self) -> Result<&'de [u8], DecodeErrorKind> {
         let length = self.length()?;
         self.split(length)
     }
 
-    #[inline(never)]
+    #[inline(never)] // size
     fn text(&mut self) -> Result<&'de str, DecodeErrorKind> {
         core::str::from_utf8(self.bytes()?).map_err(|_| DecodeErrorKind::BadUtf8)
     }
 
-    /// The count of a sequence or map, which there must be unread bytes for.
+    /// Reads the count of a sequence or map. It fails if the unread bytes are too few.
     fn count(&mut self) -> Result<usize, DecodeErrorKind> {
         let count = self.length()?;
         let owed = self.owed.saturating_add(count);
@@ -107,7 +106,7 @@ impl<'de> Reader<'de> {
         result
     }
 
-    /// Reads the elements of a sequence or the entries of a map, all of which `visit` must take.
+    /// Reads a sequence or map. `visit` must take all its elements or entries.
     fn elements<T>(
         &mut self,
         visit: impl FnOnce(&mut Elements<'_, 'de>) -> Result<T, DecodeErrorKind>,
@@ -149,7 +148,7 @@ impl<'de> Whole<'de> for Reader<'de> {
     }
 }
 
-fn flaw(error: &postcard::Error) -> DecodeErrorKind {
+fn kind(error: &postcard::Error) -> DecodeErrorKind {
     use postcard::Error as E;
     match error {
         E::DeserializeUnexpectedEnd => DecodeErrorKind::Truncated,
@@ -158,8 +157,8 @@ fn flaw(error: &postcard::Error) -> DecodeErrorKind {
     }
 }
 
-/// Takes a LEB128 number of so many bits.
-#[inline(never)] // for the sake of small machines, as it has several callers
+/// Takes a LEB128 number of at most `bits` bits off the front of `input`.
+#[inline(never)] // size
 pub(super) fn take_leb128(input: &mut &[u8], bits: u32) -> Result<u64, DecodeErrorKind> {
     let mut number = 0;
     let mut left = bits;
@@ -239,7 +238,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     }
 
     fn deserialize_char<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeErrorKind> {
-        // Postcard itself takes the first of several characters, and drops the others.
+        // The postcard crate accepts several characters and ignores all but the first.
         let text = self.text()?;
         let mut characters = text.chars();
         match (characters.next(), characters.next()) {
@@ -338,7 +337,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         self.nested(|reader| visitor.visit_enum(Variant(reader)))
     }
 
-    /// Postcard does not say what its bytes are, so a type must.
+    /// Fails, because postcard does not describe its types.
     fn deserialize_any<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value, DecodeErrorKind> {
         Err(DecodeErrorKind::Unsupported)
     }

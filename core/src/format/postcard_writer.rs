@@ -1,7 +1,7 @@
-//! A serde serializer for postcard's encoding that refuses values that would not decode to the same.
+//! A serde serializer for postcard's encoding. It rejects values that would not decode to the same value.
 //!
-//! It is not the postcard crate's, because that leaves a skipped field out without a word, believes
-//! each count that a type announces, and nests as deep as the value does.
+//! The postcard crate's serializer is unsuitable for three reasons. It leaves out a skipped field without an
+//! error, does not check the count that a type announces, and does not limit the nesting.
 
 use super::postcard_output::Output;
 use super::zigzag::unsigned;
@@ -12,7 +12,7 @@ use serde::ser::{
     SerializeTupleStruct, SerializeTupleVariant, Serializer,
 };
 
-/// Counts the bytes of a text.
+/// Counts the bytes of formatted text.
 struct Length(usize);
 
 impl Write for Length {
@@ -22,10 +22,10 @@ impl Write for Length {
     }
 }
 
-/// The place of a value.
+/// A serializer of one value.
 pub(super) struct Writer<'w, 's> {
     output: &'w mut Output<'s>,
-    /// The containers around it, counted as the [`Reader`](super::postcard_reader::Reader) counts them.
+    /// The number of containers around the value, as [`Reader`](super::postcard_reader::Reader) counts them.
     depth: u8,
 }
 
@@ -34,7 +34,7 @@ impl<'w, 's> Writer<'w, 's> {
         Self { output, depth: 0 }
     }
 
-    /// The place inside a container.
+    /// Enters a container. Fails if it is deeper than [`MAX_DEPTH`].
     fn deeper(self) -> Result<Self, EncodeError> {
         match self.depth {
             MAX_DEPTH => Err(EncodeError::Unencodable),
@@ -45,14 +45,14 @@ impl<'w, 's> Writer<'w, 's> {
         }
     }
 
-    /// The place inside an enum.
+    /// Enters an enum variant, and writes its index.
     fn variant(self, index: u32) -> Result<Self, EncodeError> {
         let inside = self.deeper()?;
         inside.output.leb128(index.into())?;
         Ok(inside)
     }
 
-    /// The fields of a struct or tuple, as many as are announced.
+    /// Begins a struct or tuple of `count` fields.
     fn fields(self, count: usize) -> Result<Parts<'w, 's>, EncodeError> {
         let Self { output, depth } = self.deeper()?;
         Ok(Parts {
@@ -63,7 +63,7 @@ impl<'w, 's> Writer<'w, 's> {
         })
     }
 
-    /// The elements of a sequence or the entries of a map, after their count.
+    /// Begins a sequence or map, and writes its count. `each` is the number of values for each element or entry.
     fn counted(self, count: Option<usize>, each: usize) -> Result<Parts<'w, 's>, EncodeError> {
         let count = count.ok_or(EncodeError::Unencodable)?;
         self.output.leb128(count as u64)?;
@@ -71,18 +71,18 @@ impl<'w, 's> Writer<'w, 's> {
     }
 }
 
-/// The values inside a container.
+/// A serializer of a container's values.
 pub(super) struct Parts<'w, 's> {
     output: &'w mut Output<'s>,
     depth: u8,
-    /// Those still to come, keys counted too.
+    /// The values, including keys, that must still be written.
     left: usize,
-    /// The bytes written before the present element or entry.
+    /// The number of bytes written before the current element or entry.
     start: usize,
 }
 
 impl Parts<'_, '_> {
-    /// Writes one, which must be one of those announced.
+    /// Writes one value. Fails if all announced values are written already.
     fn add<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), EncodeError> {
         let left = self.left.checked_sub(1);
         self.left = left.ok_or(EncodeError::Unencodable)?;
@@ -92,7 +92,7 @@ impl Parts<'_, '_> {
         })
     }
 
-    /// Completes an element or entry, which must have taken a byte.
+    /// Completes an element or entry. Fails if it took no byte.
     fn complete(&mut self) -> Result<(), EncodeError> {
         if self.output.size == self.start {
             return Err(EncodeError::Unencodable);
@@ -154,7 +154,7 @@ impl SerializeTuple for Parts<'_, '_> {
     }
 }
 
-/// Tuples with a name.
+/// Implements the traits of named tuples.
 macro_rules! unnamed_fields {
     ($($container:ident)+) => {$(
         impl $container for Parts<'_, '_> {
@@ -177,7 +177,7 @@ macro_rules! unnamed_fields {
 
 unnamed_fields!(SerializeTupleStruct SerializeTupleVariant);
 
-/// Structs, which are read by the places of their fields, so that none may be left out.
+/// Implements the traits of structs. They are decoded by the order of their fields, so no field may be skipped.
 macro_rules! named_fields {
     ($($container:ident)+) => {$(
         impl $container for Parts<'_, '_> {
@@ -281,7 +281,7 @@ impl<'w, 's> Serializer for Writer<'w, 's> {
     }
 
     fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<(), EncodeError> {
-        // The length comes first, so the text is made twice.
+        // The length comes first, so the text is formatted twice.
         let mut length = Length(0);
         write!(length, "{value}").map_err(|_| EncodeError::Unencodable)?;
         self.output.leb128(length.0 as u64)?;

@@ -1,26 +1,26 @@
-//! The reading of a whole value, which is moved as rarely as can be.
+//! Decodes a whole value with as few moves as possible.
 //!
-//! A value of a kilobyte that is returned in a result, opened there and handed on lies on the stack
-//! two or three times. On a small machine that is most of the stack that a request takes.
+//! A value of a kilobyte that is returned in a result, unpacked and passed on occupies the stack two or three
+//! times. On a small machine that is most of a request's stack.
 
 use crate::error::DecodeErrorKind;
 use serde::de::{Deserialize, Deserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
-/// What holds one value and nothing else.
+/// A reader of exactly one value.
 pub(super) trait Whole<'de> {
-    /// The value.
+    /// Returns the deserializer of the value.
     fn value(&mut self) -> impl Deserializer<'de, Error = DecodeErrorKind>;
 
-    /// Refuses what is left over behind the value.
+    /// Returns an error if bytes are left over after the value.
     fn finish(&self) -> Result<(), DecodeErrorKind>;
 }
 
-/// Reads a value and gives it to `take`, which is not called unless all of it is good.
+/// Decodes a value and passes it to `take`. After an error `take` is not called.
 ///
-/// A structure that can be made of nothing, such as [`Level`](crate::complex_data::Level), is made so
-/// and then filled in its place. No other type is asked: what a caller's conversion does with
-/// nothing is the caller's matter.
+/// A struct whose visitor accepts a unit as its empty value, such as [`Level`](crate::complex_data::Level), is
+/// created empty and then filled in place. [`Nothing`] offers the unit only to structs, because a conversion in
+/// another type could react to it in any way.
 pub(super) fn read<'de, T: Deserialize<'de>, R>(
     whole: &mut impl Whole<'de>,
     take: impl FnOnce(T) -> R,
@@ -31,18 +31,18 @@ pub(super) fn read<'de, T: Deserialize<'de>, R>(
             whole.finish()?;
             Ok(take(value))
         }
-        // A large value is not moved out of one result into another.
+        // A `match` instead of `?`, so that a large value is not moved from one result into another.
         Err(_) => match T::deserialize(whole.value()) {
             Ok(value) => {
                 whole.finish()?;
                 Ok(take(value))
             }
-            Err(flaw) => Err(flaw),
+            Err(error) => Err(error),
         },
     }
 }
 
-/// What a structure can be made of that has an empty value.
+/// A deserializer that offers a unit to structs, and an error to all other types.
 struct Nothing;
 
 impl<'de> Deserializer<'de> for Nothing {

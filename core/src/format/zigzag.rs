@@ -1,7 +1,7 @@
-//! Signed numbers as gob and postcard write them: small ones, of either sign, take few bytes.
+//! The zigzag encoding of signed numbers in gob and postcard: numbers near zero, of either sign, take few bytes.
 
-/// The signed number that an unsigned one stands for: the sign is the lowest bit, behind the number
-/// or its complement.
+/// Decodes a signed number. The lowest bit is the sign; the higher bits are the number or, if it is negative,
+/// its complement.
 pub(super) const fn signed(number: u64) -> i64 {
     let magnitude = (number >> 1).cast_signed();
     if number & 1 == 0 {
@@ -11,7 +11,7 @@ pub(super) const fn signed(number: u64) -> i64 {
     }
 }
 
-/// The unsigned number that stands for a signed one.
+/// Encodes a signed number.
 pub(super) const fn unsigned(number: i64) -> u64 {
     (number << 1 ^ number >> 63).cast_unsigned()
 }

@@ -42,7 +42,7 @@ fn receive(socket: &mut Socket<'_>, space: &mut [u8]) -> Result<usize, RecvError
 
 impl fmt::Display for ConnectionLost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the connection was refused, reset or not acknowledged in time")
+        f.write_str("connection refused, reset or timed out")
     }
 }
 

@@ -1,18 +1,18 @@
-//! Go's `encoding/gob`: Go programs are peers, byte for byte.
+//! Go's `encoding/gob`, byte for byte, so that Go programs can be peers.
 //!
-//! | For | there is |
+//! | Task | Item |
 //! |---|---|
-//! | a command whose payload a fresh Go Encoder writes and a fresh Go Decoder reads | [`Gob`] |
-//! | a value's type, as Go is told of it | [`Described`] and [`Type`] |
-//! | one Encoder and one Decoder for many values of a connection | [`Encoder`] and [`Decoder`], behind [`RawGob`] |
-//! | many values that are all in memory | [`Stream`] |
-//! | one value, into a type without description | [`from_slice`] |
+//! | Define a command whose payloads are from a fresh Go Encoder and for a fresh Go Decoder | [`Gob`] |
+//! | Describe a value's type to Go | [`Described`] and [`Type`] |
+//! | Use one Encoder and one Decoder for many values of a connection | [`Encoder`] and [`Decoder`], with [`RawGob`] |
+//! | Decode many values that are all in memory | [`Stream`] |
+//! | Decode one value to a type without a description | [`from_slice`] |
 //!
 //! # Types
-//! Fields are matched by name; what only the sender has is passed over, what only the receiver has
-//! becomes zero. Go sends no zero values, so an absent number is 0, text and bytes and
-//! collections are empty, an `Option` is `None`, and a nested struct is all zeros, without a
-//! `#[serde(default)]`. An enum without content is a variant's name in a string, or its number.
+//! Fields are matched by name. A field that only the sender has is skipped. A field that only the receiver has
+//! becomes zero. Go does not send zero values. So an absent number is 0, an absent text, byte string or
+//! collection is empty, an absent `Option` is `None`, and an absent struct is all zeros, without
+//! `#[serde(default)]`. An enum whose variants have no content is sent as the variant's name or number.
 //!
 //! | Go | Rust, through serde |
 //! |---|---|
@@ -21,66 +21,68 @@
 //! | `float32`, `float64` | `f32`, `f64` |
 //! | `complex64`, `complex128` | a tuple of two floats |
 //! | `bool`, `string` | `bool`, `&str` and owned strings |
-//! | `[]byte`, and what `GobEncode` or `MarshalBinary` wrote (`time.Time`) | `&[u8]` and whatever takes bytes, `Vec<u8>` |
-//! | slice, array | sequences; an array also into a Rust array or tuple of its length |
+//! | `[]byte`, and the result of `GobEncode` or `MarshalBinary` (`time.Time`) | `&[u8]`, all types that accept bytes, `Vec<u8>` |
+//! | slice, array | sequences; an array also to a Rust array or tuple of its length |
 //! | map | maps |
 //! | struct | structs |
 //! | pointer, nil or not | `Option`, or the value itself |
-//! | interface value | what the value inside it fits; nil is zero or `None` |
+//! | interface value | a type for the value inside; nil is zero or `None` |
 //!
-//! A type that asks for anything ([`deserialize_any`](serde::Deserializer::deserialize_any)) gets what
-//! the stream describes: structs as maps from the names of the fields that were sent, a complex number
-//! as a sequence of two.
+//! A type that calls [`deserialize_any`](serde::Deserializer::deserialize_any) gets the type that the stream
+//! describes. A struct becomes a map from the names of the sent fields. A complex number becomes a sequence of
+//! two floats.
 //!
 //! # Attributes
-//! A value decodes to the same value, or it is refused when it is encoded
-//! ([`EncodeError::Unencodable`]), except for zeros that Go does not send,
-//! and for types that a format cannot tell from others:
+//! A value decodes to the same value, or its encoding fails with [`EncodeError::Unencodable`]. The exceptions are
+//! zeros, which Go does not send, and types that a format cannot recognize:
 //!
-//! | Attribute or value | A value of it |
+//! | Attribute or value | Its value |
 //! |---|---|
-//! | `rename`, `default`, `with`, `borrow`, `transparent`, `from`, `into`, `remote`, `other` | decodes to the same |
-//! | `tag` of an enum, `untagged` | decodes to the same, if its [`Type`] describes it; else it is refused |
-//! | `tag` with `content` of an enum | the same, but a variant without content is refused by the receiver |
-//! | `skip` of a field | decodes to the same, with the field's default |
-//! | `skip_serializing_if` | decodes to the same if the field is zero; else **the field decodes to zero**, whatever its `default` |
+//! | `rename`, `default`, `with`, `borrow`, `transparent`, `from`, `into`, `remote`, `other` | decodes to the same value |
+//! | `tag` of an enum, `untagged` | decodes to the same value if its [`Type`] describes it; else fails to encode |
+//! | `tag` with `content` of an enum | the same, but a variant without content fails to decode |
+//! | `skip` of a field | decodes to the same value, with the field's default |
+//! | `skip_serializing_if` | decodes to the same value if the field is zero; else **the field decodes to zero**, whatever its `default` |
 //! | `skip_serializing` or `skip_deserializing` of a field alone | **the field decodes to zero** or to its default |
 //! | `Some` of zero, of `None` or of an empty text or collection | **decodes to `None`**, as Go's pointer to zero decodes to nil |
-//! | `skip` of a variant | decodes to the same by its name; by its number, **a later variant decodes to its neighbour** |
-//! | `skip_deserializing` of a variant, `alias` of a field | is encoded, and refused by the receiver |
-//! | `flatten`, a variant with content, `None` in a list, `i128`, `u128`, sequences and maps of unknown length | is refused |
+//! | `skip` of a variant | decodes to the same value if sent by name; if sent by number, **a later variant decodes to its neighbour** |
+//! | `skip_deserializing` of a variant, `alias` of a field | is encoded, but fails to decode |
+//! | `flatten`, a variant with content, `None` in a list, `i128`, `u128`, sequences and maps of unknown length | fails to encode |
 //!
 //! # Where Go and Bellwire differ
-//! | | Go | Bellwire | because |
+//! "Error" means that decoding fails.
+//!
+//! | Input | Go | Bellwire | Reason |
 //! |---|---|---|---|
-//! | text that is not UTF-8 | taken | refused, unless it is passed over or received as bytes | a `str` is UTF-8 |
-//! | nil and empty | a nil map and an empty one differ on the wire, nil and empty slices and bytes do not | all are empty; what is empty is sent as Go sends nil | Rust has no nil |
-//! | absent fields | keep what the receiver holds | become zero | decoding makes a value, it does not merge |
-//! | a key twice in a map | the last one counts | up to the receiving type; [`ComplexData`](crate::ComplexData) refuses | silent loss is no service |
-//! | two fields of one name in a type | the last one counts | refused by derived types if both are sent | the same |
-//! | a struct's end missing at a message's end | taken | refused | elements that take no bytes can be counted for ever |
-//! | bytes behind the value in its message | ignored | refused | nobody writes them by accident |
-//! | a negative count of map entries | an empty map | refused | the same |
-//! | a bool other than 0 and 1 | true | refused | the same |
-//! | numbers in more bytes than needed | taken | taken | harmless |
-//! | a wrong type of a field that was not sent | refused | refused at the first value of the struct; not looked at inside an `Option` | later values cost only the bytes they have, and serde shows the type inside only with a value |
-//! | a field's name of more than 128 bytes | taken | refused by a receiver of anything | the name would come again with each value |
-//! | types that are defined late in a long value | taken | [`DecodeErrorKind::TooManyMessages`](crate::DecodeErrorKind::TooManyMessages) beyond 12 steps a byte in all | the value is read again for each of its messages |
-//! | an array into a slice, a string or `time.Time` into bytes, an interface's value into its own type | refused | taken | the value is kept whole, and Rust has no other way to it |
-//! | a type that is named but not defined | refused | refused where a value of it comes | what does not matter is not looked up |
-//! | an interface that is nil or defines types, in what is passed over | misread | passed over | the bytes tell how |
-//! | values nested without end | stack overflow | [`DecodeErrorKind::TooDeep`](crate::DecodeErrorKind::TooDeep) beyond [`MAX_DEPTH`](super::MAX_DEPTH) | no peer chooses how deep this end recurses |
+//! | text that is not UTF-8 | accepted | error, unless it is skipped or decoded as bytes | a `str` is UTF-8 |
+//! | nil and empty | nil and empty maps differ on the wire, nil and empty slices and bytes do not | all decode as empty; empty is sent as Go sends nil | Rust has no nil |
+//! | absent fields | keep the receiver's value | become zero | decoding makes a new value and does not merge |
+//! | a duplicate map key | the last one counts | the receiving type decides; an error in [`ComplexData`](crate::ComplexData) | data must not be lost silently |
+//! | two fields of one name in a type | the last one counts | error in derived types if both are sent | data must not be lost silently |
+//! | a message that ends before the end mark of a struct | accepted | error | without the mark, elements that take no bytes could be counted without limit |
+//! | bytes after the value in its message | ignored | error | no encoder writes them |
+//! | a negative count of map entries | an empty map | error | no encoder writes it |
+//! | a bool other than 0 and 1 | true | error | no encoder writes it |
+//! | numbers in more bytes than needed | accepted | accepted | harmless |
+//! | a field of a wrong type that is not sent | error | error at the first value of the struct; not checked inside an `Option` | later values cost only their own bytes; serde shows the type inside an `Option` only with a value |
+//! | a field name of more than 128 bytes | accepted | error with `deserialize_any` | the name would be repeated with each value |
+//! | types that are defined late in a long value | accepted | [`DecodeErrorKind::TooManyMessages`](crate::DecodeErrorKind::TooManyMessages) after 12 steps for each byte, in total | the value is read again for each of its messages |
+//! | an array to a slice, a string or `time.Time` to bytes, an interface's value to its own type | error | accepted | the value is preserved, and Rust has no other type for it |
+//! | a type that is named but not defined | error | error at a value of that type | unused types are not looked up |
+//! | an interface in skipped data, if it is nil or defines types | misread | skipped | the bytes tell how to skip it |
+//! | values nested without limit | stack overflow | [`DecodeErrorKind::TooDeep`](crate::DecodeErrorKind::TooDeep) beyond [`MAX_DEPTH`](super::MAX_DEPTH) | the peer must not control the recursion |
 //!
 //! # Bounds
-//! A stream defines at most [`MAX_TYPES`] types, fewer where [`Gob`] is told so, with [`MAX_FIELDS`] fields
-//! in all, a message takes at most [`MAX_MESSAGE`] bytes, and a type to decode to has at most 64 fields.
-//! No count is believed that exceeds the unread bytes, nothing is reserved ahead, and unwanted values are
-//! skipped without recursion. `#[serde(alias)]` and `#[serde(flatten)]` do not go with fields that may be
-//! absent, as serde does not show them as what they are.
+//! A stream defines at most [`MAX_TYPES`] types, or fewer if [`Gob`] sets a lower limit. They have at most
+//! [`MAX_FIELDS`] fields in total. A message takes at most [`MAX_MESSAGE`] bytes. The receiver's struct has at
+//! most 64 fields. A count must not exceed the unread bytes. Nothing is reserved in advance, and unwanted values
+//! are skipped without recursion.
 //!
-//! Reading takes at most 80 steps for each byte of the payload, and makes at most one element of the
-//! receiver's type for each. A step is a number or a name taken off the input, or a look at one type, field or
-//! name.
+//! Do not use `#[serde(alias)]` and `#[serde(flatten)]` for fields that may be absent, because serde does not
+//! show their real names and types.
+//!
+//! Decoding takes at most 80 steps, and creates at most one element of the receiver's type, for each byte of the
+//! payload. A step reads one number or name, or looks at one type, field or name.
 
 mod access;
 mod compound;
@@ -113,25 +115,27 @@ use definitions::{Definitions, FIRST_ID};
 use frame::Interfaces;
 
 /// The most types that a stream may define.
+///
+/// [`Gob`] can set a lower limit.
 pub const MAX_TYPES: usize = 32;
 
 /// The most fields that the structs of a stream may have in all.
 pub const MAX_FIELDS: u32 = 256;
 
-/// The most bytes of a message, as on Go's smallest machines.
+/// The most bytes of a message, the same as for Go on 32-bit machines.
 pub const MAX_MESSAGE: u64 = (1 << 30) - 1;
 
-/// A value of any [`Described`] serde type as a fresh Go Encoder sends it: the definitions of its
+/// A value of any [`Described`] serde type, encoded as a fresh Go Encoder does: the definitions of its
 /// types, then the value.
 ///
-/// `TYPES` is how many types a payload may define, those that only the sender has among them; one with
-/// more is refused with [`DecodeErrorKind::TooManyTypes`](crate::DecodeErrorKind::TooManyTypes). Each takes 16 bytes of the stack
-/// while a value is decoded, so a small machine names what it needs: `Gob<ComplexData, 8>`. Less than `T`
-/// needs itself, or more than [`MAX_TYPES`], does not compile.
+/// `TYPES` is the most types that a payload may define, including types that only the sender has. A payload with
+/// more fails with [`DecodeErrorKind::TooManyTypes`](crate::DecodeErrorKind::TooManyTypes). Each type takes
+/// 16 bytes of stack during decoding. So on a small machine set the number that you need: `Gob<ComplexData, 8>`.
+/// A number below the number of types in `T`, or above [`MAX_TYPES`], does not compile.
 ///
-/// Where the payload ends is known from the messages' lengths, so a value that is refused is
-/// skipped exactly. Only a value with interfaces in it must be read to find its end, for which there is
-/// room for [`MAX_TYPES`] whatever `TYPES` is.
+/// The messages' lengths tell the payload's end, so a rejected payload is skipped exactly. Only a value that
+/// contains interfaces must be read to find its end. This search has room for [`MAX_TYPES`] types, whatever
+/// `TYPES` is.
 ///
 /// ```
 /// use bellwire::{Command, ComplexData, NoReply, gob::Gob};
@@ -139,7 +143,7 @@ pub const MAX_MESSAGE: u64 = (1 << 30) - 1;
 /// const GOB: Command<Gob<ComplexData>, NoReply> = Command::new("GOB");
 /// ```
 ///
-/// A ComplexData has two types, its struct and its map:
+/// A `ComplexData` has two types, its struct and its map:
 ///
 /// ```
 /// use bellwire::format::Format;
@@ -162,10 +166,10 @@ pub const MAX_MESSAGE: u64 = (1 << 30) - 1;
 pub struct Gob<T, const TYPES: usize = MAX_TYPES>(PhantomData<fn() -> T>);
 
 impl<T: Payload + Described, const TYPES: usize> Gob<T, TYPES> {
-    /// Checked where a payload is encoded or decoded.
+    /// Evaluated in `encode` and `decode_with`, at compile time.
     const HAS_ROOM: () = assert!(
         Definitions::<T, FIRST_ID>::COUNT <= TYPES && TYPES <= MAX_TYPES,
-        "TYPES must be enough for the payload's own types, and no more than MAX_TYPES"
+        "TYPES must be at least the number of types in T and at most MAX_TYPES"
     );
 }
 
@@ -197,11 +201,12 @@ impl<T: Payload + Described, const TYPES: usize> Format for Gob<T, TYPES> {
     }
 }
 
-/// The bytes of one value and the definitions in front of it, if any, as they are: for a [`Decoder`]
-/// in the context of the handler, and from an [`Encoder`].
+/// The raw bytes of one value, with the definitions before it, if any.
 ///
-/// Types that hold interfaces are refused, as the end of their values can only be found by
-/// whoever knows the earlier definitions.
+/// Decode them with a [`Decoder`] in the handler's context. To send a value, encode it with an [`Encoder`].
+///
+/// Types that contain interfaces are rejected. Their values' end can only be found with the earlier definitions of
+/// the stream, which this format does not keep.
 ///
 /// ```
 /// use bellwire::gob::{Decoder, RawGob};
@@ -221,7 +226,7 @@ impl<T: Payload + Described, const TYPES: usize> Format for Gob<T, TYPES> {
 ///         app.last = data;
 ///         reply.send("Stored.")
 ///     }
-///     Err(_) => reply.refuse("that is no ComplexData"),
+///     Err(_) => reply.refuse("not a ComplexData"),
 /// })?;
 /// # Ok::<(), bellwire::RegisterError>(())
 /// ```
@@ -241,7 +246,8 @@ impl Format for RawGob {
     }
 
     /// # Errors
-    /// [`EncodeError::Unencodable`] also where the bytes are not one value.
+    /// [`EncodeError::Unencodable`] if the bytes are not exactly one value; [`EncodeError::NoRoom`] if `space` is too
+    /// small.
     fn encode(payload: &[u8], space: &mut [u8]) -> Result<usize, EncodeError> {
         match Self::frame(payload, &mut 0) {
             Frame::Ends(size) if size == payload.len() => {}
