@@ -31,7 +31,7 @@ fn a_panic_while_making_an_app_ends_only_its_connection() {
             assert!(
                 !first.swap(false, Ordering::SeqCst),
                 "the first call panics"
-            )
+            );
         }
     }
     fn check(address: &Address) {
