@@ -243,8 +243,9 @@ fn compare(rows: &[Row], committed: &str) {
 fn stays_below_the_ceilings(rows: &[Row]) {
     let ceilings = [
         ("server_postcard s", [8 << 10, 256, 2 << 10]),
-        ("server_gob s", [12 << 10, 256, 2 << 10]),
-        ("server_gob nested s", [12 << 10, 256, 3 << 10]),
+        // Half a kilobyte of this bounds the work for each byte.
+        ("server_gob s", [13 << 10, 256, 9 << 8]),
+        ("server_gob nested s", [13 << 10, 256, 3 << 10]),
         ("firmware s", [40 << 10, 16 << 10, 6 << 10]),
     ];
     for (name, ceilings) in ceilings {
