@@ -12,9 +12,9 @@ use std::task::{Context, Poll};
 
 /// Commands with their handlers, shared by all connections of a server.
 ///
-/// It is [`bellwire::Endpoint`] for a machine with a heap: it grows as needed, handlers may
-/// capture, and handlers can be added from any thread while servers run. Each connection has
-/// an `App` of its own; what connections share stands behind an `Arc` in it.
+/// This is [`bellwire::Endpoint`] for a machine with a heap. It grows as needed, handlers may capture, and any
+/// thread may add handlers while servers run. Each connection has an `App` of its own as its context. To share
+/// state between connections, put an `Arc` into it.
 ///
 /// ```
 /// use bellwire::{Command, Line};
@@ -33,15 +33,14 @@ use std::task::{Context, Poll};
 /// ```
 pub struct Endpoint<App = ()> {
     commands: RwLock<Arc<Commands<App>>>,
-    /// The version of `commands`, so that a connection sees without a lock that it holds an old one.
+    /// The version of `commands`. A connection reads it without a lock, to learn that its snapshot is old.
     version: AtomicU64,
 }
 
 /// The commands of an endpoint at one time.
 pub(crate) struct Commands<App> {
     version: u64,
-    /// Those whose names are 0, 1, 2... bytes long. Few are of one length, so finding a name takes one
-    /// comparison of bytes or two, where a map would hash it.
+    /// The routes by the length of their names. Few names have the same length, so a search compares one or two.
     by_length: Vec<Vec<Route>>,
     entries: Vec<Entry<App>>,
     on_rejection: Option<Arc<OnRejection<App>>>,
@@ -80,11 +79,11 @@ where
 /// The outcome of a request.
 pub(crate) enum Outcome<'r> {
     Answered(ReplySent),
-    /// It is answered later; the place for its reply is given back.
+    /// The reply comes later. The space for it is given back.
     Later(Later, Reply<'r>),
 }
 
-/// The future of an answer: what it is ready with writes the reply.
+/// The future of a reply. Its output writes the reply.
 pub(crate) type Later = Pin<Box<dyn Future<Output = Finish> + Send>>;
 pub(crate) type Finish = Box<dyn FnOnce(Reply<'_>) -> ReplySent + Send>;
 
@@ -99,10 +98,9 @@ impl Endpoint<()> {
 impl<App: 'static> Endpoint<App> {
     /// Registers `handler` for `command`. Requests that arrive from now on find it.
     ///
-    /// The handler gets its connection's `App`, the decoded request, and the [`Reply`] it must
-    /// use up. If it panics, its request fails and its connection ends, and no other. It should not
-    /// block for long: with a server of tasks it holds up all connections of its thread; see
-    /// [`handle_async`](Self::handle_async).
+    /// The handler gets its connection's `App`, the decoded request, and the [`Reply`] that it must use. If it
+    /// panics, only its own request fails and only its own connection ends. It should not block for long: in a
+    /// server of tasks it delays all connections of its thread. See [`handle_async`](Self::handle_async).
     ///
     /// # Errors
     /// [`RegisterError::Duplicate`] for a name that is taken.
@@ -125,19 +123,19 @@ impl<App: 'static> Endpoint<App> {
         self.register(command, Run::Now(Arc::new(run)))
     }
 
-    /// Registers a `handler` that awaits something, such as a database, before it answers. While one
-    /// connection waits for its answer, the others are served; a connection's own requests keep
-    /// their order. A server with a thread for each connection blocks that thread meanwhile, and has
-    /// no tokio runtime for the future to use.
+    /// Registers a `handler` that awaits something, such as a database, before it answers. Other connections
+    /// are served meanwhile. A connection's own requests keep their order. A server with a thread for each
+    /// connection blocks that thread, and has no tokio runtime for the future.
     ///
-    /// A future that is ready at once costs little more than a handler of [`handle`](Self::handle): it
-    /// is polled in its connection's turn, and its reply leaves together with those of other requests.
+    /// The handler copies the values that it needs out of the decoded request, and returns a future. The
+    /// future's output is a function that writes the reply.
     ///
-    /// The handler takes what it needs out of the decoded request, and returns a future; what that
-    /// is ready with writes the reply. The time that the future takes has no limit but its own, and a
-    /// peer that leaves meanwhile is noticed only behind it. Where the server may keep no more bytes
-    /// ([`bytes_in_flight`](crate::ServerLimits::bytes_in_flight)), the request is refused, and the
-    /// future dropped before it has run; so what has effects belongs into the future.
+    /// A future that is ready at once costs little more than a handler of [`handle`](Self::handle): it is polled
+    /// in its connection's turn, and its reply leaves together with those of other requests.
+    ///
+    /// The server does not limit the time of the future, and notices only after it that the client has left. If
+    /// the server may keep no more bytes ([`bytes_in_flight`](crate::ServerLimits::bytes_in_flight)), it refuses
+    /// the request and drops the future before its first poll. So put all effects into the future.
     ///
     /// ```
     /// use bellwire::{Command, Line, Reply};
@@ -241,13 +239,13 @@ impl<App: 'static> Endpoint<App> {
         *commands = Arc::new(more);
     }
 
-    /// The commands as they stand.
+    /// Returns the present commands.
     pub(crate) fn commands(&self) -> Arc<Commands<App>> {
         let commands = self.commands.read();
         Arc::clone(&commands.unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Whether `commands` are those that stand.
+    /// Returns whether `commands` are the present ones.
     pub(crate) fn is_current(&self, commands: &Commands<App>) -> bool {
         self.version.load(Ordering::Acquire) == commands.version
     }
@@ -259,7 +257,7 @@ impl<App> Commands<App> {
         routes.find(|route| route.name.as_bytes() == name).copied()
     }
 
-    /// The handler of the command that was found at this place.
+    /// Returns the handler of the command with this index.
     pub(crate) fn handler(&self, index: usize) -> &Run<App> {
         &self.entries[index].run
     }
@@ -271,7 +269,7 @@ impl<App> Commands<App> {
         }
     }
 
-    /// Counts requests for the command at this place.
+    /// Counts requests for the command with this index.
     pub(crate) fn count(&self, index: usize, requests: u64) {
         self.entries[index].requests.increment(requests);
     }

@@ -1,6 +1,6 @@
 //! [Bellwire](bellwire) on a machine with an operating system: Linux, macOS or another Unix.
 //!
-//! | module | what it holds |
+//! | module | contents |
 //! |---|---|
 //! | `resolve` | [`resolve`](resolve()), from names to addresses |
 //! | `dial` | [`Dialer`], how to open a connection; [`dial`](dial()) in one line; [`Cancel`] |

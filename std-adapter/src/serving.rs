@@ -32,20 +32,20 @@ impl<'a, App: 'static> Serving<'a, App> {
         }
     }
 
-    /// Takes note of commands that were added meanwhile.
+    /// Replaces the snapshot if commands were added.
     pub(crate) fn refresh(&mut self, endpoint: &Endpoint<App>) {
         if !endpoint.is_current(&self.commands) {
             self.commands = endpoint.commands();
         }
     }
 
-    /// Counts requests for the command at this place.
+    /// Counts requests for the command with this index.
     pub(crate) fn count(&self, index: usize, requests: u64) {
         self.commands.count(index, requests);
     }
 
-    /// Runs the handler of a request. If that has a future, and `may_poll` says so, it is polled once.
-    /// A panic of the handler, or of its future, is the caller's to catch.
+    /// Runs the handler of a request. If the handler returns a future, polls it once if `may_poll` allows it.
+    /// The caller must catch a panic of the handler or of the future.
     pub(crate) fn start<'r>(
         &mut self,
         index: usize,
@@ -93,12 +93,12 @@ impl<App: 'static> Service for Serving<'_, App> {
     }
 }
 
-/// Runs a handler; one that panics has failed its request, and no more than that conversation.
+/// Runs a handler. A panic fails the request and ends only this conversation.
 pub(crate) fn guard(handle: impl FnOnce() -> ReplySent) -> ReplySent {
     catch_unwind(AssertUnwindSafe(handle)).unwrap_or_else(|_| crashed())
 }
 
-/// The same for a future.
+/// Does the same for a future.
 #[cfg(feature = "tokio")]
 pub(crate) fn guard_future(mut later: Later) -> Later {
     Box::pin(poll_fn(move |context| {

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Instant;
 use worker::{MakeApp, Worker};
 
-/// A server that serves each connection on a thread of its own.
+/// A server with a thread for each connection.
 ///
 /// ```no_run
 /// # let endpoint = bellwire_std::Endpoint::new();
@@ -28,10 +28,11 @@ use worker::{MakeApp, Worker};
 /// ```
 #[derive(Debug)]
 pub struct Server<App: 'static> {
-    /// What it allows; set it before [`run`](Self::run).
+    /// The limits. Set them before [`run`](Self::run).
     pub limits: ServerLimits,
-    /// Has each connection begin TLS, as [`tokio::Server::tls`](crate::tokio::Server::tls); none
-    /// unless set.
+    /// Begins TLS on each connection. The default is no TLS. The handshake has
+    /// [a time limit](ServerLimits::handshake). A client that begins without TLS gets an error line in clear, then
+    /// the end.
     #[cfg(feature = "tls")]
     pub tls: Option<crate::tls::Acceptor>,
     listener: Listener,
@@ -43,15 +44,15 @@ pub struct Server<App: 'static> {
 pub struct ShutdownHandle(Listener);
 
 impl ShutdownHandle {
-    /// Stops accepting at once, and has [`Server::run`] return after the requests that have arrived
-    /// are answered and the clients have received the replies, within [`ServerLimits::stop`].
+    /// Stops accepting at once. [`Server::run`] returns after the requests that have arrived are answered and
+    /// the clients have received the replies, at the latest after [`ServerLimits::stop`].
     pub fn stop(&self) {
         self.0.close();
     }
 }
 
 impl<App: Send + 'static> Server<App> {
-    /// A server on the TCP address `address`: `"127.0.0.1:61000"`, `"[::1]:61000"`,
+    /// Makes a server on a TCP address: `"127.0.0.1:61000"`, `"[::1]:61000"`,
     /// `"localhost:61000"`, or `":61000"` for all interfaces. Port 0 picks a free one.
     ///
     /// # Errors
@@ -61,8 +62,8 @@ impl<App: Send + 'static> Server<App> {
             .map(|listener| Self::from_listener(listener, endpoint))
     }
 
-    /// A server for those who connect to `listener`, say over a Unix socket. Several servers may
-    /// share an endpoint.
+    /// Makes a server for the clients that connect to `listener`, for example over a Unix socket. Several
+    /// servers may share an endpoint.
     ///
     /// ```no_run
     /// use bellwire_std::{Endpoint, Listener, Network, Server};
@@ -81,17 +82,17 @@ impl<App: Send + 'static> Server<App> {
         }
     }
 
-    /// The address it listens on.
+    /// Returns the address that the server listens on.
     pub fn local_addr(&self) -> &Address {
         self.listener.local_addr()
     }
 
-    /// What stops it.
+    /// Returns a handle that stops the server.
     pub fn shutdown_handle(&self) -> ShutdownHandle {
         ShutdownHandle(self.listener.clone())
     }
 
-    /// Serves until it is stopped, each connection with an `App` of its own, made by its `Default`.
+    /// Serves until it is stopped. Each connection has a default `App` as its context.
     ///
     /// # Errors
     /// As [`run_with`](Self::run_with).
@@ -102,11 +103,11 @@ impl<App: Send + 'static> Server<App> {
         self.run_with(|_peer| App::default())
     }
 
-    /// Serves until it is stopped, each connection with the `App` that `app` makes for its peer, after the TLS
-    /// handshake if there is one. A connection for which it panics is closed.
+    /// Serves until it is stopped. `app` makes each connection's context from its peer, after the TLS handshake if
+    /// there is one. If `app` panics, the connection is closed.
     ///
-    /// After a failing accept, for instance when no file descriptor is left, it pauses a little,
-    /// up to a second, and tries again.
+    /// After an accept fails, for example because no file descriptor is left, the server pauses for up to a
+    /// second and tries again.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidInput`] for [limits](ServerLimits) that serve nobody, and when the

@@ -72,7 +72,7 @@ impl<App: Send + 'static> Worker<App> {
         }
 
         let mut wait = Wait::first();
-        // Once the server is stopping, what has arrived is read, and no more than one buffer of it.
+        // The bytes that may still be read after the server began to stop: one receive buffer.
         let mut left = None;
         let mut ended = false;
         let at_end = loop {
@@ -82,7 +82,7 @@ impl<App: Send + 'static> Worker<App> {
             }
             wait = self.limits.wait(connection.begun(), wait, Instant::now());
             if left == Some(0) {
-                // The requests that were read are answered. Others do not run; their sender is told.
+                // The requests that were read are answered. The sender of others gets an error line.
                 if wait.begun.is_none() && !matches!(stream.read(&mut [0], wait.deadline), Ok(1..))
                 {
                     break Peer::Quiet;

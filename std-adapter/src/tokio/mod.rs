@@ -1,13 +1,12 @@
 //! A server for many connections on few threads, on tokio. Needs the feature `tokio`.
 //!
-//! It keeps system calls few and idle connections small: at each wake-up it reads once, into a
-//! buffer that all connections of a thread share, answers the requests that arrived together, up to
-//! 128 of them before others have their turn, and writes once. A connection keeps bytes of its own
-//! only while a request has arrived in part or waits for the next turn, or a reply has not been
-//! taken.
+//! At each wake-up a connection reads once, into a buffer that all connections of a thread share. It answers
+//! the requests that arrived together, then writes once. After 128 requests it is another connection's turn. A
+//! connection keeps bytes of its own only for a partial request, for requests that wait for the next turn,
+//! and for replies that the client has not taken.
 //!
-//! It reports to the recorder that the process has installed for the [`metrics`](::metrics) crate,
-//! if any, before it made the endpoint: `bellwire_connections`, `bellwire_connections_total`,
+//! The server reports to the recorder of the [`metrics`](::metrics) crate, if the process installs one before it
+//! makes the endpoint: `bellwire_connections`, `bellwire_connections_total`,
 //! `bellwire_requests_total` by command, `bellwire_errors_total` by code,
 //! `bellwire_received_bytes_total`, `bellwire_sent_bytes_total` and `bellwire_answer_seconds`; with the
 //! feature `tls` also `bellwire_tls_handshake_failures_total`.
@@ -45,10 +44,10 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{timeout, timeout_at};
 
-/// How many connections a server takes unless told otherwise: many, as each is small.
+/// The default limit of connections. It is high because a connection is small.
 const CONNECTIONS: usize = 16384;
 
-/// The most threads that a server runs on, more than machines have processors.
+/// The highest number of threads.
 const MOST_THREADS: usize = 1024;
 
 /// A server that serves each connection as a tokio task, by default up to 16384.
@@ -68,16 +67,17 @@ const MOST_THREADS: usize = 1024;
 /// ```
 #[derive(Debug)]
 pub struct Server<App: 'static> {
-    /// What it allows; set it before [`run`](Self::run).
+    /// The limits. Set them before [`run`](Self::run).
     pub limits: ServerLimits,
-    /// Whether each connection begins with a header of the PROXY protocol, version 2, which tells
-    /// the client's address, as load balancers such as `HAProxy` send it; off unless set. A
-    /// connection without one is then closed, since whoever may connect directly could claim
-    /// any address.
+    /// Whether each connection begins with a header of the PROXY protocol, version 2. Load balancers such as
+    /// `HAProxy` send it to tell the client's address. The default is `false`.
+    ///
+    /// If it is `true`, a connection without a header is closed. Make sure that only the load balancer can
+    /// connect: a client could claim any address.
     pub proxy_protocol: bool,
-    /// Has each connection begin TLS, behind the header of the PROXY protocol if there is one; none
-    /// unless set. It has [a time limit](ServerLimits::handshake). A client that
-    /// begins without TLS gets an error line in clear, and the end.
+    /// Begins TLS on each connection, after the header of the PROXY protocol if there is one. The default is no
+    /// TLS. The handshake has [a time limit](ServerLimits::handshake). A client that begins without TLS gets an
+    /// error line in clear, then the end.
     #[cfg(feature = "tls")]
     pub tls: Option<crate::tls::Acceptor>,
     listener: Listener,
@@ -90,16 +90,16 @@ pub struct Server<App: 'static> {
 pub struct ShutdownHandle(Arc<Crowd>);
 
 impl ShutdownHandle {
-    /// Stops accepting at once, and has [`Server::run`] return after the requests that have arrived
-    /// are answered and the clients have received the replies, within [`ServerLimits::stop`]. What has
-    /// not ended by then goes on until the runtime ends.
+    /// Stops accepting at once. [`Server::run`] returns after the requests that have arrived are answered and
+    /// the clients have received the replies, at the latest after [`ServerLimits::stop`]. Connections that have
+    /// not ended by then go on until the runtime ends.
     pub fn stop(&self) {
         self.0.stop();
     }
 }
 
 impl<App: Send + 'static> Server<App> {
-    /// A server on the TCP address `address`, as [`crate::Server::bind`].
+    /// Makes a server on a TCP address, as [`crate::Server::bind`] does.
     ///
     /// # Errors
     /// As [`Listener::bind`].
@@ -108,7 +108,7 @@ impl<App: Send + 'static> Server<App> {
             .map(|listener| Self::from_listener(listener, endpoint))
     }
 
-    /// A server for those who connect to `listener`, as [`crate::Server::from_listener`]. By
+    /// Makes a server for the clients that connect to `listener`, as [`crate::Server::from_listener`] does. With
     /// [`Listener::bind_shared`], several processes may share a port.
     pub fn from_listener(listener: Listener, endpoint: impl Into<Arc<Endpoint<App>>>) -> Self {
         Self {
@@ -125,17 +125,17 @@ impl<App: Send + 'static> Server<App> {
         }
     }
 
-    /// The address it listens on.
+    /// Returns the address that the server listens on.
     pub fn local_addr(&self) -> &Address {
         self.listener.local_addr()
     }
 
-    /// What stops it.
+    /// Returns a handle that stops the server.
     pub fn shutdown_handle(&self) -> ShutdownHandle {
         ShutdownHandle(Arc::clone(&self.crowd))
     }
 
-    /// Serves until it is stopped, each connection with an `App` of its own, made by its `Default`.
+    /// Serves until it is stopped. Each connection has a default `App` as its context.
     ///
     /// # Errors
     /// As [`run_with`](Self::run_with).
@@ -149,19 +149,18 @@ impl<App: Send + 'static> Server<App> {
         self.run_with(|_peer| App::default()).await
     }
 
-    /// Serves until it is stopped, each connection with the `App` that `app` makes for its peer, after the
-    /// header of the PROXY protocol and the TLS handshake, if there are any. A connection for which it panics
-    /// is closed.
+    /// Serves until it is stopped. `app` makes each connection's context from its peer, after the header of the
+    /// PROXY protocol and the TLS handshake, if there are any. If `app` panics, the connection is closed.
     ///
-    /// After a failing accept, for instance when no file descriptor is left, it pauses a little,
-    /// up to a second, and tries again.
+    /// After an accept fails, for example because no file descriptor is left, the server pauses for up to a
+    /// second and tries again.
     ///
     /// # Errors
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) for [limits](ServerLimits) that serve nobody;
     /// [`NotConnected`](io::ErrorKind::NotConnected) for a listener that is closed already.
     ///
     /// # Cancel safety
-    /// Dropping the future stops accepting; the connections there are go on until they end.
+    /// Dropping the future stops accepting. Existing connections go on until they end.
     pub async fn run_with(
         self,
         app: impl Fn(&Peer) -> App + Send + Sync + 'static,
@@ -173,7 +172,7 @@ impl<App: Send + 'static> Server<App> {
         Ok(())
     }
 
-    /// As [`run_on_threads_with`](Self::run_on_threads_with), with contexts made by their `Default`.
+    /// Serves as [`run`](Self::run) does, on `threads` threads of its own.
     ///
     /// # Errors
     /// As [`run_on_threads_with`](Self::run_on_threads_with).
@@ -184,13 +183,14 @@ impl<App: Send + 'static> Server<App> {
         self.run_on_threads_with(threads, |_peer| App::default())
     }
 
-    /// As [`run_with`](Self::run_with), on `threads` threads of its own, 1 to 1024, each with a tokio runtime of its own, until
-    /// it is stopped. Connections go to the threads in turn and stay there, which saves handing over: this
-    /// is the faster way where handlers are quick, and the other where some take long.
+    /// Serves as [`run_with`](Self::run_with) does, on `threads` threads of its own, 1 to 1024, each with its own
+    /// tokio runtime. Connections go to the threads in turn and stay there. This is faster for quick handlers;
+    /// [`run_with`](Self::run_with) is better if some handlers take long.
     ///
     /// # Errors
-    /// As [`run_with`](Self::run_with), also for another number of threads, and those of the operating system,
-    /// such as [`WouldBlock`](io::ErrorKind::WouldBlock) when it has no more threads.
+    /// As [`run_with`](Self::run_with). [`InvalidInput`](io::ErrorKind::InvalidInput) for another number of
+    /// threads, and the errors of the operating system, such as [`WouldBlock`](io::ErrorKind::WouldBlock) if it
+    /// has no more threads.
     pub fn run_on_threads_with(
         self,
         threads: usize,
@@ -201,7 +201,7 @@ impl<App: Send + 'static> Server<App> {
             let what = format!("{threads} threads; a server runs on 1 to {MOST_THREADS}");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
         }
-        // All that can fail comes first, before connections use up what the system has.
+        // Every step that can fail comes before connections use up descriptors.
         let runtime = || Builder::new_current_thread().enable_all().build();
         let first = runtime()?;
         let others = (1..threads).map(|_| runtime());
@@ -214,7 +214,7 @@ impl<App: Send + 'static> Server<App> {
             let give = |runtime: Runtime| {
                 let (sender, receiver) = unbounded_channel();
                 let serve = move || runtime.block_on(serve_given(shared, receiver));
-                // Without the last of the threads, the others end as their senders are dropped.
+                // If a thread cannot start, dropping the senders ends the others.
                 let started = thread::Builder::new().spawn_scoped(scope, serve);
                 started.map_err(|error| explain(format_args!("cannot start a thread"), &error))?;
                 Ok(sender)
@@ -246,7 +246,7 @@ impl<App: Send + 'static> Server<App> {
     }
 }
 
-/// What all connections of a server have in common.
+/// The state that all connections of a server share.
 struct Shared<App> {
     crowd: Arc<Crowd>,
     addresses: Addresses,
@@ -268,8 +268,8 @@ struct Given {
     member: Member,
 }
 
-/// Accepts until the server is stopped, has connections served here and by `others`
-/// in turn, and waits until all have ended.
+/// Accepts until the server is stopped, gives connections to this thread and to `others` in turn, and waits
+/// until all have ended.
 async fn accept<App: Send + 'static>(
     shared: &Arc<Shared<App>>,
     listener: &Listener,

@@ -38,14 +38,14 @@ pub(super) fn serve<App: Send + 'static>(
 ) -> impl Future<Output = ()> + Send {
     async move {
         tracing::debug!("{peer}: connected");
-        // What is rare, or over soon, is boxed, so that no connection keeps room for it.
+        // A box for the rare and the short-lived futures, so that no connection keeps room for them.
         if let Err(error) = Box::pin(begin(&mut stream, &mut peer, &mut member, &shared)).await {
             if is_unused(&error) {
                 return tracing::debug!("{peer}: {error}");
             }
             return limited!(warn, "{peer}: {error}");
         }
-        // In a statement of its own, so that no connection keeps room for the certificates.
+        // A statement of its own, so that no connection keeps room for the certificates.
         let app = (shared.app)(&stream.peer(&peer));
         let conversation = Conversation::new(&mut stream, &shared, &peer, app, member.surplus);
         match conversation.run().await {
@@ -56,7 +56,7 @@ pub(super) fn serve<App: Send + 'static>(
     }
 }
 
-/// Does what comes before the conversation.
+/// Reads the PROXY header and does the TLS handshake, if there are any.
 async fn begin<App>(
     stream: &mut Stream,
     peer: &mut Address,
@@ -64,7 +64,7 @@ async fn begin<App>(
     shared: &Shared<App>,
 ) -> io::Result<()> {
     if peer.tcp().is_some() {
-        // It fails where the peer is gone already, which the first read will tell.
+        // It fails if the peer is already gone. The first read reports that.
         let _ = stream.socket.set_nodelay(true);
     }
     let deadline = after(StdInstant::now(), shared.limits.handshake).into();
@@ -91,7 +91,7 @@ async fn begin<App>(
         if greeted.as_ref().is_err_and(|error| !is_unused(error)) {
             shared.metrics.handshake_failures.increment(1);
         }
-        // Where the stop is why, there is nothing to tell.
+        // A handshake that the stop has ended needs no error line.
         if greeted.is_err() && !shared.crowd.is_stopping() {
             ending::linger(stream).await;
         }
@@ -100,7 +100,7 @@ async fn begin<App>(
     Ok(())
 }
 
-/// What a conversation was woken for.
+/// The reason for a wake-up.
 enum Event {
     Turn(io::Result<Done>),
     Stop,
@@ -113,8 +113,7 @@ impl<App: Send + 'static> Conversation<'_, App> {
         async move {
             let shared = self.shared;
             let mut wait = Wait::first();
-            // One timer, set anew where it has to ring earlier or has rung too early, rather than
-            // one for each wake-up.
+            // One timer for all wake-ups. It is reset only to fire earlier, or after it fired too early.
             let mut timer = pin!(sleep_until(
                 after(StdInstant::now(), shared.limits.idle).into()
             ));
@@ -152,7 +151,7 @@ impl<App: Send + 'static> Conversation<'_, App> {
                 if let Some(later) = later {
                     let finish = later.await;
                     self.answer(finish);
-                    // It may have been ready without a pause for others.
+                    // The future may have been ready without letting another connection run.
                     brought += TURN / REQUESTS;
                 } else if self.is_over() {
                     break;
@@ -188,14 +187,14 @@ impl<App: Send + 'static> Conversation<'_, App> {
         timer.poll(context).map(|()| Event::Timer)
     }
 
-    /// Ends the connection, after everything was written.
+    /// Ends the connection, after all replies were written.
     async fn close(&mut self) -> io::Result<()> {
         let stopping = self.shared.crowd.is_stopping();
         let ending = Ending::new(&self.shared.limits, stopping, self.peer_sends());
         ending::end(self.stream, ending).await
     }
 
-    /// Sends all that waits to be sent, and returns how much that was.
+    /// Sends all unsent replies, and returns the bytes sent.
     async fn flush(&mut self) -> io::Result<u64> {
         let mut sent = 0;
         while !self.unsent().is_empty() {
