@@ -97,9 +97,20 @@ fn noise_is_withstood() {
 
 #[test]
 fn without_free_file_descriptors_connected_clients_are_served_and_new_ones_wait() {
+    for threads in [&[][..], &["--threads"]] {
+        serves_without_free_file_descriptors(threads);
+    }
+}
+
+fn serves_without_free_file_descriptors(more: &[&str]) {
     // 48 descriptors are enough for the server itself and about thirty connections.
     let script = r#"ulimit -n 48; exec "$0" "$@""#;
-    let server = Served::start(Command::new("sh").args(["-c", script, BINARY]).args(SERVE));
+    let server = Served::start(
+        Command::new("sh")
+            .args(["-c", script, BINARY])
+            .args(SERVE)
+            .args(more),
+    );
     let mut healthy = connect(&server);
     let mut ask = || {
         healthy.write_all(b"STRING\nhi\n").unwrap();
