@@ -2,7 +2,6 @@
 
 #[cfg(feature = "tls")]
 use super::secure::Secure;
-use crate::{Address, Peer};
 use rustix::net::{RecvFlags, recv};
 use std::io;
 use std::pin::Pin;
@@ -87,19 +86,17 @@ impl Stream {
         0
     }
 
-    /// The client, whose address this is.
-    pub(super) fn peer(&self, address: &Address) -> Peer {
+    /// Returns the certificates that the client has shown, its own first, each in DER.
+    #[cfg_attr(
+        not(feature = "tls"),
+        expect(clippy::unused_self, reason = "only TLS shows any")
+    )]
+    pub(super) fn peer_certificates(&self) -> Vec<Vec<u8>> {
         #[cfg(feature = "tls")]
-        let certificates = self
-            .secure
-            .as_ref()
-            .map(|secure| secure.peer_certificates());
-        #[cfg(not(feature = "tls"))]
-        let certificates = None;
-        Peer {
-            address: address.clone(),
-            certificates: certificates.unwrap_or_default(),
+        if let Some(secure) = &self.secure {
+            return secure.peer_certificates();
         }
+        Vec::new()
     }
 
     /// Returns whether the system holds unread bytes, even if tokio does not know of them yet.

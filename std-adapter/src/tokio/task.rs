@@ -8,12 +8,12 @@ use super::proxy::{no_header, read_header};
 #[cfg(feature = "tls")]
 use super::secure;
 use super::stream::Stream;
-use crate::Address;
 use crate::ending::Ending;
 use crate::limits::{Wait, replies_not_taken, too_many};
 use crate::probe::is_unused;
 use crate::rate::limited;
 use crate::wait::after;
+use crate::{Address, Peer};
 use bellwire::ErrorKind;
 use std::future::poll_fn;
 use std::io;
@@ -46,7 +46,10 @@ pub(super) fn serve<App: Send + 'static>(
             return limited!(warn, "{peer}: {error}");
         }
         // A statement of its own, so that no connection keeps room for the certificates.
-        let app = (shared.app)(&stream.peer(&peer));
+        let app = (shared.app)(&Peer {
+            address: peer.clone(),
+            certificates: stream.peer_certificates(),
+        });
         let conversation = Conversation::new(&mut stream, &shared, &peer, app, member.surplus);
         match conversation.run().await {
             Ok(()) => tracing::debug!("{peer}: ended"),
