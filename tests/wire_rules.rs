@@ -1,4 +1,4 @@
-//! One test for each rule of the wire, version 1. `core/src/wire.md` states the rules.
+//! The rules of the wire, version 1, that `core/src/wire.md` states. `bad_input.rs` tests its errors in depth.
 
 use bellwire::{Command, Line};
 use bellwire_tests::expect::{answers, ends};

@@ -21,7 +21,7 @@ pub enum Code {
     Malformed,
     /// `too-large`: the bytes read so far are valid, but a limit of the receiver is exceeded.
     TooLarge,
-    /// `refused`: the handler rejected the request. The sentence is its reason.
+    /// `refused`: the handler rejected the request, or the port speaks only TLS. The sentence is the reason.
     Refused,
     /// `failed`: the receiver could not produce a reply. The sender did nothing wrong.
     Failed,
@@ -114,7 +114,7 @@ impl From<DecodeErrorKind> for DecodeError {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The command line contains only spaces.
+    /// The command line is empty, or contains only spaces and carriage returns.
     EmptyName,
     /// The command line exceeds the limit: its line feed is not within the first `limit` bytes.
     NameTooLong {
@@ -142,7 +142,7 @@ pub enum ErrorKind {
         limit: usize,
     },
     /// The format cannot carry the value: for example a line that contains a line feed, a reply line
-    /// that begins with `!`, or a sequence of unknown length.
+    /// that begins with `!` or `>`, or a sequence of unknown length.
     Unencodable,
     /// The reply is neither an error line nor in the format that the command declares.
     UnexpectedReply,
@@ -247,7 +247,7 @@ impl DecodeErrorKind {
     }
 }
 
-/// A request that a server answered with an error line, for the server's log.
+/// A request, or a conversation, that a server answered with an error line, for the server's log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct RequestError {

@@ -9,13 +9,15 @@
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of a command line, with its line feed and the spaces around the name.
+    /// Bytes of a command line, with its line feed and the spaces and carriage returns around the name.
     pub name: usize,
     /// Bytes of a payload, with its length prefix or line feed.
     pub payload: usize,
-    /// Bytes of a reply or error line. A request waits until this much space is free.
+    /// Bytes of a reply. An error line takes up to 160 bytes whatever this is. A request waits until the larger
+    /// of both is free.
     pub reply: usize,
-    /// Bytes of the longest payload that is skipped. If a payload is too long but its end can be
+    /// Bytes of the longest payload that is skipped. For a line they count from the end of the first `payload`
+    /// bytes. If a payload is too long but its end can be
     /// found, the server discards it and the conversation continues. A payload longer than `skip`
     /// ends the conversation.
     pub skip: usize,

@@ -88,7 +88,7 @@ impl<App: 'static> Service for Serving<'_, App> {
         };
         limited!(warn, "{}: {rejection}{end}", self.peer);
         let Self { commands, app, .. } = self;
-        // A listener that panics ends no conversation.
+        // A panic of the listener must not end the conversation.
         let _ = catch_unwind(AssertUnwindSafe(|| commands.rejected(app, rejection)));
     }
 }
@@ -98,7 +98,7 @@ pub(crate) fn guard(handle: impl FnOnce() -> ReplySent) -> ReplySent {
     catch_unwind(AssertUnwindSafe(handle)).unwrap_or_else(|_| crashed())
 }
 
-/// Does the same for a future.
+/// Guards a future as [`guard`] guards a handler.
 #[cfg(feature = "tokio")]
 pub(crate) fn guard_future(mut later: Later) -> Later {
     Box::pin(poll_fn(move |context| {

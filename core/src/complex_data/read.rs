@@ -82,7 +82,7 @@ impl<'de> Visitor<'de> for Fields<'_> {
         f.write_str("struct complexData")
     }
 
-    /// Returns an empty level, which `format::whole` then fills.
+    /// Leaves the level empty. `format::whole` then fills it.
     fn visit_unit<E: Error>(self) -> Result<(), E> {
         Ok(())
     }

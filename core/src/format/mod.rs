@@ -1,6 +1,6 @@
 //! Payload formats: how to find the end of a payload, decode it and encode it.
 //!
-//! A format is one type that implements [`Format`]. No other part of the crate knows it by name.
+//! A format is one type that implements [`Format`]. The protocol needs no change for a new one.
 
 pub mod gob;
 mod line;

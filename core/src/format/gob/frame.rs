@@ -49,7 +49,7 @@ const SPENT_UNITS: usize = 32;
 
 /// The state of the search, packed into `progress`.
 struct Place {
-    /// The place of the first message that is not settled.
+    /// The offset of the first message that has not been read.
     message: usize,
     /// Whether a type contains an interface.
     interface: bool,
