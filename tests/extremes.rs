@@ -264,7 +264,7 @@ fn each_session_limit_at_0_1_and_maximum_answers_or_is_an_error() {
     type Row = (&'static str, fn(&mut Limits), &'static str);
     const HI: &str = "ECHO\nhi\n";
     const WHOLE: &str = "hi\n";
-    let name = "!too-large no line feed";
+    let name = "!too-large command line exceeds";
     let payload = "!too-large ECHO: ";
     let reply = "!failed ECHO: ";
     #[rustfmt::skip]
