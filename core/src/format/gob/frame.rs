@@ -123,7 +123,7 @@ impl Place {
             }
             let after = usize::try_from(end).map_err(|_| DecodeErrorKind::BadLength)?;
             let payload = input.get(..after).unwrap_or(input);
-            // No overflow: `pack` refuses longer payloads.
+            // On 32 bits, `pack` refuses a value of several messages beyond 4 MiB.
             let most = after.wrapping_mul(STEPS_PER_BYTE);
             let spent = self.message.wrapping_mul(self.spent) / SPENT_UNITS;
             let mut budget = most.saturating_sub(spent);

@@ -9,6 +9,9 @@ use crate::format::MAX_DEPTH;
 /// The bytes of a definition that count as one step: about the size of a field.
 const FIELD: usize = 8;
 
+/// The types that a search looks at in a step.
+pub(super) const SEARCH: usize = 6;
+
 /// Reads one value, message by message.
 #[allow(clippy::struct_excessive_bools)] // they are independent
 pub(super) struct Reader<'t, 'de> {
@@ -107,7 +110,8 @@ impl<'t, 'de> Reader<'t, 'de> {
         let used = left.and_then(|left| self.message.len().checked_sub(left));
         // A definition may not reach into the next message.
         let used = take_bytes(&mut self.message, used.ok_or(DecodeErrorKind::Truncated)?)?;
-        self.spend(used.len() / FIELD);
+        // The table is searched for the id, then for the number of fields.
+        self.spend(1 + self.types.len() / 2 + used.len() / FIELD);
         Ok(())
     }
 
@@ -134,6 +138,8 @@ impl<'t, 'de> Reader<'t, 'de> {
         if take_counted(&mut self.message)?.is_empty() {
             return Ok(TypeId::NONE);
         }
+        // It costs as much as two values, and a search for the type.
+        self.spend(2 + self.types.len() / SEARCH);
         loop {
             if self.message.is_empty() {
                 self.message = self.next_message()?;
@@ -193,9 +199,17 @@ impl<'t, 'de> Reader<'t, 'de> {
             .map_or(Err(DecodeErrorKind::BadValue), |field| Ok(Some(field)))
     }
 
-    /// Subtracts steps from the budget. [`skip`](Self::skip) fails when none are left.
+    /// Subtracts steps from the budget, for [`check_budget`](Self::check_budget).
     pub(super) fn spend(&mut self, steps: usize) {
         self.budget = self.budget.saturating_sub(steps);
+    }
+
+    /// Fails when no steps are left.
+    pub(super) fn check_budget(&self) -> Result<(), DecodeErrorKind> {
+        match self.budget {
+            0 => Err(DecodeErrorKind::TooManyMessages),
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn deepen(&mut self) -> Result<(), DecodeErrorKind> {

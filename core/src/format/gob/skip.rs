@@ -1,7 +1,7 @@
 //! Skips values that the receiver does not want, at any depth.
 
 use super::fields::Fields;
-use super::reader::Reader;
+use super::reader::{Reader, SEARCH};
 use super::types::{Shape, TypeId};
 use super::wire::{take_bytes, take_counted, take_uint};
 use crate::error::DecodeErrorKind;
@@ -25,9 +25,7 @@ impl<'t> Reader<'t, '_> {
         let mut ty = ty;
         loop {
             self.spend(1);
-            if self.budget == 0 {
-                return Err(DecodeErrorKind::TooManyMessages);
-            }
+            self.check_budget()?;
             if let Some(inside) = self.begin(ty)? {
                 around.push(inside).map_err(|_| DecodeErrorKind::TooDeep)?;
             }
@@ -48,6 +46,7 @@ impl<'t> Reader<'t, '_> {
     fn begin(&mut self, mut ty: TypeId) -> Result<Option<Around<'t>>, DecodeErrorKind> {
         while ty == TypeId::INTERFACE {
             ty = self.open_interface()?;
+            self.check_budget()?;
         }
         match ty {
             TypeId::NONE => {}
@@ -71,8 +70,7 @@ impl<'t> Reader<'t, '_> {
 
     fn go_into(&mut self, shape: Shape) -> Result<Around<'t>, DecodeErrorKind> {
         self.deepen()?;
-        // The cost of the search for the type.
-        self.spend(self.types.len() / 4);
+        self.spend(self.types.len() / SEARCH);
         Ok(match shape {
             Shape::Opaque => {
                 take_counted(&mut self.message)?;

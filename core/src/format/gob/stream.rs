@@ -162,7 +162,12 @@ impl<'m> Decoder<'m> {
         }
         let definitions = self.memory.get(..self.used).unwrap_or(&[]);
         let mut reader = Reader::of_payload(self.table.types(), definitions, rest);
-        read(&mut reader, Reader::finish_last, |value| value)
+        let value = read(&mut reader, Reader::finish_last, |value| value);
+        if value.is_err() {
+            // The comparison may have found the error, and must find it again.
+            reader.types.forget_compared();
+        }
+        value
     }
 
     fn remember(&mut self, id: TypeId, definition: &[u8]) -> Result<(), DecodeErrorKind> {

@@ -142,6 +142,20 @@ impl Types<'_> {
         at: usize,
     ) -> Result<&'a [u8], DecodeErrorKind> {
         self.check_new(id)?;
+        let first_mark = self.marks.len();
+        let added = self.add(id, source, at);
+        if added.is_err() {
+            self.marks.truncate(first_mark);
+        }
+        added
+    }
+
+    fn add<'a>(
+        &mut self,
+        id: TypeId,
+        source: &'a [u8],
+        at: usize,
+    ) -> Result<&'a [u8], DecodeErrorKind> {
         let mut input = source.get(at..).ok_or(DecodeErrorKind::Truncated)?;
         let marks = Some(&mut *self.marks);
         let mut shape = Definition::take(&mut input, source.len(), marks)?.shape;
@@ -157,6 +171,15 @@ impl Types<'_> {
             return Err(DecodeErrorKind::TooManyTypes);
         }
         Ok(input)
+    }
+
+    /// Forgets which types were compared with a receiver's.
+    pub(super) fn forget_compared(&mut self) {
+        for (_, shape) in self.shapes.iter_mut() {
+            if let Shape::Struct(ty) = shape {
+                ty.compared = false;
+            }
+        }
     }
 
     /// Refuses an id that is already defined, or that the format reserves.

@@ -113,6 +113,45 @@ fn hostile() -> Vec<(&'static str, Vec<u8>)> {
             let last = message(&[&id(INT), &[2, 0, 6, 0]]);
             [slice(64, INTERFACE), first, next, last].concat()
         }),
+        ("an interface in an interface, one for each message", {
+            let next = message(&[&id(INTERFACE), &[1], &[0], &[1, b'x']]).repeat(1000);
+            let end = message(&[&id(INT), &[2, 0, 6]]);
+            [message(&[&id(INTERFACE), &[0], &[1, b'x']]), next, end].concat()
+        }),
+        ("an interface of the table's last type in every message", {
+            let others = (65..).take(MAX_TYPES - 1);
+            let others: Vec<u8> = others
+                .flat_map(|ty| message(&[&id(-ty), &[5, 0, 0]]))
+                .collect();
+            let first = message(&[&id(64), &[0], &uint(200), &[1, b'x']]);
+            let next = message(&[&id(last), &[2, 1, 0], &[1, b'x']]).repeat(198);
+            let end = message(&[&id(last), &[2, 1, 0]]);
+            [slice(64, INTERFACE), others, first, next, end].concat()
+        }),
+        (
+            "small definitions in front of an interface in every message",
+            {
+                let others = (65..).take(MAX_TYPES - 1);
+                let others: Vec<u8> = others
+                    .flat_map(|ty| message(&[&id(-ty), &[5, 0, 0]]))
+                    .collect();
+                let first = message(&[&id(64), &[0], &uint(150), &[1, b'x']]);
+                let next = message(&[&id(INT), &[2, 0, 6], &[1, b'x']]).repeat(148);
+                let end = message(&[&id(INT), &[2, 0, 6]]);
+                [others, slice(64, INTERFACE), first, next, end].concat()
+            },
+        ),
+        ("structs of complex numbers in interfaces", {
+            let fields: Vec<_> = (0..240).map(|n| (format!("f{n}"), INTERFACE)).collect();
+            let field = [&[1, 1, b'x'][..], &id(7), &[3, 0, 0, 0]].concat();
+            let value = [field.repeat(240), vec![0]].concat();
+            let last = [&field[..], &[0]].concat();
+            let open = [1, 1, b'x'];
+            let first = message(&[&id(65), &[0], &uint(60), &value, &open]);
+            let next = message(&[&id(7), &[3, 0, 0, 0], &[0], &open]).repeat(58);
+            let end = message(&[&id(7), &[3, 0, 0, 0], &last]);
+            [structure(64, &fields), slice(65, 64), first, next, end].concat()
+        }),
         ("a list of the table's last type in front of interfaces", {
             let fields = [("L".into(), last - 1), ("I".into(), last - 2)];
             let others: Vec<u8> = (64..last - 3).flat_map(|ty| slice(ty, INT)).collect();
@@ -312,5 +351,30 @@ fn a_long_field_name_is_refused_only_by_a_receiver_of_anything() {
         let any = from_slice::<Any>(&stream).map(drop);
         assert_eq!(any.err().map(|malformed| malformed.kind), refused);
         from_slice::<IgnoredAny>(&stream).expect("decode");
+    }
+}
+
+#[test]
+fn a_decoder_refuses_a_value_without_common_fields_each_time() {
+    let definition = structure(64, &[("X".into(), INT)]);
+    let value = message(&[&id(64), &[1, 2, 0]]);
+    let mut memory = [0; 64];
+    let mut decoder = Decoder::new(&mut memory);
+    let first = [&definition[..], &value].concat();
+    for payload in [&first, &value, &value] {
+        let refused = decoder.decode::<Wide>(payload).map(drop);
+        assert_eq!(refused, Err(DecodeErrorKind::WrongType.into()));
+    }
+}
+
+#[test]
+fn a_refused_definition_takes_no_room_from_later_ones() {
+    let mut memory = [0; 8192];
+    let mut decoder = Decoder::new(&mut memory);
+    let number = message(&[&id(INT), &[0, 6]]);
+    for (ty, fields, refused) in [(64, 200, false), (65, 100, true), (66, 20, false)] {
+        let payload = [structure(ty, &numbers(fields)), number.clone()].concat();
+        let decoded = decoder.decode::<i64>(&payload);
+        assert_eq!(decoded.is_err(), refused, "{fields} fields");
     }
 }
