@@ -6,8 +6,8 @@ use std::collections::hash_map::Entry;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Counts open connections by the peer's network, if there is a limit for each. It has at most one
-/// entry for each open connection.
+/// Counts open connections by the peer's network, if there is a limit for each network. It has
+/// at most one entry for each open connection.
 #[derive(Clone)]
 pub(crate) struct Addresses(Option<Arc<Table>>);
 
@@ -67,8 +67,8 @@ impl Drop for Counted {
     }
 }
 
-/// Returns the key of a peer: its IPv4 address, or the first 64 bits of its IPv6 address, which its
-/// owner cannot choose. The keys do not collide, because no host on the Internet has an IPv6 address
+/// Returns the key of a peer: its IPv4 address, or the first 64 bits of its IPv6 address. A
+/// client can choose only the other 64. The keys do not collide, because no host on the Internet has an IPv6 address
 /// that begins with 32 zero bits.
 fn network(ip: IpAddr) -> u64 {
     match ip.to_canonical() {

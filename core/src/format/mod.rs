@@ -71,8 +71,9 @@ pub trait Format: 'static {
 
     /// The bytes before a reply in this format.
     ///
-    /// Their first byte distinguishes the reply from an error line and a push. If a format has no
-    /// introduction, its payloads that start with `!` or `>` cannot be replies.
+    /// Their first byte distinguishes the reply from an error line, which begins with `!`, and from a line that
+    /// begins with `>`, which is reserved for messages that a server sends unasked. If a format has no prefix, its
+    /// payloads that start with `!` or `>` cannot be replies.
     const PREFIX: &'static [u8] = b"OK\n";
 
     /// Finds the end of the payload at the start of `input`.
@@ -90,8 +91,8 @@ pub trait Format: 'static {
 
     /// Decodes a whole payload and passes the value to `take`.
     ///
-    /// Override this for a format with large values. The default may move the value each time that
-    /// a result is unpacked and built again.
+    /// Override this for a format with large values. The default may copy the value several times on its way to
+    /// `take`.
     ///
     /// # Errors
     /// As [`decode`](Self::decode). Then `take` is not called.
@@ -180,7 +181,7 @@ impl Display for EncodeError {
 
 impl core::error::Error for EncodeError {}
 
-/// A type reports that it cannot be serialized. Its message is discarded.
+/// Reports that a type cannot be serialized. The message is discarded.
 impl serde::ser::Error for EncodeError {
     fn custom<T: Display>(_message: T) -> Self {
         EncodeError::Unencodable
@@ -256,7 +257,7 @@ impl Format for () {
     }
 }
 
-/// Maps the errors of serde's types to flaws. Their messages are discarded.
+/// Maps the errors of serde's types to a [`DecodeErrorKind`]. Their messages are discarded.
 impl Error for DecodeErrorKind {
     fn custom<T: Display>(_message: T) -> Self {
         DecodeErrorKind::BadValue

@@ -28,8 +28,8 @@ pub enum DataType {
     /// The demo's structure, printed as Go's encoding/json does: absent fields are null or zero.
     ComplexData,
     /// Any type that a gob stream describes. Prints the sent fields, by name, and maps in the order of the
-    /// stream. Complex numbers are pairs. Types that marshal themselves, such as a time, are their bytes
-    /// in base64. Floats that JSON lacks are "NaN", "Infinity" and "-Infinity". A map is an object if its
+    /// stream. Complex numbers are pairs. A value whose Go type marshals itself, such as time.Time, is
+    /// printed as those bytes in base64. Floats that JSON lacks are "NaN", "Infinity" and "-Infinity". A map is an object if its
     /// keys are all text, all numbers, all bools or all bytes. Other maps, for example with structs as
     /// keys, are arrays of [key, value] pairs.
     Any,

@@ -43,8 +43,8 @@ pub struct Exchange {
 /// Runs `clients` clients at once, at most four, against one server over smoltcp.
 ///
 /// Each client sends the mission's text and structure `times` times. `app` is told of all values, and
-/// the packets are captured in the file `pcap`. It has a clock of its own, so it takes hardly any real
-/// time.
+/// the packets are captured in the file `pcap`. The exchange runs on a simulated clock, so it takes
+/// hardly any real time.
 ///
 /// # Errors
 /// If a value arrives changed, a call fails, or the file cannot be written.

@@ -134,8 +134,8 @@ impl Dialer {
         self
     }
 
-    /// Sets the idle time before TCP keep-alive probes, and their interval. Default: 15 seconds;
-    /// `None` disables them. (Go: `Dialer.KeepAlive`.)
+    /// Sets one time for both: the idle time before the first TCP keep-alive probe, and the interval between
+    /// probes. Default: 15 seconds; `None` disables them. (Go: `Dialer.KeepAlive`.)
     ///
     /// Nine probes without an answer end the connection. The time is clamped to 1 to 32767 seconds,
     /// and a fraction of a second is ignored.

@@ -19,9 +19,9 @@ pub(super) enum Interfaces {
 
 /// Finds the end of the definitions and the value at the start of `input`.
 ///
-/// Reads each definition once, when it is complete. Does not read a value without interfaces. Reads
-/// a value with interfaces from its start each time that one of its messages is complete, within
-/// [`STEPS_PER_BYTE`].
+/// Reads each definition once, when it is complete. Does not read a value without interfaces: its length
+/// suffices. Reads a value with interfaces from its start each time that one of its messages is complete,
+/// within [`STEPS_PER_BYTE`].
 pub(super) fn find_end(input: &[u8], progress: &mut usize, interfaces: Interfaces) -> Frame {
     let mut place = Place::unpack(*progress);
     let frame = place.advance(input, interfaces);
@@ -39,8 +39,8 @@ pub(super) fn find_end(input: &[u8], progress: &mut usize, interfaces: Interface
 /// The most steps of all readings of a value with interfaces, for each byte of the payload so far.
 /// A step is a value or a field that is skipped.
 ///
-/// Honest values take about half a step for each byte. So such a value may define as many types as
-/// fit, each in a message of its own, although it is read again for each of these messages.
+/// A value that a Go program sends takes about half a step for each byte. So even one that defines `MAX_TYPES` types,
+/// each in its own message, mostly stays within the limit, although it is read again after each message.
 const STEPS_PER_BYTE: usize = 12;
 
 /// The low bits of `progress`: one for `interface`, the others for `spent`.
@@ -53,8 +53,8 @@ struct Place {
     message: usize,
     /// Whether a type contains an interface.
     interface: bool,
-    /// The steps taken for each byte before `message`, in units of 1/32, rounded up. It is more
-    /// than 0 within the value.
+    /// The steps taken for each byte before `message`, in units of 1/32, rounded up. Nonzero once the value
+    /// has begun.
     spent: usize,
 }
 

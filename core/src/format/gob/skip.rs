@@ -8,7 +8,7 @@ use crate::error::DecodeErrorKind;
 use crate::format::MAX_DEPTH;
 use heapless::Vec;
 
-/// The unread part of a value that encloses the present one.
+/// The rest of a value around the one that is being skipped.
 enum Around<'t> {
     /// The number of parts left. Their types alternate; the last part has the second type.
     Parts(usize, [TypeId; 2]),
@@ -81,7 +81,7 @@ impl<'t> Reader<'t, '_> {
             }
             Shape::Slice { element } => Around::Parts(self.take_count(1)?, [element; 2]),
             Shape::Map { key, element } => {
-                // No overflow: each entry takes two bytes of the payload.
+                // No overflow: each entry takes at least two bytes, so the count is at most half the payload.
                 Around::Parts(self.take_count(2)?.saturating_mul(2), [key, element])
             }
             Shape::Struct(ty) => Around::Fields(Fields::of(ty, self.definitions)),

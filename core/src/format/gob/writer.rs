@@ -24,6 +24,7 @@ pub(super) fn write<T: Serialize + ?Sized>(
     let start = output.size;
     output.byte(0)?;
     output.uint(unsigned(id))?;
+    // Go puts a zero byte before a value that is not a struct.
     if id < i64::from(FIRST_ID) || !matches!(ty, Type::Struct(..)) {
         output.byte(0)?;
     }
