@@ -119,10 +119,13 @@ fn too_many_workers_for_the_file_limit_are_an_error_before_the_announcement() {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_failure_to_start_threads_is_a_clear_error() {
-    // The workers' stacks alone need 512 MiB.
+    // A few stacks of 64 MiB use up the address space. The rest is enough for everything else, so only a stack
+    // can fail.
     let script = r#"ulimit -v 400000; exec "$0" -q serve --listen 127.0.0.1:0 --workers 256"#;
     let output = Command::new("sh")
         .args(["-c", script, env!("CARGO_BIN_EXE_bellwire")])
+        .env("RUST_MIN_STACK", (64 << 20).to_string())
+        .env("MALLOC_ARENA_MAX", "1")
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(1), "{output:?}");
