@@ -175,15 +175,15 @@ impl<'b> ClientConnection<'b> {
             let arrived = self.rx.filled();
             match self.stage {
                 Stage::Opening => {
-                    let introduction = expected.introduction;
-                    let known = arrived.get(..introduction.len()).unwrap_or(arrived);
+                    let prefix = expected.prefix;
+                    let known = arrived.get(..prefix.len()).unwrap_or(arrived);
                     self.stage = match arrived.first() {
                         None => return self.more(),
                         Some(b'!') => Stage::ErrorLine,
-                        Some(_) if known == introduction => Stage::Payload {
-                            start: introduction.len(),
+                        Some(_) if known == prefix => Stage::Payload {
+                            start: prefix.len(),
                         },
-                        Some(_) if introduction.starts_with(known) => return self.more(),
+                        Some(_) if prefix.starts_with(known) => return self.more(),
                         Some(_) => return self.give_up(ErrorKind::UnexpectedReply),
                     };
                 }

@@ -45,7 +45,7 @@ impl ReplyFormat for NoReply {
 
 impl<F: Format> ReplyFormat for F {
     const EXPECTED: Option<Expected> = Some(Expected {
-        introduction: F::PREFIX,
+        prefix: F::PREFIX,
         frame: F::frame,
     });
 }
@@ -53,7 +53,7 @@ impl<F: Format> ReplyFormat for F {
 /// A reply's format without its type.
 #[derive(Debug, Clone, Copy)]
 pub struct Expected {
-    pub(crate) introduction: &'static [u8],
+    pub(crate) prefix: &'static [u8],
     pub(crate) frame: FindEnd,
 }
 

@@ -1,7 +1,8 @@
 //! Named commands with typed payloads over any byte stream.
 //!
 //! This crate has both ends of the conversation, for programs with and without an operating system.
-//! It needs no heap, has no `unsafe` code and no panic path.
+//! It needs no heap, has no `unsafe` code and no panic path, except that smoltcp itself can panic, and so can an
+//! `async` client that is polled after its end.
 //!
 //! A [`Command`] is a constant that both ends share: a name, the [`Format`] of the request and the
 //! format of the reply. A server registers handlers in an [`Endpoint`] and serves it over a

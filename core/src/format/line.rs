@@ -7,7 +7,7 @@ use crate::line;
 /// One line of UTF-8 text with a line feed at its end.
 ///
 /// A carriage return before the line feed is not part of the text, so a person at a terminal can be
-/// a peer. As a reply a line has no introduction. It therefore begins with neither `!`, which marks
+/// a peer. As a reply a line has no prefix. It therefore begins with neither `!`, which marks
 /// an error, nor `>`, which is reserved for a push.
 #[derive(Debug)]
 pub enum Line {}

@@ -84,8 +84,11 @@
 //! Decoding takes at most 80 steps, and creates at most one element of the receiver's type, for each byte of the
 //! payload. A step reads one number or name, or looks at one type, field or name. A struct type is compared with
 //! the receiver's at its first value in a [`Stream`] or [`Decoder`], and again after a value that a `Decoder`
-//! refuses, so decode a type always to the same receiver. The list of a struct's fields takes less than 64 KiB. On
-//! 32 bits, a value of several messages takes at most 4 MiB.
+//! refuses. That comparison is beyond the bound: at most 256 fields with the receiver's 64. Always decode a type
+//! to the same receiver.
+//!
+//! The list of a struct's fields takes less than 64 KiB. On 32 bits, a value of several messages takes at most
+//! 4 MiB.
 
 mod access;
 mod compound;
