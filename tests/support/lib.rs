@@ -3,9 +3,11 @@
 #![allow(clippy::missing_panics_doc)] // helpers panic to fail a test
 
 pub mod attack;
+pub mod base64;
 pub mod board;
 pub mod cable;
 pub mod certificates;
+pub mod complex_data_json;
 pub mod driver;
 pub mod expect;
 pub mod gate;

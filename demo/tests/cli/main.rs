@@ -1,0 +1,13 @@
+//! The demo's binary as a user runs it, and the parts of its library that print.
+
+mod arguments;
+mod bench;
+mod binary;
+mod board;
+mod convert;
+mod loopback;
+mod metrics;
+mod output;
+mod process;
+mod tls;
+mod tls_files;

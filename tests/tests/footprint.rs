@@ -1,0 +1,306 @@
+//! Measures flash, RAM and stack of the core and the firmware, and compares them with the committed table.
+//! Separate from `firmware`, because other boards would disturb its measurement of speed.
+//!
+//! `cargo test -p bellwire-tests --test footprint -- --nocapture` prints the figures. If they have grown
+//! for a good reason, run it with `BELLWIRE_FIGURES=write` and commit the table.
+
+use bellwire::complex_data::Inner;
+use bellwire::format::MAX_DEPTH;
+use bellwire::{
+    ClientConnection, Command, ComplexData, Format, Gob, Line, NoReply, Postcard, ReplyFormat,
+};
+use bellwire_tests::board::{Board, ROOT};
+use bellwire_tests::image::{build, footprint, library_is_rustups, run};
+use bellwire_tests::mission;
+use std::fmt::Write as _;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+const STRING: Command<Line, Line> = Command::new("STRING");
+const POSTCARD: Command<Postcard<ComplexData>, Line> = Command::new("POSTCARD");
+const GOB: Command<Gob<ComplexData>, NoReply> = Command::new("GOB");
+const FLAT: Command<Postcard<Inner>, Line> = Command::new("POSTCARD");
+
+/// Cargo profiles and their labels in the table: optimised for size, the same without sentences in
+/// error lines, and optimised for speed.
+const PROFILES: [(&str, &str); 3] = [("release", "s"), ("terse", "terse"), ("fast", "3")];
+
+/// One row of the table: a program and its figures.
+struct Row {
+    name: String,
+    figures: Vec<usize>,
+}
+
+#[test]
+fn the_footprint_has_not_grown() {
+    if !PROFILES.iter().all(|(profile, _)| build(profile)) {
+        return;
+    }
+    let (Some(mut server), Some(echo)) = (Board::server(), Board::echo()) else {
+        return;
+    };
+    let mut rows = Vec::new();
+    for (profile, level) in PROFILES {
+        rows.extend(core_alone(profile, level));
+    }
+    rows.push(whole_firmware(&mut server));
+    let table = table(&rows);
+    println!("{table}");
+
+    let path = Path::new(ROOT).join("demo/firmware/footprint/figures.txt");
+    if std::env::var_os("BELLWIRE_FIGURES").is_some() {
+        std::fs::write(&path, table).unwrap();
+    } else {
+        compare(&rows, &std::fs::read_to_string(&path).unwrap());
+    }
+    if library_is_rustups() {
+        println!("ceilings not checked: they are for a library compiled for size");
+    } else {
+        stays_below_the_ceilings(&rows);
+    }
+    share_of_the_echo(&server, &echo);
+}
+
+/// Measures the minimal programs and subtracts the program without the core.
+fn core_alone(profile: &str, level: &str) -> Vec<Row> {
+    let inner = mission::value().c.unwrap();
+    let string = request(STRING, "Additional data.");
+    let thanks = "Thank you.\n";
+    let received = "Thank you.\nReceived.\n";
+    // Rejected requests use stack too. The last one ends the conversation.
+    let bad = b"POSTCARD\n\x02\x2e\x0bHELP\n";
+    let (short, unknown) = match level {
+        "terse" => ("!malformed POSTCARD\n", "!unknown-command\n"),
+        _ => (
+            "!malformed POSTCARD: payload too short in field S\n",
+            "!unknown-command no command is named \"HELP\"\n",
+        ),
+    };
+    let refused = format!("{received}{short}{unknown}").into_bytes();
+    let value = request(POSTCARD, &mission::value());
+    let programs = [
+        (
+            "server_string",
+            [&string, &b"HELP\n"[..]].concat(),
+            format!("{thanks}{unknown}").into_bytes(),
+        ),
+        (
+            "server_async",
+            [&string, &b"HELP\n"[..]].concat(),
+            format!("{thanks}{unknown}").into_bytes(),
+        ),
+        (
+            "server_postcard_flat",
+            [&string, &request(FLAT, &inner), &bad[..]].concat(),
+            refused.clone(),
+        ),
+        (
+            "server_postcard",
+            [&string, &value, &bad[..]].concat(),
+            refused,
+        ),
+        (
+            "server_gob",
+            [&string, &request(GOB, &mission::value()), &b"HELP\n"[..]].concat(),
+            format!("{thanks}{unknown}").into_bytes(),
+        ),
+        (
+            "server_gob nested",
+            [&string, &nested(), &b"HELP\n"[..]].concat(),
+            format!("{thanks}{unknown}").into_bytes(),
+        ),
+        ("client_string", thanks.into(), string.clone()),
+        (
+            "client_postcard",
+            received.into(),
+            [&string[..], &value].concat(),
+        ),
+        (
+            "client_gob",
+            thanks.into(),
+            [&string[..], &request(GOB, &mission::value())].concat(),
+        ),
+    ];
+    let empty = footprint(profile, "empty");
+    let measure = |(name, input, replies): (&str, Vec<u8>, Vec<u8>)| {
+        let program = name.split(' ').next().unwrap();
+        let size = footprint(profile, program);
+        let (stack, state) = run(profile, program, &input, &replies);
+        Row {
+            name: format!("{name} {level}"),
+            figures: vec![
+                size.flash - empty.flash,
+                size.ram - empty.ram + state,
+                stack,
+            ],
+        }
+    };
+    // A client sends no error lines, so leaving out sentences changes only servers.
+    let differs = |program: &str| level != "terse" || program.starts_with("server");
+    let programs = programs
+        .into_iter()
+        .filter(|(program, ..)| differs(program));
+    programs.map(measure).collect()
+}
+
+/// Returns the bytes of a request.
+fn request<Req: Format, Rsp: ReplyFormat>(
+    command: Command<Req, Rsp>,
+    value: Req::Sent<'_>,
+) -> Vec<u8> {
+    let (mut rx, mut tx) = ([0; 1], [0; 1024]);
+    let mut caller = ClientConnection::new(&mut rx, &mut tx);
+    caller.request(command, value).unwrap();
+    caller.pending().to_vec()
+}
+
+/// Returns the GOB request that uses the most stack of those we know. Its unwanted fields are nested as
+/// deep as allowed, and the innermost one contains the definition of a type.
+fn nested() -> Vec<u8> {
+    const C: &[u8] = b"\x01\x01C\x01\xff\x80\0";
+    const I: &[u8] = b"\x01\x01I\x01\x10\0";
+    const Z: &[u8] = b"\x01\x01Z\x01\xff\x80\0";
+    let definition = [b"\x7f\x03\x01\x02\xff\x80\0\x01\x03", C, I, Z, b"\0\0"].concat();
+    // The other four are the struct, the option, the struct in it, and the one in the interface.
+    let levels = usize::from(MAX_DEPTH) - 4;
+    let interface = [
+        &b"\x02\x01U"[..],
+        b"\xff\x81\x03\x01\x02\xff\x82\0\x01\x01\x01\x01X\x01\x04\0\0\0",
+        b"\x03\xff\x82\x01\0",
+    ]
+    .concat();
+    let value = [
+        b"\xff\x80\x01",
+        &vec![3; levels][..],
+        &interface,
+        &vec![0; levels + 2],
+    ]
+    .concat();
+    let message = |body: Vec<u8>| {
+        let length = u8::try_from(body.len()).ok().filter(|length| *length < 128);
+        [&[length.expect("the length fits one byte")], &body[..]].concat()
+    };
+    [&b"GOB\n"[..], &message(definition), &message(value)].concat()
+}
+
+/// Sends the server's firmware all kinds of input, then reads its stack usage.
+fn whole_firmware(board: &mut Board) -> Row {
+    board.hears_the_demos_client();
+    let lines = "STRING\nhi\n".repeat(300);
+    assert_eq!(board.answer(lines), "Thank you.\n".repeat(300));
+    for bad in ["HELP\n", "STRING\nh", "POSTCARD\n\x02\x2e\x0b"] {
+        assert!(board.answer(bad).starts_with('!'));
+    }
+    let hidden = [nested(), b"STRING\nhi\n".into()].concat();
+    assert_eq!(board.answer(&hidden), "Thank you.\n");
+    let mut uart = board.serial();
+    uart.write_all(&request(POSTCARD, &mission::value()))
+        .unwrap();
+    uart.write_all(&hidden).unwrap();
+    let mut answer = [0; 21];
+    uart.read_exact(&mut answer).unwrap();
+    assert_eq!(answer.as_slice(), b"Received.\nThank you.\n");
+    let size = footprint("release", "server");
+    Row {
+        name: "firmware s".into(),
+        figures: vec![size.flash, size.ram, board.stack()],
+    }
+}
+
+fn table(rows: &[Row]) -> String {
+    let mut table = format!("{:28}{:>8}{:>8}{:>8}\n", "bytes", "flash", "RAM", "stack");
+    for Row { name, figures } in rows {
+        write!(table, "{name:28}").unwrap();
+        for figure in figures {
+            write!(table, "{figure:8}").unwrap();
+        }
+        table.push('\n');
+    }
+    table
+}
+
+/// Fails if a figure exceeds the committed one by more than 1/25 and 32 bytes, the most that another
+/// compiler may cause. With rustup's library, which makes figures up to 1/5 larger, it allows 1/4.
+fn compare(rows: &[Row], committed: &str) {
+    let part = if library_is_rustups() { 4 } else { 25 };
+    for Row { name, figures } in rows {
+        let before = committed.lines().find_map(|line| line.strip_prefix(name));
+        let before = before.expect(name).split_whitespace();
+        for (figure, before) in figures.iter().zip(before) {
+            let before: usize = before.parse().unwrap();
+            let allowed = before + before / part + 32;
+            assert!(
+                *figure <= allowed,
+                "{name}: {figure} bytes, committed are {before}"
+            );
+        }
+    }
+}
+
+/// Checks absolute limits, which stop slow growth too.
+fn stays_below_the_ceilings(rows: &[Row]) {
+    let ceilings = [
+        ("server_postcard s", [8 << 10, 256, 2 << 10]),
+        // Half a kilobyte of this bounds the work for each byte.
+        ("server_gob s", [13 << 10, 256, 9 << 8]),
+        ("server_gob nested s", [13 << 10, 256, 3 << 10]),
+        ("firmware s", [40 << 10, 16 << 10, 6 << 10]),
+    ];
+    for (name, ceilings) in ceilings {
+        let row = rows.iter().find(|row| row.name == name).expect(name);
+        for (figure, ceiling) in row.figures.iter().zip(ceilings) {
+            assert!(*figure < ceiling, "{name}: {figure} of {ceiling} bytes");
+        }
+    }
+}
+
+/// Compares the round trips a second of the server with those of an echo of the same bytes.
+///
+/// The two take turns, with many short rounds. The best round counts, because other work on this machine
+/// can only slow a round down.
+fn share_of_the_echo(server: &Board, echo: &Board) {
+    // Three clients leave the board no time to sleep. With one client it sleeps between requests, and
+    // the time to wake it depends more on this machine than on the board.
+    for clients in [1, 3] {
+        let (mut best_server, mut best_echo) = (0, 0);
+        for _ in 0..16 {
+            best_echo = best_echo.max(round_trips(echo, clients));
+            best_server = best_server.max(round_trips(server, clients));
+        }
+        let share = best_server * 100 / best_echo;
+        println!("{clients} at once: {best_server} round trips a second, {share} % of {best_echo}");
+        // On a quiet machine the share is 90 % or more. This limit allows for a busy one.
+        assert!(
+            share >= 50,
+            "{best_server} of {best_echo} round trips a second"
+        );
+    }
+}
+
+/// Returns the round trips a second of `clients` clients at once.
+fn round_trips(board: &Board, clients: usize) -> usize {
+    let time = Duration::from_millis(250);
+    let exchange = |mut stream: TcpStream| {
+        let begin = Instant::now();
+        let mut count = 0;
+        while begin.elapsed() < time {
+            // Request and reply have 11 bytes each.
+            stream.write_all(b"STRING\nabc\n").unwrap();
+            stream.read_exact(&mut [0; 11]).unwrap();
+            count += 1;
+        }
+        count
+    };
+    let count: usize = thread::scope(|scope| {
+        let streams: Vec<_> = (0..clients).map(|_| board.connect()).collect();
+        let start = |stream| scope.spawn(move || exchange(stream));
+        let running: Vec<_> = streams.into_iter().map(start).collect();
+        running.into_iter().map(|one| one.join().unwrap()).sum()
+    });
+    // Wait until all sockets are free for the next round.
+    thread::sleep(Duration::from_millis(50));
+    count * 4
+}

@@ -1,0 +1,6 @@
+//! The formats: the values that they carry, the types that they accept, and malicious bytes.
+
+mod any_type;
+mod attributes;
+mod complex_data;
+mod gob;

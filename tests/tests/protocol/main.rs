@@ -1,0 +1,12 @@
+//! The wire's rules over memory, for both ends and both drivers: no sockets, no clock.
+
+mod bad_input;
+mod client;
+mod drivers;
+mod endpoint;
+mod errors;
+mod properties;
+mod session;
+mod splits;
+mod transport_faults;
+mod wire_rules;

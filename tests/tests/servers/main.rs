@@ -1,0 +1,11 @@
+//! The std adapter's servers, with threads and with tasks, over real sockets.
+
+mod async_handlers;
+mod contexts;
+mod endings;
+mod extremes;
+mod fairness;
+mod in_flight;
+mod limits;
+mod tasks;
+mod tcp;

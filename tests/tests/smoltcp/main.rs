@@ -1,0 +1,5 @@
+//! Both ends over smoltcp, with a simulated clock and network.
+
+mod client;
+mod network_faults;
+mod server;
