@@ -1,5 +1,9 @@
 //! A server and raw peers on one smoltcp interface, with a simulated clock.
 
+pub use crate::bad_input::BUFFER;
+
+use crate::arrived::Arrived;
+use crate::mission;
 use bellwire::smoltcp::{ConnectionLost, Server, Timeouts};
 use bellwire::{Command, Endpoint, Line, NoReply, Postcard, ServerConnection};
 use smoltcp::iface::{Config, Interface, PollResult, SocketHandle, SocketSet};
@@ -21,9 +25,6 @@ pub const NOTE: Command<Line, NoReply> = Command::new("NOTE");
 const ADDRESS: IpAddress = IpAddress::v4(127, 0, 0, 1);
 const PORT: u16 = 61000;
 
-/// The size in bytes of each buffer of the sockets and of the server's connections.
-pub const BUFFER: usize = 512;
-
 /// An upper bound for the polls of one wait.
 const POLLS: usize = 2_000_000;
 
@@ -34,7 +35,7 @@ pub struct Lan {
     device: Busy,
     sockets: SocketSet<'static>,
     servers: Vec<(SocketHandle, Server<'static>)>,
-    endpoint: Endpoint<Log, 4>,
+    endpoint: Endpoint<Log, 5>,
     next_port: u16,
     /// The bytes that peers received and a test has not read.
     inboxes: HashMap<Peer, Vec<u8>>,
@@ -75,7 +76,9 @@ impl Device for Busy {
 /// The lines, rejections and ends of conversations that the server saw.
 #[derive(Debug, Default)]
 pub struct Log {
-    /// The lines that arrived.
+    /// The values that arrived with STRING, POSTCARD and GOB.
+    pub arrived: Arrived,
+    /// The lines that arrived with STRING and NOTE.
     pub lines: Vec<String>,
     /// The rejections of requests.
     pub rejections: Vec<String>,
@@ -94,14 +97,21 @@ impl Lan {
             .on_rejection(|log: &mut Log, rejection| log.rejections.push(rejection.to_string()));
         let thank = endpoint.handle(STRING, &|log, text, reply| {
             log.lines.push(text.to_owned());
-            reply.send("Thank you.")
+            mission::string(&mut log.arrived, text, reply)
+        });
+        let postcard = endpoint.handle(mission::POSTCARD, &|log, data, reply| {
+            mission::postcard(&mut log.arrived, data, reply)
+        });
+        let gob = endpoint.handle(mission::GOB, &|log, data, reply| {
+            mission::gob(&mut log.arrived, data, reply)
         });
         let double = endpoint.handle(DOUBLE, &|_, n, reply| reply.send(&(2 * n)));
         let note = endpoint.handle(NOTE, &|log, text, reply| {
             log.lines.push(text.to_owned());
             reply.none()
         });
-        thank.and(double).and(note).expect("room for all commands");
+        let all = thank.and(postcard).and(gob).and(double).and(note);
+        all.expect("room for all commands");
 
         let mut device = Busy {
             loopback: Loopback::new(Medium::Ip),

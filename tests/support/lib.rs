@@ -2,7 +2,9 @@
 //! smoltcp, conversations with it, scripted streams, and a Go program as the other end.
 #![allow(clippy::missing_panics_doc)] // helpers panic to fail a test
 
+pub mod arrived;
 pub mod attack;
+pub mod bad_input;
 pub mod base64;
 pub mod board;
 pub mod cable;

@@ -233,19 +233,12 @@ impl Running {
 
     /// Connects to the server. Reads and writes fail after [`PATIENCE`].
     pub fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_write_timeout(Some(PATIENCE)).unwrap();
-        stream
+        connect(self.address)
     }
 
     /// Sends `bytes`, shuts down the sending, and returns all replies.
     pub fn answer(&self, bytes: impl AsRef<[u8]>) -> String {
-        let mut stream = self.connect();
-        // The server may end the connection before it has read all bytes.
-        let _ = stream.write_all(bytes.as_ref());
-        let _ = stream.shutdown(Shutdown::Write);
-        rest(&mut stream)
+        answer(self.address, bytes)
     }
 
     /// Returns whether the server still serves.
@@ -258,6 +251,22 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_write_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+/// Connects to a server, sends `bytes`, shuts down the sending, and returns all replies.
+pub fn answer(address: SocketAddr, bytes: impl AsRef<[u8]>) -> String {
+    let mut stream = connect(address);
+    // The server may end the connection before it has read all bytes.
+    let _ = stream.write_all(bytes.as_ref());
+    let _ = stream.shutdown(Shutdown::Write);
+    rest(&mut stream)
 }
 
 /// Waits until `condition` is true. Panics after twice [`PATIENCE`].

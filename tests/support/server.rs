@@ -160,33 +160,47 @@ impl Setup {
         }
         let endpoint = endpoint();
         let mut app = App::default();
-        let mut outcome = Outcome::default();
-        settle(&mut connection, &mut endpoint.with(&mut app), &mut outcome);
-        for chunk in chunks {
-            let mut rest = chunk;
-            while !rest.is_empty() && !outcome.closed {
-                let space = connection.space();
-                assert!(
-                    !space.is_empty(),
-                    "the connection asks for bytes without space for them"
-                );
-                let size = rest.len().min(space.len());
-                space[..size].copy_from_slice(&rest[..size]);
-                connection.received(size);
-                outcome.taken += size;
-                rest = &rest[size..];
-                settle(&mut connection, &mut endpoint.with(&mut app), &mut outcome);
-            }
+        let outcome = converse(&mut connection, &mut endpoint.with(&mut app), chunks, ends);
+        Outcome {
+            ran: app.ran,
+            rejected: app.rejected,
+            ..outcome
         }
-        outcome.idle = connection.is_idle();
-        if ends {
-            connection.end();
-            settle(&mut connection, &mut endpoint.with(&mut app), &mut outcome);
-        }
-        outcome.ran = app.ran;
-        outcome.rejected = app.rejected;
-        outcome
     }
+}
+
+/// Runs a conversation in which these chunks arrive in order, and then the stream ends if `ends`. The outcome
+/// lists neither the commands that ran nor the rejections.
+pub fn converse<'c>(
+    connection: &mut ServerConnection<'_>,
+    service: &mut impl Service,
+    chunks: impl IntoIterator<Item = &'c [u8]>,
+    ends: bool,
+) -> Outcome {
+    let mut outcome = Outcome::default();
+    settle(connection, service, &mut outcome);
+    for chunk in chunks {
+        let mut rest = chunk;
+        while !rest.is_empty() && !outcome.closed {
+            let space = connection.space();
+            assert!(
+                !space.is_empty(),
+                "the connection asks for bytes without space for them"
+            );
+            let size = rest.len().min(space.len());
+            space[..size].copy_from_slice(&rest[..size]);
+            connection.received(size);
+            outcome.taken += size;
+            rest = &rest[size..];
+            settle(connection, service, &mut outcome);
+        }
+    }
+    outcome.idle = connection.is_idle();
+    if ends {
+        connection.end();
+        settle(connection, service, &mut outcome);
+    }
+    outcome
 }
 
 /// Advances the connection until it needs more input or closes.

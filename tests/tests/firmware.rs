@@ -1,16 +1,17 @@
 //! Tests of the firmware on an emulated board, over TCP and over a noisy UART.
 
-use bellwire::ComplexData;
 use bellwire_std::{Endpoint, Server};
+use bellwire_tests::arrived::Arrived;
+use bellwire_tests::bad_input::cases;
 use bellwire_tests::board::{BOOT, Board, PATIENCE, soon};
 use bellwire_tests::go::Go;
 use bellwire_tests::image::path;
-use bellwire_tests::mission::{self, Observer, POSTCARD, STRING, TEXT};
+use bellwire_tests::mission::{self, POSTCARD, STRING, TEXT};
 use bellwire_tests::running::{line, rest};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -53,8 +54,8 @@ fn the_boards_client_talks_to_the_host() {
         assert!(board.says("Thank you.", Duration::from_mins(5)));
         assert!(board.says("Received.", PATIENCE));
         assert!(board.exit(PATIENCE).success());
-        let arrived = arrived.0.lock().unwrap();
-        assert_eq!(*arrived, (vec![TEXT.to_owned()], vec![mission::value()]));
+        let expected = (vec![TEXT.to_owned()], vec![mission::value()]);
+        assert_eq!(arrived.take(), expected);
     }
     stopper.stop();
     serving.join().unwrap().unwrap();
@@ -82,79 +83,14 @@ fn a_panic_prints_the_addresses_of_its_calls_and_resets_the_board() {
     assert!(board.exit(PATIENCE).success());
 }
 
-/// The texts and structures that have arrived at the host's server.
-#[derive(Clone, Default)]
-struct Arrived(Arc<Mutex<(Vec<String>, Vec<ComplexData>)>>);
-
-impl Observer for Arrived {
-    fn text(&mut self, text: &str) {
-        self.0.lock().unwrap().0.push(text.to_owned());
-    }
-
-    fn data(&mut self, data: &ComplexData) {
-        self.0.lock().unwrap().1.push(data.clone());
-    }
-}
-
 #[test]
-fn bad_input_gets_an_error_line_and_the_board_keeps_serving() {
+fn the_board_answers_every_bad_input_and_keeps_serving() {
     let Some(board) = Board::server() else {
         return;
     };
-    let long_text = format!("STRING\n{}\nSTRING\nhi\n", "x".repeat(5000));
-    let commands = "STRING\nnot a command\n".repeat(48);
-    assert_eq!(commands.len(), 1008);
-    let long_payload = [b"POSTCARD\n\xf0\x07", commands.as_bytes(), b"STRING\nhi\n"].concat();
-    let length = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];
-    let endless = [b"POSTCARD\n", &length[..], b"STRING\nhi\n"].concat();
-
-    let name_too_long = "!too-large command line exceeds 64 bytes\n";
-    assert_eq!(board.answer(vec![b'x'; 10_000_000]), name_too_long);
-    for (request, expected) in [
-        (
-            long_text.as_bytes(),
-            "!too-large STRING: payload exceeds 768 bytes\nThank you.\n",
-        ),
-        (
-            b"HELP\nSTRING\nhi\n",
-            "!unknown-command no command is named \"HELP\"\n",
-        ),
-        (b"\nSTRING\nhi\n", "!malformed empty command name\n"),
-        (
-            b"STRING\nh\xff\nSTRING\nhi\n",
-            "!malformed STRING: invalid UTF-8\nThank you.\n",
-        ),
-        (
-            &long_payload,
-            "!too-large POSTCARD: payload exceeds 768 bytes\nThank you.\n",
-        ),
-        (&endless, "!too-large POSTCARD: payload exceeds 768 bytes\n"),
-        (
-            b"POSTCARD\n\x02\x2e\x0bSTRING\nhi\n",
-            "!malformed POSTCARD: payload too short in field S\nThank you.\n",
-        ),
-        (
-            b"POSTCARD\n\x06\0\0\0\0\0\0STRING\nhi\n",
-            "!malformed POSTCARD: trailing bytes\nThank you.\n",
-        ),
-        // First a length of 1 GiB without data, then a value of an undefined type. GOB has no reply,
-        // so its error line ends the conversation.
-        (
-            b"GOB\n\xfc\x40\0\0\0STRING\nhi\n",
-            "!malformed GOB: invalid length\n",
-        ),
-        (
-            b"GOB\n\x04\xff\x80\0\0STRING\nhi\n",
-            "!malformed GOB: undefined type\n",
-        ),
-        (
-            b"STRING\nh",
-            "!malformed STRING: stream ended inside a request\n",
-        ),
-    ] {
-        let request_text = String::from_utf8_lossy(request);
-        assert_eq!(board.answer(request), expected, "{request_text}");
-        assert!(board.is_well(), "{request_text}");
+    for case in cases() {
+        case.check_replies(&board.answer(&case.input));
+        assert!(board.is_well(), "{}", case.name);
     }
 }
 

@@ -2,168 +2,49 @@
 //! reads of it.
 
 use bellwire::{ErrorKind, Limits, Next, ServerConnection};
-use bellwire_tests::expect::{answers, at_its_end_answers, ends};
-use bellwire_tests::server::{App, Setup, endpoint, framed, join, show};
+use bellwire_tests::arrived::Arrived;
+use bellwire_tests::bad_input::{self, BUFFER, Case, LIMITS, cases};
+use bellwire_tests::expect::{answers, ends};
+use bellwire_tests::server::{App, Setup, converse, endpoint, show};
 
 const TOO_LONG: &str = "payload exceeds 256 bytes\n";
 
-/// Returns a request to TEXT with this payload, which includes its length prefix.
-fn text(payload: impl AsRef<[u8]>) -> Vec<u8> {
-    join(&[b"TEXT\n", payload.as_ref()])
-}
-
-/// Returns a request to POSTCARD with this body, and adds the length prefix.
-fn postcard(body: impl AsRef<[u8]>) -> Vec<u8> {
-    join(&[b"POSTCARD\n", &framed(body)])
-}
-
-#[test]
-fn an_empty_name_closes_the_connection() {
-    ends("\n", "!malformed empty command name\n");
-    ends(" \r \r\n", "!malformed empty command name\n");
-    ends("ECHO\nhi\n\n", "hi\n!malformed empty command name\n");
+/// Checks a case, whose bytes arrive in `chunks`.
+fn check<'c>(case: &Case, chunks: impl IntoIterator<Item = &'c [u8]>) {
+    let (mut rx, mut tx) = ([0; BUFFER], [0; BUFFER]);
+    let mut connection = ServerConnection::new(&mut rx, &mut tx).with_limits(LIMITS);
+    let (endpoint, mut app) = (bad_input::endpoint(), Arrived::default());
+    let outcome = converse(&mut connection, &mut endpoint.with(&mut app), chunks, true);
+    case.check_replies(&show(&outcome.sent).replace("\\n", "\n"));
+    case.check_arrived(&app);
+    let most = LIMITS.payload + LIMITS.skip + BUFFER;
+    assert!(outcome.taken <= most, "{}: {}", case.name, outcome.taken);
 }
 
 #[test]
-fn an_unknown_name_closes_the_connection() {
-    ends(
-        "NOBODY\nECHO\nhi\n",
-        "!unknown-command no command is named \"NOBODY\"\n",
-    );
-    ends(
-        b"\xff\x00\x1b[2J\n",
-        "!unknown-command no command is named \"???[2J\"\n",
-    );
-    ends(
-        "N".repeat(63) + "\n",
-        format!(
-            "!unknown-command no command is named \"{}\"\n",
-            "N".repeat(63)
-        ),
-    );
+fn every_bad_input_gets_its_error_line_in_chunks_of_any_size() {
+    for case in cases() {
+        for size in (1..=40).chain([100, 767, 768, 769, 20_000_000]) {
+            check(&case, case.input.chunks(size));
+        }
+    }
 }
 
 #[test]
-fn an_oversized_name_closes_the_connection() {
-    let error = "!too-large command line exceeds 64 bytes\n";
-    ends("N".repeat(64), error);
-    ends("N".repeat(64) + "\n", error);
-    ends("PING".to_string() + &" ".repeat(60) + "\n", error);
-    answers("PING".to_string() + &" ".repeat(59) + "\n", "pong\n");
+fn every_bad_input_gets_its_error_line_when_cut_at_any_byte() {
+    for case in cases() {
+        let last = case.input.len();
+        let cuts = 0..last.min(400);
+        for cut in cuts.chain(last.saturating_sub(40).max(400)..last) {
+            check(&case, <[_; 2]>::from(case.input.split_at(cut)));
+        }
+    }
 }
 
 #[test]
 fn a_name_of_10_megabytes_is_read_up_to_the_buffer_size() {
     let outcome = Setup::default().hears([vec![b'N'; 10_000_000].as_slice()]);
     assert_eq!((outcome.closed, outcome.taken), (true, 256));
-}
-
-#[test]
-fn an_oversized_line_is_skipped() {
-    let line = |length: usize| format!("ECHO\n{}\n", "PING ".repeat(length / 5));
-    answers(line(255), line(255).replace("ECHO\n", ""));
-    answers(line(260), format!("!too-large ECHO: {TOO_LONG}"));
-    answers(line(4_000), format!("!too-large ECHO: {TOO_LONG}"));
-}
-
-#[test]
-fn a_line_beyond_the_skip_limit_closes_the_connection() {
-    let error = format!("!too-large ECHO: {TOO_LONG}");
-    let outcome = ends("ECHO\n".to_string() + &"x".repeat(10_000_000), error);
-    assert!(outcome.taken < 5_000, "{} bytes", outcome.taken);
-}
-
-#[test]
-fn a_line_of_invalid_utf8_is_rejected_and_skipped() {
-    for bad in [&b"\xff"[..], b"a\xc3", b"\xed\xa0\x80", b"\xc0\x80"] {
-        answers(
-            join(&[b"ECHO\n", bad, b"\n"]),
-            "!malformed ECHO: invalid UTF-8\n",
-        );
-    }
-}
-
-#[test]
-fn an_oversized_payload_is_skipped_by_its_length() {
-    let error = format!("!too-large TEXT: {TOO_LONG}");
-    for length in [255, 256, 1000, 4_094] {
-        let commands = b"PING\n".iter().cycle().copied().take(length);
-        answers(text(framed(commands.collect::<Vec<_>>())), &error);
-    }
-}
-
-#[test]
-fn a_payload_beyond_the_skip_limit_closes_the_connection() {
-    let error = format!("!too-large TEXT: {TOO_LONG}");
-    ends(text(b"\xff\x1f"), &error); // 4,095, with the length 4,097
-    ends(text(b"\xff\xff\xff\xff\x0f"), &error);
-    ends(text(b"\xff\xff\xff\xff\xff\xff\xff\xff\x7f"), &error);
-    ends(text(b"\xf5\xff\xff\xff\xff\xff\xff\xff\xff\x01"), &error); // u64::MAX - 10
-    ends(text(b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"), &error); // u64::MAX
-}
-
-#[test]
-fn a_length_beyond_64_bits_closes_the_connection() {
-    let error = "!malformed TEXT: invalid length\n";
-    ends(text(b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02"), error);
-    ends(text(b"\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x00"), error);
-    ends(text([0xff; 11]), error);
-    let ten_bytes = Setup::default().hears([text([0x80; 10]).as_slice()]);
-    assert_eq!(show(&ten_bytes.sent), show(error.as_bytes()));
-}
-
-#[test]
-fn a_malformed_postcard_body_is_rejected_and_skipped() {
-    let cut_short = "!malformed TEXT: payload too short\n";
-    answers(text(b"\0"), cut_short);
-    answers(text(b"\x01\x05"), cut_short);
-    answers(text(b"\x05\x05PING"), cut_short);
-    answers(
-        text(b"\x03\x02\xc3\x28"),
-        "!malformed TEXT: invalid UTF-8\n",
-    );
-    answers(
-        text(framed([0xff; 11])),
-        "!malformed TEXT: invalid length\n",
-    );
-    let left_over = "!malformed TEXT: trailing bytes\n";
-    answers(text(b"\x08\x02hiPING\n"), left_over);
-}
-
-#[test]
-fn a_malformed_structure_is_rejected_with_the_field_name() {
-    for (body, error) in [
-        (
-            &b"\x02\x41"[..],
-            "!malformed POSTCARD: payload too short in field S",
-        ),
-        (
-            b"\0\x01\xff\0\0\0",
-            "!malformed POSTCARD: invalid UTF-8 in field S",
-        ),
-        (
-            b"\0\0\x09\0\0\0",
-            "!malformed POSTCARD: invalid length in field M",
-        ),
-        (
-            b"\0\0\x02\x01a\x02\x01a\x02\0\0",
-            "!malformed POSTCARD: duplicate map key in field M",
-        ),
-        (
-            b"\0\0\0\0\x02",
-            "!malformed POSTCARD: invalid value in field C",
-        ),
-        (b"\0\0\0\0\0PING\n", "!malformed POSTCARD: trailing bytes"),
-        (
-            b"\0\0\0\0\x01\0\0\0\0\x01\0\0\0\0\0",
-            "!too-large POSTCARD: nested too deep in field C",
-        ),
-    ] {
-        answers(postcard(body), format!("{error}\n"));
-    }
-    let long = join(&[b"\0", &framed([b's'; 65]), b"\0\0\0"]);
-    let error = "!too-large POSTCARD: capacity exceeded in field S\n";
-    answers(postcard(long), error);
 }
 
 #[test]
@@ -188,30 +69,6 @@ fn bad_input_to_a_command_without_reply_closes_the_connection() {
         format!("LOG\n{line}"),
         format!("!too-large LOG: {TOO_LONG}"),
     );
-}
-
-#[test]
-fn a_stream_that_ends_within_a_request_gets_an_error_line() {
-    let request = b"ECHO\nhi\nTEXT\n\x03\x02hi";
-    for end in 0..request.len() {
-        let error = "stream ended inside a request\n";
-        let reply = match end {
-            0 => String::new(),
-            1..=4 => format!("!malformed {error}"),
-            5..=7 => format!("!malformed ECHO: {error}"),
-            8 => "hi\n".into(),
-            9..=12 => format!("hi\n!malformed {error}"),
-            _ => format!("hi\n!malformed TEXT: {error}"),
-        };
-        at_its_end_answers(&request[..end], reply);
-    }
-}
-
-#[test]
-fn a_stream_that_ends_within_skipped_bytes_gets_no_second_error_line() {
-    let error = |name| format!("!too-large {name}: {TOO_LONG}");
-    at_its_end_answers("ECHO\n".to_string() + &"x".repeat(300), error("ECHO"));
-    at_its_end_answers(text(b"\xff\xff\x01abc"), error("TEXT"));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The std adapter's servers, with threads and with tasks, over real sockets.
 
 mod async_handlers;
+mod bad_input;
 mod contexts;
 mod endings;
 mod extremes;

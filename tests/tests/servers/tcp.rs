@@ -1,4 +1,4 @@
-//! The server over TCP, with typical and malformed input of real clients.
+//! The server over TCP, with typical input of real clients.
 
 use bellwire::{Command, HeapComplexData, Line, RegisterError, blocking::Client};
 use bellwire_std::{Address, Endpoint, Peer, Server, dial};
@@ -82,87 +82,12 @@ fn replies_larger_than_the_transmit_buffer_all_arrive() {
 }
 
 #[test]
-fn a_name_of_ten_megabytes_ends_with_a_too_large_error() {
-    let error = "!too-large command line exceeds 64 bytes\n";
-    answers(vec![b'x'; 10_000_000], error);
-}
-
-#[test]
-fn a_line_that_is_too_long_is_skipped() {
+fn by_default_a_payload_has_at_most_65536_bytes() {
     let text = "x".repeat(70_000);
     answers(
         format!("STRING\n{text}\nSTRING\nhi\n"),
         "!too-large STRING: payload exceeds 65536 bytes\nThank you.\n",
     );
-}
-
-#[test]
-fn an_unknown_name_ends_the_conversation() {
-    let error = "!unknown-command no command is named \"HELP\"\n";
-    answers("HELP\nSTRING\nhi\n", error);
-}
-
-#[test]
-fn an_empty_name_ends_the_conversation() {
-    answers("\nSTRING\nhi\n", "!malformed empty command name\n");
-}
-
-#[test]
-fn text_that_is_not_utf8_is_malformed() {
-    let error = "!malformed STRING: invalid UTF-8\n";
-    answers(
-        b"STRING\nh\xff\nSTRING\nhi\n",
-        &format!("{error}Thank you.\n"),
-    );
-}
-
-#[test]
-fn an_oversized_payload_is_skipped_and_never_run_as_commands() {
-    let payload = "STRING\nnot a command\n".repeat(3334);
-    assert_eq!(payload.len(), 70_014);
-    // 70014 as LEB128.
-    let request = [
-        b"POSTCARD\n\xfe\xa2\x04",
-        payload.as_bytes(),
-        b"STRING\nhi\n",
-    ]
-    .concat();
-    let error = "!too-large POSTCARD: payload exceeds 65536 bytes\n";
-    answers(request, &format!("{error}Thank you.\n"));
-}
-
-#[test]
-fn the_largest_payload_length_ends_the_conversation() {
-    let length = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];
-    let request = [b"POSTCARD\n", &length[..], b"STRING\nhi\n"].concat();
-    answers(
-        request,
-        "!too-large POSTCARD: payload exceeds 65536 bytes\n",
-    );
-}
-
-#[test]
-fn a_truncated_postcard_payload_is_malformed() {
-    let error = "!malformed POSTCARD: payload too short in field S\n";
-    answers(
-        b"POSTCARD\n\x02\x2e\x0bSTRING\nhi\n",
-        &format!("{error}Thank you.\n"),
-    );
-}
-
-#[test]
-fn a_postcard_payload_with_extra_bytes_is_malformed() {
-    let error = "!malformed POSTCARD: trailing bytes\n";
-    answers(
-        b"POSTCARD\n\x06\0\0\0\0\0\0STRING\nhi\n",
-        &format!("{error}Thank you.\n"),
-    );
-}
-
-#[test]
-fn a_peer_that_shuts_down_in_mid_request_gets_an_error_line() {
-    let error = "!malformed STRING: stream ended inside a request\n";
-    answers("STRING\nh", error);
 }
 
 #[test]

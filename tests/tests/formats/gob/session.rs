@@ -3,9 +3,9 @@
 use bellwire::format::{EncodeError, Format, Frame};
 use bellwire::gob::{self, Decoder, Encoder};
 use bellwire::{
-    Buffer, Command, ComplexData, DecodeErrorKind, Endpoint, Gob, HeapComplexData, ServerConnection,
+    Command, ComplexData, DecodeErrorKind, Endpoint, Gob, HeapComplexData, ServerConnection,
 };
-use bellwire::{Limits, Line, Next, NoReply, RawGob, Session, Step};
+use bellwire::{Line, Next, NoReply, RawGob};
 use bellwire_tests::gob_streams::{MISSION, Place, VECTORS, bytes, mission, vectors};
 
 /// The context of a server that counts its texts and keeps its values.
@@ -90,26 +90,6 @@ fn a_request_after_a_malformed_gob_is_answered() {
         replies,
         "!malformed PUT: invalid UTF-8 in field S\nStored.\n"
     );
-}
-
-#[test]
-fn an_oversized_gob_without_a_reply_closes_the_session() {
-    let endpoint = endpoint();
-    let mut app = App::default();
-    let mut service = endpoint.with(&mut app);
-    let mut session = Session::new(Limits {
-        payload: 100,
-        ..Limits::for_buffers(100, 512)
-    });
-    let request = [b"GOB\n", &bytes(MISSION)[..]].concat();
-    let mut memory = [0; 512];
-    let mut out = Buffer::new(&mut memory);
-    let mut input = &request[..];
-    let step = session.next(&mut service, &mut input, &mut out);
-    assert!(matches!(step, Step::Close), "{step:?}");
-    // The command has no reply, so its error line must be the last line.
-    assert!(session.is_refused());
-    assert!(out.filled().starts_with(b"!too-large GOB: "));
 }
 
 #[test]
