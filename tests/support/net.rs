@@ -1,11 +1,14 @@
 //! Addresses and connections for tests of the network code.
 
-use crate::running::PATIENCE;
+use crate::running::{PATIENCE, until};
 use bellwire_std::{Conn, dial};
 use socket2::{Domain, SockRef, Socket, Type};
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
-use std::thread;
+#[cfg(target_os = "linux")]
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::channel;
+use std::thread::{self, Scope, ScopedJoinHandle};
 use std::time::Duration;
 
 /// A short time to wait.
@@ -46,12 +49,56 @@ pub fn reset(stream: TcpStream) {
 /// Runs `wait` in another thread, calls `act` while it waits, and returns the result of `wait`.
 pub fn while_waiting<T: Send>(wait: impl FnOnce() -> T + Send, act: impl FnOnce()) -> T {
     thread::scope(|scope| {
-        let waiting = scope.spawn(wait);
-        thread::sleep(SHORT);
-        assert!(!waiting.is_finished());
+        let waiting = waits(scope, wait);
         act();
         waiting.join().unwrap()
     })
+}
+
+/// Runs `wait` in another thread, and returns once that thread waits in the system.
+///
+/// # Panics
+/// If `wait` returns instead.
+pub fn waits<'s, T: Send + 's>(
+    scope: &'s Scope<'s, '_>,
+    wait: impl FnOnce() -> T + Send + 's,
+) -> ScopedJoinHandle<'s, T> {
+    let (begins, began) = channel();
+    let waiting = scope.spawn(move || {
+        begins.send(this_thread()).expect("a test that waits");
+        wait()
+    });
+    until_it_sleeps(&began.recv().expect("a thread that begins"));
+    assert!(!waiting.is_finished(), "the call returned");
+    waiting
+}
+
+/// Returns the system's folder for this thread.
+#[cfg(target_os = "linux")]
+fn this_thread() -> PathBuf {
+    let path = std::fs::read_link("/proc/thread-self").expect("the proc file system");
+    Path::new("/proc").join(path)
+}
+
+/// Waits until the thread sleeps. A thread that has ended counts too.
+#[cfg(target_os = "linux")]
+fn until_it_sleeps(thread: &Path) {
+    let stat = thread.join("stat");
+    until(|| {
+        // The state follows the name, which is in parentheses.
+        let stat = std::fs::read_to_string(&stat).unwrap_or_default();
+        let state = stat.rsplit_once(") ").map(|(_, fields)| &fields[..1]);
+        matches!(state, None | Some("S"))
+    });
+}
+
+/// Other systems do not say whether a thread sleeps.
+#[cfg(not(target_os = "linux"))]
+fn this_thread() {}
+
+#[cfg(not(target_os = "linux"))]
+fn until_it_sleeps((): &()) {
+    thread::sleep(SHORT);
 }
 
 /// Reads once.

@@ -9,7 +9,7 @@ use bellwire::format::MAX_DEPTH;
 use bellwire::{
     ClientConnection, Command, ComplexData, Format, Gob, Line, NoReply, Postcard, ReplyFormat,
 };
-use bellwire_tests::board::{Board, ROOT};
+use bellwire_tests::board::{Board, PATIENCE, ROOT};
 use bellwire_tests::image::{build, footprint, library_is_rustups, run};
 use bellwire_tests::mission;
 use std::fmt::Write as _;
@@ -295,12 +295,23 @@ fn round_trips(board: &Board, clients: usize) -> usize {
         count
     };
     let count: usize = thread::scope(|scope| {
-        let streams: Vec<_> = (0..clients).map(|_| board.connect()).collect();
+        let streams: Vec<_> = (0..clients).map(|_| served(board)).collect();
         let start = |stream| scope.spawn(move || exchange(stream));
         let running: Vec<_> = streams.into_iter().map(start).collect();
         running.into_iter().map(|one| one.join().unwrap()).sum()
     });
-    // Wait until all sockets are free for the next round.
-    thread::sleep(Duration::from_millis(50));
     count * 4
+}
+
+/// Connects, again and again until a socket of the board is free.
+fn served(board: &Board) -> TcpStream {
+    let begin = Instant::now();
+    loop {
+        let mut stream = board.connect();
+        let sent = stream.write_all(b"STRING\nabc\n");
+        if sent.and_then(|()| stream.read_exact(&mut [0; 11])).is_ok() {
+            return stream;
+        }
+        assert!(begin.elapsed() < PATIENCE, "no socket is free");
+    }
 }

@@ -176,7 +176,7 @@ fn a_client_that_keeps_sending_does_not_delay_a_stop() {
                 thread::spawn(move || while sending.write_all(b"STRING\nhi\n").is_ok() {})
             })
             .collect();
-        thread::sleep(SHORT);
+        until(|| server.texts.lock().unwrap().len() >= 1000);
         let begin = Instant::now();
         server.stop();
         assert!(begin.elapsed() < PATIENCE);

@@ -2,7 +2,7 @@
 
 use bellwire::{Error, blocking::Client};
 use bellwire_std::{Address, Conn};
-use bellwire_tests::net::{SHORT, fill, pair, read, while_waiting};
+use bellwire_tests::net::{SHORT, fill, pair, read, waits, while_waiting};
 use bellwire_tests::running::{PATIENCE, STRING, line, rest};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -118,9 +118,8 @@ fn close_wakes_a_read_and_a_write_in_other_threads() {
     let (mut conn, _peer) = pair();
     let (mut writer, closer) = (conn.clone(), conn.clone());
     thread::scope(|scope| {
-        let reading = scope.spawn(|| read(&mut conn).unwrap_err());
-        let writing = scope.spawn(|| fill(&mut writer));
-        thread::sleep(SHORT);
+        let reading = waits(scope, || read(&mut conn).unwrap_err());
+        let writing = waits(scope, || fill(&mut writer));
         closer.close();
         for error in [reading.join().unwrap(), writing.join().unwrap()] {
             assert_eq!(error.kind(), ErrorKind::NotConnected);
@@ -167,17 +166,16 @@ fn a_single_waiting_handle_needs_one_file_descriptor() {
     let open = || std::fs::read_dir("/proc/self/fd").unwrap().count();
     let before = open();
     let (conns, peers): (Vec<_>, Vec<_>) = (0..100).map(|_| pair()).unzip();
-    let waiting: Vec<_> = conns
-        .into_iter()
-        .map(|mut conn| thread::spawn(move || read(&mut conn)))
-        .collect();
-    thread::sleep(SHORT);
-    // Other tests in this process open descriptors too.
-    assert!(open() - before < 300);
-    drop(peers);
-    for waiting in waiting {
-        assert_eq!(waiting.join().unwrap().unwrap(), 0);
-    }
+    thread::scope(|scope| {
+        let wait = |mut conn| waits(scope, move || read(&mut conn));
+        let waiting: Vec<_> = conns.into_iter().map(wait).collect();
+        // Other tests in this process open descriptors too.
+        assert!(open() - before < 300);
+        drop(peers);
+        for waiting in waiting {
+            assert_eq!(waiting.join().unwrap().unwrap(), 0);
+        }
+    });
 }
 
 #[test]

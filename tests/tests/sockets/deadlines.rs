@@ -1,6 +1,6 @@
 //! The deadlines of a connection: points in time that any thread may move.
 
-use bellwire_tests::net::{LONG, SHORT, fill, pair, read, while_waiting};
+use bellwire_tests::net::{LONG, SHORT, fill, pair, read, waits, while_waiting};
 use bellwire_tests::running::PATIENCE;
 use std::io::{ErrorKind, Write};
 use std::thread;
@@ -133,8 +133,7 @@ fn a_deadline_wakes_all_waiting_handles() {
         let mut second = first.clone();
         handle.set_read_deadline(None);
         thread::scope(|scope| {
-            let waiting = [&mut first, &mut second].map(|conn| scope.spawn(|| read(conn)));
-            thread::sleep(SHORT / 20);
+            let waiting = [&mut first, &mut second].map(|conn| waits(scope, || read(conn)));
             handle.set_read_deadline(Some(Instant::now()));
             for waiting in waiting {
                 let result = waiting.join().unwrap();

@@ -2,13 +2,12 @@
 
 use bellwire_std::{Cancel, Conn, Dialer, Network, dial};
 use bellwire_tests::net::Manner::{Answers, Ignores, Refuses};
-use bellwire_tests::net::{Host, LONG, Manner, SHORT, host};
+use bellwire_tests::net::{Host, LONG, Manner, SHORT, host, while_waiting};
 use bellwire_tests::running::PATIENCE;
 use socket2::SockRef;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::mpsc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 const V4: &str = "127.0.0.1";
@@ -164,21 +163,18 @@ fn hanging_resolver() -> (Dialer, mpsc::Sender<()>) {
 }
 
 /// Cancels a waiting dial, and returns its error.
-fn cancelled(dialer: Dialer, address: String) -> io::Error {
+fn cancelled(dialer: Dialer, address: &str) -> io::Error {
     let cancel = Cancel::new().unwrap();
     let dialer = dialer.cancelled_by(&cancel);
-    let dialing = thread::spawn(move || dialer.dial(Network::Tcp, &address));
-    thread::sleep(SHORT);
-    assert!(!dialing.is_finished());
-    cancel.cancel();
-    dialing.join().unwrap().unwrap_err()
+    let dialing = || dialer.dial(Network::Tcp, address);
+    while_waiting(dialing, || cancel.cancel()).unwrap_err()
 }
 
 #[test]
 fn another_thread_can_cancel_a_dial_while_connecting() {
     let host = host(&[(V4, Ignores)]);
     let address = format!("127.0.0.1:{}", host.port);
-    let error = cancelled(Dialer::new(), address.clone());
+    let error = cancelled(Dialer::new(), &address);
     assert_eq!(error.kind(), ErrorKind::ConnectionAborted);
     let sentence = format!("cannot connect to {address}: the dial was cancelled");
     assert_eq!(error.to_string(), sentence);
@@ -187,7 +183,7 @@ fn another_thread_can_cancel_a_dial_while_connecting() {
 #[test]
 fn another_thread_can_cancel_a_dial_during_the_lookup() {
     let (dialer, _stop) = hanging_resolver();
-    let error = cancelled(dialer, "bell.example:80".to_owned());
+    let error = cancelled(dialer, "bell.example:80");
     assert_eq!(error.kind(), ErrorKind::ConnectionAborted);
 }
 

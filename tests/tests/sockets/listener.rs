@@ -2,7 +2,7 @@
 
 use bellwire::blocking::Client;
 use bellwire_std::{Address, Conn, Dialer, Endpoint, Listener, Network, Peer, Server, dial};
-use bellwire_tests::net::SHORT;
+use bellwire_tests::net::waits;
 use bellwire_tests::running::{Kind, PATIENCE, STRING, serve};
 use socket2::SockRef;
 use std::io::{ErrorKind, Read, Write};
@@ -81,9 +81,7 @@ fn a_dual_stack_listener_reports_ipv4_peers_as_ipv4() {
 fn close_wakes_all_waiting_accepts_with_an_error() {
     let listener = listen(Network::Tcp, "127.0.0.1:0");
     thread::scope(|scope| {
-        let accepting = [(); 2].map(|()| scope.spawn(|| listener.accept().unwrap_err()));
-        thread::sleep(SHORT);
-        assert!(accepting.iter().all(|accepting| !accepting.is_finished()));
+        let accepting = [(); 2].map(|()| waits(scope, || listener.accept().unwrap_err()));
         listener.clone().close();
         for accepting in accepting {
             let error = accepting.join().unwrap();
@@ -255,8 +253,7 @@ fn successive_unix_listeners_keep_the_next_ones_file() {
 fn close_wakes_a_waiting_accept_on_a_unix_socket() {
     let listener = listen(Network::Unix, &path("close"));
     thread::scope(|scope| {
-        let accepting = scope.spawn(|| listener.accept().unwrap_err());
-        thread::sleep(SHORT);
+        let accepting = waits(scope, || listener.accept().unwrap_err());
         listener.close();
         let error = accepting.join().unwrap();
         assert_eq!(error.to_string(), "the listener is closed");
