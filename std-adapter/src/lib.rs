@@ -58,6 +58,7 @@ mod addresses;
 mod conn;
 mod deadlines;
 mod dial;
+mod dispatch;
 mod ending;
 mod endpoint;
 mod keep_alive;
@@ -70,7 +71,6 @@ mod probe;
 mod rate;
 mod resolve;
 mod server;
-mod serving;
 #[cfg(feature = "tls")]
 pub mod tls;
 #[cfg(feature = "tokio")]

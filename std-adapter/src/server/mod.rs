@@ -4,7 +4,7 @@ mod crowd;
 mod stream;
 mod worker;
 
-use crate::limits::{Pause, ServerLimits};
+use crate::limits::{Backoff, ServerLimits};
 use crate::rate::limited;
 use crate::wait::after;
 use crate::{Address, Conn, Endpoint, Listener, Network, Peer};
@@ -31,7 +31,7 @@ pub struct Server<App: 'static> {
     /// The limits. Set them before [`run`](Self::run).
     pub limits: ServerLimits,
     /// Begins TLS on each connection. The default is no TLS. The handshake has
-    /// [a time limit](ServerLimits::handshake). A client that begins without TLS gets an error line in clear, then
+    /// [a time limit](ServerLimits::handshake_timeout). A client that begins without TLS gets an error line in clear, then
     /// the end.
     #[cfg(feature = "tls")]
     pub tls: Option<crate::tls::Acceptor>,
@@ -45,7 +45,7 @@ pub struct ShutdownHandle(Listener);
 
 impl ShutdownHandle {
     /// Stops accepting at once. [`Server::run`] returns after the requests that have arrived are answered and
-    /// the clients have received the replies, at the latest after [`ServerLimits::stop`].
+    /// the clients have received the replies, at the latest after [`ServerLimits::stop_timeout`].
     pub fn stop(&self) {
         self.0.close();
     }
@@ -116,23 +116,23 @@ impl<App: Send + 'static> Server<App> {
         self.limits.check()?;
         let app: Arc<MakeApp<App>> = Arc::new(app);
         let crowd = Crowd::new(&self.limits);
-        let mut pause = Pause::default();
+        let mut backoff = Backoff::default();
         loop {
             match self.listener.accept() {
                 Ok(conn) => {
-                    pause.reset();
+                    backoff.reset();
                     self.serve(conn, &app, &crowd);
                 }
                 Err(_) if self.listener.is_closed() => break,
                 Err(error) if error.kind() == ErrorKind::InvalidInput => return Err(error),
                 Err(error) => {
-                    if let Some(time) = pause.after(&error) {
+                    if let Some(time) = backoff.after(&error) {
                         self.listener.pause(after(Instant::now(), time))?;
                     }
                 }
             }
         }
-        crowd.dismiss(after(Instant::now(), self.limits.stop));
+        crowd.dismiss(after(Instant::now(), self.limits.stop_timeout));
         Ok(())
     }
 

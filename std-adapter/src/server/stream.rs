@@ -35,12 +35,12 @@ impl Stream {
 
     /// Performs the TLS handshake on `conn`.
     #[cfg(feature = "tls")]
-    pub(super) fn greet(
+    pub(super) fn handshake(
         conn: Conn,
         acceptor: &tls::Acceptor,
         limits: ServerLimits,
     ) -> io::Result<Self> {
-        conn.set_deadline(Some(after(Instant::now(), limits.handshake)));
+        conn.set_deadline(Some(after(Instant::now(), limits.handshake_timeout)));
         let accepted = acceptor.accept(conn).map_err(|error| {
             if !is_unused(&error) {
                 counter!("bellwire_tls_handshake_failures_total").increment(1);
@@ -79,7 +79,7 @@ impl Stream {
                 io::Read::read(conn, buf)
             }
             #[cfg(feature = "tls")]
-            Kind::Tls(tls) => tls.read_within(buf, deadline, self.limits.request),
+            Kind::Tls(tls) => tls.read_within(buf, deadline, self.limits.request_timeout),
         }
     }
 
@@ -124,10 +124,10 @@ impl embedded_io::Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let Self { kind, limits, lag } = self;
         let written = match kind {
-            Kind::Plain(conn) => write(conn, bytes, limits.reply, lag),
+            Kind::Plain(conn) => write(conn, bytes, limits.reply_timeout, lag),
             #[cfg(feature = "tls")]
             Kind::Tls(tls) => tls.write_with(bytes, &mut |conn, bytes| {
-                write(conn, bytes, limits.reply, lag)
+                write(conn, bytes, limits.reply_timeout, lag)
             }),
         };
         written.map_err(not_taken)
@@ -138,7 +138,7 @@ impl embedded_io::Write for Stream {
             Kind::Plain(_) => Ok(()),
             #[cfg(feature = "tls")]
             Kind::Tls(tls) => {
-                let (limit, lag) = (self.limits.reply, &mut self.lag);
+                let (limit, lag) = (self.limits.reply_timeout, &mut self.lag);
                 tls.send_with(&mut |conn, bytes| write(conn, bytes, limit, lag))
                     .map_err(not_taken)
             }

@@ -2,11 +2,11 @@
 
 use super::crowd::Member;
 use super::stream::Stream;
+use crate::dispatch::Dispatch;
 use crate::ending::{Ending, Peer};
 use crate::limits::{ServerLimits, Wait};
 use crate::probe::{is_cut, is_unused};
 use crate::rate::limited;
-use crate::serving::Serving;
 use crate::{Conn, Endpoint, Listener};
 use bellwire::{Error, ErrorKind, ServerConnection, blocking};
 use std::io;
@@ -53,7 +53,7 @@ impl<App: Send + 'static> Worker<App> {
         let mut stream = match self.tls {
             None => Stream::plain(self.conn, self.limits),
             Some(acceptor) => {
-                Stream::greet(self.conn, &acceptor, self.limits).map_err(Error::Transport)?
+                Stream::handshake(self.conn, &acceptor, self.limits).map_err(Error::Transport)?
             }
         };
         #[cfg(not(feature = "tls"))]
@@ -66,7 +66,7 @@ impl<App: Send + 'static> Worker<App> {
             limited!(error, "{peer}: closed, since making its context panicked");
             return Ok(());
         };
-        let mut service = Serving::new(&self.endpoint, app, &peer);
+        let mut service = Dispatch::new(&self.endpoint, app, &peer);
         if self.member.surplus {
             connection.abort(ErrorKind::Busy, &mut service);
         }

@@ -1,16 +1,16 @@
 //! The conversation on one connection: its state between wake-ups, and the work of one wake-up.
 
 use super::Shared;
+use super::counts::RequestCounts;
 use super::in_flight::Reservation;
 use super::stream::Stream;
-use super::tally::RequestCounts;
 use crate::Address;
+use crate::dispatch::{Dispatch, guard, guard_future};
 use crate::ending::Peer;
-use crate::endpoint::{Finish, Later, Outcome};
+use crate::endpoint::{Finish, Outcome, ReplyFuture};
 use crate::lag::Lag;
 use crate::limits::no_room_for_replies;
 use crate::probe::is_cut;
-use crate::serving::{Serving, guard, guard_future};
 use bellwire::{Buffer, ErrorKind, Limits, Session, Step};
 use std::cell::RefCell;
 use std::io;
@@ -47,7 +47,7 @@ fn set_size(buffer: &mut Vec<u8>, bytes: usize) {
 pub(super) struct Conversation<'a, App> {
     pub(super) stream: &'a mut Stream,
     pub(super) shared: &'a Shared<App>,
-    service: Serving<'a, App>,
+    service: Dispatch<'a, App>,
     /// Boxed, like the stop notification: tokio allocates tasks in steps of 128 bytes, and boxes fit
     /// into the gaps between them.
     session: Box<Session>,
@@ -89,7 +89,7 @@ enum End {
 /// The result of a wake-up.
 pub(super) struct Done {
     /// A pending reply future. Its result goes to [`Conversation::answer`].
-    pub(super) later: Option<Later>,
+    pub(super) future: Option<ReplyFuture>,
     /// Bytes read.
     pub(super) arrived: usize,
     /// Whether requests remain for the next turn.
@@ -105,7 +105,7 @@ enum Pause {
     /// The stream accepts no more replies.
     Send,
     /// A reply future is pending, for a request with so many payload bytes.
-    Await(Later, usize),
+    Await(ReplyFuture, usize),
     /// It is another connection's turn.
     Turn,
     /// The conversation is over.
@@ -124,12 +124,12 @@ impl<'a, App: 'static> Conversation<'a, App> {
         let limits = &shared.limits;
         let limits = Limits::for_buffers(limits.receive_buffer, limits.transmit_buffer);
         let mut conversation = Self {
-            service: Serving::new(&shared.endpoint, app, peer),
+            service: Dispatch::new(&shared.endpoint, app, peer),
             stream,
             shared,
             session: Box::new(Session::new(limits)),
             kept: None,
-            reservation: shared.in_flight.share(),
+            reservation: shared.in_flight.reserve(),
             more: false,
             over: false,
             end: End::Open,
@@ -188,7 +188,7 @@ impl<'a, App: 'static> Conversation<'a, App> {
     pub(super) fn try_send(&mut self) -> io::Result<usize> {
         let unsent = self.kept.as_ref().map_or(&[][..], |kept| &kept.unsent);
         let n = self.stream.try_write(unsent)?;
-        let limit = self.shared.limits.reply;
+        let limit = self.shared.limits.reply_timeout;
         self.keep(|kept| {
             kept.unsent.drain(..n);
             kept.lag.took(n, limit);
@@ -200,12 +200,13 @@ impl<'a, App: 'static> Conversation<'a, App> {
     /// Returns how long the server may still wait for the client to receive replies.
     pub(super) fn patience(&self) -> Duration {
         let lag = self.kept.as_ref().map(|kept| kept.lag);
-        lag.unwrap_or_default().remaining(self.shared.limits.reply)
+        lag.unwrap_or_default()
+            .remaining(self.shared.limits.reply_timeout)
     }
 
     /// Adds a wait to the client's lag.
     pub(super) fn waited(&mut self, time: Duration) {
-        let limit = self.shared.limits.reply;
+        let limit = self.shared.limits.reply_timeout;
         self.keep(|kept| kept.lag.waited(time, limit));
     }
 
@@ -280,13 +281,13 @@ impl<'a, App: 'static> Conversation<'a, App> {
             self.more = !matches!(pause, Pause::Receive);
             self.over = matches!(pause, Pause::Close);
             let left = matches!(pause, Pause::Turn);
-            let mut later = None;
+            let mut future = None;
             if let Pause::Await(reply, taken) = pause {
-                later = Some(guard_future(reply));
+                future = Some(guard_future(reply));
                 self.keep(|kept| kept.taken = taken);
             }
             if !self.reserve() {
-                later = None;
+                future = None;
                 self.give_up()?;
             }
             let at = Instant::now();
@@ -295,7 +296,7 @@ impl<'a, App: 'static> Conversation<'a, App> {
                 metrics.answering.record(at - begin);
             }
             Poll::Ready(Ok(Done {
-                later,
+                future,
                 arrived,
                 left,
                 at,
@@ -414,8 +415,8 @@ impl<'a, App: 'static> Conversation<'a, App> {
                     };
                     match service.start(index, payload, reply, context, may_poll) {
                         Outcome::Answered(answered) => session.answered(answered, service, out),
-                        Outcome::Later(later, _reply) => {
-                            return Ok(Pause::Await(later, payload.len()));
+                        Outcome::Pending(future, _reply) => {
+                            return Ok(Pause::Await(future, payload.len()));
                         }
                     }
                 }
@@ -457,7 +458,7 @@ impl<'a, App: 'static> Conversation<'a, App> {
                 Ok(n) => {
                     out.consume(n);
                     if self.kept.is_some() {
-                        let limit = self.shared.limits.reply;
+                        let limit = self.shared.limits.reply_timeout;
                         self.keep(|kept| kept.lag.took(n, limit));
                     }
                     self.shared.metrics.sent.increment(n as u64);

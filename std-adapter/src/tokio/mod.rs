@@ -11,28 +11,28 @@
 //! `bellwire_received_bytes_total`, `bellwire_sent_bytes_total` and `bellwire_answer_seconds`; with the
 //! feature `tls` also `bellwire_tls_handshake_failures_total`.
 
-mod accepting;
 mod conversation;
+mod counts;
 mod crowd;
 mod ending;
 mod in_flight;
+mod listener;
 mod metrics;
 mod proxy;
 #[cfg(feature = "tls")]
 mod secure;
 mod stream;
-mod tally;
 mod task;
 
 use crate::addresses::Addresses;
-use crate::limits::{Pause, ServerLimits};
+use crate::limits::{Backoff, ServerLimits};
 use crate::rate::limited;
 use crate::resolve::explain;
 use crate::wait::after;
 use crate::{Address, Endpoint, Listener, Network, Peer};
-use accepting::Accepting;
 use crowd::{Crowd, Member};
 use in_flight::InFlight;
+use listener::AsyncListener;
 use metrics::Metrics;
 use std::io;
 use std::sync::Arc;
@@ -76,7 +76,7 @@ pub struct Server<App: 'static> {
     /// connect: a client could claim any address.
     pub proxy_protocol: bool,
     /// Begins TLS on each connection, after the header of the PROXY protocol if there is one. The default is no
-    /// TLS. The handshake has [a time limit](ServerLimits::handshake). A client that begins without TLS gets an
+    /// TLS. The handshake has [a time limit](ServerLimits::handshake_timeout). A client that begins without TLS gets an
     /// error line in clear, then the end.
     #[cfg(feature = "tls")]
     pub tls: Option<crate::tls::Acceptor>,
@@ -91,7 +91,7 @@ pub struct ShutdownHandle(Arc<Crowd>);
 
 impl ShutdownHandle {
     /// Stops accepting at once. [`Server::run`] returns after the requests that have arrived are answered and
-    /// the clients have received the replies, at the latest after [`ServerLimits::stop`]. Connections that have
+    /// the clients have received the replies, at the latest after [`ServerLimits::stop_timeout`]. Connections that have
     /// not ended by then go on until the runtime ends.
     pub fn stop(&self) {
         self.0.stop();
@@ -166,7 +166,7 @@ impl<App: Send + 'static> Server<App> {
         app: impl Fn(&Peer) -> App + Send + Sync + 'static,
     ) -> io::Result<()> {
         self.limits.check()?;
-        let accepting = Accepting::new(&self.listener)?;
+        let accepting = AsyncListener::new(&self.listener)?;
         let (shared, listener) = self.share(app);
         accept(&shared, &listener, accepting, Vec::new()).await;
         Ok(())
@@ -207,7 +207,7 @@ impl<App: Send + 'static> Server<App> {
         let others = (1..threads).map(|_| runtime());
         let others = others.collect::<io::Result<Vec<_>>>()?;
         let entered = first.enter();
-        let accepting = Accepting::new(&self.listener)?;
+        let accepting = AsyncListener::new(&self.listener)?;
         drop(entered);
         let (shared, listener) = &self.share(app);
         thread::scope(|scope| {
@@ -273,11 +273,11 @@ struct Given {
 async fn accept<App: Send + 'static>(
     shared: &Arc<Shared<App>>,
     listener: &Listener,
-    accepting: Accepting,
+    accepting: AsyncListener,
     others: Vec<UnboundedSender<Given>>,
 ) {
     let Shared { crowd, limits, .. } = &**shared;
-    let mut pause = Pause::default();
+    let mut backoff = Backoff::default();
     let mut turns = (0..=others.len()).cycle();
     while !crowd.is_stopping() {
         let accepted = tokio::select! {
@@ -286,7 +286,7 @@ async fn accept<App: Send + 'static>(
         };
         match accepted {
             Ok((stream, peer)) => {
-                pause.reset();
+                backoff.reset();
                 let Some(member) = crowd.join(limits.connections) else {
                     limited!(warn, "{peer}: dropped, far too many connections");
                     continue;
@@ -298,7 +298,7 @@ async fn accept<App: Send + 'static>(
                 }
             }
             Err(error) => {
-                if let Some(time) = pause.after(&error) {
+                if let Some(time) = backoff.after(&error) {
                     let _ = timeout(time, crowd.stopped()).await;
                 }
             }
@@ -306,7 +306,7 @@ async fn accept<App: Send + 'static>(
     }
     listener.close();
     drop(accepting);
-    let deadline = after(Instant::now(), limits.stop).into();
+    let deadline = after(Instant::now(), limits.stop_timeout).into();
     if timeout_at(deadline, crowd.emptied()).await.is_err() {
         tracing::warn!("{} connections did not end in time", crowd.len());
     }

@@ -32,7 +32,7 @@ pub(super) struct Secure {
 
 /// Performs the TLS handshake on `stream`. Fails at `deadline`, if the server has no room for the
 /// handshake's bytes, or when the server is `stopped`.
-pub(super) async fn greet(
+pub(super) async fn handshake(
     stream: &mut Stream,
     acceptor: &Acceptor,
     deadline: Instant,

@@ -70,7 +70,7 @@ async fn begin<App>(
         // It fails if the peer is already gone. The first read reports that.
         let _ = stream.socket.set_nodelay(true);
     }
-    let deadline = after(StdInstant::now(), shared.limits.handshake).into();
+    let deadline = after(StdInstant::now(), shared.limits.handshake_timeout).into();
     if shared.proxy_protocol {
         let header = timeout_at(deadline, read_header(&mut stream.socket));
         let client = tokio::select! {
@@ -89,16 +89,16 @@ async fn begin<App>(
     }
     #[cfg(feature = "tls")]
     if let Some(acceptor) = &shared.tls {
-        let (share, stopped) = (shared.in_flight.share(), shared.crowd.stopped());
-        let greeted = secure::greet(stream, acceptor, deadline, share, stopped).await;
-        if greeted.as_ref().is_err_and(|error| !is_unused(error)) {
+        let (share, stopped) = (shared.in_flight.reserve(), shared.crowd.stopped());
+        let result = secure::handshake(stream, acceptor, deadline, share, stopped).await;
+        if result.as_ref().is_err_and(|error| !is_unused(error)) {
             shared.metrics.handshake_failures.increment(1);
         }
         // A handshake that the stop has ended needs no error line.
-        if greeted.is_err() && !shared.crowd.is_stopping() {
+        if result.is_err() && !shared.crowd.is_stopping() {
             ending::linger(stream).await;
         }
-        return greeted;
+        return result;
     }
     Ok(())
 }
@@ -118,7 +118,7 @@ impl<App: Send + 'static> Conversation<'_, App> {
             let mut wait = Wait::first();
             // One timer for all wake-ups. It is reset only to fire earlier, or after it fired too early.
             let mut timer = pin!(sleep_until(
-                after(StdInstant::now(), shared.limits.idle).into()
+                after(StdInstant::now(), shared.limits.idle_timeout).into()
             ));
             let mut stop = Box::pin(shared.crowd.stop_rings());
             let mut brought = 0;
@@ -126,7 +126,7 @@ impl<App: Send + 'static> Conversation<'_, App> {
                 let wake =
                     |context: &mut Context<'_>| self.wake(stop.as_mut(), timer.as_mut(), context);
                 let Done {
-                    later,
+                    future,
                     arrived,
                     left,
                     at,
@@ -151,8 +151,8 @@ impl<App: Send + 'static> Conversation<'_, App> {
                 if !self.unsent().is_empty() {
                     shared.metrics.sent.increment(Box::pin(self.flush()).await?);
                 }
-                if let Some(later) = later {
-                    let finish = later.await;
+                if let Some(future) = future {
+                    let finish = future.await;
                     self.answer(finish);
                     // The future may have been ready without letting another connection run.
                     brought += TURN / REQUESTS;
