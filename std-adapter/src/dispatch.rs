@@ -3,10 +3,10 @@
 #[cfg(feature = "tokio")]
 use crate::endpoint::ReplyFuture;
 use crate::endpoint::{Commands, Outcome, Run};
+use crate::metrics::count_error;
 use crate::rate::limited;
 use crate::{Address, Endpoint};
 use bellwire::{ErrorKind, Reply, ReplySent, RequestError, Route, Service};
-use metrics::counter;
 #[cfg(feature = "tokio")]
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -79,8 +79,7 @@ impl<App: 'static> Service for Dispatch<'_, App> {
     }
 
     fn rejected(&mut self, rejection: &RequestError) {
-        let code = rejection.kind.code().as_str();
-        counter!("bellwire_errors_total", "code" => code).increment(1);
+        count_error(rejection.kind.code().as_str());
         let end = if rejection.fatal {
             "; the conversation ends"
         } else {

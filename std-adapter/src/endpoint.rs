@@ -1,9 +1,9 @@
 //! A registry of handlers that grows.
 
+use crate::metrics::{self, Counter};
 use bellwire::{
     Command, ErrorKind, Format, RegisterError, Reply, ReplyFormat, ReplySent, RequestError, Route,
 };
-use metrics::{Counter, counter};
 use std::fmt;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -226,7 +226,7 @@ impl<App: 'static> Endpoint<App> {
         more.by_length[name.len()].push(command.route(index));
         more.entries.push(Entry {
             run,
-            requests: counter!("bellwire_requests_total", "command" => name),
+            requests: metrics::requests(name),
         });
         self.publish(more, &mut commands);
         Ok(())

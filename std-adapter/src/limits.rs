@@ -160,12 +160,7 @@ const LEAST_TRANSMIT: usize = 160;
 /// More than a connection can make good use of.
 const LARGEST_BUFFER: usize = 1 << 30;
 
-/// How many connections beyond the limit are told at a time that the server is busy. Others are
-/// closed at once.
-pub(crate) const SURPLUS: usize = 64;
-
 /// Returns the error of a connection that cannot even be told that the server is busy.
-#[cfg(feature = "tokio")]
 pub(crate) fn too_many() -> io::Error {
     io::Error::new(
         ErrorKind::QuotaExceeded,

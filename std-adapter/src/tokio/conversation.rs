@@ -10,6 +10,7 @@ use crate::ending::Peer;
 use crate::endpoint::{Finish, Outcome, ReplyFuture};
 use crate::lag::Lag;
 use crate::limits::no_room_for_replies;
+use crate::metrics::Stopwatch;
 use crate::probe::is_cut;
 use bellwire::{Buffer, ErrorKind, Limits, Session, Step};
 use std::cell::RefCell;
@@ -121,10 +122,10 @@ impl<'a, App: 'static> Conversation<'a, App> {
         app: App,
         busy: bool,
     ) -> Self {
-        let limits = &shared.limits;
+        let limits = &shared.server.limits;
         let limits = Limits::for_buffers(limits.receive_buffer, limits.transmit_buffer);
         let mut conversation = Self {
-            service: Dispatch::new(&shared.endpoint, app, peer),
+            service: Dispatch::new(&shared.server.endpoint, app, peer),
             stream,
             shared,
             session: Box::new(Session::new(limits)),
@@ -188,7 +189,7 @@ impl<'a, App: 'static> Conversation<'a, App> {
     pub(super) fn try_send(&mut self) -> io::Result<usize> {
         let unsent = self.kept.as_ref().map_or(&[][..], |kept| &kept.unsent);
         let n = self.stream.try_write(unsent)?;
-        let limit = self.shared.limits.reply_timeout;
+        let limit = self.shared.server.limits.reply_timeout;
         self.keep(|kept| {
             kept.unsent.drain(..n);
             kept.lag.took(n, limit);
@@ -201,12 +202,12 @@ impl<'a, App: 'static> Conversation<'a, App> {
     pub(super) fn patience(&self) -> Duration {
         let lag = self.kept.as_ref().map(|kept| kept.lag);
         lag.unwrap_or_default()
-            .remaining(self.shared.limits.reply_timeout)
+            .remaining(self.shared.server.limits.reply_timeout)
     }
 
     /// Adds a wait to the client's lag.
     pub(super) fn waited(&mut self, time: Duration) {
-        let limit = self.shared.limits.reply_timeout;
+        let limit = self.shared.server.limits.reply_timeout;
         self.keep(|kept| kept.lag.waited(time, limit));
     }
 
@@ -240,18 +241,16 @@ impl<'a, App: 'static> Conversation<'a, App> {
     /// Reads once, answers up to [`REQUESTS`] requests, and writes once. Pending while there is nothing
     /// to do.
     pub(super) fn turn(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Done>> {
-        let Shared {
-            limits, metrics, ..
-        } = self.shared;
+        let server = &self.shared.server;
         SCRATCH.with_borrow_mut(|Scratch { rx, tx }| {
             let resumed = self.more;
-            set_size(rx, limits.receive_buffer);
-            set_size(tx, limits.transmit_buffer);
+            set_size(rx, server.limits.receive_buffer);
+            set_size(tx, server.limits.transmit_buffer);
             let arrived = ready!(self.read(context, rx))?;
-            let begin = Instant::now();
+            let stopwatch = Stopwatch::start();
             let mut fresh = &rx[..arrived];
             let mut out = Buffer::new(tx);
-            self.service.refresh(&self.shared.endpoint);
+            self.service.refresh(&self.shared.server.endpoint);
             let pause = if self.unread().is_empty() {
                 let pause = self.work(context, &mut fresh, &mut out)?;
                 if !fresh.is_empty() {
@@ -292,8 +291,8 @@ impl<'a, App: 'static> Conversation<'a, App> {
             }
             let at = Instant::now();
             if arrived > 0 || resumed {
-                metrics.received.increment(arrived as u64);
-                metrics.answering.record(at - begin);
+                server.metrics.received.increment(arrived as u64);
+                stopwatch.stop(&server.metrics.answering, at);
             }
             Poll::Ready(Ok(Done {
                 future,
@@ -427,7 +426,7 @@ impl<'a, App: 'static> Conversation<'a, App> {
     /// Encodes the reply of the pending future.
     pub(super) fn answer(&mut self, finish: Finish) {
         SCRATCH.with_borrow_mut(|Scratch { tx, .. }| {
-            set_size(tx, self.shared.limits.transmit_buffer);
+            set_size(tx, self.shared.server.limits.transmit_buffer);
             let mut out = Buffer::new(tx);
             let reply = self.session.reply(&mut out);
             let answered = guard(|| finish(reply));
@@ -458,10 +457,10 @@ impl<'a, App: 'static> Conversation<'a, App> {
                 Ok(n) => {
                     out.consume(n);
                     if self.kept.is_some() {
-                        let limit = self.shared.limits.reply_timeout;
+                        let limit = self.shared.server.limits.reply_timeout;
                         self.keep(|kept| kept.lag.took(n, limit));
                     }
-                    self.shared.metrics.sent.increment(n as u64);
+                    self.shared.server.metrics.sent.increment(n as u64);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) => return Err(error),

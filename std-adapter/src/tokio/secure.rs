@@ -1,7 +1,7 @@
 //! TLS on the socket of a task.
 
 use super::in_flight::Reservation;
-use super::stream::{Stream, receive_now};
+use super::stream::{Socket, Stream, receive_now};
 use crate::tls::{
     Acceptor, NOT_TLS, Records, begins_tls, cut, failed, gone, handshake_failed, no_room, not_tls,
     stopping, too_slow, unused,
@@ -235,25 +235,6 @@ impl Secure {
         while self.session.wants_write() {
             self.session.write_tls(&mut Socket(socket))?;
         }
-        Ok(())
-    }
-}
-
-/// A socket as a reader and writer for rustls.
-struct Socket<'a>(&'a TcpStream);
-
-impl Read for Socket<'_> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.0.try_read(buf)
-    }
-}
-
-impl Write for Socket<'_> {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        self.0.try_write(buf)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 }

@@ -2,8 +2,16 @@
 
 #[cfg(feature = "tls")]
 use super::secure::Secure;
+#[cfg(feature = "proxy-protocol")]
+use crate::proxy::HeaderReader;
 use rustix::net::{RecvFlags, recv};
 use std::io;
+#[cfg(any(feature = "proxy-protocol", feature = "tls"))]
+use std::io::Read;
+#[cfg(feature = "tls")]
+use std::io::Write;
+#[cfg(feature = "proxy-protocol")]
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, ReadBuf};
@@ -22,6 +30,20 @@ impl Stream {
             socket,
             #[cfg(feature = "tls")]
             secure: None,
+        }
+    }
+
+    /// Reads the header of the PROXY protocol. Call it first.
+    #[cfg(feature = "proxy-protocol")]
+    pub(super) async fn read_header(&mut self) -> io::Result<Option<SocketAddr>> {
+        let mut header = HeaderReader::default();
+        loop {
+            match header.read(&mut Socket(&self.socket)) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.socket.readable().await?;
+                }
+                done => return done,
+            }
         }
     }
 
@@ -149,4 +171,26 @@ impl Stream {
 pub(super) fn receive_now(socket: &TcpStream, buf: &mut [u8]) -> io::Result<usize> {
     let (_, arrived) = recv(socket, buf, RecvFlags::DONTWAIT)?;
     Ok(arrived)
+}
+
+/// A socket as a reader and writer that fails with [`WouldBlock`](io::ErrorKind::WouldBlock).
+#[cfg(any(feature = "proxy-protocol", feature = "tls"))]
+pub(super) struct Socket<'a>(pub(super) &'a TcpStream);
+
+#[cfg(any(feature = "proxy-protocol", feature = "tls"))]
+impl Read for Socket<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.0.try_read(buf)
+    }
+}
+
+#[cfg(feature = "tls")]
+impl Write for Socket<'_> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.0.try_write(buf)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
