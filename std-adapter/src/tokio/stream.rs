@@ -89,7 +89,7 @@ impl Stream {
     pub(super) fn worked(&mut self) -> usize {
         #[cfg(feature = "tls")]
         if let Some(secure) = &mut self.secure {
-            return secure.worked();
+            return secure.driver.take_received();
         }
         0
     }
@@ -103,7 +103,7 @@ impl Stream {
     pub(super) fn held(&self) -> usize {
         #[cfg(feature = "tls")]
         if let Some(secure) = &self.secure {
-            return secure.held();
+            return secure.driver.partial_len();
         }
         0
     }
@@ -116,7 +116,11 @@ impl Stream {
     pub(super) fn peer_certificates(&self) -> Vec<Vec<u8>> {
         #[cfg(feature = "tls")]
         if let Some(secure) = &self.secure {
-            return secure.peer_certificates();
+            return secure
+                .driver
+                .peer_certificates()
+                .map(<[u8]>::to_vec)
+                .collect();
         }
         Vec::new()
     }
@@ -157,7 +161,7 @@ impl Stream {
     pub(super) async fn finish(&mut self) -> io::Result<()> {
         #[cfg(feature = "tls")]
         if let Some(secure) = &mut self.secure {
-            while let Err(error) = secure.finish(&self.socket) {
+            while let Err(error) = secure.driver.finish(&mut Socket(&self.socket)) {
                 if error.kind() != io::ErrorKind::WouldBlock {
                     return Err(error);
                 }
