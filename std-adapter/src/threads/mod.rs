@@ -15,7 +15,7 @@ use std::sync::{Arc, Weak};
 use std::time::Instant;
 use worker::Worker;
 
-/// A thread for each connection: what [`Server`] runs on.
+/// A thread for each connection: the mode of [`Server`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Threads;

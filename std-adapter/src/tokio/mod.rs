@@ -37,7 +37,7 @@ use tokio::time::{timeout, timeout_at};
 /// The highest number of threads.
 const MOST_THREADS: usize = 1024;
 
-/// A tokio task for each connection: what [`Server`] runs on.
+/// A tokio task for each connection: the mode of [`Server`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Tasks;
@@ -86,7 +86,7 @@ impl<App: Send + 'static> ServerOn<Tasks, App> {
     /// second and tries again.
     ///
     /// # Errors
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for [limits](ServerLimits) that serve nobody;
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for [limits](crate::ServerLimits) that serve nobody;
     /// [`NotConnected`](io::ErrorKind::NotConnected) for a listener that is closed already.
     ///
     /// # Cancel safety

@@ -211,7 +211,7 @@ impl<App: Send + 'static> Conversation<'_, App> {
         let mut sent = 0;
         while !self.unsent().is_empty() {
             let begin = StdInstant::now();
-            let deadline = after(begin, self.patience()).into();
+            let deadline = after(begin, self.send_timeout()).into();
             let ready = timeout_at(deadline, self.stream.writable()).await;
             self.waited(begin.elapsed());
             ready.unwrap_or_else(|_| Err(replies_not_taken()))?;
