@@ -12,14 +12,15 @@
 //! no waker is needed. With clones, a handle creates its waker, two file descriptors, when it first
 //! waits.
 //!
-//! A server's connections also poll their listener's waker, so that a stop wakes them. Shutting down
+//! A server's connections also poll its stop signal, so that a stop wakes them. Shutting down
 //! their sockets instead would lose replies; see [`ending`](crate::ending).
 
+use crate::Address;
 use crate::deadlines::{Deadlines, Direction};
 use crate::ending::{Ending, LINGER, Peer, is_delivered, write_after_delivery};
 use crate::limits::replies_not_taken;
+use crate::stop::StopSignal;
 use crate::wait::{Waker, has_passed, wait};
-use crate::{Address, Listener};
 use rustix::event::{PollFd, PollFlags};
 use socket2::Socket;
 use std::io::{self, ErrorKind, Read, Write};
@@ -67,8 +68,8 @@ pub struct Conn {
     peer: Address,
     deadlines: Arc<Deadlines>,
     waker: Option<Arc<Waker>>,
-    /// The server's listener. After it closes, reads do not wait.
-    listener: Option<Listener>,
+    /// The server's stop signal. Once it is given, reads do not wait.
+    stop: Option<Arc<StopSignal>>,
 }
 
 impl Conn {
@@ -84,18 +85,18 @@ impl Conn {
             peer,
             deadlines: Arc::default(),
             waker: None,
-            listener: None,
+            stop: None,
         })
     }
 
-    /// Makes reads fail with [`ErrorKind::WouldBlock`] instead of waiting once `listener` is closed.
-    pub(crate) fn serve(&mut self, listener: Listener) {
-        self.listener = Some(listener);
+    /// Makes reads fail with [`ErrorKind::WouldBlock`] instead of waiting once `stop` is given.
+    pub(crate) fn serve(&mut self, stop: Arc<StopSignal>) {
+        self.stop = Some(stop);
     }
 
     /// Returns the socket, so that the server can shut it down.
-    pub(crate) fn socket(&self) -> Arc<Socket> {
-        Arc::clone(&self.socket)
+    pub(crate) fn socket(&self) -> &Arc<Socket> {
+        &self.socket
     }
 
     /// Writes as many bytes as the socket accepts without waiting. Ignores the deadline.
@@ -195,7 +196,7 @@ impl Conn {
             return Ok(());
         }
         // A stop no longer ends a wait.
-        self.listener = None;
+        self.stop = None;
         let until = Instant::now().checked_add(ending.time);
         let mut sending = ending.peer == Peer::Sending;
         write_after_delivery(&*self.socket);
@@ -256,12 +257,12 @@ impl Conn {
             Direction::Write => PollFlags::OUT,
         };
         let socket = PollFd::new(&*self.socket, ready);
-        match (&self.waker, &self.listener) {
-            (_, Some(listener)) if direction == Direction::Read => {
-                if listener.is_closed() {
+        match (&self.waker, &self.stop) {
+            (_, Some(stop)) if direction == Direction::Read => {
+                if stop.is_given() {
                     return Err(ErrorKind::WouldBlock.into());
                 }
-                wait(&mut [socket, listener.closing()], deadline)
+                wait(&mut [socket, stop.poll()], deadline)
             }
             (None, _) => wait(&mut [socket], deadline),
             (Some(waker), _) => {
@@ -281,7 +282,7 @@ impl Clone for Conn {
             deadlines: Arc::clone(&self.deadlines),
             // Handles may wait at the same time, so each needs its own waker.
             waker: None,
-            listener: self.listener.clone(),
+            stop: self.stop.clone(),
         }
     }
 }

@@ -41,7 +41,11 @@ pub(crate) enum Peer {
 
 impl Ending {
     pub(crate) fn new(limits: &ServerLimits, stopping: bool, peer: Peer) -> Self {
-        let time = if stopping { limits.stop } else { limits.reply };
+        let time = if stopping {
+            limits.stop_timeout
+        } else {
+            limits.reply_timeout
+        };
         Self { time, peer }
     }
 }

@@ -1,9 +1,9 @@
 //! A registry of handlers that grows.
 
+use crate::metrics::{self, Counter};
 use bellwire::{
     Command, ErrorKind, Format, RegisterError, Reply, ReplyFormat, ReplySent, RequestError, Route,
 };
-use metrics::{Counter, counter};
 use std::fmt;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -58,7 +58,7 @@ pub(crate) enum Run<App> {
     /// Answers at once.
     Now(Arc<Now<App>>),
     /// Answers when a future is ready.
-    Later(Arc<Start<App>>),
+    Async(Arc<Start<App>>),
 }
 
 type Now<App> = dyn Fn(&mut App, &[u8], Reply<'_>) -> ReplySent + Send + Sync;
@@ -80,11 +80,11 @@ where
 pub(crate) enum Outcome<'r> {
     Answered(ReplySent),
     /// The reply comes later. The space for it is given back.
-    Later(Later, Reply<'r>),
+    Pending(ReplyFuture, Reply<'r>),
 }
 
 /// The future of a reply. Its output writes the reply.
-pub(crate) type Later = Pin<Box<dyn Future<Output = Finish> + Send>>;
+pub(crate) type ReplyFuture = Pin<Box<dyn Future<Output = Finish> + Send>>;
 pub(crate) type Finish = Box<dyn FnOnce(Reply<'_>) -> ReplySent + Send>;
 
 impl Endpoint<()> {
@@ -184,13 +184,13 @@ impl<App: 'static> Endpoint<App> {
             {
                 return Outcome::Answered(finish(reply.typed()));
             }
-            let later = Box::pin(async move {
+            let future = Box::pin(async move {
                 let finish = future.await;
                 Box::new(move |reply: Reply<'_>| finish(reply.typed())) as Finish
             });
-            Outcome::Later(later, reply)
+            Outcome::Pending(future, reply)
         });
-        self.register(command, Run::Later(start))
+        self.register(command, Run::Async(start))
     }
 
     /// Calls `listener` with each request that is answered with an error line, for instance to count it. It
@@ -226,7 +226,7 @@ impl<App: 'static> Endpoint<App> {
         more.by_length[name.len()].push(command.route(index));
         more.entries.push(Entry {
             run,
-            requests: counter!("bellwire_requests_total", "command" => name),
+            requests: metrics::requests(name),
         });
         self.publish(more, &mut commands);
         Ok(())
@@ -299,7 +299,7 @@ impl<App> Clone for Run<App> {
     fn clone(&self) -> Self {
         match self {
             Run::Now(run) => Run::Now(Arc::clone(run)),
-            Run::Later(run) => Run::Later(Arc::clone(run)),
+            Run::Async(run) => Run::Async(Arc::clone(run)),
         }
     }
 }

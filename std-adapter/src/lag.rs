@@ -8,7 +8,7 @@ const WORTH_ALL: u32 = 65536;
 /// The time that the server has waited to send replies, minus the time that sent bytes give back.
 ///
 /// Each sent byte gives back 1/65536 of the limit,
-/// [`ServerLimits::reply`](crate::ServerLimits::reply). The connection ends when the lag exceeds the
+/// [`ServerLimits::reply_timeout`](crate::ServerLimits::reply_timeout). The connection ends when the lag exceeds the
 /// limit. So a client cannot hold a connection by reading a few bytes now and then.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Lag(Duration);

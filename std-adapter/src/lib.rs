@@ -7,8 +7,9 @@
 //! | `conn` | [`Conn`], a connection as a stream with deadlines |
 //! | `listener` | [`Listener`], over TCP and Unix sockets |
 //! | `endpoint` | [`Endpoint`], a registry that grows, even while servers use it |
+//! | `threads` | [`Server`], with a thread for each connection |
 //! | [`tokio`] | with the feature `tokio`: a server for many connections on few threads |
-//! | `server` | [`Server`], a thread for each connection, within [`ServerLimits`]; [`ShutdownHandle`] |
+//! | `server` | [`ServerOn`], the configuration of both, with [`ServerLimits`]; [`ShutdownHandle`] |
 //! | [`tls`] | with the feature `tls`: TLS on top of connections, and for both servers |
 //!
 //! A server:
@@ -42,6 +43,15 @@
 //! println!("{}", client.call(STRING, "Additional data.")?);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! With the feature `proxy-protocol`, both servers learn a client's address from the load balancer in
+//! front of them.
+//!
+//! With the feature `metrics`, both report to the recorder of the crate
+//! [`metrics`](https://docs.rs/metrics), if the process installs one before it makes the endpoint:
+//! `bellwire_connections`, `bellwire_connections_total`, `bellwire_requests_total` by command,
+//! `bellwire_errors_total` by code, `bellwire_received_bytes_total`, `bellwire_sent_bytes_total` and
+//! `bellwire_answer_seconds`; with TLS also `bellwire_tls_handshake_failures_total`.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -56,21 +66,27 @@ compile_error!("bellwire-std needs a Unix: Linux, macOS or one of the BSDs");
 mod address;
 mod addresses;
 mod conn;
+mod connections;
 mod deadlines;
 mod dial;
+mod dispatch;
 mod ending;
 mod endpoint;
 mod keep_alive;
 mod lag;
 mod limits;
 mod listener;
+mod metrics;
 mod peer;
 mod ports;
 mod probe;
+#[cfg(feature = "proxy-protocol")]
+mod proxy;
 mod rate;
 mod resolve;
 mod server;
-mod serving;
+mod stop;
+mod threads;
 #[cfg(feature = "tls")]
 pub mod tls;
 #[cfg(feature = "tokio")]
@@ -85,4 +101,6 @@ pub use limits::ServerLimits;
 pub use listener::Listener;
 pub use peer::Peer;
 pub use resolve::resolve;
-pub use server::{Server, ShutdownHandle};
+pub use server::ServerOn;
+pub use stop::ShutdownHandle;
+pub use threads::{Server, Threads};

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 /// The limits that a server sets for its clients.
 ///
 /// `Duration::MAX` means no time limit. `run` fails with [`InvalidInput`](ErrorKind::InvalidInput)
-/// if a time other than `stop` is zero, or if a buffer size is out of bounds.
+/// if a time other than `stop_timeout` is zero, or if a buffer size is out of bounds.
 ///
-/// When the server ends a connection, the client has [`reply`](Self::reply) to receive the last
-/// replies, or [`stop`](Self::stop) if the server is stopping. After that, a client that is still
-/// sending has two more seconds to notice the end and close; any other client is closed at once.
-/// Meanwhile the server discards all bytes that arrive.
+/// When the server ends a connection, the client has [`reply_timeout`](Self::reply_timeout) to
+/// receive the last replies, or [`stop_timeout`](Self::stop_timeout) if the server is stopping. After
+/// that, a client that is still sending has two more seconds to notice the end and close; any other
+/// client is closed at once. Meanwhile the server discards all bytes that arrive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServerLimits {
@@ -31,27 +31,27 @@ pub struct ServerLimits {
     /// are not counted.
     pub connections_per_address: Option<usize>,
     /// Longest wait between requests. Default: 5 minutes. Then the connection is closed.
-    pub idle: Duration,
+    pub idle_timeout: Duration,
     /// Longest time from the accept to the end of the PROXY protocol header and the TLS handshake
     /// together. Default: 10 seconds. Then the connection is closed. Arriving bytes do not extend it.
-    pub handshake: Duration,
+    pub handshake_timeout: Duration,
     /// Longest time for a request to arrive, from its first byte to its last. With TLS, the time
     /// starts at the first byte of its record. Default: 10 seconds. Then the client is told that the
     /// request timed out, and the connection is closed.
-    pub request: Duration,
+    pub request_timeout: Duration,
     /// Longest time that the server waits for a client to receive 64 KiB of replies. Default: 10
     /// seconds. Then the connection is closed.
     ///
     /// Time counts only while the connection accepts no bytes. Each byte that it accepts later gives
     /// back its part of the time. So by default, a client that lets replies pile up must read 6.5 kB
     /// a second on average.
-    pub reply: Duration,
+    pub reply_timeout: Duration,
     /// Longest time that a stop waits for running requests to finish and for clients to receive
     /// their replies. Default: 5 seconds. Zero waits for neither.
     ///
     /// During a stop, the server reads at most one more receive buffer of requests from each
     /// connection. A client that has sent more is told that the server is busy.
-    pub stop: Duration,
+    pub stop_timeout: Duration,
     /// Size of the receive buffer in bytes, from 64 to 1 GiB. Default: 64 KiB. It bounds the longest
     /// payload. [`Server`](crate::Server) has one for each connection, [`tokio::Server`](crate::tokio::Server)
     /// one for each thread.
@@ -80,11 +80,11 @@ impl Default for ServerLimits {
         Self {
             connections: 1000,
             connections_per_address: None,
-            idle: Duration::from_mins(5),
-            handshake: Duration::from_secs(10),
-            request: Duration::from_secs(10),
-            reply: Duration::from_secs(10),
-            stop: Duration::from_secs(5),
+            idle_timeout: Duration::from_mins(5),
+            handshake_timeout: Duration::from_secs(10),
+            request_timeout: Duration::from_secs(10),
+            reply_timeout: Duration::from_secs(10),
+            stop_timeout: Duration::from_secs(5),
             receive_buffer: 65536,
             transmit_buffer: 65536,
             bytes_in_flight: 256 << 20,
@@ -97,10 +97,10 @@ impl ServerLimits {
     pub(crate) fn check(&self) -> io::Result<()> {
         let invalid = |what| Err(io::Error::new(ErrorKind::InvalidInput, what));
         for (name, time) in [
-            ("idle", self.idle),
-            ("handshake", self.handshake),
-            ("request", self.request),
-            ("reply", self.reply),
+            ("idle_timeout", self.idle_timeout),
+            ("handshake_timeout", self.handshake_timeout),
+            ("request_timeout", self.request_timeout),
+            ("reply_timeout", self.reply_timeout),
         ] {
             if time.is_zero() {
                 return invalid(format!(
@@ -125,9 +125,9 @@ impl ServerLimits {
     /// arrived in part, if any. That request keeps its deadline when more of its bytes arrive.
     pub(crate) fn wait(&self, begun: Option<u32>, before: Wait, now: Instant) -> Wait {
         let deadline = match begun {
-            None => after(now, self.idle),
+            None => after(now, self.idle_timeout),
             Some(_) if begun == before.begun => before.deadline,
-            Some(_) => after(now, self.request),
+            Some(_) => after(now, self.request_timeout),
         };
         Wait { begun, deadline }
     }
@@ -160,12 +160,7 @@ const LEAST_TRANSMIT: usize = 160;
 /// More than a connection can make good use of.
 const LARGEST_BUFFER: usize = 1 << 30;
 
-/// How many connections beyond the limit are told at a time that the server is busy. Others are
-/// closed at once.
-pub(crate) const SURPLUS: usize = 64;
-
 /// Returns the error of a connection that cannot even be told that the server is busy.
-#[cfg(feature = "tokio")]
 pub(crate) fn too_many() -> io::Error {
     io::Error::new(
         ErrorKind::QuotaExceeded,
@@ -191,12 +186,12 @@ pub(crate) fn no_room_for_replies() -> io::Error {
     )
 }
 
-/// The pause after a failed accept. It doubles with each failure in a row, from 5 ms up to 1 second.
+/// The wait after a failed accept. It doubles with each failure in a row, from 5 ms up to 1 second.
 #[derive(Debug, Default)]
-pub(crate) struct Pause(Duration);
+pub(crate) struct Backoff(Duration);
 
-impl Pause {
-    /// Returns the pause after `error`, or `None` if only the peer was gone already.
+impl Backoff {
+    /// Returns the wait after `error`, or `None` if only the peer was gone already.
     pub(crate) fn after(&mut self, error: &io::Error) -> Option<Duration> {
         if matches!(
             error.kind(),
@@ -209,7 +204,7 @@ impl Pause {
         Some(self.0)
     }
 
-    /// Resets the pause after a successful accept.
+    /// Resets the wait after a successful accept.
     pub(crate) fn reset(&mut self) {
         self.0 = Duration::ZERO;
     }

@@ -3,7 +3,8 @@
 use crate::address::Network;
 use crate::keep_alive::KeepAlive;
 use crate::resolve::{explain, resolve_with, system};
-use crate::wait::{Waker, has_passed, wait};
+use crate::stop::StopSignal;
+use crate::wait::{has_passed, wait};
 use crate::{Address, Conn};
 use rustix::event::{PollFd, PollFlags};
 use socket2::{Domain, SockAddr, Socket, Type};
@@ -46,7 +47,8 @@ struct Inner {
     address: Address,
     /// The Unix socket's file, if this listener created it and must remove it.
     file: Option<File>,
-    closed: Waker,
+    /// Given when the listener is closed, or its server is stopped.
+    stop: Arc<StopSignal>,
 }
 
 /// The file of a Unix socket that this process bound.
@@ -101,7 +103,7 @@ impl Listener {
             address: socket.local_addr()?.into(),
             socket: Mutex::new(Some(Arc::new(socket))),
             file,
-            closed: Waker::new()?,
+            stop: Arc::new(StopSignal::new()?),
         })))
     }
 
@@ -112,15 +114,16 @@ impl Listener {
     /// error of the operating system; a lack of file descriptors is temporary.
     pub fn accept(&self) -> io::Result<Conn> {
         loop {
-            let Some(socket) = self.0.socket().clone() else {
+            if self.is_closed() {
                 return Err(closed());
-            };
+            }
+            let socket = self.0.socket().clone().ok_or_else(closed)?;
             match socket.accept() {
                 Ok((socket, peer)) => return Conn::new(socket, peer.into()),
                 Err(error) => match error.kind() {
                     ErrorKind::WouldBlock => {
                         let socket = PollFd::new(&*socket, PollFlags::IN);
-                        wait(&mut [socket, self.closing()], None)?;
+                        wait(&mut [socket, self.0.stop.poll()], None)?;
                     }
                     // This peer is already gone; try the next one.
                     ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
@@ -131,25 +134,27 @@ impl Listener {
     }
 
     /// Stops listening. Threads that wait in [`accept`](Self::accept) get an error, and new
-    /// connections are refused. Accepted connections stay open. (Go: `Listener.Close`.)
+    /// connections are refused. Accepted connections stay open.
+    /// A server on this listener stops. (Go: `Listener.Close`.)
     pub fn close(&self) {
-        self.0.close();
+        self.0.release();
+        self.0.stop.give();
     }
 
-    /// Returns a descriptor to poll. It becomes readable when the listener is closed.
-    pub(crate) fn closing(&self) -> PollFd<'_> {
-        self.0.closed.poll()
+    /// Returns the signal that also stops the listener's servers.
+    pub(crate) fn stop_signal(&self) -> &Arc<StopSignal> {
+        &self.0.stop
     }
 
-    /// Returns whether the listener is closed.
+    /// Returns whether the listener is closed, or its server is stopped.
     pub(crate) fn is_closed(&self) -> bool {
-        self.0.socket().is_none()
+        self.0.stop.is_given()
     }
 
     /// Sleeps until `until` or until the listener is closed.
     pub(crate) fn pause(&self, until: Instant) -> io::Result<()> {
         while !self.is_closed() && !has_passed(Some(until)) {
-            wait(&mut [self.closing()], Some(until))?;
+            wait(&mut [self.0.stop.poll()], Some(until))?;
         }
         Ok(())
     }
@@ -168,13 +173,12 @@ impl Listener {
 }
 
 impl Inner {
-    fn close(&self) {
+    /// Closes the socket.
+    fn release(&self) {
         let socket = self.socket().take();
         if socket.is_some() {
             // While the socket is open, no other file can have this id.
             self.file.iter().for_each(File::remove);
-            drop(socket);
-            self.closed.wake();
         }
     }
 
@@ -204,7 +208,8 @@ fn id(path: &Path) -> Option<(u64, u64)> {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.close();
+        // Not a stop: a server's connections go on if its `run` is dropped.
+        self.release();
     }
 }
 

@@ -1,7 +1,7 @@
 //! A server over sockets, for one test.
 
 use bellwire::{Command, HeapComplexData, Line, NoReply, Postcard};
-use bellwire_std::{Endpoint, Listener, Network, Server, ServerLimits, tls};
+use bellwire_std::{Endpoint, Listener, Network, Server, ServerLimits, ShutdownHandle, tls};
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -59,12 +59,6 @@ pub struct Running {
     pub texts: Arc<Mutex<Vec<String>>>,
     stopper: ShutdownHandle,
     thread: Option<JoinHandle<()>>,
-}
-
-#[derive(Debug)]
-enum ShutdownHandle {
-    Threads(bellwire_std::ShutdownHandle),
-    Tasks(bellwire_std::tokio::ShutdownHandle),
 }
 
 /// Starts a server with these limits.
@@ -137,7 +131,7 @@ fn serve_threads(
         address: server.local_addr().tcp().unwrap(),
         endpoint,
         texts,
-        stopper: ShutdownHandle::Threads(server.shutdown_handle()),
+        stopper: server.shutdown_handle(),
         thread: Some(thread::spawn(move || server.run().unwrap())),
     }
 }
@@ -171,7 +165,7 @@ fn serve_on(
         address: server.local_addr().tcp().unwrap(),
         endpoint,
         texts,
-        stopper: ShutdownHandle::Tasks(server.shutdown_handle()),
+        stopper: server.shutdown_handle(),
         thread: Some(thread::spawn(move || run(server).unwrap())),
     }
 }
@@ -225,10 +219,7 @@ impl Running {
 
     /// Tells the server to stop.
     pub fn begin_stop(&self) {
-        match &self.stopper {
-            ShutdownHandle::Threads(stopper) => stopper.stop(),
-            ShutdownHandle::Tasks(stopper) => stopper.stop(),
-        }
+        self.stopper.stop();
     }
 
     /// Connects to the server. Reads and writes fail after [`PATIENCE`].

@@ -12,32 +12,33 @@ use core::task::Poll;
 /// ```
 /// use bellwire::smoltcp::Timeouts;
 /// use smoltcp::time::Duration;
-/// let hasty = Timeouts { idle: Duration::from_secs(5), ..Timeouts::default() };
-/// # assert_eq!(hasty.request, Duration::from_secs(10));
+/// let hasty = Timeouts { idle_timeout: Duration::from_secs(5), ..Timeouts::default() };
+/// # assert_eq!(hasty.request_timeout, Duration::from_secs(10));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
     /// Limit from the first byte of a request to its last. After it, the peer gets the error
     /// `timed-out` and the conversation ends.
-    pub request: Duration,
+    pub request_timeout: Duration,
     /// Limit for the peer to accept a batch of replies: as many as the transmit buffer holds. After
     /// it, the connection is reset.
-    pub reply: Duration,
+    pub reply_timeout: Duration,
     /// Limit between two requests. After it, the conversation ends as if the peer had ended it.
-    pub idle: Duration,
+    pub idle_timeout: Duration,
     /// Limit for the peer to receive the last bytes and close its side. After it, the connection is
     /// reset.
-    pub close: Duration,
+    pub close_timeout: Duration,
 }
 
 impl Default for Timeouts {
-    /// Returns 10 s for `request` and `reply`, 60 s for `idle` and 5 s for `close`.
+    /// Returns 10 s for `request_timeout` and `reply_timeout`, 60 s for `idle_timeout`, and 5 s for
+    /// `close_timeout`.
     fn default() -> Self {
         Self {
-            request: Duration::from_secs(10),
-            reply: Duration::from_secs(10),
-            idle: Duration::from_secs(60),
-            close: Duration::from_secs(5),
+            request_timeout: Duration::from_secs(10),
+            reply_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(60),
+            close_timeout: Duration::from_secs(5),
         }
     }
 }
@@ -76,7 +77,7 @@ const DRAIN: usize = 65536;
 #[derive(Debug)]
 pub struct Server<'b> {
     connection: ServerConnection<'b>,
-    patience: Timeouts,
+    timeouts: Timeouts,
     stage: Stage,
     /// The deadline of the stage, except in `Waiting`.
     until: Instant,
@@ -110,10 +111,10 @@ enum Awaited {
 
 impl<'b> Server<'b> {
     /// Creates a server whose conversations use the buffers and limits of `connection`.
-    pub fn new(connection: ServerConnection<'b>, patience: Timeouts) -> Self {
+    pub fn new(connection: ServerConnection<'b>, timeouts: Timeouts) -> Self {
         Self {
             connection,
-            patience,
+            timeouts,
             stage: Stage::Waiting,
             until: Instant::ZERO,
         }
@@ -144,7 +145,7 @@ impl<'b> Server<'b> {
                 }
                 State::Listen => self.stage = Stage::Waiting,
                 State::SynReceived if self.stage == Stage::Waiting => {
-                    self.enter(Stage::Connecting, self.patience.request, now);
+                    self.enter(Stage::Connecting, self.timeouts.request_timeout, now);
                 }
                 State::SynReceived if now < self.until => {}
                 State::SynReceived => self.give_up(socket, now),
@@ -274,12 +275,12 @@ impl<'b> Server<'b> {
     }
 
     fn await_peer(&mut self, awaited: Awaited, now: Instant) {
-        let patience = match awaited {
-            Awaited::Start => self.patience.idle,
-            Awaited::Rest(_) => self.patience.request,
-            Awaited::Room => self.patience.reply,
+        let timeout = match awaited {
+            Awaited::Start => self.timeouts.idle_timeout,
+            Awaited::Rest(_) => self.timeouts.request_timeout,
+            Awaited::Room => self.timeouts.reply_timeout,
         };
-        self.enter(Stage::Talking(awaited), patience, now);
+        self.enter(Stage::Talking(awaited), timeout, now);
     }
 
     fn begin_close(&mut self, now: Instant) {
@@ -287,7 +288,7 @@ impl<'b> Server<'b> {
             drained: 0,
             heard: Instant::ZERO,
         };
-        self.enter(closing, self.patience.close, now);
+        self.enter(closing, self.timeouts.close_timeout, now);
     }
 
     fn give_up(&mut self, socket: &mut Socket<'_>, now: Instant) {
@@ -296,14 +297,14 @@ impl<'b> Server<'b> {
     }
 
     fn leave(&mut self, result: Result<(), ConnectionLost>, now: Instant) {
-        self.enter(Stage::Leaving(result), self.patience.close, now);
+        self.enter(Stage::Leaving(result), self.timeouts.close_timeout, now);
     }
 
     /// Enters a stage with this time limit. Saturates: `Duration::MAX` never expires.
-    fn enter(&mut self, stage: Stage, patience: Duration, now: Instant) {
-        let patience = i64::try_from(patience.total_micros()).unwrap_or(i64::MAX);
+    fn enter(&mut self, stage: Stage, timeout: Duration, now: Instant) {
+        let micros = i64::try_from(timeout.total_micros()).unwrap_or(i64::MAX);
         self.stage = stage;
-        self.until = Instant::from_micros(now.total_micros().saturating_add(patience));
+        self.until = Instant::from_micros(now.total_micros().saturating_add(micros));
     }
 }
 

@@ -1,10 +1,8 @@
 //! A blocking connection over TLS.
 
-use super::records::Records;
-use super::{NOT_TLS, begins_tls, cut, failed, gone, handshake_failed, not_tls, unused};
+use super::driver::Driver;
 use crate::ending::{Ending, LINGER};
 use crate::wait::after;
-use rustls::Connection;
 use std::io::{self, ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
 
@@ -19,44 +17,25 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub struct Conn {
     inner: crate::Conn,
-    session: Box<Connection>,
-    records: Records,
+    driver: Box<Driver>,
 }
 
 impl Conn {
     /// Creates a connection and performs its handshake.
-    pub(super) fn with_handshake(conn: crate::Conn, session: Connection) -> io::Result<Self> {
-        let mut conn = Self {
-            inner: conn,
-            session: Box::new(session),
-            records: Records::default(),
-        };
-        match conn.handshake() {
-            Ok(()) => Ok(conn),
-            Err(error) => {
-                if conn.is_server() {
-                    conn.inner.linger(usize::MAX, after(Instant::now(), LINGER));
+    pub(super) fn with_handshake(mut inner: crate::Conn, driver: Driver) -> io::Result<Self> {
+        let mut driver = Box::new(driver);
+        loop {
+            match driver.handshake(&mut inner) {
+                Ok(true) => return Ok(Self { inner, driver }),
+                Ok(false) => {}
+                Err(error) => {
+                    if driver.is_server() {
+                        inner.linger(usize::MAX, after(Instant::now(), LINGER));
+                    }
+                    return Err(error);
                 }
-                Err(error)
             }
         }
-    }
-
-    fn handshake(&mut self) -> io::Result<()> {
-        if self.is_server() {
-            self.expect_tls()?;
-        }
-        while self.session.is_handshaking() {
-            self.send()?;
-            if self.session.is_handshaking() {
-                self.receive()?;
-            }
-        }
-        self.send()
-    }
-
-    fn is_server(&self) -> bool {
-        matches!(*self.session, Connection::Server(_))
     }
 
     /// Returns the underlying connection, for its addresses and deadlines. (Go: `Conn.NetConn`.)
@@ -67,8 +46,7 @@ impl Conn {
     /// Returns the peer's certificate chain in DER, its own certificate first. Empty for a client if
     /// the server does not require client certificates.
     pub fn peer_certificates(&self) -> impl Iterator<Item = &[u8]> {
-        let chain = self.session.peer_certificates().unwrap_or_default();
-        chain.iter().map(AsRef::as_ref)
+        self.driver.peer_certificates()
     }
 
     /// Sends `close_notify` and shuts down writing. The peer reads the end of the stream, and may
@@ -77,8 +55,7 @@ impl Conn {
     /// # Errors
     /// The errors of writing.
     pub fn close_write(&mut self) -> io::Result<()> {
-        self.session.send_close_notify();
-        self.send()?;
+        self.driver.finish(&mut self.inner)?;
         self.inner.close_write()
     }
 
@@ -95,8 +72,7 @@ impl Conn {
     pub(crate) fn end(&mut self, ending: Ending) -> io::Result<()> {
         self.inner
             .set_write_deadline(Some(after(Instant::now(), ending.time)));
-        self.session.send_close_notify();
-        match self.send() {
+        match self.driver.finish(&mut self.inner) {
             Ok(()) => self.inner.end(ending),
             Err(error) if error.kind() == ErrorKind::TimedOut => Err(error),
             // The peer is gone.
@@ -113,7 +89,7 @@ impl Conn {
     ) -> io::Result<usize> {
         let mut begun = None;
         loop {
-            if let Some(read) = self.read_plaintext(buf) {
+            if let Some(read) = self.driver.read(buf) {
                 return read;
             }
             begun = self
@@ -127,58 +103,20 @@ impl Conn {
 
     /// Returns whether a record or a handshake message is partial.
     pub(crate) fn is_partial(&self) -> bool {
-        self.records.partial_len() > 0
-    }
-
-    /// Reads decrypted bytes, the end of the stream or a cut. Returns `None` if nothing is decrypted
-    /// yet.
-    fn read_plaintext(&mut self, buf: &mut [u8]) -> Option<io::Result<usize>> {
-        match self.session.reader().read(buf) {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => None,
-            Err(error) if error.kind() == ErrorKind::UnexpectedEof => Some(Err(cut())),
-            read => Some(read),
-        }
-    }
-
-    /// Reads the first byte, which shows whether the client speaks TLS.
-    fn expect_tls(&mut self) -> io::Result<()> {
-        let mut first = [0];
-        match self.inner.read(&mut first) {
-            Ok(0) => Err(unused()),
-            Err(error) if error.kind() == ErrorKind::ConnectionReset => Err(unused()),
-            Err(error) => Err(error),
-            Ok(_) if begins_tls(first) => {
-                let mut first = &first[..];
-                let mut first = self.records.track(&mut first);
-                self.session.read_tls(&mut first).map(drop)
-            }
-            Ok(_) => {
-                let _ = self.inner.write_now(NOT_TLS);
-                Err(not_tls())
-            }
-        }
-    }
-
-    /// Sends all encrypted bytes.
-    fn send(&mut self) -> io::Result<()> {
-        self.send_with(&mut |conn, bytes| conn.write(bytes))
+        self.driver.partial_len() > 0
     }
 
     /// Sends all encrypted bytes by `write`.
     pub(crate) fn send_with(&mut self, write: &mut WriteTo<'_>) -> io::Result<()> {
         let conn = &mut self.inner;
-        let mut writer = Writer { conn, write };
-        while self.session.wants_write() {
-            self.session.write_tls(&mut writer)?;
-        }
-        Ok(())
+        self.driver.send(&mut Writer { conn, write })
     }
 
     /// Encrypts bytes of `buf`, sends them by `write`, and returns how many were accepted.
     pub(crate) fn write_with(&mut self, buf: &[u8], write: &mut WriteTo<'_>) -> io::Result<usize> {
         // Sends the rest of the last write first, so that the buffer holds at most one write.
         self.send_with(write)?;
-        let n = self.session.writer().write(buf)?;
+        let n = self.driver.encrypt(buf)?;
         // The bytes are accepted. If sending fails, the flush returns the error again.
         let _ = self.send_with(write);
         Ok(n)
@@ -186,35 +124,12 @@ impl Conn {
 
     /// Waits for bytes and decrypts them.
     fn receive(&mut self) -> io::Result<()> {
-        let handshaking = self.session.is_handshaking();
-        let mut conn = self.records.track(&mut self.inner);
-        if self.session.read_tls(&mut conn)? == 0 && handshaking {
-            return Err(gone());
+        let received = self.driver.receive(&mut self.inner);
+        if received.is_err() {
+            // The alert, which tells the peer the reason.
+            let _ = self.driver.send(&mut NonBlocking(&self.inner));
         }
-        match self.session.process_new_packets() {
-            Ok(state) => {
-                let completed = handshaking && !self.session.is_handshaking();
-                if completed || state.plaintext_bytes_to_read() > 0 {
-                    self.records.mark_complete();
-                }
-                Ok(())
-            }
-            Err(error) => {
-                // Sends the alert, which tells the peer the reason.
-                self.send_now();
-                Err(if handshaking {
-                    handshake_failed(&error)
-                } else {
-                    failed(&error)
-                })
-            }
-        }
-    }
-
-    /// Sends as many encrypted bytes as the socket accepts without waiting.
-    fn send_now(&mut self) {
-        let mut now = NonBlocking(&self.inner);
-        while self.session.wants_write() && self.session.write_tls(&mut now).is_ok() {}
+        received
     }
 }
 
@@ -224,7 +139,7 @@ impl Read for Conn {
             return Ok(0);
         }
         loop {
-            match self.read_plaintext(buf) {
+            match self.driver.read(buf) {
                 Some(read) => return read,
                 None => self.receive()?,
             }
@@ -238,7 +153,7 @@ impl Write for Conn {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.send()
+        self.driver.send(&mut self.inner)
     }
 }
 
@@ -264,11 +179,7 @@ impl embedded_io::Write for Conn {
 
 impl Drop for Conn {
     fn drop(&mut self) {
-        if self.session.is_handshaking() {
-            return;
-        }
-        self.session.send_close_notify();
-        self.send_now();
+        let _ = self.driver.finish(&mut NonBlocking(&self.inner));
     }
 }
 

@@ -1,9 +1,9 @@
 //! Loading certificates and private keys.
 
 use super::pem::{certificates, check_key, own_certificates, private_key};
-use super::provider;
 use crate::resolve::explain;
 use rustls::RootCertStore;
+use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -99,4 +99,10 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
 
 fn in_file(path: &Path, error: &io::Error) -> io::Error {
     explain(format_args!("{}", path.display()), error)
+}
+
+/// Returns the cryptography provider. It is passed explicitly, because only the program may install
+/// one for the process.
+pub(super) fn provider() -> Arc<CryptoProvider> {
+    Arc::new(ring::default_provider())
 }

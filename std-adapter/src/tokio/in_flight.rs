@@ -28,7 +28,7 @@ impl InFlight {
     }
 
     /// Returns an empty reservation.
-    pub(super) fn share(&self) -> Reservation<'_> {
+    pub(super) fn reserve(&self) -> Reservation<'_> {
         Reservation {
             all: self,
             bytes: 0,
@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn all_reservations_together_cannot_exceed_the_limit() {
         let all = in_flight(3000);
-        let (mut first, mut second) = (all.share(), all.share());
+        let (mut first, mut second) = (all.reserve(), all.reserve());
         assert!(first.resize(2000));
         assert!(!second.resize(1001));
         assert!(second.resize(1000));
@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn released_bytes_are_available_to_others() {
         let all = in_flight(3000);
-        let (mut first, mut second) = (all.share(), all.share());
+        let (mut first, mut second) = (all.reserve(), all.reserve());
         assert!(first.resize(3000));
         assert!(first.resize(1000));
         assert!(second.resize(2000));
@@ -100,13 +100,13 @@ mod tests {
         drop(first);
         assert!(second.resize(3000));
         assert!(second.resize(0));
-        assert!(all.share().resize(3000));
+        assert!(all.reserve().resize(3000));
     }
 
     #[test]
     fn a_failed_resize_leaves_the_reservation_unchanged() {
         let all = in_flight(3000);
-        let (mut first, mut second) = (all.share(), all.share());
+        let (mut first, mut second) = (all.reserve(), all.reserve());
         assert!(first.resize(2000));
         assert!(!first.resize(3001));
         assert!(!second.resize(1001));
@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn connections_that_keep_at_most_512_bytes_do_not_count() {
         let all = in_flight(SMALL + 1);
-        let mut some: Vec<_> = (0..10).map(|_| all.share()).collect();
+        let mut some: Vec<_> = (0..10).map(|_| all.reserve()).collect();
         assert!(some.iter_mut().all(|reservation| reservation.resize(SMALL)));
         assert!(some[0].resize(SMALL + 1));
         assert!(!some[1].resize(SMALL + 1));

@@ -1,39 +1,29 @@
 //! A server for many connections on few threads, on tokio. Needs the feature `tokio`.
 //!
-//! At each wake-up a connection reads once, into a buffer that all connections of a thread share. It answers
-//! the requests that arrived together, then writes once. After 128 requests it is another connection's turn. A
-//! connection keeps bytes of its own only for a partial request, for requests that wait for the next turn,
-//! and for replies that the client has not taken.
-//!
-//! The server reports to the recorder of the [`metrics`](::metrics) crate, if the process installs one before it
-//! makes the endpoint: `bellwire_connections`, `bellwire_connections_total`,
-//! `bellwire_requests_total` by command, `bellwire_errors_total` by code,
-//! `bellwire_received_bytes_total`, `bellwire_sent_bytes_total` and `bellwire_answer_seconds`; with the
-//! feature `tls` also `bellwire_tls_handshake_failures_total`.
+//! At each wake-up a connection reads once, into a buffer that all connections of a thread share. It
+//! answers the requests that arrived together, then writes once. After 128 requests it is another
+//! connection's turn. A connection keeps bytes of its own only for a partial request, for requests
+//! that wait for the next turn, and for replies that the client has not taken.
 
-mod accepting;
 mod conversation;
-mod crowd;
+mod counts;
 mod ending;
 mod in_flight;
-mod metrics;
-mod proxy;
+mod listener;
 #[cfg(feature = "tls")]
 mod secure;
 mod stream;
-mod tally;
 mod task;
 
-use crate::addresses::Addresses;
-use crate::limits::{Pause, ServerLimits};
+use crate::connections::Permit;
+use crate::limits::Backoff;
 use crate::rate::limited;
 use crate::resolve::explain;
+use crate::server::{self, Mode, ServerOn};
 use crate::wait::after;
-use crate::{Address, Endpoint, Listener, Network, Peer};
-use accepting::Accepting;
-use crowd::{Crowd, Member};
+use crate::{Address, Listener, Peer};
 use in_flight::InFlight;
-use metrics::Metrics;
+use listener::AsyncListener;
 use std::io;
 use std::sync::Arc;
 use std::thread;
@@ -44,11 +34,18 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{timeout, timeout_at};
 
-/// The default limit of connections. It is high because a connection is small.
-const CONNECTIONS: usize = 16384;
-
 /// The highest number of threads.
 const MOST_THREADS: usize = 1024;
+
+/// A tokio task for each connection: the mode of [`Server`].
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Tasks;
+
+impl Mode for Tasks {
+    // A connection is small.
+    const CONNECTIONS: usize = 16384;
+}
 
 /// A server that serves each connection as a tokio task, by default up to 16384.
 ///
@@ -65,76 +62,9 @@ const MOST_THREADS: usize = 1024;
 /// # })?;
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[derive(Debug)]
-pub struct Server<App: 'static> {
-    /// The limits. Set them before [`run`](Self::run).
-    pub limits: ServerLimits,
-    /// Whether each connection begins with a header of the PROXY protocol, version 2. Load balancers such as
-    /// `HAProxy` send it to tell the client's address. The default is `false`.
-    ///
-    /// If it is `true`, a connection without a header is closed. Make sure that only the load balancer can
-    /// connect: a client could claim any address.
-    pub proxy_protocol: bool,
-    /// Begins TLS on each connection, after the header of the PROXY protocol if there is one. The default is no
-    /// TLS. The handshake has [a time limit](ServerLimits::handshake). A client that begins without TLS gets an
-    /// error line in clear, then the end.
-    #[cfg(feature = "tls")]
-    pub tls: Option<crate::tls::Acceptor>,
-    listener: Listener,
-    endpoint: Arc<Endpoint<App>>,
-    crowd: Arc<Crowd>,
-}
+pub type Server<App> = ServerOn<Tasks, App>;
 
-/// Stops a running [`Server`], from any task or thread.
-#[derive(Debug, Clone)]
-pub struct ShutdownHandle(Arc<Crowd>);
-
-impl ShutdownHandle {
-    /// Stops accepting at once. [`Server::run`] returns after the requests that have arrived are answered and
-    /// the clients have received the replies, at the latest after [`ServerLimits::stop`]. Connections that have
-    /// not ended by then go on until the runtime ends.
-    pub fn stop(&self) {
-        self.0.stop();
-    }
-}
-
-impl<App: Send + 'static> Server<App> {
-    /// Makes a server on a TCP address, as [`crate::Server::bind`] does.
-    ///
-    /// # Errors
-    /// As [`Listener::bind`].
-    pub fn bind(address: &str, endpoint: impl Into<Arc<Endpoint<App>>>) -> io::Result<Self> {
-        Listener::bind(Network::Tcp, address)
-            .map(|listener| Self::from_listener(listener, endpoint))
-    }
-
-    /// Makes a server for the clients that connect to `listener`, as [`crate::Server::from_listener`] does. With
-    /// [`Listener::bind_shared`], several processes may share a port.
-    pub fn from_listener(listener: Listener, endpoint: impl Into<Arc<Endpoint<App>>>) -> Self {
-        Self {
-            limits: ServerLimits {
-                connections: CONNECTIONS,
-                ..ServerLimits::default()
-            },
-            proxy_protocol: false,
-            #[cfg(feature = "tls")]
-            tls: None,
-            listener,
-            endpoint: endpoint.into(),
-            crowd: Arc::new(Crowd::new()),
-        }
-    }
-
-    /// Returns the address that the server listens on.
-    pub fn local_addr(&self) -> &Address {
-        self.listener.local_addr()
-    }
-
-    /// Returns a handle that stops the server.
-    pub fn shutdown_handle(&self) -> ShutdownHandle {
-        ShutdownHandle(Arc::clone(&self.crowd))
-    }
-
+impl<App: Send + 'static> ServerOn<Tasks, App> {
     /// Serves until it is stopped. Each connection has a default `App` as its context.
     ///
     /// # Errors
@@ -156,7 +86,7 @@ impl<App: Send + 'static> Server<App> {
     /// second and tries again.
     ///
     /// # Errors
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for [limits](ServerLimits) that serve nobody;
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for [limits](crate::ServerLimits) that serve nobody;
     /// [`NotConnected`](io::ErrorKind::NotConnected) for a listener that is closed already.
     ///
     /// # Cancel safety
@@ -165,9 +95,8 @@ impl<App: Send + 'static> Server<App> {
         self,
         app: impl Fn(&Peer) -> App + Send + Sync + 'static,
     ) -> io::Result<()> {
-        self.limits.check()?;
-        let accepting = Accepting::new(&self.listener)?;
-        let (shared, listener) = self.share(app);
+        let (shared, listener) = Shared::new(self, app)?;
+        let accepting = AsyncListener::new(&listener)?;
         accept(&shared, &listener, accepting, Vec::new()).await;
         Ok(())
     }
@@ -196,7 +125,7 @@ impl<App: Send + 'static> Server<App> {
         threads: usize,
         app: impl Fn(&Peer) -> App + Send + Sync + 'static,
     ) -> io::Result<()> {
-        self.limits.check()?;
+        let (shared, listener) = &Shared::new(self, app)?;
         if !(1..=MOST_THREADS).contains(&threads) {
             let what = format!("{threads} threads; a server runs on 1 to {MOST_THREADS}");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
@@ -207,9 +136,8 @@ impl<App: Send + 'static> Server<App> {
         let others = (1..threads).map(|_| runtime());
         let others = others.collect::<io::Result<Vec<_>>>()?;
         let entered = first.enter();
-        let accepting = Accepting::new(&self.listener)?;
+        let accepting = AsyncListener::new(listener)?;
         drop(entered);
-        let (shared, listener) = &self.share(app);
         thread::scope(|scope| {
             let give = |runtime: Runtime| {
                 let (sender, receiver) = unbounded_channel();
@@ -225,47 +153,30 @@ impl<App: Send + 'static> Server<App> {
             Ok(())
         })
     }
-
-    fn share(
-        self,
-        app: impl Fn(&Peer) -> App + Send + Sync + 'static,
-    ) -> (Arc<Shared<App>>, Listener) {
-        let shared = Shared {
-            crowd: self.crowd,
-            addresses: Addresses::new(self.limits.connections_per_address),
-            in_flight: InFlight::new(&self.limits),
-            limits: self.limits,
-            proxy_protocol: self.proxy_protocol,
-            #[cfg(feature = "tls")]
-            tls: self.tls,
-            metrics: Metrics::new(),
-            endpoint: self.endpoint,
-            app: Box::new(app),
-        };
-        (Arc::new(shared), self.listener)
-    }
 }
 
 /// The state that all connections of a server share.
 struct Shared<App> {
-    crowd: Arc<Crowd>,
-    addresses: Addresses,
+    server: server::Shared<App>,
     in_flight: InFlight,
-    limits: ServerLimits,
-    proxy_protocol: bool,
-    #[cfg(feature = "tls")]
-    tls: Option<crate::tls::Acceptor>,
-    metrics: Metrics,
-    endpoint: Arc<Endpoint<App>>,
-    /// Makes the `App` of a connection.
-    app: Box<dyn Fn(&Peer) -> App + Send + Sync>,
+}
+
+impl<App: Send + 'static> Shared<App> {
+    fn new(
+        server: Server<App>,
+        app: impl Fn(&Peer) -> App + Send + Sync + 'static,
+    ) -> io::Result<(Arc<Self>, Listener)> {
+        let (server, listener) = server.start(app)?;
+        let in_flight = InFlight::new(&server.limits);
+        Ok((Arc::new(Self { server, in_flight }), listener))
+    }
 }
 
 /// An accepted connection on its way to another thread.
 struct Given {
     stream: std::net::TcpStream,
     peer: Address,
-    member: Member,
+    permit: Permit,
 }
 
 /// Accepts until the server is stopped, gives connections to this thread and to `others` in turn, and waits
@@ -273,62 +184,62 @@ struct Given {
 async fn accept<App: Send + 'static>(
     shared: &Arc<Shared<App>>,
     listener: &Listener,
-    accepting: Accepting,
+    accepting: AsyncListener,
     others: Vec<UnboundedSender<Given>>,
 ) {
-    let Shared { crowd, limits, .. } = &**shared;
-    let mut pause = Pause::default();
+    let server = &shared.server;
+    let (stop, connections) = (&server.stop, &server.connections);
+    let mut backoff = Backoff::default();
     let mut turns = (0..=others.len()).cycle();
-    while !crowd.is_stopping() {
+    while !stop.is_given() {
         let accepted = tokio::select! {
             accepted = accepting.accept() => accepted,
-            () = crowd.stopped() => break,
+            () = stop.given() => break,
         };
         match accepted {
             Ok((stream, peer)) => {
-                pause.reset();
-                let Some(member) = crowd.join(limits.connections) else {
+                backoff.reset();
+                let Some(permit) = connections.admit() else {
                     limited!(warn, "{peer}: dropped, far too many connections");
                     continue;
                 };
                 let turn = turns.next().unwrap_or(0);
                 match turn.checked_sub(1).map(|other| &others[other]) {
-                    None => spawn(shared, stream, peer, member),
-                    Some(other) => give(other, stream, peer, member),
+                    None => spawn(shared, stream, peer, permit),
+                    Some(other) => give(other, stream, peer, permit),
                 }
             }
             Err(error) => {
-                if let Some(time) = pause.after(&error) {
-                    let _ = timeout(time, crowd.stopped()).await;
+                if let Some(time) = backoff.after(&error) {
+                    let _ = timeout(time, stop.given()).await;
                 }
             }
         }
     }
     listener.close();
     drop(accepting);
-    let deadline = after(Instant::now(), limits.stop).into();
-    if timeout_at(deadline, crowd.emptied()).await.is_err() {
-        tracing::warn!("{} connections did not end in time", crowd.len());
-    }
+    let deadline = after(Instant::now(), server.limits.stop_timeout).into();
+    let _ = timeout_at(deadline, connections.emptied()).await;
+    connections.are_late();
 }
 
 fn spawn<App: Send + 'static>(
     shared: &Arc<Shared<App>>,
     stream: TcpStream,
     peer: Address,
-    member: Member,
+    permit: Permit,
 ) {
     let (stream, shared) = (Stream::new(stream), Arc::clone(shared));
-    tokio::spawn(task::serve(stream, peer, member, shared));
+    tokio::spawn(task::serve(stream, peer, permit, shared));
 }
 
-fn give(other: &UnboundedSender<Given>, stream: TcpStream, peer: Address, member: Member) {
+fn give(other: &UnboundedSender<Given>, stream: TcpStream, peer: Address, permit: Permit) {
     match stream.into_std() {
         Ok(stream) => {
             let given = Given {
                 stream,
                 peer,
-                member,
+                permit,
             };
             // Its thread takes until this end is dropped.
             let _ = other.send(given);
@@ -346,11 +257,11 @@ async fn serve_given<App: Send + 'static>(
     while let Some(Given {
         stream,
         peer,
-        member,
+        permit,
     }) = connections.recv().await
     {
         match TcpStream::from_std(stream) {
-            Ok(stream) => spawn(shared, stream, peer, member),
+            Ok(stream) => spawn(shared, stream, peer, permit),
             Err(error) => limited!(error, "{peer}: {error}"),
         }
     }

@@ -1,13 +1,9 @@
 //! TLS on the socket of a task.
 
 use super::in_flight::Reservation;
-use super::stream::{Stream, receive_now};
-use crate::tls::{
-    Acceptor, NOT_TLS, Records, begins_tls, cut, failed, gone, handshake_failed, no_room, not_tls,
-    stopping, too_slow, unused,
-};
-use rustls::ServerConnection;
-use std::io::{self, ErrorKind, Read, Write};
+use super::stream::{Socket, Stream, receive_now};
+use crate::tls::{Acceptor, Driver, no_room, stopping, too_slow};
+use std::io::{self, ErrorKind, Read};
 use std::task::{Context, Poll};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
@@ -16,123 +12,57 @@ use tokio::time::{Instant, timeout_at};
 /// sent.
 const RECORD: usize = 16384;
 
-/// The server's side of a TLS connection.
+/// The TLS of a task's connection.
 pub(super) struct Secure {
-    session: ServerConnection,
-    records: Records,
-    /// The value of `held` when the last read ended.
-    last_held: usize,
-    /// Bytes received since the last call of `worked`.
-    worked: usize,
+    pub(super) driver: Driver,
+    /// The partial bytes when the last read ended.
+    last_partial: usize,
     /// Bytes of the last write that are encrypted but not sent. They count as written once sent.
     waiting: usize,
-    /// Whether `close_notify` was sent, or must not be sent.
-    finished: bool,
 }
 
 /// Performs the TLS handshake on `stream`. Fails at `deadline`, if the server has no room for the
 /// handshake's bytes, or when the server is `stopped`.
-pub(super) async fn greet(
+pub(super) async fn handshake(
     stream: &mut Stream,
     acceptor: &Acceptor,
     deadline: Instant,
     reservation: Reservation<'_>,
     stopped: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let mut secure = Box::new(Secure {
-        session: acceptor.session()?,
-        records: Records::default(),
-        last_held: 0,
-        worked: 0,
+    let secure = stream.secure.insert(Box::new(Secure {
+        driver: acceptor.driver()?,
+        last_partial: 0,
         waiting: 0,
-        finished: false,
-    });
-    let result = tokio::select! {
+    }));
+    tokio::select! {
         result = timeout_at(deadline, secure.handshake(&stream.socket, reservation)) => {
             result.unwrap_or_else(|_| Err(too_slow()))
         }
         () = stopped => Err(stopping()),
-    };
-    if result.is_err() {
-        // An alert has told the client the reason, if possible. No `close_notify` follows.
-        secure.finished = true;
     }
-    stream.secure = Some(secure);
-    result
 }
 
 impl Secure {
-    /// The certificates that the client has shown, its own first, each in DER.
-    pub(super) fn peer_certificates(&self) -> Vec<Vec<u8>> {
-        let chain = self.session.peer_certificates().unwrap_or_default();
-        chain
-            .iter()
-            .map(|certificate| certificate.to_vec())
-            .collect()
-    }
-
     async fn handshake(
         &mut self,
         socket: &TcpStream,
         mut reservation: Reservation<'_>,
     ) -> io::Result<()> {
-        socket.readable().await?;
-        let mut first = [0];
-        match socket.peek(&mut first).await {
-            Ok(0) => return Err(unused()),
-            Err(error) if error.kind() == ErrorKind::ConnectionReset => return Err(unused()),
-            Err(error) => return Err(error),
-            Ok(_) if begins_tls(first) => {}
-            Ok(_) => {
-                let _ = socket.try_write(NOT_TLS);
-                return Err(not_tls());
+        loop {
+            match self.driver.handshake(&mut Socket(socket)) {
+                Ok(true) => return Ok(()),
+                Ok(false) if reservation.resize(self.driver.partial_len()) => {}
+                Ok(false) => return Err(no_room()),
+                Err(error) if error.kind() != ErrorKind::WouldBlock => return Err(error),
+                Err(_) if self.driver.wants_write() => socket.writable().await?,
+                Err(_) => socket.readable().await?,
             }
         }
-        while self.session.is_handshaking() {
-            let mut from = Socket(socket);
-            let read = self.session.read_tls(&mut self.records.track(&mut from));
-            match read {
-                Ok(0) => return Err(gone()),
-                Ok(_) => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    socket.readable().await?;
-                    continue;
-                }
-                Err(error) => return Err(error),
-            }
-            let processed = self.session.process_new_packets();
-            if self.session.wants_write() {
-                // TLS replies only to complete messages.
-                self.records.mark_complete();
-            }
-            while let Err(error) = self.send(socket) {
-                if error.kind() != ErrorKind::WouldBlock {
-                    return Err(error);
-                }
-                socket.writable().await?;
-            }
-            processed.map_err(|error| handshake_failed(&error))?;
-            if self.session.is_handshaking() && !reservation.resize(self.held()) {
-                return Err(no_room());
-            }
-        }
-        self.records.mark_complete();
-        Ok(())
-    }
-
-    /// Returns the size in bytes of the partial record and the partial handshake message, or 0 if both
-    /// are complete.
-    pub(super) fn held(&self) -> usize {
-        self.records.partial_len()
-    }
-
-    /// Returns the bytes received since the last call.
-    pub(super) fn worked(&mut self) -> usize {
-        std::mem::take(&mut self.worked)
     }
 
     /// Waits until decrypted bytes are available. Fails with [`WouldBlock`](ErrorKind::WouldBlock) if
-    /// only [`held`](Self::held) changed, because the time of a request starts at the first byte of its
+    /// only the partial bytes changed, because the time of a request starts at the first byte of its
     /// record.
     pub(super) fn poll_read(
         &mut self,
@@ -141,15 +71,15 @@ impl Secure {
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
         loop {
-            if let Some(read) = self.read_plaintext(buf) {
-                self.last_held = self.held();
+            if let Some(read) = self.driver.read(buf) {
+                self.last_partial = self.driver.partial_len();
                 return Poll::Ready(read);
             }
             let Poll::Ready(ready) = socket.poll_read_ready(context) else {
-                if self.last_held == self.held() {
+                if self.last_partial == self.driver.partial_len() {
                     return Poll::Pending;
                 }
-                self.last_held = self.held();
+                self.last_partial = self.driver.partial_len();
                 return Poll::Ready(Err(ErrorKind::WouldBlock.into()));
             };
             ready?;
@@ -166,7 +96,7 @@ impl Secure {
     pub(super) fn read_now(&mut self, socket: &TcpStream, buf: &mut [u8]) -> io::Result<usize> {
         let mut filled = 0;
         loop {
-            let read = match self.read_plaintext(&mut buf[filled..]) {
+            let read = match self.driver.read(&mut buf[filled..]) {
                 Some(read) => read,
                 None => match self.receive(&mut NonBlocking(socket), socket) {
                     Ok(()) => continue,
@@ -182,79 +112,26 @@ impl Secure {
         }
     }
 
+    /// Encrypts and sends some of `buf`. After an error, the next call must begin with the same bytes.
     pub(super) fn try_write(&mut self, socket: &TcpStream, buf: &[u8]) -> io::Result<usize> {
+        let mut socket = Socket(socket);
         if self.waiting == 0 {
             // TLS's own messages go first.
-            self.send(socket)?;
-            let record = &buf[..buf.len().min(RECORD)];
-            self.waiting = self.session.writer().write(record)?;
+            self.driver.send(&mut socket)?;
+            self.waiting = self.driver.encrypt(&buf[..buf.len().min(RECORD)])?;
         }
-        self.send(socket)?;
+        self.driver.send(&mut socket)?;
         Ok(std::mem::take(&mut self.waiting))
-    }
-
-    /// Sends `close_notify`. After [`WouldBlock`](ErrorKind::WouldBlock), call it again.
-    pub(super) fn finish(&mut self, socket: &TcpStream) -> io::Result<()> {
-        if !self.finished {
-            self.finished = true;
-            self.session.send_close_notify();
-        }
-        self.send(socket)
-    }
-
-    /// Reads decrypted bytes, the end of the stream or a cut. Returns `None` if nothing is decrypted
-    /// yet.
-    fn read_plaintext(&mut self, buf: &mut [u8]) -> Option<io::Result<usize>> {
-        match self.session.reader().read(buf) {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => None,
-            Err(error) if error.kind() == ErrorKind::UnexpectedEof => Some(Err(cut())),
-            read => Some(read),
-        }
     }
 
     /// Receives available bytes and decrypts them.
     fn receive(&mut self, from: &mut dyn Read, socket: &TcpStream) -> io::Result<()> {
-        self.worked += self.session.read_tls(&mut self.records.track(from))?;
-        match self.session.process_new_packets() {
-            Ok(state) => {
-                if state.plaintext_bytes_to_read() > 0 {
-                    self.records.mark_complete();
-                }
-                Ok(())
-            }
-            Err(error) => {
-                // Sends the alert, which tells the client the reason.
-                let _ = self.send(socket);
-                Err(failed(&error))
-            }
+        let received = self.driver.receive(from);
+        if received.is_err() {
+            // The alert, which tells the client the reason.
+            let _ = self.driver.send(&mut Socket(socket));
         }
-    }
-
-    /// Sends all encrypted bytes.
-    fn send(&mut self, socket: &TcpStream) -> io::Result<()> {
-        while self.session.wants_write() {
-            self.session.write_tls(&mut Socket(socket))?;
-        }
-        Ok(())
-    }
-}
-
-/// A socket as a reader and writer for rustls.
-struct Socket<'a>(&'a TcpStream);
-
-impl Read for Socket<'_> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.0.try_read(buf)
-    }
-}
-
-impl Write for Socket<'_> {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        self.0.try_write(buf)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        received
     }
 }
 

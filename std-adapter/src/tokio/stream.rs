@@ -2,8 +2,16 @@
 
 #[cfg(feature = "tls")]
 use super::secure::Secure;
+#[cfg(feature = "proxy-protocol")]
+use crate::proxy::HeaderReader;
 use rustix::net::{RecvFlags, recv};
 use std::io;
+#[cfg(any(feature = "proxy-protocol", feature = "tls"))]
+use std::io::Read;
+#[cfg(feature = "tls")]
+use std::io::Write;
+#[cfg(feature = "proxy-protocol")]
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, ReadBuf};
@@ -22,6 +30,20 @@ impl Stream {
             socket,
             #[cfg(feature = "tls")]
             secure: None,
+        }
+    }
+
+    /// Reads the header of the PROXY protocol. Call it first.
+    #[cfg(feature = "proxy-protocol")]
+    pub(super) async fn read_header(&mut self) -> io::Result<Option<SocketAddr>> {
+        let mut header = HeaderReader::default();
+        loop {
+            match header.read(&mut Socket(&self.socket)) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.socket.readable().await?;
+                }
+                done => return done,
+            }
         }
     }
 
@@ -67,7 +89,7 @@ impl Stream {
     pub(super) fn worked(&mut self) -> usize {
         #[cfg(feature = "tls")]
         if let Some(secure) = &mut self.secure {
-            return secure.worked();
+            return secure.driver.take_received();
         }
         0
     }
@@ -81,7 +103,7 @@ impl Stream {
     pub(super) fn held(&self) -> usize {
         #[cfg(feature = "tls")]
         if let Some(secure) = &self.secure {
-            return secure.held();
+            return secure.driver.partial_len();
         }
         0
     }
@@ -94,7 +116,11 @@ impl Stream {
     pub(super) fn peer_certificates(&self) -> Vec<Vec<u8>> {
         #[cfg(feature = "tls")]
         if let Some(secure) = &self.secure {
-            return secure.peer_certificates();
+            return secure
+                .driver
+                .peer_certificates()
+                .map(<[u8]>::to_vec)
+                .collect();
         }
         Vec::new()
     }
@@ -135,7 +161,7 @@ impl Stream {
     pub(super) async fn finish(&mut self) -> io::Result<()> {
         #[cfg(feature = "tls")]
         if let Some(secure) = &mut self.secure {
-            while let Err(error) = secure.finish(&self.socket) {
+            while let Err(error) = secure.driver.finish(&mut Socket(&self.socket)) {
                 if error.kind() != io::ErrorKind::WouldBlock {
                     return Err(error);
                 }
@@ -149,4 +175,26 @@ impl Stream {
 pub(super) fn receive_now(socket: &TcpStream, buf: &mut [u8]) -> io::Result<usize> {
     let (_, arrived) = recv(socket, buf, RecvFlags::DONTWAIT)?;
     Ok(arrived)
+}
+
+/// A socket as a reader and writer that fails with [`WouldBlock`](io::ErrorKind::WouldBlock).
+#[cfg(any(feature = "proxy-protocol", feature = "tls"))]
+pub(super) struct Socket<'a>(pub(super) &'a TcpStream);
+
+#[cfg(any(feature = "proxy-protocol", feature = "tls"))]
+impl Read for Socket<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.0.try_read(buf)
+    }
+}
+
+#[cfg(feature = "tls")]
+impl Write for Socket<'_> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.0.try_write(buf)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }

@@ -2,15 +2,16 @@
 
 use super::Shared;
 use super::conversation::{Conversation, Done, REQUESTS, TURN};
-use super::crowd::Member;
 use super::ending;
-use super::proxy::{no_header, read_header};
 #[cfg(feature = "tls")]
 use super::secure;
 use super::stream::Stream;
+use crate::connections::Permit;
 use crate::ending::Ending;
 use crate::limits::{Wait, replies_not_taken, too_many};
 use crate::probe::is_unused;
+#[cfg(feature = "proxy-protocol")]
+use crate::proxy;
 use crate::rate::limited;
 use crate::wait::after;
 use crate::{Address, Peer};
@@ -33,72 +34,80 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 pub(super) fn serve<App: Send + 'static>(
     mut stream: Stream,
     mut peer: Address,
-    mut member: Member,
+    mut permit: Permit,
     shared: Arc<Shared<App>>,
 ) -> impl Future<Output = ()> + Send {
     async move {
         tracing::debug!("{peer}: connected");
         // A box for the rare and the short-lived futures, so that no connection keeps room for them.
-        if let Err(error) = Box::pin(begin(&mut stream, &mut peer, &mut member, &shared)).await {
+        if let Err(error) = Box::pin(begin(&mut stream, &mut peer, &mut permit, &shared)).await {
             if is_unused(&error) {
                 return tracing::debug!("{peer}: {error}");
             }
             return limited!(warn, "{peer}: {error}");
         }
         // A statement of its own, so that no connection keeps room for the certificates.
-        let app = (shared.app)(&Peer {
+        let app = (shared.server.app)(&Peer {
             address: peer.clone(),
             certificates: stream.peer_certificates(),
         });
-        let conversation = Conversation::new(&mut stream, &shared, &peer, app, member.surplus);
+        let conversation = Conversation::new(&mut stream, &shared, &peer, app, permit.is_surplus());
         match conversation.run().await {
             Ok(()) => tracing::debug!("{peer}: ended"),
             Err(error) => limited!(warn, "{peer}: {error}"),
         }
-        drop((stream, member));
+        drop((stream, permit));
     }
 }
 
 /// Reads the PROXY header and does the TLS handshake, if there are any.
+#[cfg_attr(
+    not(any(feature = "proxy-protocol", feature = "tls")),
+    expect(clippy::unused_async, unused_variables, reason = "nothing to wait for")
+)]
 async fn begin<App>(
     stream: &mut Stream,
     peer: &mut Address,
-    member: &mut Member,
+    permit: &mut Permit,
     shared: &Shared<App>,
 ) -> io::Result<()> {
     if peer.tcp().is_some() {
         // It fails if the peer is already gone. The first read reports that.
         let _ = stream.socket.set_nodelay(true);
     }
-    let deadline = after(StdInstant::now(), shared.limits.handshake).into();
-    if shared.proxy_protocol {
-        let header = timeout_at(deadline, read_header(&mut stream.socket));
+    #[cfg(any(feature = "proxy-protocol", feature = "tls"))]
+    let (server, deadline) = (
+        &shared.server,
+        after(StdInstant::now(), shared.server.limits.handshake_timeout).into(),
+    );
+    #[cfg(feature = "proxy-protocol")]
+    if server.proxy_protocol {
         let client = tokio::select! {
             biased;
-            header = header => header.unwrap_or_else(|_| {
-                Err(no_header(io::ErrorKind::TimedOut, "did not come in time"))
-            }),
-            () = shared.crowd.stopped() => {
-                Err(no_header(io::ErrorKind::Interrupted, "had not come when the server stopped"))
+            header = timeout_at(deadline, stream.read_header()) => {
+                header.unwrap_or_else(|_| Err(proxy::too_slow()))
             }
+            () = server.stop.given() => Err(proxy::stopping()),
         };
-        *peer = client?.map_or_else(|| peer.clone(), Address::Tcp);
+        if let Some(client) = client? {
+            *peer = Address::Tcp(client);
+        }
     }
-    if !member.count(&shared.addresses, peer) {
+    if !permit.count(peer) {
         return Err(too_many());
     }
     #[cfg(feature = "tls")]
-    if let Some(acceptor) = &shared.tls {
-        let (share, stopped) = (shared.in_flight.share(), shared.crowd.stopped());
-        let greeted = secure::greet(stream, acceptor, deadline, share, stopped).await;
-        if greeted.as_ref().is_err_and(|error| !is_unused(error)) {
-            shared.metrics.handshake_failures.increment(1);
+    if let Some(acceptor) = &server.tls {
+        let (reservation, stopped) = (shared.in_flight.reserve(), server.stop.given());
+        let result = secure::handshake(stream, acceptor, deadline, reservation, stopped).await;
+        if result.as_ref().is_err_and(|error| !is_unused(error)) {
+            server.metrics.handshake_failures.increment(1);
         }
         // A handshake that the stop has ended needs no error line.
-        if greeted.is_err() && !shared.crowd.is_stopping() {
+        if result.is_err() && !server.stop.is_given() {
             ending::linger(stream).await;
         }
-        return greeted;
+        return result;
     }
     Ok(())
 }
@@ -114,19 +123,19 @@ impl<App: Send + 'static> Conversation<'_, App> {
     #[expect(clippy::manual_async_fn, reason = "as above")]
     fn run(mut self) -> impl Future<Output = io::Result<()>> + Send {
         async move {
-            let shared = self.shared;
+            let server = &self.shared.server;
             let mut wait = Wait::first();
             // One timer for all wake-ups. It is reset only to fire earlier, or after it fired too early.
             let mut timer = pin!(sleep_until(
-                after(StdInstant::now(), shared.limits.idle).into()
+                after(StdInstant::now(), server.limits.idle_timeout).into()
             ));
-            let mut stop = Box::pin(shared.crowd.stop_rings());
+            let mut stop = Box::pin(server.stop.notified());
             let mut brought = 0;
             loop {
                 let wake =
                     |context: &mut Context<'_>| self.wake(stop.as_mut(), timer.as_mut(), context);
                 let Done {
-                    later,
+                    future,
                     arrived,
                     left,
                     at,
@@ -146,13 +155,13 @@ impl<App: Send + 'static> Conversation<'_, App> {
                         continue;
                     }
                 };
-                wait = shared.limits.wait(self.begun(), wait, at);
+                wait = server.limits.wait(self.begun(), wait, at);
                 brought += arrived.max(self.stream.worked());
                 if !self.unsent().is_empty() {
-                    shared.metrics.sent.increment(Box::pin(self.flush()).await?);
+                    server.metrics.sent.increment(Box::pin(self.flush()).await?);
                 }
-                if let Some(later) = later {
-                    let finish = later.await;
+                if let Some(future) = future {
+                    let finish = future.await;
                     self.answer(finish);
                     // The future may have been ready without letting another connection run.
                     brought += TURN / REQUESTS;
@@ -178,7 +187,7 @@ impl<App: Send + 'static> Conversation<'_, App> {
         timer: Pin<&mut Sleep>,
         context: &mut Context<'_>,
     ) -> Poll<Event> {
-        if self.shared.crowd.is_stopping() {
+        if self.shared.server.stop.is_given() {
             self.stop();
         }
         if let Poll::Ready(done) = self.turn(context) {
@@ -192,8 +201,8 @@ impl<App: Send + 'static> Conversation<'_, App> {
 
     /// Ends the connection, after all replies were written.
     async fn close(&mut self) -> io::Result<()> {
-        let stopping = self.shared.crowd.is_stopping();
-        let ending = Ending::new(&self.shared.limits, stopping, self.peer_sends());
+        let server = &self.shared.server;
+        let ending = Ending::new(&server.limits, server.stop.is_given(), self.peer_sends());
         ending::end(self.stream, ending).await
     }
 
@@ -202,7 +211,7 @@ impl<App: Send + 'static> Conversation<'_, App> {
         let mut sent = 0;
         while !self.unsent().is_empty() {
             let begin = StdInstant::now();
-            let deadline = after(begin, self.patience()).into();
+            let deadline = after(begin, self.send_timeout()).into();
             let ready = timeout_at(deadline, self.stream.writable()).await;
             self.waited(begin.elapsed());
             ready.unwrap_or_else(|_| Err(replies_not_taken()))?;

@@ -68,13 +68,27 @@ fn both_servers_pass_the_clients_certificate_to_the_context() {
 }
 
 #[test]
-fn the_context_gets_the_address_from_the_proxy_header() {
+fn both_servers_pass_the_address_from_the_proxy_header_to_the_context() {
+    let listener = listen();
+    let mut server = Server::from_listener(listener.clone(), who());
+    server.proxy_protocol = true;
+    let stop = server.shutdown_handle();
+    let running = thread::spawn(move || server.run_with(name));
+    ask_after_a_header(&listener);
+    stop.stop();
+    running.join().expect("no panic").expect("no error");
+
     let listener = listen();
     let mut server = bellwire_std::tokio::Server::from_listener(listener.clone(), who());
     server.proxy_protocol = true;
     let stop = server.shutdown_handle();
     let running = thread::spawn(move || server.run_on_threads_with(1, name));
+    ask_after_a_header(&listener);
+    stop.stop();
+    running.join().expect("no panic").expect("no error");
+}
 
+fn ask_after_a_header(listener: &Listener) {
     let mut stream = TcpStream::connect(listener.local_addr().tcp().expect("TCP")).expect("open");
     let addresses = [192, 0, 2, 7, 192, 0, 2, 1, 0x30, 0x39, 0xee, 0x48];
     stream
@@ -84,9 +98,6 @@ fn the_context_gets_the_address_from_the_proxy_header() {
     let conn = Conn::try_from(stream).expect("a connection");
     conn.set_deadline(Some(Instant::now() + PATIENCE));
     assert_eq!(ask(conn), "192.0.2.7:12345 0 false");
-
-    stop.stop();
-    running.join().expect("no panic").expect("no error");
 }
 
 #[test]

@@ -92,7 +92,7 @@ fn rest_after_replies<'a>(replies: &'a str, server: &Running) -> &'a str {
 #[test]
 fn a_stop_loses_no_reply_while_requests_keep_arriving() {
     each_stream(
-        |limits| limits.stop = LONG,
+        |limits| limits.stop_timeout = LONG,
         |mut server, mut client| {
             let gate = Gate::new(&server);
             client.write_all(b"HOLD\n").unwrap();
@@ -126,7 +126,7 @@ fn a_stop_loses_no_reply_in_the_send_buffer() {
 fn stop_before_replies_are_read(room: usize, requests: usize) {
     each_stream_with(
         room,
-        |limits| limits.stop = LONG,
+        |limits| limits.stop_timeout = LONG,
         |mut server, mut client| {
             client.write_all(&REQUEST.repeat(requests)).unwrap();
             client.flush().unwrap();
@@ -147,7 +147,7 @@ fn stop_before_replies_are_read(room: usize, requests: usize) {
 fn a_stop_answers_unread_requests_with_busy() {
     each_stream(
         |limits| {
-            limits.stop = LONG;
+            limits.stop_timeout = LONG;
             limits.receive_buffer = 4096;
         },
         |mut server, mut client| {
@@ -171,7 +171,7 @@ fn a_stop_answers_unread_requests_with_busy() {
 #[test]
 fn a_final_error_line_loses_no_earlier_reply() {
     each_stream(
-        |limits| limits.reply = LONG,
+        |limits| limits.reply_timeout = LONG,
         |server, mut client| {
             client.write_all(&REQUEST.repeat(REQUESTS)).unwrap();
             client.write_all(b"HELP\n").unwrap();
@@ -188,8 +188,8 @@ fn a_final_error_line_loses_no_earlier_reply() {
 fn closing_an_idle_connection_loses_no_reply() {
     each_stream(
         |limits| {
-            limits.idle = SHORT;
-            limits.reply = LONG;
+            limits.idle_timeout = SHORT;
+            limits.reply_timeout = LONG;
         },
         |server, mut client| {
             // A busy server may close before or after these; the assertions hold either way.
@@ -230,7 +230,7 @@ fn a_stop_over_unix_sockets_loses_no_reply_and_waits_for_no_idle_client() {
     };
 
     let mut server = Server::from_listener(listen(), Arc::clone(&tcp.endpoint));
-    server.limits.stop = LONG;
+    server.limits.stop_timeout = LONG;
     let stopper = server.shutdown_handle();
     let running = thread::spawn(move || server.run());
     let idle = converse(&|| stopper.stop());
@@ -239,7 +239,7 @@ fn a_stop_over_unix_sockets_loses_no_reply_and_waits_for_no_idle_client() {
 
     let mut server =
         bellwire_std::tokio::Server::from_listener(listen(), Arc::clone(&tcp.endpoint));
-    server.limits.stop = LONG;
+    server.limits.stop_timeout = LONG;
     let stopper = server.shutdown_handle();
     let running = thread::spawn(move || server.run_on_threads(1));
     let idle = converse(&|| stopper.stop());

@@ -19,8 +19,8 @@ const BUSY_STRING: &str = "!busy STRING: temporarily unavailable\n";
 fn serve(limit: usize) -> Running {
     serve_on_one_thread(|server| {
         server.limits.bytes_in_flight = limit;
-        server.limits.request = LONG;
-        server.limits.reply = LONG;
+        server.limits.request_timeout = LONG;
+        server.limits.reply_timeout = LONG;
     })
 }
 

@@ -15,7 +15,7 @@ const PAUSE: Duration = Duration::from_secs(2);
 #[test]
 fn a_peer_that_trickles_a_request_is_timed_out() {
     each(|kind| {
-        let server = serve(kind, |limits| limits.request = SHORT);
+        let server = serve(kind, |limits| limits.request_timeout = SHORT);
         let mut stream = server.connect();
         stream.write_all(b"STRING\n").unwrap();
         let mut trickle = stream.try_clone().unwrap();
@@ -42,7 +42,7 @@ fn a_peer_that_trickles_a_request_is_timed_out() {
 #[test]
 fn each_request_has_its_own_time_limit() {
     at_once(|kind| {
-        let server = serve(kind, |limits| limits.request = PAUSE);
+        let server = serve(kind, |limits| limits.request_timeout = PAUSE);
         let mut stream = server.connect();
         stream.write_all(b"STR").unwrap();
         let begin = Instant::now();
@@ -58,8 +58,8 @@ fn each_request_has_its_own_time_limit() {
 fn a_connection_beyond_its_idle_time_is_closed() {
     at_once(|kind| {
         let server = serve(kind, |limits| {
-            limits.idle = PAUSE;
-            limits.request = LONG;
+            limits.idle_timeout = PAUSE;
+            limits.request_timeout = LONG;
         });
         let mut stream = server.connect();
         stream.write_all(b"STRING\nhi\n").unwrap();
@@ -70,7 +70,7 @@ fn a_connection_beyond_its_idle_time_is_closed() {
 #[test]
 fn a_peer_that_never_reads_replies_does_not_affect_others_or_the_stop() {
     each(|kind| {
-        let mut server = serve(kind, |limits| limits.reply = SHORT);
+        let mut server = serve(kind, |limits| limits.reply_timeout = SHORT);
         let mut stream = server.connect();
         stream.set_write_timeout(Some(SHORT)).unwrap();
         // The client sends until the server, whose replies it does not read, stops reading.
@@ -92,7 +92,7 @@ fn a_peer_that_reads_replies_too_slowly_is_disconnected() {
     at_once(|kind| {
         // The smallest send buffer that the system allows, so that it reports each small read of the peer.
         let server = serve_over(kind, listen_with_send_buffers(1), |limits| {
-            limits.reply = PAUSE;
+            limits.reply_timeout = PAUSE;
         });
         let mut stream = connect_with_receive_buffer(server.address, 1);
         stream.write_all(&b"LONG\n".repeat(2000)).unwrap();
@@ -112,7 +112,7 @@ fn a_peer_that_reads_fast_enough_between_pauses_gets_all_replies() {
     const CHUNK: usize = 1_000_000;
     at_once(|kind| {
         let listener = listen_with_send_buffers(65536);
-        let server = serve_over(kind, listener, |limits| limits.reply = 3 * PAUSE);
+        let server = serve_over(kind, listener, |limits| limits.reply_timeout = 3 * PAUSE);
         let mut stream = connect_with_receive_buffer(server.address, 65536);
         stream
             .write_all(&b"LONG\n".repeat(5 * CHUNK / 1000))
@@ -155,7 +155,7 @@ fn connect_with_receive_buffer(to: SocketAddr, bytes: usize) -> TcpStream {
 #[test]
 fn handlers_may_run_longer_than_the_time_limit_for_replies() {
     each(|kind| {
-        let server = serve(kind, |limits| limits.reply = SHORT);
+        let server = serve(kind, |limits| limits.reply_timeout = SHORT);
         assert_eq!(server.answer("SLOW\n"), "done\n");
         assert_eq!(server.answer("SLOW\nSLOW\n"), "done\ndone\n");
     });
@@ -165,7 +165,7 @@ fn handlers_may_run_longer_than_the_time_limit_for_replies() {
 #[test]
 fn a_client_that_keeps_sending_does_not_delay_a_stop() {
     each(|kind| {
-        let mut server = serve(kind, |limits| limits.stop = LONG);
+        let mut server = serve(kind, |limits| limits.stop_timeout = LONG);
         let clients: Vec<_> = (0..2).map(|_| server.connect()).collect();
         let busy: Vec<_> = clients
             .iter()
@@ -237,8 +237,8 @@ fn connections_beyond_their_address_limit_get_busy_and_hold_no_permit() {
 fn a_stop_ends_although_a_client_never_reads() {
     each(|kind| {
         let mut server = serve(kind, |limits| {
-            limits.stop = SHORT;
-            limits.reply = LONG;
+            limits.stop_timeout = SHORT;
+            limits.reply_timeout = LONG;
         });
         let mut stream = server.connect();
         stream.set_write_timeout(Some(SHORT)).unwrap();

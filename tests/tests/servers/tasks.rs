@@ -188,7 +188,7 @@ fn with_proxy_protocol_a_connection_without_header_gets_no_reply() {
 fn a_missing_proxy_header_does_not_delay_the_stop() {
     let mut server = serve_tasks(|server| {
         server.proxy_protocol = true;
-        server.limits.stop = LONG;
+        server.limits.stop_timeout = LONG;
     });
     let waiting = server.connect();
     // A later connection was answered, so this one has been accepted.
@@ -213,7 +213,7 @@ fn a_proxy_header_may_arrive_byte_by_byte() {
 fn a_connection_without_proxy_header_in_time_is_closed() {
     let server = serve_tasks(|server| {
         server.proxy_protocol = true;
-        server.limits.handshake = Duration::from_millis(100);
+        server.limits.handshake_timeout = Duration::from_millis(100);
     });
     let mut stream = server.connect();
     stream.write_all(&header([192, 0, 2, 7], "")[..20]).unwrap();
@@ -225,7 +225,7 @@ fn a_connection_without_proxy_header_in_time_is_closed() {
 fn a_proxy_header_that_is_too_long_closes_the_connection() {
     let server = serve_tasks(|server| {
         server.proxy_protocol = true;
-        server.limits.handshake = LONG;
+        server.limits.handshake_timeout = LONG;
     });
     let mut header = header([192, 0, 2, 7], "");
     header[14] = 0xff;

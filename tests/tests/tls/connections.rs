@@ -179,7 +179,7 @@ fn a_client_that_does_not_read_replies_in_time_is_disconnected() {
     each(|kind| {
         let authority = Authority::new();
         let server = serve_over_tls(kind, &authority.acceptor(None), |limits| {
-            limits.reply = Duration::from_millis(200);
+            limits.reply_timeout = Duration::from_millis(200);
             limits.connections = 1;
         });
         let connector = authority.connector(None);
@@ -326,7 +326,7 @@ fn a_silent_client_holds_its_permit_only_for_the_handshake_time() {
     each(|kind| {
         let authority = Authority::new();
         let server = serve_over_tls(kind, &authority.acceptor(None), |limits| {
-            limits.handshake = HANDSHAKE;
+            limits.handshake_timeout = HANDSHAKE;
             limits.connections = 1;
         });
         let mut silent = server.connect();
@@ -355,8 +355,8 @@ fn trickles(pieces: &[Vec<u8>]) {
     each(|kind| {
         let authority = Authority::new();
         let server = serve_over_tls(kind, &authority.acceptor(None), |limits| {
-            limits.handshake = HANDSHAKE;
-            limits.request = net::LONG;
+            limits.handshake_timeout = HANDSHAKE;
+            limits.request_timeout = net::LONG;
             limits.connections = 1;
         });
         let mut trickle = server.connect();
@@ -429,7 +429,7 @@ fn an_incomplete_record_has_the_time_limit_of_a_request() {
     each(|kind| {
         let authority = Authority::new();
         let server = serve_over_tls(kind, &authority.acceptor(None), |limits| {
-            limits.request = Duration::from_millis(200);
+            limits.request_timeout = Duration::from_millis(200);
         });
         let requests = "STRING\nhi\n".repeat(3);
         for before in ["", &requests] {
@@ -450,7 +450,7 @@ fn a_trickled_record_does_not_extend_the_time_limit() {
     each(|kind| {
         let authority = Authority::new();
         let server = serve_over_tls(kind, &authority.acceptor(None), |limits| {
-            limits.request = Duration::from_millis(300);
+            limits.request_timeout = Duration::from_millis(300);
         });
         let conn = connect(&server, &authority.connector(None));
         let mut socket = conn.get_ref().clone();
@@ -541,7 +541,7 @@ fn a_stop_answers_running_requests_and_ends_connections_cleanly() {
         let authority = Authority::new();
         let mut server = serve_over_tls(kind, &authority.acceptor(None), |limits| {
             // The stop waits for none of these clients.
-            limits.stop = Duration::from_hours(1);
+            limits.stop_timeout = Duration::from_hours(1);
         });
         let connector = authority.connector(None);
         let idle = connect(&server, &connector);
@@ -604,7 +604,7 @@ fn connections_waiting_for_busy_are_bounded() {
         let authority = Authority::new();
         let server = serve_over_tls(kind, &authority.acceptor(None), |limits| {
             limits.connections = 0;
-            limits.handshake = net::LONG;
+            limits.handshake_timeout = net::LONG;
         });
         let mut silent: Vec<_> = (0..100).map(|_| server.connect()).collect();
         let mut closed = 0;
@@ -635,7 +635,7 @@ fn a_connection_beyond_its_idle_time_ends_cleanly() {
     each(|kind| {
         let authority = Authority::new();
         let server = serve_over_tls(kind, &authority.acceptor(None), |limits| {
-            limits.idle = Duration::from_millis(100);
+            limits.idle_timeout = Duration::from_millis(100);
         });
         let mut conn = connect(&server, &authority.connector(None));
         assert_eq!(rest(&mut conn), "");
@@ -647,7 +647,7 @@ fn an_incomplete_request_gets_the_error_timed_out() {
     each(|kind| {
         let authority = Authority::new();
         let server = serve_over_tls(kind, &authority.acceptor(None), |limits| {
-            limits.request = Duration::from_millis(200);
+            limits.request_timeout = Duration::from_millis(200);
         });
         let mut conn = connect(&server, &authority.connector(None));
         conn.write_all(b"STRING\nin pa").unwrap();

@@ -145,7 +145,7 @@ fn a_request_and_its_reply_may_span_many_records() {
 fn an_error_line_arrives_over_tls() {
     let authority = Authority::new();
     let server = serve_over_tls(Kind::Tasks, &authority.acceptor(None), |limits| {
-        limits.request = Duration::from_secs(1);
+        limits.request_timeout = Duration::from_secs(1);
     });
     let mut buffers = Buffers::new();
     let device = Device::that_trusts(authority.der());

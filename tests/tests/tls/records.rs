@@ -105,7 +105,7 @@ fn an_incomplete_tls_message_has_the_time_limit_of_a_request() {
     each(|kind| {
         let authority = Authority::new();
         let acceptor = authority.acceptor(None);
-        let server = serve_over_tls(kind, &acceptor, |limits| limits.request = SHORT);
+        let server = serve_over_tls(kind, &acceptor, |limits| limits.request_timeout = SHORT);
         let mut client = Client::new(&server, &authority);
         // Bytes that arrive together with content do not count.
         client.send(ContentType::ApplicationData, b"STRING\nhi\n");
@@ -121,7 +121,7 @@ fn a_trickled_tls_message_does_not_extend_the_time_limit() {
     each(|kind| {
         let authority = Authority::new();
         let acceptor = authority.acceptor(None);
-        let server = serve_over_tls(kind, &acceptor, |limits| limits.request = SHORT);
+        let server = serve_over_tls(kind, &acceptor, |limits| limits.request_timeout = SHORT);
         let mut client = Client::new(&server, &authority);
         client.send(ContentType::Handshake, &KEY_UPDATE);
         let begin = Instant::now();
@@ -137,7 +137,7 @@ fn an_incomplete_tls_message_counts_as_bytes_in_flight() {
     let authority = Authority::new();
     let server = serve_over_tls(Kind::Tasks, &authority.acceptor(None), |limits| {
         limits.bytes_in_flight = 4096;
-        limits.request = LONG;
+        limits.request_timeout = LONG;
     });
     let mut client = Client::new(&server, &authority);
     client.send(ContentType::Handshake, &KEY_UPDATE);
@@ -152,7 +152,7 @@ fn an_incomplete_client_hello_counts_as_bytes_in_flight() {
     let authority = Authority::new();
     let server = serve_over_tls(Kind::Tasks, &authority.acceptor(None), |limits| {
         limits.bytes_in_flight = 4096;
-        limits.handshake = LONG;
+        limits.handshake_timeout = LONG;
     });
     let mut stream = server.connect();
     // The start of a client hello that claims a length of 60 000 bytes, and 8000 of its bytes.
@@ -170,7 +170,7 @@ fn empty_records_start_no_request_time() {
     each(|kind| {
         let authority = Authority::new();
         let acceptor = authority.acceptor(None);
-        let server = serve_over_tls(kind, &acceptor, |limits| limits.request = SHORT);
+        let server = serve_over_tls(kind, &acceptor, |limits| limits.request_timeout = SHORT);
         let mut client = Client::new(&server, &authority);
         for _ in 0..10 {
             client.send(ContentType::ApplicationData, &[]);

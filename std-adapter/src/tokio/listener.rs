@@ -6,12 +6,12 @@ use std::io;
 use std::os::fd::OwnedFd;
 use tokio::net::{TcpListener, TcpStream, UnixListener};
 
-pub(super) enum Accepting {
+pub(super) enum AsyncListener {
     Tcp(TcpListener),
     Unix(UnixListener),
 }
 
-impl Accepting {
+impl AsyncListener {
     /// Registers the socket of `listener` with the runtime of this thread. The socket stays open until
     /// both are closed.
     pub(super) fn new(listener: &Listener) -> io::Result<Self> {

@@ -1,13 +1,18 @@
 //! One connection on its thread.
 
-use super::crowd::Member;
 use super::stream::Stream;
+use crate::connections::Permit;
+use crate::dispatch::Dispatch;
 use crate::ending::{Ending, Peer};
-use crate::limits::{ServerLimits, Wait};
+use crate::limits::{Wait, too_many};
+use crate::metrics::Stopwatch;
 use crate::probe::{is_cut, is_unused};
+#[cfg(feature = "proxy-protocol")]
+use crate::proxy;
 use crate::rate::limited;
-use crate::serving::Serving;
-use crate::{Conn, Endpoint, Listener};
+use crate::server::Shared;
+use crate::wait::after;
+use crate::{Address, Conn};
 use bellwire::{Error, ErrorKind, ServerConnection, blocking};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,27 +20,19 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
-/// Makes the `App` of a connection.
-pub(super) type MakeApp<App> = dyn Fn(&crate::Peer) -> App + Send + Sync;
-
 pub(super) struct Worker<App> {
     pub(super) conn: Conn,
-    pub(super) member: Member,
-    pub(super) endpoint: Arc<Endpoint<App>>,
-    pub(super) app: Arc<MakeApp<App>>,
-    pub(super) limits: ServerLimits,
-    #[cfg(feature = "tls")]
-    pub(super) tls: Option<crate::tls::Acceptor>,
-    pub(super) listener: Listener,
+    pub(super) permit: Permit,
+    pub(super) shared: Arc<Shared<App>>,
 }
 
 impl<App: Send + 'static> Worker<App> {
     pub(super) fn start(self) -> io::Result<()> {
         let name = self.conn.peer_addr().to_string();
         let work = move || {
-            let peer = self.conn.peer_addr().clone();
+            let mut peer = self.conn.peer_addr().clone();
             tracing::debug!("{peer}: connected");
-            match self.work() {
+            match self.work(&mut peer) {
                 Ok(()) => tracing::debug!("{peer}: ended"),
                 Err(Error::Transport(error)) if is_unused(&error) => {
                     tracing::debug!("{peer}: {error}");
@@ -46,41 +43,50 @@ impl<App: Send + 'static> Worker<App> {
         thread::Builder::new().name(name).spawn(work).map(drop)
     }
 
-    fn work(mut self) -> Result<(), Error<io::Error>> {
-        let peer = self.conn.peer_addr().clone();
-        self.conn.serve(self.listener.clone());
-        #[cfg(feature = "tls")]
-        let mut stream = match self.tls {
-            None => Stream::plain(self.conn, self.limits),
-            Some(acceptor) => {
-                Stream::greet(self.conn, &acceptor, self.limits).map_err(Error::Transport)?
-            }
-        };
-        #[cfg(not(feature = "tls"))]
-        let mut stream = Stream::plain(self.conn, self.limits);
-        let mut rx = vec![0; self.limits.receive_buffer];
-        let mut tx = vec![0; self.limits.transmit_buffer];
+    /// Serves the connection. `peer` becomes the address from the PROXY header, if there is one.
+    fn work(self, peer: &mut Address) -> Result<(), Error<io::Error>> {
+        let Self {
+            conn,
+            mut permit,
+            shared,
+        } = self;
+        let mut stream = begin(conn, peer, &mut permit, &shared).map_err(Error::Transport)?;
+        let limits = &shared.limits;
+        let (mut rx, mut tx) = (
+            vec![0; limits.receive_buffer],
+            vec![0; limits.transmit_buffer],
+        );
         let mut connection = ServerConnection::new(&mut rx, &mut tx);
-        let client = stream.peer();
-        let Ok(app) = catch_unwind(AssertUnwindSafe(|| (self.app)(&client))) else {
+        let client = crate::Peer {
+            address: peer.clone(),
+            certificates: stream.peer_certificates(),
+        };
+        let Ok(app) = catch_unwind(AssertUnwindSafe(|| (shared.app)(&client))) else {
             limited!(error, "{peer}: closed, since making its context panicked");
             return Ok(());
         };
-        let mut service = Serving::new(&self.endpoint, app, &peer);
-        if self.member.surplus {
+        let mut service = Dispatch::new(&shared.endpoint, app, peer);
+        if permit.is_surplus() {
             connection.abort(ErrorKind::Busy, &mut service);
         }
 
         let mut wait = Wait::first();
+        let mut stopwatch = None;
         // The bytes that may still be read after the server began to stop: one receive buffer.
         let mut left = None;
         let mut ended = false;
         let at_end = loop {
-            service.refresh(&self.endpoint);
-            if !blocking::answer(&mut stream, &mut service, &mut connection)? {
+            service.refresh(&shared.endpoint);
+            let open = blocking::answer(&mut stream, &mut service, &mut connection);
+            shared.metrics.sent.increment(stream.take_sent());
+            let now = Instant::now();
+            if let Some(stopwatch) = stopwatch.take() {
+                Stopwatch::stop(stopwatch, &shared.metrics.answering, now);
+            }
+            if !open? {
                 break if ended { Peer::Ended } else { Peer::Sending };
             }
-            wait = self.limits.wait(connection.begun(), wait, Instant::now());
+            wait = limits.wait(connection.begun(), wait, now);
             if left == Some(0) {
                 // The requests that were read are answered. The sender of others gets an error line.
                 if wait.begun.is_none() && !matches!(stream.read(&mut [0], wait.deadline), Ok(1..))
@@ -90,8 +96,8 @@ impl<App: Send + 'static> Worker<App> {
                 connection.abort(ErrorKind::Busy, &mut service);
                 continue;
             }
-            if left.is_none() && self.listener.is_closed() {
-                left = Some(self.limits.receive_buffer);
+            if left.is_none() && shared.stop.is_given() {
+                left = Some(limits.receive_buffer);
             }
             match stream.read(connection.space(), wait.deadline) {
                 Ok(0) => {
@@ -107,17 +113,15 @@ impl<App: Send + 'static> Worker<App> {
                     connection.end();
                 }
                 Ok(n) => {
+                    stopwatch = Some(Stopwatch::start());
+                    shared.metrics.received.increment(n as u64);
                     left = left.map(|left: usize| left.saturating_sub(n));
                     connection.received(n);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::TimedOut => {
                     if wait.begun.is_none() && !stream.is_in_part() {
-                        limited!(
-                            info,
-                            "{}: idle for too long, closed",
-                            stream.conn().peer_addr()
-                        );
+                        limited!(info, "{peer}: idle for too long, closed");
                         break Peer::Quiet;
                     }
                     connection.abort(ErrorKind::TimedOut, &mut service);
@@ -125,7 +129,35 @@ impl<App: Send + 'static> Worker<App> {
                 Err(error) => return Err(Error::Transport(error)),
             }
         };
-        let ending = Ending::new(&self.limits, self.listener.is_closed(), at_end);
+        let ending = Ending::new(limits, shared.stop.is_given(), at_end);
         stream.end(ending).map_err(Error::Transport)
     }
+}
+
+/// Reads the PROXY header and performs the TLS handshake, if there are any.
+fn begin<App>(
+    mut conn: Conn,
+    peer: &mut Address,
+    permit: &mut Permit,
+    shared: &Shared<App>,
+) -> io::Result<Stream> {
+    conn.serve(Arc::clone(&shared.stop));
+    let deadline = after(Instant::now(), shared.limits.handshake_timeout);
+    conn.set_deadline(Some(deadline));
+    #[cfg(feature = "proxy-protocol")]
+    if shared.proxy_protocol {
+        let client = proxy::HeaderReader::default().read(&mut conn);
+        let client = client.map_err(|error| match error.kind() {
+            io::ErrorKind::TimedOut => proxy::too_slow(),
+            io::ErrorKind::WouldBlock => proxy::stopping(),
+            _ => error,
+        });
+        if let Some(client) = client? {
+            *peer = Address::Tcp(client);
+        }
+    }
+    if !permit.count(peer) {
+        return Err(too_many());
+    }
+    Stream::begin(conn, shared)
 }

@@ -6,12 +6,12 @@ use crate::lag::Lag;
 use crate::limits::{ServerLimits, replies_not_taken};
 #[cfg(feature = "tls")]
 use crate::probe::is_unused;
+use crate::server::Shared;
 #[cfg(feature = "tls")]
 use crate::tls;
 use crate::wait::after;
-#[cfg(feature = "tls")]
-use metrics::counter;
 use std::io::{self, ErrorKind};
+use std::mem;
 use std::time::{Duration, Instant};
 
 /// The byte stream of a connection. It limits the time that the server waits for the client to
@@ -20,6 +20,8 @@ pub(super) struct Stream {
     kind: Kind,
     limits: ServerLimits,
     lag: Lag,
+    /// Bytes written since the last [`take_sent`](Self::take_sent).
+    sent: u64,
 }
 
 enum Kind {
@@ -29,45 +31,37 @@ enum Kind {
 }
 
 impl Stream {
-    pub(super) fn plain(conn: Conn, limits: ServerLimits) -> Self {
-        Self::new(Kind::Plain(conn), limits)
-    }
-
-    /// Performs the TLS handshake on `conn`.
-    #[cfg(feature = "tls")]
-    pub(super) fn greet(
-        conn: Conn,
-        acceptor: &tls::Acceptor,
-        limits: ServerLimits,
-    ) -> io::Result<Self> {
-        conn.set_deadline(Some(after(Instant::now(), limits.handshake)));
-        let accepted = acceptor.accept(conn).map_err(|error| {
-            if !is_unused(&error) {
-                counter!("bellwire_tls_handshake_failures_total").increment(1);
+    /// Performs the TLS handshake, if the server has TLS.
+    #[cfg_attr(
+        not(feature = "tls"),
+        expect(clippy::unnecessary_wraps, reason = "only TLS can fail")
+    )]
+    pub(super) fn begin<App>(conn: Conn, shared: &Shared<App>) -> io::Result<Self> {
+        #[cfg(feature = "tls")]
+        let kind = match &shared.tls {
+            None => Kind::Plain(conn),
+            Some(acceptor) => {
+                let accepted = acceptor.accept(conn).map_err(|error| {
+                    if !is_unused(&error) {
+                        shared.metrics.handshake_failures.increment(1);
+                    }
+                    match error.kind() {
+                        ErrorKind::TimedOut => tls::too_slow(),
+                        ErrorKind::WouldBlock => tls::stopping(),
+                        _ => error,
+                    }
+                });
+                Kind::Tls(Box::new(accepted?))
             }
-            match error.kind() {
-                ErrorKind::TimedOut => tls::too_slow(),
-                ErrorKind::WouldBlock => tls::stopping(),
-                _ => error,
-            }
-        });
-        Ok(Self::new(Kind::Tls(Box::new(accepted?)), limits))
-    }
-
-    fn new(kind: Kind, limits: ServerLimits) -> Self {
-        Self {
+        };
+        #[cfg(not(feature = "tls"))]
+        let kind = Kind::Plain(conn);
+        Ok(Self {
             kind,
-            limits,
+            limits: shared.limits,
             lag: Lag::default(),
-        }
-    }
-
-    pub(super) fn conn(&self) -> &Conn {
-        match &self.kind {
-            Kind::Plain(conn) => conn,
-            #[cfg(feature = "tls")]
-            Kind::Tls(tls) => tls.get_ref(),
-        }
+            sent: 0,
+        })
     }
 
     /// Reads until `deadline` or a stop. While a TLS record is partial, the time limit for a request
@@ -79,21 +73,22 @@ impl Stream {
                 io::Read::read(conn, buf)
             }
             #[cfg(feature = "tls")]
-            Kind::Tls(tls) => tls.read_within(buf, deadline, self.limits.request),
+            Kind::Tls(tls) => tls.read_within(buf, deadline, self.limits.request_timeout),
         }
     }
 
-    /// The client.
-    pub(super) fn peer(&self) -> crate::Peer {
-        let certificates = match &self.kind {
+    /// Returns the certificates that the client has shown, its own first, each in DER.
+    pub(super) fn peer_certificates(&self) -> Vec<Vec<u8>> {
+        match &self.kind {
             Kind::Plain(_) => Vec::new(),
             #[cfg(feature = "tls")]
             Kind::Tls(tls) => tls.peer_certificates().map(<[u8]>::to_vec).collect(),
-        };
-        crate::Peer {
-            address: self.conn().peer_addr().clone(),
-            certificates,
         }
+    }
+
+    /// Returns the bytes written since the last call.
+    pub(super) fn take_sent(&mut self) -> u64 {
+        mem::take(&mut self.sent)
     }
 
     /// Returns whether a TLS record is partial.
@@ -122,15 +117,19 @@ impl embedded_io::ErrorType for Stream {
 
 impl embedded_io::Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let Self { kind, limits, lag } = self;
+        let Self {
+            kind, limits, lag, ..
+        } = self;
         let written = match kind {
-            Kind::Plain(conn) => write(conn, bytes, limits.reply, lag),
+            Kind::Plain(conn) => write(conn, bytes, limits.reply_timeout, lag),
             #[cfg(feature = "tls")]
             Kind::Tls(tls) => tls.write_with(bytes, &mut |conn, bytes| {
-                write(conn, bytes, limits.reply, lag)
+                write(conn, bytes, limits.reply_timeout, lag)
             }),
         };
-        written.map_err(not_taken)
+        let written = written.map_err(not_taken)?;
+        self.sent += written as u64;
+        Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -138,7 +137,7 @@ impl embedded_io::Write for Stream {
             Kind::Plain(_) => Ok(()),
             #[cfg(feature = "tls")]
             Kind::Tls(tls) => {
-                let (limit, lag) = (self.limits.reply, &mut self.lag);
+                let (limit, lag) = (self.limits.reply_timeout, &mut self.lag);
                 tls.send_with(&mut |conn, bytes| write(conn, bytes, limit, lag))
                     .map_err(not_taken)
             }

@@ -1,12 +1,12 @@
 //! An endpoint as one connection uses it.
 
 #[cfg(feature = "tokio")]
-use crate::endpoint::Later;
+use crate::endpoint::ReplyFuture;
 use crate::endpoint::{Commands, Outcome, Run};
+use crate::metrics::count_error;
 use crate::rate::limited;
 use crate::{Address, Endpoint};
 use bellwire::{ErrorKind, Reply, ReplySent, RequestError, Route, Service};
-use metrics::counter;
 #[cfg(feature = "tokio")]
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,14 +16,14 @@ use std::task::Poll;
 use std::task::{Context, Waker};
 
 /// An endpoint as one connection uses it.
-pub(crate) struct Serving<'a, App> {
+pub(crate) struct Dispatch<'a, App> {
     /// A snapshot, so that finding and running a command takes no lock.
     commands: Arc<Commands<App>>,
     app: App,
     pub(crate) peer: &'a Address,
 }
 
-impl<'a, App: 'static> Serving<'a, App> {
+impl<'a, App: 'static> Dispatch<'a, App> {
     pub(crate) fn new(endpoint: &Endpoint<App>, app: App, peer: &'a Address) -> Self {
         Self {
             commands: endpoint.commands(),
@@ -57,12 +57,12 @@ impl<'a, App: 'static> Serving<'a, App> {
         let Self { commands, app, .. } = self;
         match commands.handler(index) {
             Run::Now(run) => Outcome::Answered(run(app, payload, reply)),
-            Run::Later(start) => start(app, payload, reply, may_poll().then_some(context)),
+            Run::Async(start) => start(app, payload, reply, may_poll().then_some(context)),
         }
     }
 }
 
-impl<App: 'static> Service for Serving<'_, App> {
+impl<App: 'static> Service for Dispatch<'_, App> {
     fn find(&self, name: &[u8]) -> Option<Route> {
         self.commands.find(name)
     }
@@ -73,14 +73,13 @@ impl<App: 'static> Service for Serving<'_, App> {
         guard(
             || match self.start(index, payload, reply, context, || false) {
                 Outcome::Answered(answered) => answered,
-                Outcome::Later(later, reply) => pollster::block_on(later)(reply),
+                Outcome::Pending(future, reply) => pollster::block_on(future)(reply),
             },
         )
     }
 
     fn rejected(&mut self, rejection: &RequestError) {
-        let code = rejection.kind.code().as_str();
-        counter!("bellwire_errors_total", "code" => code).increment(1);
+        count_error(rejection.kind.code().as_str());
         let end = if rejection.fatal {
             "; the conversation ends"
         } else {
@@ -100,9 +99,9 @@ pub(crate) fn guard(handle: impl FnOnce() -> ReplySent) -> ReplySent {
 
 /// Guards a future as [`guard`] guards a handler.
 #[cfg(feature = "tokio")]
-pub(crate) fn guard_future(mut later: Later) -> Later {
+pub(crate) fn guard_future(mut future: ReplyFuture) -> ReplyFuture {
     Box::pin(poll_fn(move |context| {
-        let poll = catch_unwind(AssertUnwindSafe(|| later.as_mut().poll(context)));
+        let poll = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
         poll.unwrap_or_else(|_| Poll::Ready(Box::new(|_: Reply<'_>| crashed())))
     }))
 }

@@ -2,9 +2,8 @@
 
 use crate::probe::is_cut;
 use ppp::v2::{Addresses, Header, PROTOCOL_PREFIX};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read};
 use std::net::SocketAddr;
-use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// Bytes of the fixed part, which contains the length of the rest.
 const FIXED: usize = 16;
@@ -16,57 +15,90 @@ const LOCAL: u8 = 0x20;
 /// Without this limit, each unidentified connection could allocate 64 KiB.
 const REST: usize = 4096;
 
-/// Reads the header, up to exactly its last byte, and returns its address. Returns `None` if the load
-/// balancer speaks for itself, for example in a health check, or if the header has no IP address.
-///
-/// If the connection ends before the header, as a load balancer's probe may, the error is
-/// [unused](crate::probe::is_unused).
-pub(super) async fn read_header(
-    stream: &mut (impl AsyncRead + Unpin),
-) -> io::Result<Option<SocketAddr>> {
-    let mut fixed = [0; FIXED];
-    let mut filled = 0;
-    while filled < FIXED {
-        match stream.read(&mut fixed[filled..]).await.map_err(ended)? {
-            0 => return Err(ended(ErrorKind::UnexpectedEof.into())),
-            n => filled += n,
-        }
-        let begun = filled.min(PROTOCOL_PREFIX.len());
-        if fixed[..begun] != PROTOCOL_PREFIX[..begun] {
-            return Err(invalid(
-                "it does not begin with a PROXY protocol version 2 header",
-            ));
-        }
-    }
-    let mut rest = usize::from(u16::from_be_bytes([fixed[14], fixed[15]]));
-    if fixed[12] == LOCAL {
-        // The specification requires ignoring the family and the rest.
-        let mut ignored = [0; 64];
-        while rest > 0 {
-            let next = rest.min(ignored.len());
-            let next = &mut ignored[..next];
-            rest -= stream.read_exact(next).await.map_err(ended)?;
-        }
-        return Ok(None);
-    }
-    if rest > REST {
-        return Err(invalid("the PROXY protocol header is too long"));
-    }
-    let mut bytes = fixed.to_vec();
-    bytes.resize(FIXED + rest, 0);
-    let tail = &mut bytes[FIXED..];
-    stream.read_exact(tail).await.map_err(ended)?;
-    let header = Header::try_from(&bytes[..])
-        .map_err(|error| invalid(&format!("invalid PROXY protocol header: {error}")))?;
-    Ok(match header.addresses {
-        Addresses::IPv4(ip) => Some((ip.source_address, ip.source_port).into()),
-        Addresses::IPv6(ip) => Some((ip.source_address, ip.source_port).into()),
-        Addresses::Unspecified | Addresses::Unix(_) => None,
-    })
+/// The part of a header that has arrived.
+#[derive(Default)]
+pub(crate) struct HeaderReader {
+    bytes: Vec<u8>,
+    /// Bytes of the rest that were read and ignored.
+    ignored: usize,
 }
 
-/// Returns the error of a connection whose header does not arrive.
-pub(super) fn no_header(kind: ErrorKind, why: &str) -> io::Error {
+impl HeaderReader {
+    /// Reads the header, up to exactly its last byte, and returns its address. Returns `None` if the
+    /// load balancer speaks for itself, for example in a health check, or if the header has no IP
+    /// address. After an error of the kind [`WouldBlock`](ErrorKind::WouldBlock) it can be repeated.
+    ///
+    /// If the connection ends before the header, as a load balancer's probe may, the error is
+    /// [unused](crate::probe::is_unused).
+    pub(crate) fn read(&mut self, stream: &mut impl Read) -> io::Result<Option<SocketAddr>> {
+        self.fill(stream, FIXED)?;
+        let rest = usize::from(u16::from_be_bytes([self.bytes[14], self.bytes[15]]));
+        if self.bytes[12] == LOCAL {
+            // The specification requires ignoring the family and the rest.
+            while self.ignored < rest {
+                self.ignored += read_some(stream, rest - self.ignored, &mut [0; 64])?.len();
+            }
+            return Ok(None);
+        }
+        if rest > REST {
+            return Err(invalid("the PROXY protocol header is too long"));
+        }
+        self.fill(stream, FIXED + rest)?;
+        let header = Header::try_from(&self.bytes[..])
+            .map_err(|error| invalid(&format!("invalid PROXY protocol header: {error}")))?;
+        Ok(match header.addresses {
+            Addresses::IPv4(ip) => Some((ip.source_address, ip.source_port).into()),
+            Addresses::IPv6(ip) => Some((ip.source_address, ip.source_port).into()),
+            Addresses::Unspecified | Addresses::Unix(_) => None,
+        })
+    }
+
+    /// Reads until `length` bytes have arrived.
+    fn fill(&mut self, stream: &mut impl Read, length: usize) -> io::Result<()> {
+        while self.bytes.len() < length {
+            let missing = length - self.bytes.len();
+            let mut piece = [0; 256];
+            self.bytes
+                .extend_from_slice(read_some(stream, missing, &mut piece)?);
+            let begun = self.bytes.len().min(PROTOCOL_PREFIX.len());
+            if self.bytes[..begun] != PROTOCOL_PREFIX[..begun] {
+                return Err(invalid(
+                    "it does not begin with a PROXY protocol version 2 header",
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads at least one byte, and at most `missing`.
+fn read_some<'b>(
+    stream: &mut impl Read,
+    missing: usize,
+    buf: &'b mut [u8],
+) -> io::Result<&'b [u8]> {
+    let most = missing.min(buf.len());
+    match stream.read(&mut buf[..most]) {
+        Ok(0) => Err(ended(ErrorKind::UnexpectedEof.into())),
+        Ok(n) => Ok(&buf[..n]),
+        Err(error) => Err(ended(error)),
+    }
+}
+
+/// Returns the error of a header that has not arrived when the time is over.
+pub(crate) fn too_slow() -> io::Error {
+    no_header(ErrorKind::TimedOut, "did not come in time")
+}
+
+/// Returns the error of a header that has not arrived when the server stops.
+pub(crate) fn stopping() -> io::Error {
+    no_header(
+        ErrorKind::Interrupted,
+        "had not come when the server stopped",
+    )
+}
+
+fn no_header(kind: ErrorKind, why: &str) -> io::Error {
     io::Error::new(kind, format!("the PROXY protocol header {why}"))
 }
 
@@ -84,34 +116,55 @@ fn invalid(reason: &str) -> io::Error {
 
 #[cfg(test)]
 mod tests {
-    use super::{REST, read_header};
-    use std::io;
+    use super::{HeaderReader, REST};
+    use std::io::{self, ErrorKind, Read};
     use std::net::SocketAddr;
-    use std::pin::Pin;
-    use std::task::{Context, Poll};
-    use tokio::io::{AsyncRead, ReadBuf};
 
     const SIGNATURE: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
 
-    /// A stream that returns its bytes in pieces of one size and counts the reads.
+    /// A stream that returns its bytes in pieces of one size, blocks after each, and counts the reads
+    /// that do not block.
     struct Pieces<'a> {
         bytes: &'a [u8],
         size: usize,
         reads: usize,
+        blocked: bool,
     }
 
-    impl AsyncRead for Pieces<'_> {
-        fn poll_read(
-            mut self: Pin<&mut Self>,
-            _context: &mut Context<'_>,
-            buf: &mut ReadBuf<'_>,
-        ) -> Poll<io::Result<()>> {
+    impl<'a> Pieces<'a> {
+        fn new(bytes: &'a [u8], size: usize) -> Self {
+            Self {
+                bytes,
+                size,
+                reads: 0,
+                blocked: false,
+            }
+        }
+
+        /// Reads a header, as often as the stream blocks.
+        fn header(&mut self) -> io::Result<Option<SocketAddr>> {
+            let mut header = HeaderReader::default();
+            loop {
+                match header.read(self) {
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                    done => return done,
+                }
+            }
+        }
+    }
+
+    impl Read for Pieces<'_> {
+        fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+            self.blocked = !self.blocked;
+            if self.blocked {
+                return Err(ErrorKind::WouldBlock.into());
+            }
             self.reads += 1;
-            let size = self.size.min(self.bytes.len()).min(buf.remaining());
+            let size = self.size.min(self.bytes.len()).min(buf.len());
             let (piece, rest) = self.bytes.split_at(size);
-            buf.put_slice(piece);
+            buf[..size].copy_from_slice(piece);
             self.bytes = rest;
-            Poll::Ready(Ok(()))
+            Ok(size)
         }
     }
 
@@ -124,12 +177,8 @@ mod tests {
         let bytes = [&header[..], b"STRING\n"].concat();
         let mut outcome = None;
         for size in 1..=bytes.len().min(300) {
-            let mut pieces = Pieces {
-                bytes: &bytes,
-                size,
-                reads: 0,
-            };
-            let read = pollster::block_on(read_header(&mut pieces));
+            let mut pieces = Pieces::new(&bytes, size);
+            let read = pieces.header();
             // Each read takes a piece, except the last read of a part or of 64 ignored bytes.
             assert!(pieces.reads <= bytes.len().div_ceil(size) + 2 + header.len() / 64);
             if read.is_ok() {
@@ -208,12 +257,8 @@ mod tests {
             b"\x16\x03\x01",
             b"\r\n\r\n\0\r\nQUI\0",
         ] {
-            let mut pieces = Pieces {
-                bytes,
-                size: bytes.len(),
-                reads: 0,
-            };
-            let error = pollster::block_on(read_header(&mut pieces)).unwrap_err();
+            let mut pieces = Pieces::new(bytes, bytes.len());
+            let error = pieces.header().unwrap_err();
             assert_eq!((error.to_string().as_str(), pieces.reads), (no_header, 1));
         }
     }
@@ -223,12 +268,8 @@ mod tests {
         for header in [&b"\x21\x11\0\x0c............"[..], b"\x20\0\x01\0........"] {
             let header = [&SIGNATURE[..], header].concat();
             for end in 0..header.len() {
-                let mut pieces = Pieces {
-                    bytes: &header[..end],
-                    size: end.max(1),
-                    reads: 0,
-                };
-                let error = pollster::block_on(read_header(&mut pieces)).unwrap_err();
+                let mut pieces = Pieces::new(&header[..end], end.max(1));
+                let error = pieces.header().unwrap_err();
                 assert!(crate::probe::is_unused(&error), "{error}");
             }
         }

@@ -1,0 +1,262 @@
+//! The conversation on one connection: its state between wake-ups, and the work of one wake-up.
+
+mod answering;
+mod kept;
+
+use super::Shared;
+use super::in_flight::Reservation;
+use super::stream::Stream;
+use crate::Address;
+use crate::dispatch::{Dispatch, guard_future};
+use crate::ending::Peer;
+use crate::endpoint::ReplyFuture;
+use crate::metrics::Stopwatch;
+use crate::probe::is_cut;
+use bellwire::{Buffer, ErrorKind, Limits, Session};
+use kept::Kept;
+use std::cell::RefCell;
+use std::io;
+use std::mem;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+/// Bytes that a connection may receive before another connection's turn, and the longest read.
+pub(super) const TURN: usize = 8192;
+
+/// Requests that are handled before another connection's turn. [`TURN`] bytes can hold 800 requests.
+pub(super) const REQUESTS: usize = 128;
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = const { RefCell::new(Scratch { rx: Vec::new(), tx: Vec::new() }) };
+}
+
+/// The buffers that all conversations of a thread share.
+struct Scratch {
+    rx: Vec<u8>,
+    tx: Vec<u8>,
+}
+
+/// Sets the size of a buffer. A new zeroed buffer takes memory only for the pages that are used.
+fn set_size(buffer: &mut Vec<u8>, bytes: usize) {
+    if buffer.len() != bytes {
+        *buffer = vec![0; bytes];
+    }
+}
+
+/// A conversation, with the bytes that it keeps between wake-ups. Its size is paid for each idle
+/// connection.
+pub(super) struct Conversation<'a, App> {
+    pub(super) stream: &'a mut Stream,
+    pub(super) shared: &'a Shared<App>,
+    service: Dispatch<'a, App>,
+    /// Boxed, like the stop notification: tokio allocates tasks in steps of 128 bytes, and boxes fit
+    /// into the gaps between them.
+    session: Box<Session>,
+    kept: Option<Box<Kept>>,
+    reservation: Reservation<'a>,
+    /// Whether there is work to do without more bytes.
+    more: bool,
+    /// Whether only the sending of replies remains.
+    over: bool,
+    end: End,
+}
+
+/// How much is still to be read from the stream.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// Everything until the peer ends its stream.
+    Open,
+    /// One more read, because the server is stopping.
+    Stopping,
+    /// Nothing, because the server has stopped reading.
+    Stopped,
+    /// Nothing, because the peer has ended its stream.
+    Reached,
+}
+
+/// The result of a wake-up.
+pub(super) struct Done {
+    /// A pending reply future. Its result goes to [`Conversation::answer`].
+    pub(super) future: Option<ReplyFuture>,
+    /// Bytes read.
+    pub(super) arrived: usize,
+    /// Whether requests remain for the next turn.
+    pub(super) left: bool,
+    /// The time when it was done.
+    pub(super) at: Instant,
+}
+
+/// The reason why the work of a wake-up ended.
+enum TurnEnd {
+    /// It needs more bytes.
+    Receive,
+    /// The stream accepts no more replies.
+    Send,
+    /// A reply future is pending, for a request with so many payload bytes.
+    Await(ReplyFuture, usize),
+    /// It is another connection's turn.
+    Turn,
+    /// The conversation is over.
+    Close,
+}
+
+impl<'a, App: 'static> Conversation<'a, App> {
+    /// Begins a conversation. If the server is `busy`, it only tells the client so.
+    pub(super) fn new(
+        stream: &'a mut Stream,
+        shared: &'a Shared<App>,
+        peer: &'a Address,
+        app: App,
+        busy: bool,
+    ) -> Self {
+        let limits = &shared.server.limits;
+        let limits = Limits::for_buffers(limits.receive_buffer, limits.transmit_buffer);
+        let mut conversation = Self {
+            service: Dispatch::new(&shared.server.endpoint, app, peer),
+            stream,
+            shared,
+            session: Box::new(Session::new(limits)),
+            kept: None,
+            reservation: shared.in_flight.reserve(),
+            more: false,
+            over: false,
+            end: End::Open,
+        };
+        if busy {
+            conversation.abort(ErrorKind::Busy);
+        }
+        conversation
+    }
+
+    /// See [`Session::begun`].
+    pub(super) fn begun(&self) -> Option<u32> {
+        // A partial TLS record counts as the beginning of a request.
+        let input = match self.stream.held() {
+            0 => self.unread(),
+            _ => &[0],
+        };
+        self.session.begun(input)
+    }
+
+    pub(super) fn peer(&self) -> &Address {
+        self.service.peer
+    }
+
+    /// Lets the next turn read once more, without waiting, and then ends the conversation.
+    pub(super) fn stop(&mut self) {
+        if self.end == End::Open {
+            self.end = End::Stopping;
+        }
+    }
+
+    /// Returns whether the peer still sends, as far as it is known.
+    pub(super) fn peer_sends(&self) -> Peer {
+        match self.end {
+            End::Reached => Peer::Ended,
+            _ if self.session.is_refused() => Peer::Sending,
+            _ => Peer::Quiet,
+        }
+    }
+
+    /// Returns whether only the sending of replies remains.
+    pub(super) fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// Reads once, answers up to [`REQUESTS`] requests, and writes once. Pending while there is nothing
+    /// to do.
+    pub(super) fn turn(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Done>> {
+        let server = &self.shared.server;
+        SCRATCH.with_borrow_mut(|Scratch { rx, tx }| {
+            let resumed = self.more;
+            set_size(rx, server.limits.receive_buffer);
+            set_size(tx, server.limits.transmit_buffer);
+            let arrived = ready!(self.read(context, rx))?;
+            let stopwatch = Stopwatch::start();
+            let mut fresh = &rx[..arrived];
+            let mut out = Buffer::new(tx);
+            self.service.refresh(&self.shared.server.endpoint);
+            let end = if self.unread().is_empty() {
+                let end = self.work(context, &mut fresh, &mut out)?;
+                if !fresh.is_empty() {
+                    self.keep(|kept| kept.unread.extend_from_slice(fresh));
+                }
+                end
+            } else {
+                // Appends to the kept bytes. Otherwise a peer that sends single bytes would cause a
+                // copy of all kept bytes for each.
+                let mut unread = Vec::new();
+                self.keep(|kept| unread = mem::take(&mut kept.unread));
+                unread.extend_from_slice(fresh);
+                let mut input = &unread[..];
+                let end = self.work(context, &mut input, &mut out)?;
+                let used = unread.len() - input.len();
+                if used < unread.len() {
+                    unread.drain(..used);
+                    if used > 0 {
+                        // The capacity counts as reserved, so release the unused part.
+                        unread.shrink_to_fit();
+                    }
+                    self.keep(|kept| kept.unread = unread);
+                }
+                end
+            };
+            self.send(&mut out)?;
+            self.more = !matches!(end, TurnEnd::Receive);
+            self.over = matches!(end, TurnEnd::Close);
+            let left = matches!(end, TurnEnd::Turn);
+            let mut future = None;
+            if let TurnEnd::Await(reply, taken) = end {
+                future = Some(guard_future(reply));
+                self.keep(|kept| kept.taken = taken);
+            }
+            if !self.reserve() {
+                future = None;
+                self.give_up()?;
+            }
+            let at = Instant::now();
+            if arrived > 0 || resumed {
+                server.metrics.received.increment(arrived as u64);
+                stopwatch.stop(&server.metrics.answering, at);
+            }
+            Poll::Ready(Ok(Done {
+                future,
+                arrived,
+                left,
+                at,
+            }))
+        })
+    }
+
+    /// Reads once and returns the number of bytes. Returns 0 at once if there is work to do without
+    /// more bytes, or the end is reached.
+    fn read(&mut self, context: &mut Context<'_>, rx: &mut [u8]) -> Poll<io::Result<usize>> {
+        if self.more || matches!(self.end, End::Stopped | End::Reached) {
+            return Poll::Ready(Ok(0));
+        }
+        let mut room = rx.len() - self.unread().len();
+        if self.end == End::Open {
+            room = room.min(TURN);
+        }
+        let rx = &mut rx[..room];
+        let read = if self.end == End::Stopping {
+            self.end = End::Stopped;
+            self.stream.read_now(rx)
+        } else {
+            ready!(self.stream.poll_read(context, rx))
+        };
+        let arrived = match read {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Poll::Ready(Ok(0)),
+            // A cut between requests costs nothing.
+            Err(error) if is_cut(&error) && self.begun().is_none() => {
+                tracing::debug!("{}: {error}", self.peer());
+                0
+            }
+            read => read?,
+        };
+        if arrived == 0 {
+            self.end = End::Reached;
+        }
+        Poll::Ready(Ok(arrived))
+    }
+}
