@@ -2,10 +2,9 @@
 
 extern crate alloc;
 
-use super::{GO_TYPE, Level, Nested};
+use super::{Level, Nested};
 use crate::DecodeErrorKind;
 use crate::format::MAX_DEPTH;
-use crate::gob::{Described, Type};
 use alloc::boxed::Box;
 use alloc::collections::btree_map::{BTreeMap, Entry};
 use alloc::string::String;
@@ -56,10 +55,6 @@ pub struct HeapComplexData {
     /// `C`, the next level, if any.
     #[serde(rename = "C", serialize_with = "write_inner")]
     pub c: Option<Box<HeapComplexData>>,
-}
-
-impl Described for HeapComplexData {
-    const TYPE: Type = GO_TYPE;
 }
 
 impl<C: Nested> From<&Level<C>> for HeapComplexData {

@@ -8,7 +8,6 @@ mod write;
 #[cfg(feature = "alloc")]
 pub use heap::HeapComplexData;
 
-use crate::gob::{Described, Type};
 use read::Place;
 
 /// The most bytes of `S`.
@@ -94,22 +93,6 @@ pub trait Nested: serde::Serialize + Sized {
     #[doc(hidden)]
     fn from_heap(data: &HeapComplexData) -> Result<Self, crate::DecodeErrorKind>;
 }
-
-impl<C: Nested> Described for Level<C> {
-    const TYPE: Type = GO_TYPE;
-}
-
-/// The Go struct `complexData`.
-const GO_TYPE: Type = Type::Struct(
-    "complexData",
-    &[
-        ("N", Type::Int),
-        ("S", Type::String),
-        ("M", Type::Map(&Type::String, &Type::Int)),
-        ("P", Type::Bytes),
-        ("C", Type::Outer("complexData")),
-    ],
-);
 
 /// The type after the innermost level. It has no values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
