@@ -39,6 +39,7 @@ pub enum NoReply {}
 /// The reply of a command: a [`Format`], or [`NoReply`].
 pub trait ReplyFormat: 'static {
     /// How a client finds the end of the reply; `None` if there is no reply.
+    #[doc(hidden)]
     const EXPECTED: Option<Expected>;
 }
 

@@ -73,15 +73,13 @@ mod work;
 
 pub use buffer::Buffer;
 pub use client::ClientConnection;
-pub use command::{Command, Expected, NoReply, ReplyFormat, Route};
+pub use command::{Command, NoReply, ReplyFormat, Route};
 pub use complex_data::ComplexData;
 #[cfg(feature = "alloc")]
 pub use complex_data::HeapComplexData;
 pub use connection::{Next, ServerConnection};
 pub use endpoint::{Endpoint, RegisterError, Service};
-pub use error::{
-    Code, DecodeError, DecodeErrorKind, Error, ErrorKind, RemoteError, RequestError, Text,
-};
+pub use error::{Code, DecodeError, DecodeErrorKind, Error, ErrorKind, RemoteError, RequestError};
 #[cfg(feature = "postcard")]
 pub use format::Postcard;
 pub use format::{Borrowed, Format, Line, Payload, Ref};
@@ -89,5 +87,5 @@ pub use format::{Borrowed, Format, Line, Payload, Ref};
 pub use format::{Gob, RawGob, gob};
 pub use limits::Limits;
 pub use printable::Printable;
-pub use reply::{Reply, ReplySent, Untyped};
+pub use reply::{Reply, ReplySent};
 pub use session::{Session, Step};

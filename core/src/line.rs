@@ -3,10 +3,9 @@
 /// Returns the length in bytes of the first line of `input`, with its line feed, or `None` without a line feed.
 ///
 /// The search skips the first `scanned` bytes, which contain no line feed, and adds the searched bytes to
-/// `scanned`. So no byte is searched twice. A format of lines passes the `progress` of
-/// [`Format::frame`](crate::Format::frame).
+/// `scanned`. So no byte is searched twice.
 #[cfg_attr(not(target_pointer_width = "64"), inline(never))] // size
-pub fn find_end(input: &[u8], scanned: &mut usize) -> Option<usize> {
+pub(crate) fn find_end(input: &[u8], scanned: &mut usize) -> Option<usize> {
     let fresh = input.get(*scanned..).unwrap_or(&[]);
     let offset = if cfg!(target_pointer_width = "64") {
         line_feed(fresh)

@@ -11,7 +11,8 @@ pub const MAX_DEPTH: u8 = 32;
 ///
 /// The depth of a whole payload is 0. A format counts each container: a struct, option, sequence, map or variant,
 /// and a struct of one unnamed field.
-pub const fn deeper(depth: u8) -> Option<u8> {
+#[cfg(any(feature = "gob", feature = "postcard"))]
+pub(super) const fn deeper(depth: u8) -> Option<u8> {
     if depth < MAX_DEPTH {
         Some(depth.wrapping_add(1))
     } else {

@@ -1,6 +1,17 @@
 //! Payload formats: how to find the end of a payload, decode it and encode it.
 //!
-//! A format is one type that implements [`Format`]. The protocol needs no change for a new one.
+//! A format is one type that implements [`Format`]. The protocol needs no change for a new one. The formats
+//! `Gob` and `Postcard` are features of the crate, on by default.
+//!
+//! # A format over serde
+//! | Task | Item |
+//! |---|---|
+//! | accept owned and borrowing types | [`Payload`] |
+//! | find the end of a line | [`Line::frame`](Format::frame) |
+//! | bound the nesting | [`MAX_DEPTH`] |
+//! | decode with few moves, and refuse bytes after the value | [`ValueReader`] |
+//! | write values, and lengths in front of them | [`Output`] |
+//! | report the errors of serde's types | [`DecodeErrorKind`] and [`EncodeError`], the error types of your `Deserializer` and `Serializer` |
 
 mod depth;
 #[cfg(feature = "gob")]
@@ -15,9 +26,8 @@ mod value_reader;
 #[cfg(any(feature = "gob", feature = "postcard"))]
 mod zigzag;
 
-pub use crate::line::find_end as find_line_end;
+pub use depth::MAX_DEPTH;
 pub(crate) use depth::TOO_DEEP;
-pub use depth::{MAX_DEPTH, deeper};
 #[cfg(feature = "gob")]
 pub use gob::{Gob, RawGob};
 pub use line::Line;

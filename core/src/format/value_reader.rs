@@ -10,6 +10,32 @@ use serde::forward_to_deserialize_any;
 /// A reader of a payload that holds one value, for a format over serde.
 ///
 /// Implement it for the deserializer's state. Then [`read`](Self::read) decodes with as few moves as possible.
+/// The errors of serde's types become a [`DecodeErrorKind`]; their messages are discarded.
+///
+/// ```
+/// use bellwire::DecodeErrorKind;
+/// use bellwire::format::ValueReader;
+/// use serde::de::value::BorrowedStrDeserializer;
+///
+/// /// A format with a single text.
+/// struct Reader<'de>(&'de str);
+///
+/// impl<'de> ValueReader<'de> for Reader<'de> {
+///     fn deserializer(&mut self) -> impl serde::Deserializer<'de, Error = DecodeErrorKind> {
+///         BorrowedStrDeserializer::new(core::mem::take(&mut self.0))
+///     }
+///
+///     fn finish(&self) -> Result<(), DecodeErrorKind> {
+///         match self.0 {
+///             "" => Ok(()),
+///             _ => Err(DecodeErrorKind::LeftOver),
+///         }
+///     }
+/// }
+///
+/// assert_eq!(Reader("text").read(|text: &str| text.len()), Ok(4));
+/// assert_eq!(Reader("text").read(|number: u8| number), Err(DecodeErrorKind::BadValue));
+/// ```
 pub trait ValueReader<'de> {
     /// Returns the deserializer of the value.
     fn deserializer(&mut self) -> impl Deserializer<'de, Error = DecodeErrorKind>;

@@ -1,7 +1,8 @@
 //! The output of a value.
 
 use super::schema::Type;
-use crate::format::{self, EncodeError, deeper};
+use crate::format::depth::deeper;
+use crate::format::{self, EncodeError};
 
 /// The bytes of a value, and its nesting.
 pub(super) struct Output<'s> {

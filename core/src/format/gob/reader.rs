@@ -5,7 +5,7 @@ use super::id::{Head, TypeId};
 use super::types::{Shape, Types};
 use super::wire::{take_bytes, take_counted, take_message, take_size, take_uint};
 use crate::error::DecodeErrorKind;
-use crate::format::deeper;
+use crate::format::depth::deeper;
 
 /// The bytes of a definition that count as one step: about the size of a field.
 const FIELD: usize = 8;

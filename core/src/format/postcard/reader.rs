@@ -2,8 +2,9 @@
 
 use super::wire::{kind, take_leb128};
 use crate::error::DecodeErrorKind;
+use crate::format::ValueReader;
+use crate::format::depth::deeper;
 use crate::format::zigzag::signed;
-use crate::format::{ValueReader, deeper};
 use serde::Deserialize;
 use serde::de::Deserializer;
 

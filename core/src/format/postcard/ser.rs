@@ -4,8 +4,9 @@
 //! error, does not check the count that a type announces, and does not limit the nesting.
 
 use super::wire::{put_counted, put_leb128, put_other};
+use crate::format::depth::deeper;
 use crate::format::zigzag::unsigned;
-use crate::format::{EncodeError, Output, deeper};
+use crate::format::{EncodeError, Output};
 use core::fmt::Display;
 use serde::ser::{
     Serialize, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
