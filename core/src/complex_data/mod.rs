@@ -78,6 +78,7 @@ pub type Map = heapless::LinearMap<heapless::String<KEY_CAPACITY>, i64, M_CAPACI
 /// A type that can be the next level: a [`Level`], or [`Deepest`], which ends the nesting.
 ///
 /// Other types should not implement it.
+#[doc(hidden)]
 pub trait Nested: serde::Serialize + Sized {
     /// Puts an empty level into `place` and returns it, or returns `None` if the nesting ends here.
     #[doc(hidden)]
@@ -95,6 +96,7 @@ pub trait Nested: serde::Serialize + Sized {
 }
 
 /// The type after the innermost level. It has no values.
+#[doc(hidden)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Deepest {}

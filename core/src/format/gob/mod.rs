@@ -74,9 +74,9 @@
 //!
 //! # Bounds
 //! A stream defines at most [`MAX_TYPES`] types, or fewer if [`Gob`] sets a lower limit. They have at most
-//! [`MAX_FIELDS`] fields in total. A message takes at most [`MAX_MESSAGE`] bytes. The receiver's struct has at
-//! most 64 fields. A count must not exceed the unread bytes. Nothing is reserved in advance, and unwanted values
-//! are skipped without recursion.
+//! 256 fields in total. A message takes less than 1 GiB, the same as for Go on 32-bit machines. The receiver's
+//! struct has at most 64 fields. A count must not exceed the unread bytes. Nothing is reserved in advance, and
+//! unwanted values are skipped without recursion.
 //!
 //! Do not use `#[serde(alias)]` and `#[serde(flatten)]` for fields that may be absent, because serde does not
 //! show their real names and types.
@@ -114,7 +114,9 @@ mod types;
 mod value;
 mod wire;
 
-pub use limits::{MAX_FIELDS, MAX_MESSAGE, MAX_TYPES};
+pub use limits::MAX_TYPES;
+#[doc(hidden)] // for tests
+pub use limits::{MAX_FIELDS, MAX_MESSAGE};
 pub use schema::{Described, Type};
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
