@@ -1,5 +1,10 @@
-//! The drivers over async embedded-io streams: [`blocking`](crate::blocking) with `.await`.
+//! The drivers over async embedded-io streams.
+//!
+//! Each item is the one of this name in [`blocking`], with `.await`. Its behaviour and its errors are described
+//! there. Here is what differs: every future is cancel safe if the stream's `read`, `write` and `flush` are.
 
+#[cfg(doc)]
+use crate::blocking;
 use crate::client::ClientConnection;
 use crate::command::{Command, NoReply};
 use crate::error::Error;
@@ -8,20 +13,14 @@ use crate::{Next, ServerConnection, Service};
 use embedded_io::Error as _;
 use embedded_io_async::{Read, Write};
 
-/// Serves one conversation until it is over.
-///
-/// Returns after the peer has ended its sending and every request is answered, or after an error
-/// line that ends the conversation. In both cases the last bytes are written. Then close the stream
-/// as [`Step::Close`](crate::Step::Close) describes, so that they arrive.
+/// Serves one conversation until it is over; see [`blocking::serve`].
 ///
 /// # Cancel safety
-/// Cancel safe if the stream's `read`, `write` and `flush` are. Unanswered requests and unsent
-/// replies stay in `connection`, and a further call continues with them. So a time limit may simply
-/// drop the future.
+/// Unanswered requests and unsent replies stay in `connection`, and a further call continues with them. So a
+/// time limit may simply drop the future.
 ///
 /// # Errors
-/// Returns [`Error::Transport`] if the stream fails, and [`Error::Closed`] if it accepts no more
-/// bytes.
+/// As [`blocking::serve`].
 ///
 /// ```
 /// use bellwire::{Command, ServerConnection, Endpoint, Line, asynch};
@@ -50,19 +49,13 @@ pub async fn serve<S: Read + Write>(
     Ok(())
 }
 
-/// Answers all requests that have arrived and sends the replies.
-///
-/// Returns `true` if the conversation continues; then receive more bytes. [`serve`] calls this
-/// between two reads. Call it yourself in a server that reads in its own way, for example with time
-/// limits that depend on [`ServerConnection::begun`].
-///
-/// The service must stay the same until the connection is reset.
+/// Answers all requests that have arrived and sends the replies; see [`blocking::answer`].
 ///
 /// # Cancel safety
 /// As [`serve`].
 ///
 /// # Errors
-/// As [`serve`].
+/// As [`blocking::answer`].
 pub async fn answer<S: Write>(
     stream: &mut S,
     service: &mut impl Service,
@@ -82,15 +75,45 @@ pub async fn answer<S: Write>(
     }
 }
 
-/// A client over an async stream: one call at a time, over two lent buffers.
-///
-/// `rx` holds one reply at a time. An error line takes up to 160 bytes of it. `tx` holds one
-/// request.
+/// Closes a stream after [`serve`] so that the last line arrives; see [`blocking::close`].
 ///
 /// # Cancel safety
-/// Every method is cancel safe if the stream's `read`, `write` and `flush` are. After a dropped
-/// call, the next call sends the unsent bytes, skips the late reply, and then gets its own reply.
-/// The server may or may not run the request of a dropped call.
+/// A dropped future drops `stream`. So a time limit may simply drop the future.
+///
+/// # Errors
+/// As [`blocking::close`].
+///
+/// ```
+/// # use bellwire::{ServerConnection, asynch};
+/// # async fn example<S: embedded_io_async::Read>(
+/// #     mut socket: S, connection: &mut ServerConnection<'_>, shutdown: fn(&mut S) -> Result<(), S::Error>,
+/// # ) -> Result<(), bellwire::Error<S::Error>> {
+/// asynch::close(socket, connection, async |socket| shutdown(socket)).await?;
+/// # Ok(())
+/// # }
+/// ```
+pub async fn close<S: Read>(
+    mut stream: S,
+    connection: &mut ServerConnection<'_>,
+    shutdown: impl AsyncFnOnce(&mut S) -> Result<(), S::Error>,
+) -> Result<(), Error<S::Error>> {
+    connection.reset();
+    shutdown(&mut stream).await.map_err(Error::Transport)?;
+    let mut left = connection.most_discarded();
+    loop {
+        let n = read(&mut stream, connection.space()).await?;
+        match left.checked_sub(n) {
+            Some(rest) if n > 0 => left = rest,
+            _ => return Ok(()),
+        }
+    }
+}
+
+/// A client over an async stream; see [`blocking::Client`].
+///
+/// # Cancel safety
+/// After a dropped call, the next call sends the unsent bytes, skips the late reply, and then gets its own
+/// reply. The server may or may not run the request of a dropped call.
 ///
 /// ```
 /// use bellwire::{Command, Line, asynch::Client};
@@ -129,10 +152,7 @@ impl<'b, S: Read + Write> Client<'b, S> {
     /// Sends a request and waits for its reply.
     ///
     /// # Errors
-    /// - [`Error::Remote`]: the server sent an error line.
-    /// - [`Error::Protocol`]: the request does not fit `tx` or cannot be encoded, and nothing was
-    ///   sent; or the reply does not fit `rx` or cannot be decoded.
-    /// - [`Error::Closed`], [`Error::Transport`]: no reply came.
+    /// As [`blocking::Client::call`].
     pub async fn call<Req: Format, Rsp: Format>(
         &mut self,
         command: Command<Req, Rsp>,
@@ -149,9 +169,7 @@ impl<'b, S: Read + Write> Client<'b, S> {
     /// Sends a request that has no reply. Returns after the stream has accepted it.
     ///
     /// # Errors
-    /// As [`call`](Self::call). If the server rejects the request, the next call reports it,
-    /// provided that the stream still delivers the error line by then. [`finish`](Self::finish)
-    /// reports it too.
+    /// As [`blocking::Client::send`].
     pub async fn send<Req: Format>(
         &mut self,
         command: Command<Req, NoReply>,
@@ -165,12 +183,8 @@ impl<'b, S: Read + Write> Client<'b, S> {
 
     /// Waits until the server has ended the conversation.
     ///
-    /// Call this after the last request, once the stream's sending side is shut down. It reports
-    /// whether a request without reply was rejected.
-    ///
     /// # Errors
-    /// - [`Error::Remote`]: the server ended with an error line.
-    /// - [`Error::Protocol`], [`Error::Closed`], [`Error::Transport`]: the outcome is unknown.
+    /// As [`blocking::Client::finish`].
     pub async fn finish(&mut self) -> Result<(), Error<S::Error>> {
         self.settle().await?;
         while !self.caller.is_over().map_err(Error::widen)? {

@@ -10,8 +10,8 @@ use embedded_io::{Error as _, Read, Write};
 /// Serves one conversation until it is over.
 ///
 /// Returns after the peer has ended its sending and every request is answered, or after an error
-/// line that ends the conversation. In both cases the last bytes are written. Then close the stream
-/// as [`Step::Close`](crate::Step::Close) describes, so that they arrive.
+/// line that ends the conversation. In both cases the last bytes are written. On a TCP stream, call
+/// [`close`] next, so that they arrive.
 ///
 /// Time limits are up to the stream: if a `read` times out, `serve` returns that error.
 ///
@@ -81,6 +81,57 @@ pub fn answer<S: Write>(
             // Flush even if nothing was sent: an earlier flush may have failed or been cancelled.
             flush(stream)?;
             return Ok(next == Next::Receive);
+        }
+    }
+}
+
+/// Closes a stream after [`serve`] so that the last line arrives, and resets the connection.
+///
+/// A TCP stream that is closed while bytes from the peer are unread can lose the bytes that the peer has not
+/// read. Therefore this first calls `shutdown`, which must end the sending side of the stream. Then it reads and
+/// discards until the peer ends its sending, or until more than [`Limits::skip`](crate::Limits::skip) bytes
+/// have arrived. Time limits are up to the stream. At last the stream is dropped.
+///
+/// A stream without ends, such as a UART, needs no `close`: a bound of bytes or time would be its only end.
+///
+/// # Errors
+/// Returns [`Error::Transport`] if the stream fails. It is dropped then too.
+///
+/// ```
+/// use bellwire::{Endpoint, ServerConnection, blocking};
+/// use embedded_io::{Read, Write};
+/// # struct Socket { from: &'static [u8], to: Vec<u8>, ended: bool }
+/// # impl embedded_io::ErrorType for Socket { type Error = core::convert::Infallible; }
+/// # impl Read for Socket {
+/// #     fn read(&mut self, buf: &mut [u8]) -> Result<usize, Self::Error> { Ok(self.from.read(buf).unwrap()) }
+/// # }
+/// # impl Write for Socket {
+/// #     fn write(&mut self, buf: &[u8]) -> Result<usize, Self::Error> { self.to.extend(buf); Ok(buf.len()) }
+/// #     fn flush(&mut self) -> Result<(), Self::Error> { Ok(()) }
+/// # }
+/// # impl Socket { fn shutdown(&mut self) -> Result<(), core::convert::Infallible> { self.ended = true; Ok(()) } }
+/// # let mut socket = Socket { from: b"NONE\nmore and more bytes", to: Vec::new(), ended: false };
+/// # let endpoint = Endpoint::<(), 1>::new();
+/// let (mut rx, mut tx) = ([0; 8], [0; 512]);
+/// let mut connection = ServerConnection::new(&mut rx, &mut tx);
+/// blocking::serve(&mut socket, &mut endpoint.with(&mut ()), &mut connection)?;
+/// blocking::close(&mut socket, &mut connection, |socket| socket.shutdown())?;
+/// # assert!(socket.ended && socket.from.is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn close<S: Read>(
+    mut stream: S,
+    connection: &mut ServerConnection<'_>,
+    shutdown: impl FnOnce(&mut S) -> Result<(), S::Error>,
+) -> Result<(), Error<S::Error>> {
+    connection.reset();
+    shutdown(&mut stream).map_err(Error::Transport)?;
+    let mut left = connection.most_discarded();
+    loop {
+        let n = read(&mut stream, connection.space())?;
+        match left.checked_sub(n) {
+            Some(rest) if n > 0 => left = rest,
+            _ => return Ok(()),
         }
     }
 }

@@ -12,6 +12,8 @@ use core::marker::PhantomData;
 /// that both ends share.
 ///
 /// ```
+/// # #[cfg(feature = "postcard")]
+/// # {
 /// use bellwire::{Command, ComplexData, Line, NoReply, Postcard};
 ///
 /// /// A line of text; a line comes back.
@@ -20,6 +22,7 @@ use core::marker::PhantomData;
 /// const LOG: Command<Postcard<(u32, i16)>, NoReply> = Command::new("LOG");
 /// /// Nothing goes out; a structure comes back.
 /// const LAST: Command<(), Postcard<ComplexData>> = Command::new("LAST");
+/// # }
 /// ```
 pub struct Command<Req, Rsp> {
     name: &'static str,
@@ -36,6 +39,7 @@ pub enum NoReply {}
 /// The reply of a command: a [`Format`], or [`NoReply`].
 pub trait ReplyFormat: 'static {
     /// How a client finds the end of the reply; `None` if there is no reply.
+    #[doc(hidden)]
     const EXPECTED: Option<Expected>;
 }
 

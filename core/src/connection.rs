@@ -103,6 +103,11 @@ impl<'b> ServerConnection<'b> {
         self.ended = true;
     }
 
+    /// Returns the most bytes to discard after the last line.
+    pub(crate) fn most_discarded(&self) -> usize {
+        self.session.limits().skip
+    }
+
     /// Returns the bytes that are ready to be sent.
     pub fn pending(&self) -> &[u8] {
         self.tx.filled()

@@ -35,6 +35,8 @@ pub trait Service {
 /// Up to `N` commands with their handlers, which share a context of your type `App`.
 ///
 /// ```
+/// # #[cfg(feature = "postcard")]
+/// # {
 /// use bellwire::{Command, Endpoint, Line, NoReply, Postcard};
 ///
 /// const STRING: Command<Line, Line> = Command::new("STRING");
@@ -50,6 +52,7 @@ pub trait Service {
 ///     app.sum += number;
 ///     reply.none()
 /// })?;
+/// # }
 /// # Ok::<(), bellwire::RegisterError>(())
 /// ```
 pub struct Endpoint<App, const N: usize> {

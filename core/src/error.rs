@@ -5,10 +5,8 @@ use crate::sentence::Sentence;
 use core::convert::Infallible;
 use core::fmt;
 
-/// A short text in a [`RequestError`]: a handler's reason or an unknown name.
-///
-/// A longer text is cut to 64 bytes.
-pub type Text = heapless::String<64, u8>;
+/// [`RequestError::detail`].
+pub(crate) type Text = heapless::String<64, u8>;
 
 /// The first word of an error line: the class of the error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -259,7 +257,8 @@ pub struct RequestError {
     ///
     /// For [`ErrorKind::UnknownCommand`] this is the received name, with `?` for each byte that is not
     /// printable ASCII. For [`ErrorKind::Refused`] it is the handler's reason, if it gave one.
-    pub detail: Text,
+    /// It is cut to 64 bytes.
+    pub detail: heapless::String<64, u8>,
     /// Whether this error ends the conversation, for example because the end of the request is unknown or
     /// the command has no reply.
     ///

@@ -14,11 +14,11 @@
 //!                            |                                     |
 //!   drivers        blocking | asynch | smoltcp        blocking | asynch | smoltcp
 //!                            |                                     |
-//!   two buffers         Connection                              Caller
+//!   two buffers       ServerConnection                   ClientConnection
 //!                            |                                     |
 //!   the protocol          Session                                  |
 //!                            |                                     |
-//!   payloads               Format: Line, Postcard, your own, ...
+//!   payloads               Format: Line, Postcard, Gob, your own
 //! ```
 //!
 //! Only the drivers move bytes. Everything below them is a state machine over memory that you lend.
@@ -28,6 +28,8 @@
 //! # Features
 //! | feature | default | adds |
 //! |---|---|---|
+//! | `gob` | on | `Gob`, the format of Go's `encoding/gob` |
+//! | `postcard` | on | `Postcard`, a compact format for serde types |
 //! | `sentences` | on | a sentence in each error line; without it only a handler's own reason is sent |
 //! | `async` | off | the drivers over embedded-io-async |
 //! | `smoltcp` | off | the drivers over smoltcp's TCP sockets |
@@ -71,17 +73,19 @@ mod work;
 
 pub use buffer::Buffer;
 pub use client::ClientConnection;
-pub use command::{Command, Expected, NoReply, ReplyFormat, Route};
+pub use command::{Command, NoReply, ReplyFormat, Route};
 pub use complex_data::ComplexData;
 #[cfg(feature = "alloc")]
 pub use complex_data::HeapComplexData;
 pub use connection::{Next, ServerConnection};
 pub use endpoint::{Endpoint, RegisterError, Service};
-pub use error::{
-    Code, DecodeError, DecodeErrorKind, Error, ErrorKind, RemoteError, RequestError, Text,
-};
-pub use format::{Borrowed, Format, Gob, Line, Payload, Postcard, RawGob, Ref, gob};
+pub use error::{Code, DecodeError, DecodeErrorKind, Error, ErrorKind, RemoteError, RequestError};
+#[cfg(feature = "postcard")]
+pub use format::Postcard;
+pub use format::{Borrowed, Format, Line, Payload, Ref};
+#[cfg(feature = "gob")]
+pub use format::{Gob, RawGob, gob};
 pub use limits::Limits;
 pub use printable::Printable;
-pub use reply::{Reply, ReplySent, Untyped};
+pub use reply::{Reply, ReplySent};
 pub use session::{Session, Step};

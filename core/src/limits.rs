@@ -17,9 +17,9 @@ pub struct Limits {
     /// of both is free.
     pub reply: usize,
     /// Bytes of the longest payload that is skipped. For a line they count from the end of the first `payload`
-    /// bytes. If a payload is too long but its end can be
-    /// found, the server discards it and the conversation continues. A payload longer than `skip`
-    /// ends the conversation.
+    /// bytes. If a payload is too long but its end can be found, the server discards it and the conversation
+    /// continues. A payload longer than `skip` ends the conversation. After its last line, a server that closes
+    /// with [`blocking::close`](crate::blocking::close) discards at most `skip` bytes.
     pub skip: usize,
 }
 

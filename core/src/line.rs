@@ -1,6 +1,6 @@
 //! Lines: finding the end, and trimming.
 
-/// Returns the length of the first line with its line feed, in bytes.
+/// Returns the length in bytes of the first line of `input`, with its line feed, or `None` without a line feed.
 ///
 /// The search skips the first `scanned` bytes, which contain no line feed, and adds the searched bytes to
 /// `scanned`. So no byte is searched twice.

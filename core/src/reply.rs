@@ -11,6 +11,8 @@ use core::marker::PhantomData;
 /// handler that compiles answers.
 ///
 /// ```
+/// # #[cfg(feature = "postcard")]
+/// # {
 /// use bellwire::{Command, Endpoint, Postcard};
 ///
 /// const HALVE: Command<Postcard<u32>, Postcard<u32>> = Command::new("HALVE");
@@ -19,6 +21,7 @@ use core::marker::PhantomData;
 ///     0 => reply.send(&(number / 2)),
 ///     _ => reply.refuse("the number is odd"),
 /// })?;
+/// # }
 /// # Ok::<(), bellwire::RegisterError>(())
 /// ```
 #[derive(Debug)]

@@ -75,6 +75,7 @@ pub enum Step<'a> {
     },
     /// The conversation is over. Send the transmit buffer, and close the stream so that the last bytes
     /// arrive: shut down sending, read and discard the peer's bytes up to a limit of bytes and time, then close.
+    /// [`blocking::close`](crate::blocking::close) does this for an embedded-io stream.
     Close,
 }
 
@@ -89,6 +90,10 @@ impl Session {
             left: 0,
             number: 0,
         }
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// Returns the number of the request that has arrived in part, or `None` between requests. `input` holds

@@ -2,21 +2,15 @@
 
 extern crate alloc;
 
-use super::{GO_TYPE, Level, Nested};
+use super::{Level, Nested};
 use crate::DecodeErrorKind;
-use crate::format::MAX_DEPTH;
-use crate::gob::{Described, Type};
 use alloc::boxed::Box;
 use alloc::collections::btree_map::{BTreeMap, Entry};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
-use core::iter::successors;
 use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-/// The most levels: each except the outermost takes two levels of nesting, an option and a struct.
-const MAX_LEVELS: usize = MAX_DEPTH as usize / 2;
 
 /// A ComplexData on the heap, without fixed capacities.
 ///
@@ -54,12 +48,8 @@ pub struct HeapComplexData {
     )]
     pub p: Vec<u8>,
     /// `C`, the next level, if any.
-    #[serde(rename = "C", serialize_with = "write_inner")]
+    #[serde(rename = "C")]
     pub c: Option<Box<HeapComplexData>>,
-}
-
-impl Described for HeapComplexData {
-    const TYPE: Type = GO_TYPE;
 }
 
 impl<C: Nested> From<&Level<C>> for HeapComplexData {
@@ -135,19 +125,6 @@ fn entries<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String
     }
 
     deserializer.deserialize_map(Entries)
-}
-
-/// Refuses more than [`MAX_LEVELS`] levels, because not every format counts them while it encodes.
-#[allow(clippy::ref_option)] // serde hands over the field as it is
-fn write_inner<S: Serializer>(
-    inner: &Option<Box<HeapComplexData>>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    let levels = successors(inner.as_deref(), |level| level.c.as_deref());
-    if levels.take(MAX_LEVELS).count() == MAX_LEVELS {
-        return Err(serde::ser::Error::custom("nested too deep"));
-    }
-    inner.serialize(serializer)
 }
 
 #[allow(clippy::ptr_arg)] // serde hands over the field as it is

@@ -8,7 +8,6 @@ mod write;
 #[cfg(feature = "alloc")]
 pub use heap::HeapComplexData;
 
-use crate::gob::{Described, Type};
 use read::Place;
 
 /// The most bytes of `S`.
@@ -79,6 +78,7 @@ pub type Map = heapless::LinearMap<heapless::String<KEY_CAPACITY>, i64, M_CAPACI
 /// A type that can be the next level: a [`Level`], or [`Deepest`], which ends the nesting.
 ///
 /// Other types should not implement it.
+#[doc(hidden)]
 pub trait Nested: serde::Serialize + Sized {
     /// Puts an empty level into `place` and returns it, or returns `None` if the nesting ends here.
     #[doc(hidden)]
@@ -95,23 +95,8 @@ pub trait Nested: serde::Serialize + Sized {
     fn from_heap(data: &HeapComplexData) -> Result<Self, crate::DecodeErrorKind>;
 }
 
-impl<C: Nested> Described for Level<C> {
-    const TYPE: Type = GO_TYPE;
-}
-
-/// The Go struct `complexData`.
-const GO_TYPE: Type = Type::Struct(
-    "complexData",
-    &[
-        ("N", Type::Int),
-        ("S", Type::String),
-        ("M", Type::Map(&Type::String, &Type::Int)),
-        ("P", Type::Bytes),
-        ("C", Type::Outer("complexData")),
-    ],
-);
-
 /// The type after the innermost level. It has no values.
+#[doc(hidden)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Deepest {}

@@ -1,33 +1,45 @@
 //! Payload formats: how to find the end of a payload, decode it and encode it.
 //!
-//! A format is one type that implements [`Format`]. The protocol needs no change for a new one.
+//! A format is one type that implements [`Format`]. The protocol needs no change for a new one. The formats
+//! `Gob` and `Postcard` are features of the crate, on by default.
+//!
+//! # A format over serde
+//! | Task | Item |
+//! |---|---|
+//! | accept owned and borrowing types | [`Payload`] |
+//! | find the end of a line | [`Line::frame`](Format::frame) |
+//! | bound the nesting | [`MAX_DEPTH`] |
+//! | decode with few moves, and refuse bytes after the value | [`ValueReader`] |
+//! | write values, and lengths in front of them | [`Output`] |
+//! | report the errors of serde's types | [`DecodeErrorKind`] and [`EncodeError`], the error types of your `Deserializer` and `Serializer` |
 
+mod depth;
+#[cfg(feature = "gob")]
 pub mod gob;
 mod line;
+mod output;
+mod payload;
+#[cfg(feature = "postcard")]
 mod postcard;
-mod postcard_access;
-mod postcard_output;
-mod postcard_reader;
-mod postcard_writer;
-mod whole;
+mod serde_errors;
+mod value_reader;
+#[cfg(any(feature = "gob", feature = "postcard"))]
 mod zigzag;
 
+pub use depth::MAX_DEPTH;
+pub(crate) use depth::TOO_DEEP;
+#[cfg(feature = "gob")]
 pub use gob::{Gob, RawGob};
 pub use line::Line;
+pub use output::Output;
+pub use payload::{Borrowed, Payload, Ref};
+#[cfg(feature = "postcard")]
 pub use postcard::Postcard;
+pub use value_reader::ValueReader;
 
 use crate::error::{DecodeError, DecodeErrorKind};
-use core::cell::Cell;
 use core::fmt;
 use core::fmt::Display;
-use core::marker::PhantomData;
-use serde::de::{DeserializeOwned, Error, Expected, Unexpected};
-use serde::{Deserialize, Serialize};
-
-/// The deepest nesting of structs, options, sequences, maps and variants in a payload.
-///
-/// It bounds the recursion and the memory that a peer can cause.
-pub const MAX_DEPTH: u8 = 32;
 
 /// The encoding of a command's payloads on the wire.
 ///
@@ -142,34 +154,6 @@ pub enum EncodeError {
     Unencodable,
 }
 
-/// Moves the first `length` bytes of `space` towards its end by `shift` bytes.
-///
-/// This is for a length prefix that takes more bytes than were reserved for it.
-fn make_room(space: &mut [u8], length: usize, shift: usize) -> Result<(), EncodeError> {
-    let space = space.get_mut(..length.saturating_add(shift));
-    let space = space.ok_or(EncodeError::NoRoom)?;
-    if cfg!(target_pointer_width = "64") {
-        space.copy_within(..length, shift);
-    } else {
-        // In a program that calls `copy_within` twice, the compiler cannot prove that it does not
-        // panic.
-        move_back(space, shift);
-    }
-    Ok(())
-}
-
-/// Moves bytes towards the end by `shift`, one by one from the last, so that none is overwritten
-/// before it is moved. See also [`Buffer::space`](crate::Buffer::space), which moves bytes to the
-/// front.
-fn move_back(space: &mut [u8], shift: usize) {
-    let cells = Cell::from_mut(space).as_slice_of_cells();
-    let to = cells.get(shift..).unwrap_or(&[]);
-    let from = cells.get(..to.len()).unwrap_or(&[]);
-    for (to, from) in to.iter().zip(from).rev() {
-        to.set(from.get());
-    }
-}
-
 impl Display for EncodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -180,64 +164,6 @@ impl Display for EncodeError {
 }
 
 impl core::error::Error for EncodeError {}
-
-/// Reports that a type cannot be serialized. The message is discarded.
-impl serde::ser::Error for EncodeError {
-    fn custom<T: Display>(_message: T) -> Self {
-        EncodeError::Unencodable
-    }
-}
-
-/// A Rust type, or a family of types, for the formats that use serde.
-///
-/// Every owned serde type implements this. Name a type that borrows from the receive buffer as
-/// [`Ref`].
-pub trait Payload: 'static {
-    /// The type with the lifetime `'a`.
-    type Value<'a>: Serialize + Deserialize<'a>;
-}
-
-impl<T: Serialize + DeserializeOwned + 'static> Payload for T {
-    type Value<'a> = T;
-}
-
-/// Names a payload type that borrows: `Postcard<Ref<str>>` carries `&str`.
-///
-/// ```
-/// use bellwire::{Borrowed, Command, Line, Postcard, Ref};
-///
-/// #[derive(serde::Serialize, serde::Deserialize)]
-/// struct Reading<'a> {
-///     sensor: &'a str,
-///     raw: &'a [u8],
-/// }
-///
-/// impl Borrowed for Reading<'static> {
-///     type Value<'a> = Reading<'a>;
-/// }
-///
-/// const READING: Command<Postcard<Ref<Reading<'static>>>, Line> = Command::new("READING");
-/// ```
-#[derive(Debug)]
-pub struct Ref<T: ?Sized>(PhantomData<fn() -> *const T>);
-
-/// A family of types that differ only in the lifetime that they borrow for. See [`Ref`].
-pub trait Borrowed: 'static {
-    /// The type with the lifetime `'a`.
-    type Value<'a>: Serialize + Deserialize<'a>;
-}
-
-impl<T: Borrowed + ?Sized> Payload for Ref<T> {
-    type Value<'a> = T::Value<'a>;
-}
-
-impl Borrowed for str {
-    type Value<'a> = &'a str;
-}
-
-impl Borrowed for [u8] {
-    type Value<'a> = &'a [u8];
-}
 
 /// The empty payload: a request is its command line alone, a reply is `OK` alone.
 impl Format for () {
@@ -254,51 +180,5 @@ impl Format for () {
 
     fn encode((): (), _space: &mut [u8]) -> Result<usize, EncodeError> {
         Ok(0)
-    }
-}
-
-/// Maps the errors of serde's types to a [`DecodeErrorKind`]. Their messages are discarded.
-impl Error for DecodeErrorKind {
-    fn custom<T: Display>(_message: T) -> Self {
-        DecodeErrorKind::BadValue
-    }
-
-    fn invalid_value(unexpected: Unexpected<'_>, _expected: &dyn Expected) -> Self {
-        match unexpected {
-            TOO_DEEP => DecodeErrorKind::TooDeep,
-            _ => DecodeErrorKind::BadValue,
-        }
-    }
-
-    fn invalid_length(_length: usize, _expected: &dyn Expected) -> Self {
-        DecodeErrorKind::OverCapacity
-    }
-
-    fn duplicate_field(_field: &'static str) -> Self {
-        DecodeErrorKind::DuplicateKey
-    }
-}
-
-/// The error value of a type that cannot nest deeper.
-pub(crate) const TOO_DEEP: Unexpected<'static> = Unexpected::Other("deeper nesting");
-
-#[cfg(test)]
-mod tests {
-    use super::{EncodeError, make_room, move_back};
-
-    #[test]
-    fn make_room_and_move_back_keep_the_bytes_and_check_the_space() {
-        for size in 0..20 {
-            for shift in 0..=size {
-                let bytes: [u8; 20] = *b"abcdefghijklmnopqrst";
-                let (mut one, mut other) = (bytes, bytes);
-                move_back(&mut one[..size], shift);
-                assert_eq!(one[shift..size], bytes[..size - shift]);
-                assert_eq!(make_room(&mut other[..size], size - shift, shift), Ok(()));
-                assert_eq!(one, other);
-                let more = make_room(&mut other[..size], size - shift + 1, shift);
-                assert_eq!(more, Err(EncodeError::NoRoom));
-            }
-        }
     }
 }

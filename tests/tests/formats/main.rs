@@ -4,3 +4,4 @@ mod any_type;
 mod attributes;
 mod complex_data;
 mod gob;
+mod user_format;

@@ -3,7 +3,6 @@
 use bellwire::format::EncodeError;
 use bellwire::{
     Code, DecodeError, DecodeErrorKind, Error, ErrorKind, RegisterError, RemoteError, RequestError,
-    Text,
 };
 use core::fmt::Display;
 use std::io;
@@ -104,10 +103,10 @@ fn a_decode_error_displays_its_field() {
 
 #[test]
 fn a_rejection_displays_its_command_if_known() {
-    let rejection = |command, fault, detail| RequestError {
+    let rejection = |command, fault, detail: &str| RequestError {
         command,
         kind: fault,
-        detail: Text::try_from(detail).expect("short enough"),
+        detail: detail.try_into().expect("short enough"),
         fatal: true,
     };
     let late = ErrorKind::TimedOut;
@@ -135,7 +134,7 @@ fn words_of_the_other_end_are_shown_on_one_line_without_control_characters() {
     let rejection = RequestError {
         command: Some("ECHO"),
         kind: ErrorKind::Refused,
-        detail: Text::try_from(words).expect("short enough"),
+        detail: words.try_into().expect("short enough"),
         fatal: false,
     };
     displays(rejection, &format!("ECHO: {shown}"));

@@ -6,6 +6,7 @@ mod drivers;
 mod endpoint;
 mod errors;
 mod properties;
+mod serve_close;
 mod session;
 mod splits;
 mod transport_faults;

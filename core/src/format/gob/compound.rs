@@ -1,12 +1,41 @@
 //! Writes the parts of a value: elements, entries, fields.
 
-use super::Type;
 use super::output::Output;
-use super::writer::{Place, Slot};
+use super::schema::Type;
+use super::slot::{Place, Slot};
 use crate::format::EncodeError;
 use serde::Serialize;
 use serde::ser::SerializeTupleStruct;
 use serde::ser::{SerializeMap, SerializeSeq, SerializeStruct, SerializeTuple};
+
+impl<'w, 's> Slot<'w, 's> {
+    pub(super) fn sequence(self, length: usize) -> Result<Compound<'w, 's>, EncodeError> {
+        let (key, place, zero) = match self.ty {
+            Type::Complex if length == 2 => {
+                return Complex::begin(self.output, self.place).map(Compound::Complex);
+            }
+            Type::Bytes => (self.ty, Place::Byte, length == 0),
+            Type::Slice(element) => (*element, Place::Element, length == 0),
+            Type::Array(wanted, element) if u64::from(*wanted) == length as u64 => {
+                (*element, Place::Element, false)
+            }
+            _ => return Err(EncodeError::Unencodable),
+        };
+        self.elements(length, [key, key], place, zero)
+            .map(Compound::Elements)
+    }
+
+    pub(super) fn elements(
+        self,
+        length: usize,
+        types: [&'static Type; 2],
+        place: Place,
+        zero: bool,
+    ) -> Result<Elements<'w, 's>, EncodeError> {
+        let output = self.begin(zero)?;
+        Elements::begin(output, length, types, place)
+    }
+}
 
 /// The elements of a sequence, or the entries of a map, after their count.
 pub(super) struct Elements<'w, 's> {
@@ -97,7 +126,7 @@ impl<'w, 's> Complex<'w, 's> {
     pub(super) fn begin(output: &'w mut Output<'s>, place: Place) -> Result<Self, EncodeError> {
         let start = match place {
             Place::Field(gap) => {
-                let start = output.size;
+                let start = output.out.size();
                 output.uint(gap.into())?;
                 Some(start)
             }
@@ -115,7 +144,7 @@ impl<'w, 's> Complex<'w, 's> {
     fn add<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), EncodeError> {
         let left = self.left.checked_sub(1);
         self.left = left.ok_or(EncodeError::Unencodable)?;
-        let start = self.output.size;
+        let start = self.output.out.size();
         value.serialize(Slot {
             output: &mut *self.output,
             ty: &Type::Float,
@@ -129,7 +158,7 @@ impl<'w, 's> Complex<'w, 's> {
         match self.start {
             _ if self.left > 0 => Err(EncodeError::Unencodable),
             Some(start) if self.zero => {
-                self.output.size = start;
+                self.output.out.truncate(start);
                 Ok(false)
             }
             _ => Ok(true),
@@ -260,7 +289,7 @@ impl SerializeStruct for Structure<'_, '_> {
     }
 
     fn end(self) -> Result<bool, EncodeError> {
-        self.output.byte(0)?;
+        self.output.out.byte(0)?;
         self.output.surface();
         Ok(true)
     }

@@ -3,7 +3,8 @@
 //! A program contains only the resulting bytes, so this code may index and panic.
 
 use super::constant::Bytes;
-use super::{Described, MAX_TYPES, Type};
+use super::limits::MAX_TYPES;
+use super::schema::{Described, Type};
 use core::marker::PhantomData;
 
 /// The first id that a Go process gives to a type of its own.

@@ -1,9 +1,10 @@
 //! Finds the end of a value while its bytes arrive.
 
+use super::id::{Head, TypeId};
+use super::limits::{MAX_MESSAGE, MAX_TYPES};
 use super::reader::Reader;
-use super::types::{Definition, Head, Table, TypeId};
+use super::types::{Definition, Table};
 use super::wire::take_uint;
-use super::{MAX_MESSAGE, MAX_TYPES};
 use crate::error::DecodeErrorKind;
 use crate::format::{End, Frame};
 

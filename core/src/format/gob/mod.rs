@@ -74,9 +74,9 @@
 //!
 //! # Bounds
 //! A stream defines at most [`MAX_TYPES`] types, or fewer if [`Gob`] sets a lower limit. They have at most
-//! [`MAX_FIELDS`] fields in total. A message takes at most [`MAX_MESSAGE`] bytes. The receiver's struct has at
-//! most 64 fields. A count must not exceed the unread bytes. Nothing is reserved in advance, and unwanted values
-//! are skipped without recursion.
+//! 256 fields in total. A message takes less than 1 GiB, the same as for Go on 32-bit machines. The receiver's
+//! struct has at most 64 fields. A count must not exceed the unread bytes. Nothing is reserved in advance, and
+//! unwanted values are skipped without recursion.
 //!
 //! Do not use `#[serde(alias)]` and `#[serde(flatten)]` for fields that may be absent, because serde does not
 //! show their real names and types.
@@ -91,24 +91,33 @@
 //! 4 MiB.
 
 mod access;
+mod complex_data;
 mod compound;
 mod constant;
+mod de;
 mod definitions;
-mod description;
-mod deserializer;
 mod fields;
 mod frame;
+mod id;
+mod limits;
+mod list;
 mod output;
 mod reader;
+mod schema;
+mod ser;
 mod skip;
+mod slot;
 mod steps;
 mod stream;
+mod structure;
 mod types;
 mod value;
 mod wire;
-mod writer;
 
-pub use description::{Described, Type};
+pub use limits::MAX_TYPES;
+#[doc(hidden)] // for tests
+pub use limits::{MAX_FIELDS, MAX_MESSAGE};
+pub use schema::{Described, Type};
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub use steps::take_steps;
@@ -119,17 +128,6 @@ use crate::error::DecodeError;
 use core::marker::PhantomData;
 use definitions::{Definitions, FIRST_ID};
 use frame::Interfaces;
-
-/// The most types that a stream may define.
-///
-/// [`Gob`] can set a lower limit.
-pub const MAX_TYPES: usize = 32;
-
-/// The most fields that the structs of a stream may have in all.
-pub const MAX_FIELDS: u32 = 256;
-
-/// The most bytes of a message, the same as for Go on 32-bit machines.
-pub const MAX_MESSAGE: u64 = (1 << 30) - 1;
 
 /// A value of any [`Described`] serde type, encoded as a fresh Go Encoder does: the definitions of its
 /// types, then the value.
@@ -203,7 +201,7 @@ impl<T: Payload + Described, const TYPES: usize> Format for Gob<T, TYPES> {
         let () = Self::HAS_ROOM;
         let definitions = Definitions::<T, FIRST_ID>::BYTES;
         let id = Definitions::<T, FIRST_ID>::ID;
-        writer::write(value, definitions, id, &T::TYPE, space)
+        ser::write(value, definitions, id, &T::TYPE, space)
     }
 }
 

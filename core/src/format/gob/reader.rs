@@ -1,10 +1,11 @@
 //! Reads the messages of a stream: definitions, type ids and values.
 
 use super::fields::Fields;
-use super::types::{Head, Shape, TypeId, Types};
+use super::id::{Head, TypeId};
+use super::types::{Shape, Types};
 use super::wire::{take_bytes, take_counted, take_message, take_size, take_uint};
 use crate::error::DecodeErrorKind;
-use crate::format::MAX_DEPTH;
+use crate::format::depth::deeper;
 
 /// The bytes of a definition that count as one step: about the size of a field.
 const FIELD: usize = 8;
@@ -213,10 +214,7 @@ impl<'t, 'de> Reader<'t, 'de> {
     }
 
     pub(super) fn deepen(&mut self) -> Result<(), DecodeErrorKind> {
-        if self.depth >= MAX_DEPTH {
-            return Err(DecodeErrorKind::TooDeep);
-        }
-        self.depth = self.depth.wrapping_add(1); // below the limit
+        self.depth = deeper(self.depth).ok_or(DecodeErrorKind::TooDeep)?;
         Ok(())
     }
 

@@ -1,8 +1,9 @@
 //! Skips values that the receiver does not want, at any depth.
 
 use super::fields::Fields;
+use super::id::TypeId;
 use super::reader::{Reader, SEARCH};
-use super::types::{Shape, TypeId};
+use super::types::Shape;
 use super::wire::{take_bytes, take_counted, take_uint};
 use crate::error::DecodeErrorKind;
 use crate::format::MAX_DEPTH;

@@ -2,15 +2,16 @@
 //! Decoder.
 
 use super::definitions::{Definitions, FIRST_ID};
+use super::id::{Head, TypeId};
+use super::limits::MAX_TYPES;
 use super::reader::Reader;
-use super::types::{Head, Table, TypeId};
+use super::schema::Described;
+use super::ser;
+use super::types::Table;
 use super::value::Value;
 use super::wire::take_message;
-use super::writer;
-use super::{Described, MAX_TYPES};
 use crate::error::{DecodeError, DecodeErrorKind};
-use crate::format::EncodeError;
-use crate::format::whole::{self, Whole};
+use crate::format::{EncodeError, ValueReader};
 use core::marker::PhantomData;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -197,7 +198,7 @@ fn read<'t, 'de, T: Deserialize<'de>, R>(
 ) -> Result<R, DecodeError> {
     let ty = reader.start()?;
     let mut only = Only { reader, ty, finish };
-    whole::read(&mut only, take).map_err(|flaw| DecodeError {
+    only.read(take).map_err(|flaw| DecodeError {
         kind: flaw,
         field: only.reader.field,
     })
@@ -210,8 +211,8 @@ struct Only<'r, 't, 'de> {
     finish: fn(&Reader<'t, 'de>) -> Result<(), DecodeErrorKind>,
 }
 
-impl<'de> Whole<'de> for Only<'_, '_, 'de> {
-    fn value(&mut self) -> impl Deserializer<'de, Error = DecodeErrorKind> {
+impl<'de> ValueReader<'de> for Only<'_, '_, 'de> {
+    fn deserializer(&mut self) -> impl Deserializer<'de, Error = DecodeErrorKind> {
         Value {
             reader: &mut *self.reader,
             ty: self.ty,
@@ -263,7 +264,7 @@ impl<T: Serialize + Described + ?Sized, const FIRST: u32> Encoder<T, FIRST> {
             definitions = &[];
         }
         let id = Definitions::<T, FIRST>::ID;
-        let size = writer::write(value, definitions, id, &T::TYPE, space)?;
+        let size = ser::write(value, definitions, id, &T::TYPE, space)?;
         self.defined = true;
         Ok(size)
     }

@@ -1,9 +1,8 @@
 //! One value of a stream, with its type.
 
-use super::access::{Elements, Structure};
-use super::fields::Fields;
+use super::id::TypeId;
 use super::reader::Reader;
-use super::types::{Shape, TypeId};
+use super::types::Shape;
 use super::wire::{float, take_bytes, take_counted, take_uint};
 use crate::error::DecodeErrorKind;
 use crate::format::zigzag::signed;
@@ -18,7 +17,7 @@ pub(super) struct Value<'r, 't, 'de> {
     pub(super) sent: bool,
 }
 
-impl<'r, 't, 'de> Value<'r, 't, 'de> {
+impl<'t, 'de> Value<'_, 't, 'de> {
     /// Returns the value inside if this is an interface.
     pub(super) fn open(mut self) -> Result<Self, DecodeErrorKind> {
         while self.ty == TypeId::INTERFACE {
@@ -109,104 +108,6 @@ impl<'r, 't, 'de> Value<'r, 't, 'de> {
             return Err(DecodeErrorKind::WrongType);
         }
         self.reader.types.shape(ty)
-    }
-
-    /// Enters a slice, an array, bytes or a complex number.
-    pub(super) fn into_sequence(self) -> Result<Elements<'r, 't, 'de>, DecodeErrorKind> {
-        let value = self.open()?;
-        let (element, length) = match value.ty {
-            TypeId::NONE => (TypeId::NONE, None),
-            TypeId::BYTES => (TypeId::BYTE, None),
-            TypeId::COMPLEX => return value.into_elements(2, TypeId::FLOAT),
-            ty => match value.shape(ty)? {
-                Shape::Slice { element } => (element, None),
-                Shape::Array { element, length } => (element, Some(length)),
-                _ => return Err(DecodeErrorKind::WrongType),
-            },
-        };
-        let count = match length {
-            _ if !value.sent => 0,
-            Some(length) => value.reader.take_length(length)?,
-            None => value.reader.take_count(1)?,
-        };
-        value.into_elements(count, element)
-    }
-
-    /// Enters an array of exactly this length, or a complex number.
-    pub(super) fn into_tuple(self, count: usize) -> Result<Elements<'r, 't, 'de>, DecodeErrorKind> {
-        let value = self.open()?;
-        let element = match value.ty {
-            TypeId::NONE => TypeId::NONE,
-            TypeId::COMPLEX if count == 2 => TypeId::FLOAT,
-            ty => match value.shape(ty)? {
-                Shape::Array { element, length } if u64::from(length) == count as u64 => {
-                    if value.sent {
-                        value.reader.take_length(length)?;
-                    }
-                    element
-                }
-                _ => return Err(DecodeErrorKind::WrongType),
-            },
-        };
-        value.into_elements(count, element)
-    }
-
-    pub(super) fn into_elements(
-        self,
-        left: usize,
-        element: TypeId,
-    ) -> Result<Elements<'r, 't, 'de>, DecodeErrorKind> {
-        self.reader.deepen()?;
-        Ok(Elements {
-            reader: self.reader,
-            left,
-            key: element,
-            element,
-            sent: self.sent,
-        })
-    }
-
-    pub(super) fn into_map(self) -> Result<Elements<'r, 't, 'de>, DecodeErrorKind> {
-        let value = self.open()?;
-        let (key, element) = match value.ty {
-            TypeId::NONE => (TypeId::NONE, TypeId::NONE),
-            ty => match value.shape(ty)? {
-                Shape::Map { key, element } => (key, element),
-                _ => return Err(DecodeErrorKind::WrongType),
-            },
-        };
-        let mut count = 0;
-        if value.sent {
-            count = value.reader.take_count(2)?;
-        }
-        let elements = value.into_elements(count, element)?;
-        Ok(Elements { key, ..elements })
-    }
-
-    /// Enters a struct, for a receiver with the fields `wanted`, or for one that takes all fields.
-    ///
-    /// At the first value of a type, all its fields are compared with the receiver's. This finds
-    /// wrong types as Go does, at a cost that the definition's bytes bound. Later values cost only
-    /// the fields that were sent. A later value that was not sent has no fields.
-    pub(super) fn into_structure(
-        self,
-        wanted: Option<&'static [&'static str]>,
-    ) -> Result<Structure<'r, 't, 'de>, DecodeErrorKind> {
-        let value = self.open()?;
-        let (mut fields, mut compared) = (Fields::NONE, Fields::NONE);
-        if value.ty != TypeId::NONE {
-            let Shape::Struct(ty) = value.shape(value.ty)? else {
-                return Err(DecodeErrorKind::WrongType);
-            };
-            fields = Fields::of(ty, value.reader.definitions);
-            if wanted.is_some() && !ty.compared {
-                compared = fields;
-                value.reader.types.set_compared(ty.number);
-            }
-        }
-        value.reader.deepen()?;
-        let structure = Structure::new(value.reader, fields, wanted, compared, value.sent);
-        Ok(structure)
     }
 
     pub(super) fn open_deeper(self) -> Result<Self, DecodeErrorKind> {

@@ -1,6 +1,6 @@
 //! The numbers and byte strings of gob, taken from the front of a slice.
 
-use super::MAX_MESSAGE;
+use super::limits::MAX_MESSAGE;
 use super::steps::step;
 use crate::error::DecodeErrorKind;
 

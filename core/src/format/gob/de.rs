@@ -1,7 +1,8 @@
 //! The serde deserializer of a value in a stream.
 
 use super::access::{Elements, Variant};
-use super::types::{Shape, TypeId};
+use super::id::TypeId;
+use super::types::Shape;
 use super::value::Value;
 use crate::error::DecodeErrorKind;
 use serde::de::{Deserializer, Visitor};

@@ -1,12 +1,18 @@
 //! Length-prefixed postcard.
 
-use super::postcard_output::Output;
-use super::postcard_reader::{Reader, take_leb128};
-use super::postcard_writer::Writer;
-use super::{EncodeError, End, Format, Frame, Payload, make_room, whole};
+mod access;
+mod de;
+mod reader;
+mod ser;
+mod wire;
+
+use super::{EncodeError, End, Format, Frame, Output, Payload, ValueReader};
 use crate::error::{DecodeError, DecodeErrorKind};
 use core::marker::PhantomData;
+use reader::Reader;
+use ser::Writer;
 use serde::Serialize;
+use wire::{put_leb128, take_leb128};
 
 /// A value of any serde type in [postcard](https://postcard.jamesmunns.com)'s encoding, after its
 /// length in bytes as a LEB128 number.
@@ -70,29 +76,22 @@ impl<T: Payload> Format for Postcard<T> {
         let mut body = payload;
         take_leb128(&mut body, 64).map_err(|_| DecodeErrorKind::BadLength)?;
         let mut reader = Reader::new(body);
-        whole::read(&mut reader, take).map_err(|kind| DecodeError {
+        reader.read(take).map_err(|kind| DecodeError {
             kind,
             field: reader.field,
         })
     }
 
     fn encode(value: &T::Value<'_>, space: &mut [u8]) -> Result<usize, EncodeError> {
-        // Reserve one byte for the length, enough for most values. A longer length shifts the value.
-        let body = space.get_mut(1..).ok_or(EncodeError::NoRoom)?;
-        let mut output = Output::new(body);
+        // Reserve one byte for the length, enough for most values. A longer length moves the value.
+        let mut output = Output::new(space);
+        output.byte(0)?;
         value.serialize(Writer::new(&mut output))?;
-        let size = output.size;
-        let mut prefix = [0; 10];
-        let mut output = Output::new(&mut prefix);
-        output.leb128(size as u64)?;
-        let prefix_size = output.size;
-        let shift = prefix_size.saturating_sub(1);
-        if shift > 0 {
-            make_room(body, size, shift)?;
-        }
-        for (slot, byte) in space.iter_mut().zip(prefix.iter().take(prefix_size)) {
-            *slot = *byte;
-        }
-        Ok(prefix_size.saturating_add(size))
+        let size = output.size().saturating_sub(1);
+        let mut memory = [0; 10];
+        let mut prefix = Output::new(&mut memory);
+        put_leb128(&mut prefix, size as u64)?;
+        output.set_prefix(0, prefix.written())?;
+        Ok(output.size())
     }
 }

@@ -1,12 +1,13 @@
 //! Writes a value as Go does, and checks that it has the described type.
 
-use super::Type;
-use super::compound::{Complex, Compound, Elements, Structure};
+use super::compound::{Compound, Elements, Structure};
 use super::definitions::FIRST_ID;
 use super::output::Output;
-use crate::format::EncodeError;
+use super::schema::Type;
+use super::slot::{Place, Slot};
 use crate::format::zigzag::unsigned;
-use core::fmt::{self, Display, Write};
+use crate::format::{self, EncodeError};
+use core::fmt::Display;
 use serde::ser::{Impossible, Serialize, Serializer};
 
 /// Writes the definitions and the value at the start of `space`, and returns their size.
@@ -18,15 +19,15 @@ pub(super) fn write<T: Serialize + ?Sized>(
     space: &mut [u8],
 ) -> Result<usize, EncodeError> {
     let mut output = Output::new(space, ty);
-    output.bytes(definitions)?;
+    output.out.bytes(definitions)?;
     // One byte is reserved for the message's length. Most values need no more. A longer length
     // shifts the value.
-    let start = output.size;
-    output.byte(0)?;
+    let start = output.out.size();
+    output.out.byte(0)?;
     output.uint(unsigned(id))?;
     // Go puts a zero byte before a value that is not a struct.
     if id < i64::from(FIRST_ID) || !matches!(ty, Type::Struct(..)) {
-        output.byte(0)?;
+        output.out.byte(0)?;
     }
     value.serialize(Slot {
         output: &mut output,
@@ -34,107 +35,7 @@ pub(super) fn write<T: Serialize + ?Sized>(
         place: Place::Element,
     })?;
     output.set_length(start)?;
-    Ok(output.size)
-}
-
-/// Counts the bytes of a text.
-struct Length(usize);
-
-impl Write for Length {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.0 = self.0.saturating_add(text.len());
-        Ok(())
-    }
-}
-
-/// The context of a value. It decides whether a zero value is left out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
-    /// In a struct, this many fields after the last written field. A zero value is left out.
-    Field(u32),
-    /// Among elements, or alone. A zero value is written.
-    Element,
-    /// Among bytes. A zero value takes one byte.
-    Byte,
-}
-
-/// A place for a value of a type. Serializing returns whether the value was written.
-pub(super) struct Slot<'w, 's> {
-    pub(super) output: &'w mut Output<'s>,
-    pub(super) ty: &'static Type,
-    pub(super) place: Place,
-}
-
-impl<'w, 's> Slot<'w, 's> {
-    /// Begins a value. Returns `None` if the value is zero and is left out.
-    fn begin(self, zero: bool) -> Result<Option<&'w mut Output<'s>>, EncodeError> {
-        match self.place {
-            Place::Field(_) if zero => return Ok(None),
-            Place::Field(gap) => self.output.uint(gap.into())?,
-            Place::Element => {}
-            Place::Byte => return Err(EncodeError::Unencodable),
-        }
-        Ok(Some(self.output))
-    }
-
-    fn number(self, number: u64) -> Result<bool, EncodeError> {
-        match self.begin(number == 0)? {
-            Some(output) => output.uint(number).map(|()| true),
-            None => Ok(false),
-        }
-    }
-
-    fn int(self, number: i64) -> Result<bool, EncodeError> {
-        match self.ty {
-            Type::Int => self.number(unsigned(number)),
-            _ => Err(EncodeError::Unencodable),
-        }
-    }
-
-    fn uint(self, number: u64) -> Result<bool, EncodeError> {
-        match (self.ty, self.place) {
-            (_, Place::Byte) => {
-                let byte = u8::try_from(number).map_err(|_| EncodeError::Unencodable)?;
-                self.output.byte(byte).map(|()| true)
-            }
-            (Type::Uint, _) => self.number(number),
-            _ => Err(EncodeError::Unencodable),
-        }
-    }
-
-    fn counted(self, bytes: &[u8]) -> Result<bool, EncodeError> {
-        match self.begin(bytes.is_empty())? {
-            Some(output) => output.counted(bytes).map(|()| true),
-            None => Ok(false),
-        }
-    }
-
-    fn sequence(self, length: usize) -> Result<Compound<'w, 's>, EncodeError> {
-        let (key, place, zero) = match self.ty {
-            Type::Complex if length == 2 => {
-                return Complex::begin(self.output, self.place).map(Compound::Complex);
-            }
-            Type::Bytes => (self.ty, Place::Byte, length == 0),
-            Type::Slice(element) => (*element, Place::Element, length == 0),
-            Type::Array(wanted, element) if u64::from(*wanted) == length as u64 => {
-                (*element, Place::Element, false)
-            }
-            _ => return Err(EncodeError::Unencodable),
-        };
-        self.elements(length, [key, key], place, zero)
-            .map(Compound::Elements)
-    }
-
-    fn elements(
-        self,
-        length: usize,
-        types: [&'static Type; 2],
-        place: Place,
-        zero: bool,
-    ) -> Result<Elements<'w, 's>, EncodeError> {
-        let output = self.begin(zero)?;
-        Elements::begin(output, length, types, place)
-    }
+    Ok(output.out.size())
 }
 
 /// Returns the struct with this name in a description.
@@ -232,17 +133,12 @@ impl<'w, 's> Serializer for Slot<'w, 's> {
             return Err(EncodeError::Unencodable);
         };
         // The length comes first, so the text is formatted twice.
-        let mut length = Length(0);
-        write!(length, "{value}").map_err(|_| EncodeError::Unencodable)?;
-        let Some(output) = self.begin(length.0 == 0)? else {
+        let length = format::Output::length_of(value)?;
+        let Some(output) = self.begin(length == 0)? else {
             return Ok(false);
         };
-        output.uint(length.0 as u64)?;
-        let start = output.size;
-        write!(output, "{value}").map_err(|_| EncodeError::NoRoom)?;
-        if output.size.saturating_sub(start) != length.0 {
-            return Err(EncodeError::Unencodable);
-        }
+        output.uint(length as u64)?;
+        output.out.display(value, length)?;
         Ok(true)
     }
 

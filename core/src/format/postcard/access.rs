@@ -1,9 +1,39 @@
 //! Decodes the contents of postcard's containers: fields, elements, entries and variants.
 
-use super::postcard_reader::Reader;
+use super::reader::Reader;
 use crate::error::DecodeErrorKind;
 use serde::de::value::U32Deserializer;
 use serde::de::{DeserializeSeed, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor};
+
+impl<'de> Reader<'de> {
+    /// Reads a sequence or map. `visit` must take all its elements or entries.
+    pub(super) fn elements<T>(
+        &mut self,
+        visit: impl FnOnce(&mut Elements<'_, 'de>) -> Result<T, DecodeErrorKind>,
+    ) -> Result<T, DecodeErrorKind> {
+        let left = self.count()?;
+        self.nested(|reader| {
+            let mut elements = Elements::new(reader, left);
+            let value = visit(&mut elements)?;
+            elements.finish(value)
+        })
+    }
+
+    pub(super) fn fields<V: Visitor<'de>>(
+        &mut self,
+        left: usize,
+        names: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, DecodeErrorKind> {
+        self.nested(|reader| {
+            visitor.visit_seq(Fields {
+                reader,
+                left,
+                names,
+            })
+        })
+    }
+}
 
 /// The fields of a struct or tuple.
 pub(super) struct Fields<'r, 'de> {

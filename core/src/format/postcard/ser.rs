@@ -3,29 +3,20 @@
 //! The postcard crate's serializer is unsuitable for three reasons. It leaves out a skipped field without an
 //! error, does not check the count that a type announces, and does not limit the nesting.
 
-use super::postcard_output::Output;
-use super::zigzag::unsigned;
-use super::{EncodeError, MAX_DEPTH};
-use core::fmt::{self, Display, Write};
+use super::wire::{put_counted, put_leb128, put_other};
+use crate::format::depth::deeper;
+use crate::format::zigzag::unsigned;
+use crate::format::{EncodeError, Output};
+use core::fmt::Display;
 use serde::ser::{
     Serialize, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
     SerializeTupleStruct, SerializeTupleVariant, Serializer,
 };
 
-/// Counts the bytes of formatted text.
-struct Length(usize);
-
-impl Write for Length {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.0 = self.0.saturating_add(text.len());
-        Ok(())
-    }
-}
-
 /// A serializer of one value.
 pub(super) struct Writer<'w, 's> {
     output: &'w mut Output<'s>,
-    /// The number of containers around the value, as [`Reader`](super::postcard_reader::Reader) counts them.
+    /// The number of containers around the value, as [`Reader`](super::reader::Reader) counts them.
     depth: u8,
 }
 
@@ -34,21 +25,16 @@ impl<'w, 's> Writer<'w, 's> {
         Self { output, depth: 0 }
     }
 
-    /// Enters a container. Fails if it is deeper than [`MAX_DEPTH`].
+    /// Enters a container. Fails if it is nested too deep.
     fn deeper(self) -> Result<Self, EncodeError> {
-        match self.depth {
-            MAX_DEPTH => Err(EncodeError::Unencodable),
-            depth => Ok(Self {
-                depth: depth.saturating_add(1),
-                ..self
-            }),
-        }
+        let depth = deeper(self.depth).ok_or(EncodeError::Unencodable)?;
+        Ok(Self { depth, ..self })
     }
 
     /// Enters an enum variant, and writes its index.
     fn variant(self, index: u32) -> Result<Self, EncodeError> {
         let inside = self.deeper()?;
-        inside.output.leb128(index.into())?;
+        put_leb128(inside.output, index.into())?;
         Ok(inside)
     }
 
@@ -56,7 +42,7 @@ impl<'w, 's> Writer<'w, 's> {
     fn fields(self, count: usize) -> Result<Parts<'w, 's>, EncodeError> {
         let Self { output, depth } = self.deeper()?;
         Ok(Parts {
-            start: output.size,
+            start: output.size(),
             output,
             depth,
             left: count,
@@ -66,7 +52,7 @@ impl<'w, 's> Writer<'w, 's> {
     /// Begins a sequence or map, and writes its count. `each` is the number of values for each element or entry.
     fn counted(self, count: Option<usize>, each: usize) -> Result<Parts<'w, 's>, EncodeError> {
         let count = count.ok_or(EncodeError::Unencodable)?;
-        self.output.leb128(count as u64)?;
+        put_leb128(self.output, count as u64)?;
         self.fields(count.saturating_mul(each))
     }
 }
@@ -94,10 +80,10 @@ impl Parts<'_, '_> {
 
     /// Completes an element or entry. Fails if it took no byte.
     fn complete(&mut self) -> Result<(), EncodeError> {
-        if self.output.size == self.start {
+        if self.output.size() == self.start {
             return Err(EncodeError::Unencodable);
         }
-        self.start = self.output.size;
+        self.start = self.output.size();
         Ok(())
     }
 
@@ -237,11 +223,11 @@ impl<'w, 's> Serializer for Writer<'w, 's> {
     }
 
     fn serialize_i64(self, value: i64) -> Result<(), EncodeError> {
-        self.output.leb128(unsigned(value))
+        put_leb128(self.output, unsigned(value))
     }
 
     fn serialize_i128(self, value: i128) -> Result<(), EncodeError> {
-        self.output.other(&value)
+        put_other(self.output, &value)
     }
 
     fn serialize_u8(self, value: u8) -> Result<(), EncodeError> {
@@ -249,27 +235,27 @@ impl<'w, 's> Serializer for Writer<'w, 's> {
     }
 
     fn serialize_u16(self, value: u16) -> Result<(), EncodeError> {
-        self.output.leb128(value.into())
+        put_leb128(self.output, value.into())
     }
 
     fn serialize_u32(self, value: u32) -> Result<(), EncodeError> {
-        self.output.leb128(value.into())
+        put_leb128(self.output, value.into())
     }
 
     fn serialize_u64(self, value: u64) -> Result<(), EncodeError> {
-        self.output.leb128(value)
+        put_leb128(self.output, value)
     }
 
     fn serialize_u128(self, value: u128) -> Result<(), EncodeError> {
-        self.output.other(&value)
+        put_other(self.output, &value)
     }
 
     fn serialize_f32(self, value: f32) -> Result<(), EncodeError> {
-        self.output.other(&value)
+        put_other(self.output, &value)
     }
 
     fn serialize_f64(self, value: f64) -> Result<(), EncodeError> {
-        self.output.other(&value)
+        put_other(self.output, &value)
     }
 
     fn serialize_char(self, value: char) -> Result<(), EncodeError> {
@@ -277,24 +263,18 @@ impl<'w, 's> Serializer for Writer<'w, 's> {
     }
 
     fn serialize_str(self, value: &str) -> Result<(), EncodeError> {
-        self.output.counted(value.as_bytes())
+        put_counted(self.output, value.as_bytes())
     }
 
     fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<(), EncodeError> {
         // The length comes first, so the text is formatted twice.
-        let mut length = Length(0);
-        write!(length, "{value}").map_err(|_| EncodeError::Unencodable)?;
-        self.output.leb128(length.0 as u64)?;
-        let start = self.output.size;
-        write!(self.output, "{value}").map_err(|_| EncodeError::NoRoom)?;
-        if self.output.size.saturating_sub(start) != length.0 {
-            return Err(EncodeError::Unencodable);
-        }
-        Ok(())
+        let length = Output::length_of(value)?;
+        put_leb128(self.output, length as u64)?;
+        self.output.display(value, length)
     }
 
     fn serialize_bytes(self, value: &[u8]) -> Result<(), EncodeError> {
-        self.output.counted(value)
+        put_counted(self.output, value)
     }
 
     fn serialize_none(self) -> Result<(), EncodeError> {
