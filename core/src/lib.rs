@@ -44,6 +44,9 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "alloc")]
+extern crate alloc;
+
 #[cfg(feature = "async")]
 pub mod asynch;
 pub mod blocking;
@@ -70,7 +73,7 @@ pub mod wire {}
 mod work;
 
 pub use buffer::Buffer;
-pub use client::ClientConnection;
+pub use client::{ClientConnection, ClientSession, Found};
 pub use command::{Command, Expected, NoReply, ReplyFormat, Route};
 pub use complex_data::ComplexData;
 #[cfg(feature = "alloc")]

@@ -1,7 +1,5 @@
 //! The heap-allocated variant of ComplexData.
 
-extern crate alloc;
-
 use super::{GO_TYPE, Level, Nested};
 use crate::DecodeErrorKind;
 use crate::format::MAX_DEPTH;

@@ -4,6 +4,8 @@
 
 pub mod gob;
 mod line;
+#[cfg(feature = "alloc")]
+mod owned;
 mod postcard;
 mod postcard_access;
 mod postcard_output;
@@ -14,6 +16,8 @@ mod zigzag;
 
 pub use gob::{Gob, RawGob};
 pub use line::Line;
+#[cfg(feature = "alloc")]
+pub use owned::OwnedReply;
 pub use postcard::Postcard;
 
 use crate::error::{DecodeError, DecodeErrorKind};

@@ -99,6 +99,8 @@ mod deserializer;
 mod fields;
 mod frame;
 mod output;
+#[cfg(feature = "alloc")]
+mod owned;
 mod reader;
 mod skip;
 mod steps;
