@@ -332,6 +332,7 @@ impl RemoteError {
     /// let error = RemoteError::parse(b"!refused LOG: disk full\n", "SET");
     /// assert_eq!((error.command, error.other_command()), (None, Some("LOG")));
     /// ```
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))] // size
     pub fn parse(line: &[u8], waiting: &'static str) -> Self {
         let text = line.strip_prefix(b"!").unwrap_or(line);
         let text = core::str::from_utf8(line::trim(text));
@@ -339,17 +340,15 @@ impl RemoteError {
         let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
         let code = Code::from_word(word);
         let rest = if code == Code::Other { text } else { rest };
-        let (command, sentence) = match rest.strip_prefix(waiting) {
-            Some("") if code != Code::Other => (Some(waiting), ""),
-            Some(after) if code != Code::Other && after.starts_with(':') => {
-                (Some(waiting), after.trim_start_matches([':', ' ']))
-            }
-            _ => (None, rest),
+        let named = match rest.as_bytes().strip_prefix(waiting.as_bytes()) {
+            Some([] | [b':', ..]) if code != Code::Other => Some(waiting),
+            _ => None,
         };
+        let skipped = named.map_or(0, |name| name.len().saturating_add(2));
         Self {
-            command,
+            command: named,
             code,
-            sentence: cut(sentence),
+            sentence: cut(rest.get(skipped..).unwrap_or("")),
         }
     }
 
@@ -361,7 +360,12 @@ impl RemoteError {
         if self.command.is_some() || self.code == Code::Other {
             return None;
         }
-        self.sentence.split(' ').next()?.strip_suffix(':')
+        let end = self
+            .sentence
+            .bytes()
+            .position(|byte| matches!(byte, b' ' | b':'))?;
+        let (name, rest) = self.sentence.split_at_checked(end)?;
+        rest.starts_with(':').then_some(name)
     }
 }
 

@@ -179,17 +179,19 @@ impl<'b> ClientConnection<'b> {
         };
         let capacity = self.rx.capacity();
         match self.session.find(&expected, self.rx.filled(), capacity) {
-            Ok(Found::Partial) if self.ended => {
+            Ok(true) => match self.session.found() {
+                Some(Found::Reply { size, .. }) if size > capacity => {
+                    self.take(size);
+                    Err(self.too_long().into())
+                }
+                _ => Ok(true),
+            },
+            Ok(false) if self.ended => {
                 self.expect(None);
                 Err(Error::Closed)
             }
-            Ok(Found::Partial) if self.rx.room() == 0 => self.lose(self.too_long()),
-            Ok(Found::Partial) => Ok(false),
-            Ok(Found::TooLong { size }) => {
-                self.take(size);
-                Err(self.too_long().into())
-            }
-            Ok(Found::Reply { .. } | Found::ErrorLine { .. }) => Ok(true),
+            Ok(false) if self.rx.room() == 0 => self.lose(self.too_long()),
+            Ok(false) => Ok(false),
             Err(kind) => self.lose(kind),
         }
     }
@@ -209,12 +211,14 @@ impl<'b> ClientConnection<'b> {
         command: Command<Req, Rsp>,
     ) -> Result<Rsp::Value<'_>, Error<Infallible>> {
         match self.session.found() {
-            Found::Reply { start, size } => {
+            Some(Found::Reply { start, size }) => {
                 self.take(size);
                 let payload = self.rx.filled().get(start..size).unwrap_or(&[]);
                 Rsp::decode(payload).map_err(|error| ErrorKind::Decode(error).into())
             }
-            Found::ErrorLine { size } => Err(Error::Remote(self.take_error(size, command.name()))),
+            Some(Found::ErrorLine { size }) => {
+                Err(Error::Remote(self.take_error(size, command.name())))
+            }
             _ => Err(ErrorKind::ReplyPending.into()),
         }
     }
@@ -224,24 +228,18 @@ impl<'b> ClientConnection<'b> {
     /// A faulty reply is skipped too, because it does not concern other calls.
     ///
     /// # Errors
-    /// - [`Error::Remote`]: an error line named another command, so it concerns one that was sent earlier.
-    /// - As [`has_reply`](Self::has_reply), if the conversation is over.
+    /// As [`has_reply`](Self::has_reply), if the conversation is over.
     pub fn skip(&mut self) -> Result<bool, Error<Infallible>> {
         match self.has_reply() {
-            Ok(true) => match (self.session.found(), self.expected) {
-                (Found::Reply { size, .. }, _) => {
-                    self.take(size);
-                    Ok(true)
-                }
-                (Found::ErrorLine { size }, Some(expected)) => {
-                    let error = self.take_error(size, expected.name);
-                    match error.other_command() {
-                        Some(_) => Err(Error::Remote(error)),
-                        None => Ok(true),
-                    }
-                }
-                _ => Ok(true),
-            },
+            Ok(true) => {
+                let (Some(Found::Reply { size, .. }) | Some(Found::ErrorLine { size })) =
+                    self.session.found()
+                else {
+                    return Ok(false);
+                };
+                self.take(size);
+                Ok(true)
+            }
             Err(Error::Protocol(_)) if !self.ended => Ok(true),
             other => other,
         }

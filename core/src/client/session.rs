@@ -31,8 +31,9 @@ pub(crate) const SKIP: usize = 65536;
 /// let mut received = &b"1\n2\n"[..];
 /// let mut session = ClientSession::default();
 /// for reply in ["1", "2"] {
-///     let Found::Reply { start, size } = session.find(&expected, received, 64)? else {
-///         unreachable!("the reply is complete");
+///     assert!(session.find(&expected, received, 64)?);
+///     let Some(Found::Reply { start, size }) = session.found() else {
+///         unreachable!("no error line");
 ///     };
 ///     assert_eq!(STRING.decode_reply(&received[start..size])?, reply);
 ///     received = &received[size..];
@@ -57,44 +58,39 @@ enum Stage {
     ErrorLine,
     /// An incomplete payload. It starts after `start` bytes of [`Format::PREFIX`](crate::Format::PREFIX).
     Payload { start: usize },
-    /// Complete.
-    Found(Found),
+    /// A complete error line.
+    WholeErrorLine { size: usize },
+    /// A complete reply, or one that is too long.
+    WholeReply { start: usize, size: usize },
 }
 
-/// What [`ClientSession::find`] has found of the oldest reply.
+/// The oldest reply, which [`ClientSession::find`] has found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Found {
-    /// The reply is incomplete. Receive more bytes.
-    Partial,
-    /// A complete reply of `size` bytes. The payload is the bytes from `start` on.
+    /// A reply of `size` bytes. The payload is the bytes from `start` on.
     Reply {
         /// The index of the payload's first byte.
         start: usize,
         /// The length of the reply in bytes.
         size: usize,
     },
-    /// A complete error line of `size` bytes, with its `!` and line feed. See [`RemoteError::parse`].
+    /// An error line of `size` bytes, with its `!` and line feed. See [`RemoteError::parse`].
     ///
     /// [`RemoteError::parse`]: crate::RemoteError::parse
     ErrorLine {
         /// The length of the line in bytes.
         size: usize,
     },
-    /// A reply that exceeds the capacity, but not 64 KiB. Remove `size` bytes, of which some may not have
-    /// arrived.
-    TooLong {
-        /// The length of the reply in bytes.
-        size: usize,
-    },
 }
 
 impl ClientSession {
-    /// Looks for the end of the oldest reply in `received`, which holds all bytes from its first on.
+    /// Looks for the end of the oldest reply in `received`, which holds all bytes from its first on. Returns
+    /// whether [`found`](Self::found) has it.
     ///
-    /// `capacity` is the most bytes of a reply that the caller can hold. Repeat the call with the same
-    /// `expected` and more bytes until it returns something else than [`Found::Partial`]. No byte is searched
-    /// twice, except by a format that must. If the caller has received `capacity` bytes and the reply is still
-    /// partial, the reply is too long, and the conversation is over.
+    /// `capacity` is the most bytes of a reply that the caller can hold. Repeat the call with the same `expected`
+    /// and more bytes until it returns `true`. A reply that exceeds `capacity`, but not 64 KiB, is found before all
+    /// of its bytes have arrived: remove them as they arrive. If the caller holds `capacity` bytes and the end is not
+    /// found, the reply is too long, and the conversation is over.
     ///
     /// # Errors
     /// In each case the end of the reply is unknown, and the conversation is over.
@@ -106,55 +102,54 @@ impl ClientSession {
         expected: &Expected,
         received: &[u8],
         capacity: usize,
-    ) -> Result<Found, ErrorKind> {
+    ) -> Result<bool, ErrorKind> {
         loop {
             self.stage = match self.stage {
                 Stage::Opening => {
                     let prefix = expected.reply.prefix;
                     let known = received.get(..prefix.len()).unwrap_or(received);
                     match received.first() {
-                        None => return Ok(Found::Partial),
+                        None => return Ok(false),
                         Some(b'!') => Stage::ErrorLine,
                         Some(_) if known == prefix => Stage::Payload {
                             start: prefix.len(),
                         },
-                        Some(_) if prefix.starts_with(known) => return Ok(Found::Partial),
+                        Some(_) if prefix.starts_with(known) => return Ok(false),
                         Some(_) => return Err(ErrorKind::UnexpectedReply),
                     }
                 }
                 Stage::ErrorLine => match line::find_end(received, &mut self.progress) {
-                    Some(size) => Stage::Found(Found::ErrorLine { size }),
-                    None => return Ok(Found::Partial),
+                    Some(size) => Stage::WholeErrorLine { size },
+                    None => return Ok(false),
                 },
                 Stage::Payload { start } => {
                     let payload = received.get(start..).unwrap_or(&[]);
                     let size = match (expected.reply.frame)(payload, &mut self.progress) {
                         Frame::Ends(size) => size.saturating_add(start),
-                        Frame::Open(_) => return Ok(Found::Partial),
+                        Frame::Open(_) => return Ok(false),
                         Frame::Broken(kind) => {
                             return Err(ErrorKind::Decode(DecodeError::from(kind)));
                         }
                     };
-                    if size <= received.len() {
-                        Stage::Found(Found::Reply { start, size })
-                    } else if size <= capacity {
-                        return Ok(Found::Partial);
-                    } else if size <= SKIP {
-                        Stage::Found(Found::TooLong { size })
-                    } else {
+                    if size > received.len() && size <= capacity {
+                        return Ok(false);
+                    }
+                    if size > capacity && size > SKIP {
                         return Err(ErrorKind::MessageTooLong { limit: capacity });
                     }
+                    Stage::WholeReply { start, size }
                 }
-                Stage::Found(found) => return Ok(found),
+                Stage::WholeErrorLine { .. } | Stage::WholeReply { .. } => return Ok(true),
             }
         }
     }
 
-    /// Returns what the last [`find`](Self::find) found.
-    pub fn found(&self) -> Found {
+    /// Returns the reply that [`find`](Self::find) found.
+    pub fn found(&self) -> Option<Found> {
         match self.stage {
-            Stage::Found(found) => found,
-            _ => Found::Partial,
+            Stage::WholeErrorLine { size } => Some(Found::ErrorLine { size }),
+            Stage::WholeReply { start, size } => Some(Found::Reply { start, size }),
+            _ => None,
         }
     }
 
