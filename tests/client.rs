@@ -138,7 +138,7 @@ fn an_error_line_that_names_another_command_ends_the_conversation() {
 
 /// Regression: a lost reply made every later call fail for good, without a hint and without a way back.
 #[test]
-fn a_call_after_two_overdue_ones_reports_closed_until_the_stream_is_replaced() {
+fn a_client_whose_reply_was_lost_serves_again_over_another_stream() {
     let (mut rx, mut tx) = ([0; 64], [0; 32]);
     let timed_out = embedded_io::ErrorKind::TimedOut;
     let silent = Wire {
@@ -147,14 +147,11 @@ fn a_call_after_two_overdue_ones_reports_closed_until_the_stream_is_replaced() {
         ..Wire::with("")
     };
     let mut client = Client::new(silent, &mut rx, &mut tx);
-    let overdue = Err(Error::Transport(Failed(timed_out)));
-    assert_eq!(client.call(TEXT, &"hi"), overdue);
-    assert!(client.is_waiting());
-    assert_eq!(client.call(TEXT, &"hi"), overdue);
-    let sent = client.stream().written.len();
-    assert_eq!(client.call(ECHO, "hi"), Err(Error::Closed));
-    assert_eq!(client.stream().written.len(), sent);
-
+    for _ in 0..3 {
+        let overdue = Err(Error::Transport(Failed(timed_out)));
+        assert_eq!(client.call(TEXT, &"hi"), overdue);
+        assert!(client.is_waiting());
+    }
     client.replace_stream(Wire::with("next\nagain\n"));
     assert_eq!(client.call(ECHO, "hi"), Ok("next"));
     let (_, rx, tx) = client.into_parts();

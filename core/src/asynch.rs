@@ -112,8 +112,6 @@ pub struct Client<'b, S> {
     caller: ClientConnection<'b>,
     /// Whether bytes of the last request may still have to be written or flushed.
     unsent: bool,
-    /// Whether a call has begun to wait for the reply to an earlier one, and has not received it.
-    overdue: bool,
 }
 
 impl<'b, S: Read + Write> Client<'b, S> {
@@ -123,7 +121,6 @@ impl<'b, S: Read + Write> Client<'b, S> {
             stream,
             caller: ClientConnection::new(rx, tx),
             unsent: false,
-            overdue: false,
         }
     }
 
@@ -146,10 +143,13 @@ impl<'b, S: Read + Write> Client<'b, S> {
     pub fn reset(&mut self) {
         self.caller.reset();
         self.unsent = false;
-        self.overdue = false;
     }
 
-    /// Returns whether the reply to an earlier call is still expected. The next call waits for it first.
+    /// Returns whether the reply to an earlier call is still expected. The next call waits for it first, without
+    /// sending its request.
+    ///
+    /// A reply that never comes makes later calls wait in vain. Then close the stream and
+    /// [replace](Self::replace_stream) it, or [recover](Self::recover).
     pub fn is_waiting(&self) -> bool {
         self.caller.is_waiting()
     }
@@ -249,18 +249,9 @@ impl<'b, S: Read + Write> Client<'b, S> {
         if self.unsent {
             self.flush().await?;
         }
-        if !self.caller.is_waiting() {
-            return Ok(());
-        }
-        if self.overdue {
-            self.caller.give_up();
-            return Err(Error::Closed);
-        }
-        self.overdue = true;
-        while !self.caller.skip().map_err(Error::widen)? {
+        while self.caller.is_waiting() && !self.caller.skip().map_err(Error::widen)? {
             self.receive().await?;
         }
-        self.overdue = false;
         Ok(())
     }
 
