@@ -5,11 +5,14 @@
 
 #[cfg(doc)]
 use crate::blocking;
-use crate::client::ClientConnection;
+use crate::client::{ClientConnection, SKIP};
 use crate::command::{Command, NoReply};
 use crate::error::Error;
 use crate::format::Format;
 use crate::{Next, ServerConnection, Service};
+use core::future::poll_fn;
+use core::pin::pin;
+use core::task::Poll;
 use embedded_io::Error as _;
 use embedded_io_async::{Read, Write};
 
@@ -144,6 +147,36 @@ impl<'b, S: Read + Write> Client<'b, S> {
         }
     }
 
+    /// Begins another conversation over `stream`, and returns the old stream.
+    pub fn replace_stream(&mut self, stream: S) -> S {
+        self.reset();
+        core::mem::replace(&mut self.stream, stream)
+    }
+
+    /// Returns the stream and the buffers `rx` and `tx`.
+    pub fn into_parts(self) -> (S, &'b mut [u8], &'b mut [u8]) {
+        let (rx, tx) = self.caller.into_buffers();
+        (self.stream, rx, tx)
+    }
+
+    /// Begins another conversation over the same stream. Unsent and received bytes are discarded.
+    ///
+    /// Bytes that the stream delivers later count as replies, so call this only if none can come. For a serial
+    /// line see [`recover`](Self::recover).
+    pub fn reset(&mut self) {
+        self.caller.reset();
+        self.unsent = false;
+    }
+
+    /// Returns whether the reply to an earlier call is still expected. The next call waits for it first, without
+    /// sending its request.
+    ///
+    /// A reply that never comes makes later calls wait in vain. Then close the stream and
+    /// [replace](Self::replace_stream) it, or [recover](Self::recover).
+    pub fn is_waiting(&self) -> bool {
+        self.caller.is_waiting()
+    }
+
     /// Returns the stream, for example to set its time limits.
     pub fn stream(&mut self) -> &mut S {
         &mut self.stream
@@ -193,6 +226,38 @@ impl<'b, S: Read + Write> Client<'b, S> {
         Ok(())
     }
 
+    /// Recovers after an overdue reply on a stream that cannot be closed, such as a UART, and begins another
+    /// conversation.
+    ///
+    /// `wait` waits for the length of silence that shows that no reply of the old conversation can come: the
+    /// server's time limit for a request, and the time that the server needs to answer. After that the server has
+    /// discarded a partial request. If bytes arrive during a wait, they are discarded and the silence begins anew.
+    ///
+    /// # Cancel safety
+    /// If it is dropped, the conversation stays over. Call it again.
+    ///
+    /// # Errors
+    /// - [`Error::Closed`]: 64 KiB arrived without silence, or the stream ended. The conversation stays over.
+    /// - [`Error::Transport`]: the stream failed.
+    pub async fn recover(&mut self, mut wait: impl AsyncFnMut()) -> Result<(), Error<S::Error>> {
+        self.caller.give_up();
+        let mut discarded = 0usize;
+        while discarded <= SKIP {
+            let read = read(&mut self.stream, self.caller.discard());
+            match first(read, wait()).await {
+                Some(read) => match read? {
+                    0 => return Err(Error::Closed),
+                    n => discarded = discarded.saturating_add(n),
+                },
+                None => {
+                    self.reset();
+                    return Ok(());
+                }
+            }
+        }
+        Err(Error::Closed)
+    }
+
     /// Sends the unsent bytes of an earlier failed or dropped call and skips its reply.
     async fn settle(&mut self) -> Result<(), Error<S::Error>> {
         if self.unsent {
@@ -228,6 +293,16 @@ impl<'b, S: Read + Write> Client<'b, S> {
         self.unsent = false;
         Ok(())
     }
+}
+
+/// Runs both futures. Returns the output of `one`, or `None` if `other` completes first.
+async fn first<T>(one: impl Future<Output = T>, other: impl Future<Output = ()>) -> Option<T> {
+    let (mut one, mut other) = (pin!(one), pin!(other));
+    poll_fn(|context| match one.as_mut().poll(context) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => other.as_mut().poll(context).map(|()| None),
+    })
+    .await
 }
 
 /// Reads into `space`, which must not be empty. Returns 0 at the end of the stream.

@@ -1,11 +1,11 @@
 //! The drivers over blocking embedded-io streams.
 
-use crate::client::ClientConnection;
+use crate::client::{ClientConnection, SKIP};
 use crate::command::{Command, NoReply};
 use crate::error::Error;
 use crate::format::Format;
 use crate::{Next, ServerConnection, Service};
-use embedded_io::{Error as _, Read, Write};
+use embedded_io::{Error as _, Read, ReadReady, Write};
 
 /// Serves one conversation until it is over.
 ///
@@ -173,6 +173,36 @@ impl<'b, S: Read + Write> Client<'b, S> {
         }
     }
 
+    /// Begins another conversation over `stream`, and returns the old stream.
+    pub fn replace_stream(&mut self, stream: S) -> S {
+        self.reset();
+        core::mem::replace(&mut self.stream, stream)
+    }
+
+    /// Returns the stream and the buffers `rx` and `tx`.
+    pub fn into_parts(self) -> (S, &'b mut [u8], &'b mut [u8]) {
+        let (rx, tx) = self.caller.into_buffers();
+        (self.stream, rx, tx)
+    }
+
+    /// Begins another conversation over the same stream. Unsent and received bytes are discarded.
+    ///
+    /// Bytes that the stream delivers later count as replies, so call this only if none can come. For a serial
+    /// line see [`recover`](Self::recover).
+    pub fn reset(&mut self) {
+        self.caller.reset();
+        self.unsent = false;
+    }
+
+    /// Returns whether the reply to an earlier call is still expected. The next call waits for it first, without
+    /// sending its request.
+    ///
+    /// A reply that never comes makes later calls wait in vain. Then close the stream and
+    /// [replace](Self::replace_stream) it, or [recover](Self::recover).
+    pub fn is_waiting(&self) -> bool {
+        self.caller.is_waiting()
+    }
+
     /// Returns the stream, for example to set its time limits.
     pub fn stream(&mut self) -> &mut S {
         &mut self.stream
@@ -229,6 +259,49 @@ impl<'b, S: Read + Write> Client<'b, S> {
             self.receive()?;
         }
         Ok(())
+    }
+
+    /// Recovers after an overdue reply on a stream that cannot be closed, such as a UART, and begins another
+    /// conversation.
+    ///
+    /// `wait` waits for the length of silence that shows that no reply of the old conversation can come: the
+    /// server's time limit for a request, and the time that the server needs to answer. After that the server has
+    /// discarded a partial request. If bytes arrive during a wait, they are discarded and the silence begins anew.
+    ///
+    /// # Errors
+    /// - [`Error::Closed`]: 64 KiB arrived without silence. The conversation stays over.
+    /// - [`Error::Transport`]: the stream failed.
+    ///
+    /// ```
+    /// use bellwire::blocking::Client;
+    /// # fn example<S: embedded_io::Read + embedded_io::Write + embedded_io::ReadReady>(
+    /// #     client: &mut Client<'_, S>, delay_ms: impl Fn(u32)) -> Result<(), bellwire::Error<S::Error>> {
+    ///
+    /// client.recover(|| delay_ms(10_000 + 100))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn recover(&mut self, mut wait: impl FnMut()) -> Result<(), Error<S::Error>>
+    where
+        S: ReadReady,
+    {
+        self.caller.give_up();
+        let mut discarded = 0usize;
+        while discarded <= SKIP {
+            wait();
+            let before = discarded;
+            while discarded <= SKIP && self.stream.read_ready().map_err(Error::Transport)? {
+                match read(&mut self.stream, self.caller.discard())? {
+                    0 => return Err(Error::Closed),
+                    n => discarded = discarded.saturating_add(n),
+                }
+            }
+            if discarded == before {
+                self.reset();
+                return Ok(());
+            }
+        }
+        Err(Error::Closed)
     }
 
     /// Sends the unsent bytes of an earlier failed call and skips its reply.

@@ -36,6 +36,11 @@ impl<'b> Buffer<'b> {
         }
     }
 
+    /// Returns the memory.
+    pub fn into_memory(self) -> &'b mut [u8] {
+        self.memory
+    }
+
     /// Returns the buffer's capacity in bytes.
     pub fn capacity(&self) -> usize {
         self.memory.len()

@@ -38,27 +38,36 @@ pub enum NoReply {}
 
 /// The reply of a command: a [`Format`], or [`NoReply`].
 pub trait ReplyFormat: 'static {
-    /// How a client finds the end of the reply; `None` if there is no reply.
     #[doc(hidden)]
-    const EXPECTED: Option<Expected>;
+    const SHAPE: Option<&'static ReplyShape>;
 }
 
 impl ReplyFormat for NoReply {
-    const EXPECTED: Option<Expected> = None;
+    const SHAPE: Option<&'static ReplyShape> = None;
 }
 
 impl<F: Format> ReplyFormat for F {
-    const EXPECTED: Option<Expected> = Some(Expected {
+    const SHAPE: Option<&'static ReplyShape> = Some(&ReplyShape {
         prefix: F::PREFIX,
         frame: F::frame,
     });
 }
 
-/// A reply's format without its type.
-#[derive(Debug, Clone, Copy)]
-pub struct Expected {
+/// How a client finds the end of a reply.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct ReplyShape {
     pub(crate) prefix: &'static [u8],
     pub(crate) frame: FindEnd,
+}
+
+/// The reply that a client expects to one request, without its type. See
+/// [`ClientSession`](crate::ClientSession).
+#[derive(Debug, Clone, Copy)]
+pub struct Expected {
+    /// The command's name.
+    pub name: &'static str,
+    pub(crate) reply: &'static ReplyShape,
 }
 
 /// The [`Format::frame`] of some format.
@@ -125,7 +134,7 @@ impl<Req, Rsp> Command<Req, Rsp> {
 impl<Req: Format, Rsp: ReplyFormat> Command<Req, Rsp> {
     const KIND: &'static Kind = &Kind {
         frame: Req::frame,
-        answered: Rsp::EXPECTED.is_some(),
+        answered: Rsp::SHAPE.is_some(),
     };
 
     /// Returns the route of this command, as entry `index` of a registry. See
@@ -153,6 +162,32 @@ impl<Req: Format, Rsp: ReplyFormat> Command<Req, Rsp> {
         }
     }
 
+    /// Encodes a request at the start of `space`, and returns its length in bytes.
+    ///
+    /// # Errors
+    /// After an error the contents of `space` are unspecified.
+    /// - [`ErrorKind::MessageTooLong`]: `space` is too small. The limit is its length.
+    /// - [`ErrorKind::Unencodable`]: the format cannot carry the value.
+    pub fn encode(&self, value: Req::Sent<'_>, space: &mut [u8]) -> Result<usize, ErrorKind> {
+        let limit = space.len();
+        let name = self.name.as_bytes();
+        put(space, name)
+            .and_then(|space| put(space, b"\n"))
+            .ok_or(EncodeError::NoRoom)
+            .and_then(|space| Req::encode(value, space))
+            .map(|size| name.len().saturating_add(1).saturating_add(size))
+            .map_err(|error| match error {
+                EncodeError::NoRoom => ErrorKind::MessageTooLong { limit },
+                EncodeError::Unencodable => ErrorKind::Unencodable,
+            })
+    }
+
+    /// Returns the reply that a client expects, or `None` if the command has no reply.
+    pub fn expected(&self) -> Option<Expected> {
+        let name = self.name;
+        Rsp::SHAPE.map(|reply| Expected { name, reply })
+    }
+
     /// Appends the command line and the payload to `out`, which is unchanged after an error.
     pub(crate) fn write(
         &self,
@@ -160,18 +195,25 @@ impl<Req: Format, Rsp: ReplyFormat> Command<Req, Rsp> {
         out: &mut Buffer<'_>,
     ) -> Result<(), ErrorKind> {
         let limit = out.capacity();
-        let space = out.space();
-        let name = self.name.as_bytes();
-        let size = put(space, name)
-            .and_then(|space| put(space, b"\n"))
-            .ok_or(EncodeError::NoRoom)
-            .and_then(|space| Req::encode(value, space))
-            .map_err(|error| match error {
-                EncodeError::NoRoom => ErrorKind::MessageTooLong { limit },
-                EncodeError::Unencodable => ErrorKind::Unencodable,
-            })?;
-        out.fill(name.len().saturating_add(1).saturating_add(size));
+        match self.encode(value, out.space()) {
+            Ok(size) => out.fill(size),
+            // The space is smaller than the buffer if it holds unsent bytes.
+            Err(ErrorKind::MessageTooLong { .. }) => {
+                return Err(ErrorKind::MessageTooLong { limit });
+            }
+            Err(kind) => return Err(kind),
+        }
         Ok(())
+    }
+}
+
+impl<Req, Rsp: Format> Command<Req, Rsp> {
+    /// Decodes the payload of a complete reply. See [`Found::Reply`](crate::Found::Reply).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Decode`] if the payload is malformed or does not fit the type.
+    pub fn decode_reply<'a>(&self, payload: &'a [u8]) -> Result<Rsp::Value<'a>, ErrorKind> {
+        Rsp::decode(payload).map_err(ErrorKind::Decode)
     }
 }
 

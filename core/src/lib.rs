@@ -46,6 +46,9 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "alloc")]
+extern crate alloc;
+
 #[cfg(feature = "async")]
 pub mod asynch;
 pub mod blocking;
@@ -72,8 +75,8 @@ pub mod wire {}
 mod work;
 
 pub use buffer::Buffer;
-pub use client::ClientConnection;
-pub use command::{Command, NoReply, ReplyFormat, Route};
+pub use client::{ClientConnection, ClientSession, Found};
+pub use command::{Command, Expected, NoReply, ReplyFormat, Route};
 pub use complex_data::ComplexData;
 #[cfg(feature = "alloc")]
 pub use complex_data::HeapComplexData;

@@ -1,7 +1,5 @@
 //! The heap-allocated variant of ComplexData.
 
-extern crate alloc;
-
 use super::{Level, Nested};
 use crate::DecodeErrorKind;
 use alloc::boxed::Box;

@@ -18,6 +18,8 @@ mod depth;
 pub mod gob;
 mod line;
 mod output;
+#[cfg(feature = "alloc")]
+mod owned;
 mod payload;
 #[cfg(feature = "postcard")]
 mod postcard;
@@ -32,6 +34,8 @@ pub(crate) use depth::TOO_DEEP;
 pub use gob::{Gob, RawGob};
 pub use line::Line;
 pub use output::Output;
+#[cfg(feature = "alloc")]
+pub use owned::OwnedReply;
 pub use payload::{Borrowed, Payload, Ref};
 #[cfg(feature = "postcard")]
 pub use postcard::Postcard;

@@ -72,7 +72,8 @@ impl<'b> Client<'b> {
     /// In each case no byte of the request was sent.
     ///
     /// - [`Error::Protocol`]: the request does not fit `tx` or cannot be encoded.
-    /// - [`ErrorKind::ReplyPending`]: the reply to an earlier call has not arrived. Try again later.
+    /// - [`ErrorKind::ReplyPending`]: the reply to an earlier call has not arrived. Try again later, or give the
+    ///   conversation up: abort the socket, connect again and [`reset`](Self::reset).
     /// - [`Error::Closed`], [`Error::Transport`]: the conversation is over.
     pub fn call<Req: Format, Rsp: ReplyFormat>(
         &mut self,

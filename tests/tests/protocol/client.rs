@@ -60,7 +60,11 @@ fn check_text_closes(reply: impl AsRef<[u8]>, expected: Error<Failed>) {
 
 fn refused(code: Code, sentence: &str) -> Error<Failed> {
     let sentence = sentence.try_into().expect("short enough");
-    Error::Remote(RemoteError { code, sentence })
+    Error::Remote(RemoteError {
+        command: None,
+        code,
+        sentence,
+    })
 }
 
 fn malformed(flaw: DecodeErrorKind) -> Error<Failed> {
@@ -89,7 +93,7 @@ fn a_call_sends_a_request_and_returns_its_reply() {
 #[test]
 fn a_call_after_an_error_line_succeeds() {
     for (line, code, sentence) in [
-        ("!refused ECHO: no", Code::Refused, "ECHO: no"),
+        ("!refused no", Code::Refused, "no"),
         ("!unknown-command x", Code::UnknownCommand, "x"),
         ("!malformed x y\r", Code::Malformed, "x y"),
         ("!too-large x", Code::TooLarge, "x"),
@@ -101,6 +105,57 @@ fn a_call_after_an_error_line_succeeds() {
         check_echo(&line, Err(refused(code, sentence)));
         check_text(&line, Err(refused(code, sentence)));
     }
+}
+
+#[test]
+fn an_error_line_that_names_the_command_belongs_to_its_call() {
+    for (line, sentence) in [
+        ("!refused ECHO: no\n", "no"),
+        ("!refused ECHO: a: b\r\n", "a: b"),
+        ("!refused ECHO:\n", ""),
+        ("!refused ECHO\n", ""), // from a server without sentences
+    ] {
+        let Error::Remote(mut error) = refused(Code::Refused, sentence) else {
+            unreachable!();
+        };
+        error.command = Some("ECHO");
+        check_echo(line, Err(Error::Remote(error)));
+    }
+}
+
+/// Regression: the next call took the reply to this one, if the error line belonged to an earlier command.
+#[test]
+fn an_error_line_that_names_another_command_ends_the_conversation() {
+    for name in ["LOG", "ECH", "ECHO2", "E"] {
+        let line = format!("!refused {name}: no\nnext\n");
+        let error = refused(Code::Refused, &format!("{name}: no"));
+        with_replies(line, |client| {
+            assert_eq!(client.call(ECHO, "hi"), Err(error.clone()));
+            assert_eq!(client.call(ECHO, "hi"), Err(Error::Closed));
+        });
+    }
+}
+
+/// Regression: a lost reply made every later call fail for good, without a hint and without a way back.
+#[test]
+fn a_client_whose_reply_was_lost_serves_again_over_another_stream() {
+    let (mut rx, mut tx) = ([0; 64], [0; 32]);
+    let timed_out = embedded_io::ErrorKind::TimedOut;
+    let silent = Wire {
+        trouble: Some((2, Trouble::Fails(timed_out))), // after write and flush
+        lasts: true,
+        ..Wire::with("")
+    };
+    let mut client = Client::new(silent, &mut rx, &mut tx);
+    for _ in 0..3 {
+        let overdue = Err(Error::Transport(Failed(timed_out)));
+        assert_eq!(client.call(TEXT, &"hi"), overdue);
+        assert!(client.is_waiting());
+    }
+    client.replace_stream(Wire::with("next\nagain\n"));
+    assert_eq!(client.call(ECHO, "hi"), Ok("next"));
+    let (_, rx, tx) = client.into_parts();
+    assert_eq!((rx.len(), tx.len()), (64, 32));
 }
 
 #[test]
@@ -257,6 +312,7 @@ fn check_late(late: impl AsRef<[u8]>) {
 fn a_late_reply_is_skipped() {
     check_late(b"OK\n\x03\x02hi");
     check_late(b"!refused TEXT: no\n");
+    check_late(b"!refused TEXT\n");
 }
 
 #[test]

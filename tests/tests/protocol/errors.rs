@@ -13,7 +13,11 @@ fn malformed(flaw: DecodeErrorKind) -> ErrorKind {
 
 fn refused(code: Code) -> Error<io::Error> {
     let sentence = "no".try_into().expect("short enough");
-    Error::Remote(RemoteError { code, sentence })
+    Error::Remote(RemoteError {
+        command: None,
+        code,
+        sentence,
+    })
 }
 
 #[track_caller]
@@ -76,8 +80,14 @@ fn a_refused_call_names_its_code_and_the_party_that_can_fix_it() {
         displays(refused(code), &format!("server error ({word}): no"));
         // A server without the feature `sentences` sends the code alone.
         let sentence = heapless::String::new();
-        let bare = RemoteError { code, sentence };
-        displays(bare, &format!("server error ({word})"));
+        let mut bare = RemoteError {
+            command: None,
+            code,
+            sentence,
+        };
+        displays(&bare, &format!("server error ({word})"));
+        bare.command = Some("SET");
+        displays(bare, &format!("server error ({word}): SET"));
     }
 }
 
@@ -140,7 +150,11 @@ fn words_of_the_other_end_are_shown_on_one_line_without_control_characters() {
     displays(rejection, &format!("ECHO: {shown}"));
     let sentence = words.try_into().expect("short enough");
     let code = Code::Refused;
-    let refusal = RemoteError { code, sentence };
+    let refusal = RemoteError {
+        command: None,
+        code,
+        sentence,
+    };
     let sentence = format!("server error (refused): {shown}");
     displays(&refusal, &sentence);
     displays(Error::<io::Error>::Remote(refusal), &sentence);

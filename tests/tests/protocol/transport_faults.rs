@@ -388,6 +388,7 @@ fn check_finish(driver: Driver, last_words: &str, expected: &Result<()>) {
 #[test]
 fn finish_repeated_after_a_failure_reports_the_same_end() {
     let refused = Err(Error::Remote(RemoteError {
+        command: None,
         code: Code::Refused,
         sentence: "LOG: no".try_into().expect("short enough"),
     }));

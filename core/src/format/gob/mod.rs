@@ -102,6 +102,8 @@ mod id;
 mod limits;
 mod list;
 mod output;
+#[cfg(feature = "alloc")]
+mod owned;
 mod reader;
 mod schema;
 mod ser;

@@ -95,3 +95,32 @@ impl<T: Payload> Format for Postcard<T> {
         Ok(output.size())
     }
 }
+
+#[cfg(feature = "alloc")]
+mod owned {
+    use super::Postcard;
+    use crate::format::{Borrowed, OwnedReply, Ref};
+    use alloc::borrow::ToOwned;
+    use serde::Serialize;
+    use serde::de::DeserializeOwned;
+
+    impl<T: Serialize + DeserializeOwned + Send + 'static> OwnedReply for Postcard<T> {
+        type Owned = T;
+
+        fn into_owned(value: T) -> T {
+            value
+        }
+    }
+
+    /// A reply of [`Ref<str>`](Ref) becomes a `String`, one of `Ref<[u8]>` a `Vec<u8>`.
+    impl<T: ?Sized> OwnedReply for Postcard<Ref<T>>
+    where
+        T: for<'a> Borrowed<Value<'a> = &'a T> + ToOwned<Owned: Send + 'static>,
+    {
+        type Owned = <T as ToOwned>::Owned;
+
+        fn into_owned(value: &T) -> Self::Owned {
+            value.to_owned()
+        }
+    }
+}

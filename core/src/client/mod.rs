@@ -1,16 +1,18 @@
 //! The client's side of one conversation, without I/O.
 
+mod session;
+
+pub(crate) use session::SKIP;
+pub use session::{ClientSession, Found};
+
 use crate::Buffer;
 use crate::command::{Command, Expected, ReplyFormat};
-use crate::error::{Code, Error, ErrorKind, RemoteError};
-use crate::format::{Format, Frame, Line};
-use crate::line;
-use crate::sentence::cut;
+use crate::error::{Error, ErrorKind, RemoteError};
+use crate::format::{Format, Line};
 use core::convert::Infallible;
 
-/// The most bytes of a reply that is skipped because it exceeds the buffer. A longer one ends the
-/// conversation. A server's limit is [`Limits::skip`](crate::Limits::skip).
-const SKIP: usize = 65536;
+/// Expects a line after the last reply. No error line names it.
+const ANY_LINE: Command<(), Line> = Command::new("-");
 
 /// The client's side of one conversation as a state machine, over two lent buffers.
 ///
@@ -49,30 +51,12 @@ pub struct ClientConnection<'b> {
     tx: Buffer<'b>,
     /// The expected reply.
     expected: Option<Expected>,
-    /// [`Stage::Opening`] if no reply is expected.
-    stage: Stage,
-    /// The bytes of the reply that the current stage has searched.
-    progress: usize,
+    session: ClientSession,
     /// The received bytes at the front that belong to earlier replies.
     past: usize,
     ended: bool,
     /// Whether the end of a reply could not be found. Then the received bytes have no meaning.
     lost: bool,
-}
-
-/// The state of the reply at the front of the receive buffer.
-#[derive(Debug, Clone, Copy)]
-enum Stage {
-    /// Unknown: its first bytes will tell.
-    Opening,
-    /// An incomplete error line.
-    ErrorLine,
-    /// An incomplete payload. It starts after `start` bytes of [`Format::PREFIX`].
-    Payload { start: usize },
-    /// A whole error line of `end` bytes.
-    Refused { end: usize },
-    /// A whole reply. The payload is the bytes from `start` to `end`.
-    Replied { start: usize, end: usize },
 }
 
 impl<'b> ClientConnection<'b> {
@@ -85,15 +69,14 @@ impl<'b> ClientConnection<'b> {
             rx: Buffer::new(rx),
             tx: Buffer::new(tx),
             expected: None,
-            stage: Stage::Opening,
-            progress: 0,
+            session: ClientSession::default(),
             past: 0,
             ended: false,
             lost: false,
         }
     }
 
-    /// Begins another conversation with the same buffers.
+    /// Begins another conversation with the same buffers. Unsent and received bytes are discarded.
     pub fn reset(&mut self) {
         self.rx.clear();
         self.tx.clear();
@@ -101,6 +84,11 @@ impl<'b> ClientConnection<'b> {
         self.past = 0;
         self.ended = false;
         self.lost = false;
+    }
+
+    /// Returns the buffers `rx` and `tx`.
+    pub fn into_buffers(self) -> (&'b mut [u8], &'b mut [u8]) {
+        (self.rx.into_memory(), self.tx.into_memory())
     }
 
     /// Returns whether a reply is expected that has not been taken.
@@ -120,9 +108,27 @@ impl<'b> ClientConnection<'b> {
         self.rx.fill(n);
     }
 
+    /// Returns space for bytes that are discarded, after [`give_up`](Self::give_up).
+    pub(crate) fn discard(&mut self) -> &mut [u8] {
+        self.rx.clear();
+        self.rx.space()
+    }
+
     /// Notes the end of the stream: no more bytes will be received.
     pub fn end(&mut self) {
         self.ended = true;
+    }
+
+    /// Ends the conversation, because a reply is overdue. Unsent bytes are discarded, and the next call returns
+    /// [`Error::Closed`].
+    ///
+    /// Later bytes have no meaning. Close the stream, or [`reset`](Self::reset) the client once no more bytes of
+    /// this conversation can arrive.
+    pub fn give_up(&mut self) {
+        self.expect(None);
+        self.tx.clear();
+        self.ended = true;
+        self.lost = true;
     }
 
     /// Returns the bytes that are ready to be sent.
@@ -153,7 +159,7 @@ impl<'b> ClientConnection<'b> {
             return Err(ErrorKind::ReplyPending.into());
         }
         command.write(value, &mut self.tx)?;
-        self.expect(Rsp::EXPECTED);
+        self.expect(command.expected());
         Ok(())
     }
 
@@ -171,73 +177,47 @@ impl<'b> ClientConnection<'b> {
         let Some(expected) = self.expected else {
             return Ok(false);
         };
-        loop {
-            let arrived = self.rx.filled();
-            match self.stage {
-                Stage::Opening => {
-                    let prefix = expected.prefix;
-                    let known = arrived.get(..prefix.len()).unwrap_or(arrived);
-                    self.stage = match arrived.first() {
-                        None => return self.more(),
-                        Some(b'!') => Stage::ErrorLine,
-                        Some(_) if known == prefix => Stage::Payload {
-                            start: prefix.len(),
-                        },
-                        Some(_) if prefix.starts_with(known) => return self.more(),
-                        Some(_) => return self.give_up(ErrorKind::UnexpectedReply),
-                    };
+        let capacity = self.rx.capacity();
+        match self.session.find(&expected, self.rx.filled(), capacity) {
+            Ok(true) => match self.session.found() {
+                Some(Found::Reply { size, .. }) if size > capacity => {
+                    self.take(size);
+                    Err(self.too_long().into())
                 }
-                Stage::ErrorLine => match line::find_end(arrived, &mut self.progress) {
-                    Some(end) => self.stage = Stage::Refused { end },
-                    None => return self.more(),
-                },
-                Stage::Payload { start } => {
-                    let payload = arrived.get(start..).unwrap_or(&[]);
-                    let end = match (expected.frame)(payload, &mut self.progress) {
-                        Frame::Ends(size) => size.saturating_add(start),
-                        Frame::Open(_) => return self.more(),
-                        Frame::Broken(error) => {
-                            return self.give_up(ErrorKind::Decode(error.into()));
-                        }
-                    };
-                    if end <= arrived.len() {
-                        self.stage = Stage::Replied { start, end };
-                    } else if end <= self.rx.capacity() {
-                        return self.more();
-                    } else if end <= SKIP {
-                        self.take(end);
-                        return Err(self.too_long().into());
-                    } else {
-                        return self.give_up(self.too_long());
-                    }
-                }
-                Stage::Refused { .. } | Stage::Replied { .. } => return Ok(true),
+                _ => Ok(true),
+            },
+            Ok(false) if self.ended => {
+                self.expect(None);
+                Err(Error::Closed)
             }
+            Ok(false) if self.rx.room() == 0 => self.lose(self.too_long()),
+            Ok(false) => Ok(false),
+            Err(kind) => self.lose(kind),
         }
     }
 
     /// Takes the reply. It may borrow from the receive buffer until the next call.
     ///
     /// # Errors
-    /// - [`Error::Remote`]: the server sent an error line.
+    /// - [`Error::Remote`]: the server sent an error line. If it names
+    ///   [another command](RemoteError::other_command), the conversation is over, and this request did not run if
+    ///   the other was sent before it.
     /// - [`ErrorKind::Decode`]: the reply cannot be decoded.
     /// - [`ErrorKind::ReplyPending`]: it has not arrived completely; see [`has_reply`](Self::has_reply).
     ///
-    /// After each error the next call is possible, unless the server closes the stream.
+    /// After the other errors the next call is possible, unless the server closes the stream.
     pub fn reply<Req, Rsp: Format>(
         &mut self,
-        _command: Command<Req, Rsp>,
+        command: Command<Req, Rsp>,
     ) -> Result<Rsp::Value<'_>, Error<Infallible>> {
-        match self.stage {
-            Stage::Replied { start, end } => {
-                self.take(end);
-                let payload = self.rx.filled().get(start..end).unwrap_or(&[]);
+        match self.session.found() {
+            Some(Found::Reply { start, size }) => {
+                self.take(size);
+                let payload = self.rx.filled().get(start..size).unwrap_or(&[]);
                 Rsp::decode(payload).map_err(|error| ErrorKind::Decode(error).into())
             }
-            Stage::Refused { end } => {
-                self.take(end);
-                let line = self.rx.filled().get(1..end).unwrap_or(&[]);
-                Err(Error::Remote(remote_error(line)))
+            Some(Found::ErrorLine { size }) => {
+                Err(Error::Remote(self.take_error(size, command.name())))
             }
             _ => Err(ErrorKind::ReplyPending.into()),
         }
@@ -252,9 +232,12 @@ impl<'b> ClientConnection<'b> {
     pub fn skip(&mut self) -> Result<bool, Error<Infallible>> {
         match self.has_reply() {
             Ok(true) => {
-                if let Stage::Refused { end } | Stage::Replied { end, .. } = self.stage {
-                    self.take(end);
-                }
+                let (Some(Found::Reply { size, .. }) | Some(Found::ErrorLine { size })) =
+                    self.session.found()
+                else {
+                    return Ok(false);
+                };
+                self.take(size);
                 Ok(true)
             }
             Err(Error::Protocol(_)) if !self.ended => Ok(true),
@@ -279,13 +262,13 @@ impl<'b> ClientConnection<'b> {
         let between = !self.is_waiting();
         if between {
             // Expect a line during this call only. The search resumes after the bytes already searched.
-            self.expected = Line::EXPECTED;
+            self.expected = ANY_LINE.expected();
         }
         match self.has_reply() {
             Err(Error::Closed) if self.rx.is_empty() && self.past == 0 => Ok(true),
-            Ok(true) => match self.reply(Command::<(), Line>::new("-")) {
+            Ok(true) => match self.reply(ANY_LINE) {
                 Err(Error::Remote(error)) => Err(Error::Remote(error)),
-                _ => self.give_up(ErrorKind::UnexpectedReply),
+                _ => self.lose(ErrorKind::UnexpectedReply),
             },
             Ok(false) if between => {
                 self.expected = None;
@@ -297,14 +280,22 @@ impl<'b> ClientConnection<'b> {
 
     fn expect(&mut self, reply: Option<Expected>) {
         self.expected = reply;
-        self.stage = Stage::Opening;
-        self.progress = 0;
+        self.session.next();
     }
 
     /// Marks the reply at the front, of `size` bytes, as taken. Its bytes are removed later.
     fn take(&mut self, size: usize) {
         self.expect(None);
         self.past = size;
+    }
+
+    /// Takes the error line of `size` bytes. If it names another command than `waiting`, the conversation ends.
+    fn take_error(&mut self, size: usize, waiting: &'static str) -> RemoteError {
+        self.take(size);
+        let line = self.rx.filled().get(..size).unwrap_or(&[]);
+        let error = RemoteError::parse(line, waiting);
+        self.ended |= error.other_command().is_some();
+        error
     }
 
     fn drop_past(&mut self) {
@@ -314,42 +305,14 @@ impl<'b> ClientConnection<'b> {
         self.past = self.past.saturating_sub(now);
     }
 
-    /// Asks for more bytes. Fails if the stream has ended or the buffer is full.
-    fn more(&mut self) -> Result<bool, Error<Infallible>> {
-        if self.ended {
-            self.expect(None);
-            Err(Error::Closed)
-        } else if self.rx.room() == 0 {
-            self.give_up(self.too_long())
-        } else {
-            Ok(false)
-        }
-    }
-
     fn too_long(&self) -> ErrorKind {
         let limit = self.rx.capacity();
         ErrorKind::MessageTooLong { limit }
     }
 
     /// Ends the conversation, because the end of the reply cannot be found.
-    fn give_up(&mut self, kind: ErrorKind) -> Result<bool, Error<Infallible>> {
-        self.expect(None);
-        self.ended = true;
-        self.lost = true;
+    fn lose(&mut self, kind: ErrorKind) -> Result<bool, Error<Infallible>> {
+        self.give_up();
         Err(kind.into())
-    }
-}
-
-/// Parses an error line without its `!`. If its first word is not a known code, it is part of the
-/// sentence.
-fn remote_error(line: &[u8]) -> RemoteError {
-    let text = core::str::from_utf8(line::trim(line));
-    let text = text.unwrap_or("invalid UTF-8 in the error line");
-    let (word, sentence) = text.split_once(' ').unwrap_or((text, ""));
-    let code = Code::from_word(word);
-    let known = code != Code::Other;
-    RemoteError {
-        code,
-        sentence: cut(if known { sentence } else { text }),
     }
 }
