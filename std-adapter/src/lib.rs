@@ -55,6 +55,7 @@ compile_error!("bellwire-std needs a Unix: Linux, macOS or one of the BSDs");
 
 mod address;
 mod addresses;
+mod client;
 mod conn;
 mod deadlines;
 mod dial;
@@ -78,6 +79,7 @@ pub mod tokio;
 mod wait;
 
 pub use address::{Address, Network};
+pub use client::{CallError, Cause};
 pub use conn::Conn;
 pub use dial::{Cancel, Dialer, dial};
 pub use endpoint::Endpoint;

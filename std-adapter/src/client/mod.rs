@@ -1,0 +1,5 @@
+//! Clients that own their memory.
+
+mod error;
+
+pub use error::{CallError, Cause};
