@@ -16,13 +16,13 @@ pub struct Case {
 /// A call and its outcome.
 #[derive(Debug)]
 pub struct Call {
-    /// What is called.
+    /// The action of the client.
     pub action: Action,
     /// `Ok` with the reply, or the start of the error's `Debug` text.
     pub outcome: Result<&'static str, &'static str>,
 }
 
-/// What a client does.
+/// An action of a client.
 #[derive(Debug, Clone, Copy)]
 pub enum Action {
     /// Calls `A` with this line.

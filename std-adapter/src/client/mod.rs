@@ -39,8 +39,8 @@ use std::time::{Duration, Instant};
 ///
 /// # Failed calls
 /// Each call ends within its [timeout](Self::set_timeout). [`CallError`] says whether the command may have run. After
-/// an error the client stays usable. Where the error has ended the conversation, the next call opens a new
-/// connection.
+/// an error the client stays usable. If the error ended the conversation, the next call opens
+/// a new connection.
 ///
 /// The client never sends a request twice if a byte of it may have reached the server. Before each request it looks
 /// whether the server has closed the idle connection, and if so opens another one first. An idle connection that
@@ -272,7 +272,7 @@ impl Client {
         self.transmit(usize::MAX, deadline)
     }
 
-    /// Sends the encoded requests that fit into `window`. If no call waits, opens a connection first where needed.
+    /// Sends the encoded requests that fit into `window`. If no call waits, opens a connection first if none is open.
     ///
     /// # Errors
     /// [`CallError::NotSent`]: no byte was sent of the first request, which is discarded. If some bytes were, the
