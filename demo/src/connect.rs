@@ -5,16 +5,10 @@ use crate::convert::DataFormat;
 use crate::mission::{self, GOB, POSTCARD, STRING, TEXT};
 use crate::output::{self, Unprinted};
 use bellwire::Printable;
-use bellwire::blocking::Client;
-use bellwire_std::{Conn, Dialer, tls};
-use embedded_io::{Read, Write};
+use bellwire_std::{Client, tls};
 use std::error::Error;
 use std::io;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
-
-/// The time limit for connecting and for each call.
-const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The command line of `bellwire connect`.
 #[derive(Debug, clap::Args)]
@@ -45,17 +39,19 @@ pub struct Arguments {
 /// If the server is unreachable, returns an error or exceeds the time limit, or if printing fails.
 pub fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let server = &arguments.server;
-    let dial = || {
-        let dialer = Dialer::new().timeout(TIMEOUT);
-        dialer.dial(server.network, &server.text)
-    };
-    if !arguments.tls {
-        return talk(dial()?, arguments.format);
+    let mut builder = Client::builder().network(server.network);
+    if arguments.tls {
+        builder = builder.tls(connector(arguments)?, server.host());
     }
-    let connector = connector(arguments)?;
-    let conn = dial()?;
-    conn.set_deadline(Some(Instant::now() + TIMEOUT));
-    talk(connector.connect(conn, server.host())?, arguments.format)
+    let mut client = builder.connect(&server.text)?;
+    print(&client.call(STRING, TEXT)?)?;
+    let value = mission::value();
+    match arguments.format {
+        DataFormat::Gob => client.send(GOB, &value)?,
+        DataFormat::Postcard => print(&client.call(POSTCARD, &value)?)?,
+    }
+    // The server can still answer a request without reply with an error line.
+    Ok(client.finish()?)
 }
 
 fn connector(arguments: &Arguments) -> io::Result<tls::Connector> {
@@ -68,56 +64,7 @@ fn connector(arguments: &Arguments) -> io::Result<tls::Connector> {
     tls::Connector::new(&authorities, identity.transpose()?)
 }
 
-fn talk(stream: impl Stream, format: DataFormat) -> Result<(), Box<dyn Error>> {
-    let (mut rx, mut tx) = ([0; 1024], [0; 1024]);
-    let mut client = Client::new(stream, &mut rx, &mut tx);
-
-    client.stream().set_timeouts();
-    print(client.call(STRING, TEXT)?)?;
-    client.stream().set_timeouts();
-    let value = mission::value();
-    match format {
-        DataFormat::Gob => client.send(GOB, &value)?,
-        DataFormat::Postcard => print(client.call(POSTCARD, &value)?)?,
-    }
-    // The server can still answer a request without reply with an error line. If the server has
-    // closed already, reading until the end reports why.
-    let _ = client.stream().close_write();
-    Ok(client.finish()?)
-}
-
 /// Prints a reply escaped by [`Printable`], also into a pipe.
 fn print(reply: &str) -> Result<(), Unprinted> {
     output::line(Printable::new(reply))
-}
-
-/// A connection, with TLS or without.
-trait Stream: Read<Error = io::Error> + Write {
-    fn conn(&self) -> &Conn;
-
-    fn close_write(&mut self) -> io::Result<()>;
-
-    fn set_timeouts(&self) {
-        self.conn().set_deadline(Some(Instant::now() + TIMEOUT));
-    }
-}
-
-impl Stream for Conn {
-    fn conn(&self) -> &Conn {
-        self
-    }
-
-    fn close_write(&mut self) -> io::Result<()> {
-        Self::close_write(self)
-    }
-}
-
-impl Stream for tls::Conn {
-    fn conn(&self) -> &Conn {
-        self.get_ref()
-    }
-
-    fn close_write(&mut self) -> io::Result<()> {
-        Self::close_write(self)
-    }
 }

@@ -5,16 +5,15 @@ use crate::mission::{self, GOB, Observer, POSTCARD, STRING, TEXT};
 use crate::output::{self, Unprinted};
 use crate::serve::endpoint;
 use crate::shown::Shown;
-use bellwire::blocking::Client;
 use bellwire::{ComplexData, Printable};
-use bellwire_std::{Server, dial};
+use bellwire_std::{Client, Server};
 use std::error::Error;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// The time limit for the tour over TCP.
+/// The time limit for connecting and for each call over TCP.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Runs a client and a server, and prints each message that they send or receive.
@@ -43,19 +42,16 @@ fn over_tcp(guide: &mut Guide) -> Result<(), Box<dyn Error>> {
     let guests = guide.clone();
     let serving = thread::spawn(move || server.run_with(move |_peer| guests.clone()));
 
-    let conn = dial(address, TIMEOUT)?;
-    conn.set_deadline(Some(Instant::now() + TIMEOUT));
-    let (mut rx, mut tx) = ([0; 1024], [0; 1024]);
-    let mut client = Client::new(conn, &mut rx, &mut tx);
+    let mut client = Client::connect(address, TIMEOUT)?;
     guide.sends_text(TEXT);
-    guide.hears(client.call(STRING, TEXT)?);
+    guide.hears(&client.call(STRING, TEXT)?);
     let value = mission::value();
     guide.sends_data(POSTCARD.name(), &value);
-    guide.hears(client.call(POSTCARD, &value)?);
+    guide.hears(&client.call(POSTCARD, &value)?);
     guide.sends_data(GOB.name(), &value);
     client.send(GOB, &value)?;
     // GOB has no reply. The connection's end shows that the server has received the value.
-    drop(client);
+    client.finish()?;
 
     stopper.stop();
     Ok(serving.join().map_err(|_| "the server panicked")??)

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `resolve` | [`resolve`](resolve()), from names to addresses |
 //! | `dial` | [`Dialer`], how to open a connection; [`dial`](dial()) in one line; [`Cancel`] |
+//! | `client` | [`Client`], which owns its connection and connects again; [`CallError`], its errors |
 //! | `conn` | [`Conn`], a connection as a stream with deadlines |
 //! | `listener` | [`Listener`], over TCP and Unix sockets |
 //! | `endpoint` | [`Endpoint`], a registry that grows, even while servers use it |
@@ -32,14 +33,13 @@
 //! A client:
 //!
 //! ```no_run
-//! use bellwire::{Command, Line, blocking::Client};
+//! use bellwire::{Command, Line};
+//! use bellwire_std::Client;
 //! use std::time::Duration;
 //!
 //! const STRING: Command<Line, Line> = Command::new("STRING");
 //!
-//! let conn = bellwire_std::dial("127.0.0.1:61000", Duration::from_secs(5))?;
-//! let (mut rx, mut tx) = ([0; 4096], [0; 4096]);
-//! let mut client = Client::new(conn, &mut rx, &mut tx);
+//! let mut client = Client::connect("127.0.0.1:61000", Duration::from_secs(5))?;
 //! println!("{}", client.call(STRING, "Additional data.")?);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -65,6 +65,7 @@ compile_error!("bellwire-std needs a Unix: Linux, macOS or one of the BSDs");
 
 mod address;
 mod addresses;
+mod client;
 mod conn;
 mod connections;
 mod deadlines;
@@ -94,6 +95,7 @@ pub mod tokio;
 mod wait;
 
 pub use address::{Address, Network};
+pub use client::{CallError, Cause, Client, ClientBuilder, ClientStream};
 pub use conn::Conn;
 pub use dial::{Cancel, Dialer, dial};
 pub use endpoint::Endpoint;

@@ -1,0 +1,179 @@
+//! The options of a client.
+
+use super::link::Link;
+use super::{Client, ClientStream};
+#[cfg(feature = "tls")]
+use crate::tls;
+use crate::wait::after;
+use crate::{Dialer, Network};
+use std::io;
+use std::time::{Duration, Instant};
+
+/// The default time limit for connecting, and for a call.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The default limit of a request, and of a reply.
+const MESSAGE: usize = 1 << 20;
+
+/// Options for a [`Client`].
+///
+/// ```no_run
+/// use bellwire_std::{Client, Network};
+/// use std::time::Duration;
+///
+/// let client = Client::builder()
+///     .network(Network::Unix)
+///     .timeout(Some(Duration::from_secs(1)))
+///     .connect("/run/bellwire.sock")?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct ClientBuilder {
+    options: Options,
+    dialer: Dialer,
+    network: Network,
+    #[cfg(feature = "tls")]
+    tls: Option<(tls::Connector, String)>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Options {
+    pub(super) connect_timeout: Duration,
+    pub(super) timeout: Option<Duration>,
+    pub(super) max_request: usize,
+    pub(super) max_reply: usize,
+}
+
+/// How to open a connection.
+#[derive(Debug)]
+pub(super) struct Target {
+    address: String,
+    dialer: Dialer,
+    network: Network,
+    #[cfg(feature = "tls")]
+    tls: Option<(tls::Connector, String)>,
+}
+
+impl ClientBuilder {
+    /// Returns the default options.
+    pub(super) fn new() -> Self {
+        Self {
+            options: Options {
+                connect_timeout: TIMEOUT,
+                timeout: Some(TIMEOUT),
+                max_request: MESSAGE,
+                max_reply: MESSAGE,
+            },
+            dialer: Dialer::new(),
+            network: Network::Tcp,
+            #[cfg(feature = "tls")]
+            tls: None,
+        }
+    }
+
+    /// Sets the time limit for opening a connection, including the name lookup and the TLS handshake. Default: 10
+    /// seconds. `Duration::MAX` never expires.
+    #[must_use]
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.options.connect_timeout = timeout;
+        self
+    }
+
+    /// Sets the time limit of each call; see [`Client::set_timeout`].
+    #[must_use]
+    pub fn timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.options.timeout = timeout;
+        self
+    }
+
+    /// Sets the longest request in bytes, with its command line. Default: 1 MiB. A longer one fails with
+    /// [`CallError::Request`](super::CallError::Request).
+    #[must_use]
+    pub fn max_request(mut self, bytes: usize) -> Self {
+        self.options.max_request = bytes;
+        self
+    }
+
+    /// Sets the longest reply in bytes. Default: 1 MiB.
+    ///
+    /// A longer reply fails its call. If its end is known and not farther than 64 KiB, the client skips it, and the
+    /// conversation goes on.
+    #[must_use]
+    pub fn max_reply(mut self, bytes: usize) -> Self {
+        self.options.max_reply = bytes;
+        self
+    }
+
+    /// Sets the kind of network. Default: TCP. For [`Network::Unix`] the address is a path.
+    #[must_use]
+    pub fn network(mut self, network: Network) -> Self {
+        self.network = network;
+        self
+    }
+
+    /// Sets further options for connecting. Its timeout is replaced by [`connect_timeout`](Self::connect_timeout).
+    #[must_use]
+    pub fn dialer(mut self, dialer: Dialer) -> Self {
+        self.dialer = dialer;
+        self
+    }
+
+    /// Uses TLS. The server's certificate must be for `server_name`, a name or an IP address.
+    ///
+    /// A server that requires a client certificate and rejects this client's fails the first call, not the
+    /// connection.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(mut self, connector: tls::Connector, server_name: impl Into<String>) -> Self {
+        self.tls = Some((connector, server_name.into()));
+        self
+    }
+
+    /// Connects to `address`: `HOST:PORT` or a path.
+    ///
+    /// # Errors
+    /// The errors of [`Dialer::dial`], and with TLS of `tls::Connector::connect`.
+    pub fn connect(self, address: &str) -> io::Result<Client> {
+        let target = Target {
+            address: address.to_owned(),
+            dialer: self.dialer,
+            network: self.network,
+            #[cfg(feature = "tls")]
+            tls: self.tls,
+        };
+        let limit = after(Instant::now(), self.options.connect_timeout);
+        let stream = target.open(limit)?;
+        Ok(client(Some(target), self.options, stream))
+    }
+
+    /// Creates a client over an open stream. It cannot connect again: after the conversation is over, each call
+    /// fails with [`CallError::NotSent`](super::CallError::NotSent). The options for connecting are ignored.
+    pub fn stream(self, stream: impl ClientStream + 'static) -> Client {
+        client(None, self.options, Box::new(stream))
+    }
+}
+
+fn client(target: Option<Target>, options: Options, stream: Box<dyn ClientStream>) -> Client {
+    let mut link = Link::new(options.max_reply);
+    link.restart(stream);
+    Client {
+        target,
+        options,
+        link,
+    }
+}
+
+impl Target {
+    /// Opens a connection until `deadline`.
+    pub(super) fn open(&self, deadline: Instant) -> io::Result<Box<dyn ClientStream>> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let dialer = self.dialer.clone().timeout(left);
+        let conn = dialer.dial(self.network, &self.address)?;
+        #[cfg(feature = "tls")]
+        if let Some((connector, name)) = &self.tls {
+            conn.set_deadline(Some(deadline));
+            return Ok(Box::new(connector.connect(conn, name)?));
+        }
+        Ok(Box::new(conn))
+    }
+}

@@ -1,0 +1,245 @@
+//! One connection of a client at a time: requests out, replies in, in order.
+
+mod replies;
+
+use super::buffer::Buffer;
+use super::{CallError, Cause, ClientStream};
+use bellwire::{ClientSession, ErrorKind, Expected};
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// The bytes and calls of one connection. A request that was not sent at all outlives the connection.
+#[derive(Default)]
+pub(super) struct Link {
+    /// `None` if the conversation is over or has not begun.
+    stream: Option<Box<dyn ClientStream>>,
+    /// The most bytes of a reply.
+    max_reply: usize,
+    rx: Buffer,
+    tx: Buffer,
+    /// The requests in `tx` of which no byte was sent.
+    unsent: VecDeque<Request>,
+    /// The bytes in `tx` of the last request that was sent in part.
+    rest: usize,
+    /// The requests that were sent, at least in part, and wait for their replies; the oldest first.
+    waiting: VecDeque<Request>,
+    /// The length in bytes of these requests, without the abandoned ones.
+    unanswered: usize,
+    /// How many of the oldest of these have no caller any more.
+    abandoned: usize,
+    /// The names of the commands without reply that were sent.
+    silent: Vec<&'static str>,
+    session: ClientSession,
+    /// Set when the conversation is over.
+    over: Option<Over>,
+}
+
+#[derive(Clone, Copy)]
+struct Request {
+    name: &'static str,
+    /// `None` if the command has no reply.
+    expected: Option<Expected>,
+    size: usize,
+}
+
+struct Over {
+    cause: Cause,
+    /// Whether waiting calls may have run.
+    ran: bool,
+    /// Whether a call has returned the cause.
+    reported: bool,
+}
+
+impl Link {
+    /// Creates a link without a connection. It accepts replies of at most `max_reply` bytes.
+    pub(super) fn new(max_reply: usize) -> Self {
+        Self {
+            max_reply,
+            ..Self::default()
+        }
+    }
+
+    /// Begins a conversation over `stream`. The replies of the last one are discarded.
+    pub(super) fn restart(&mut self, stream: Box<dyn ClientStream>) {
+        self.close();
+        self.rx.clear();
+        self.waiting.clear();
+        self.unanswered = 0;
+        self.abandoned = 0;
+        self.silent.clear();
+        self.session.next();
+        self.over = None;
+        self.stream = Some(stream);
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.stream.is_some()
+    }
+
+    /// Returns the number of calls that wait and were not abandoned.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.len() - self.abandoned
+    }
+
+    /// Returns the number of calls whose replies will be discarded.
+    pub(super) fn abandoned(&self) -> usize {
+        self.abandoned
+    }
+
+    /// Returns the length of the requests that wait for a reply, in bytes.
+    pub(super) fn unanswered(&self) -> usize {
+        self.unanswered
+    }
+
+    /// Returns the length of the encoded requests of which no byte was sent.
+    pub(super) fn encoded(&self) -> usize {
+        self.tx.len() - self.rest
+    }
+
+    /// Forgets all calls: discards the requests that were not sent, and later the replies to the others.
+    pub(super) fn abandon(&mut self) {
+        while self.drop_unsent() {}
+        self.abandoned = self.waiting.len();
+        self.unanswered = 0;
+    }
+
+    /// Discards the oldest request of which no byte was sent. Call it only if none was sent in part, or the conversation is over.
+    pub(super) fn drop_unsent(&mut self) -> bool {
+        let oldest = self.unsent.pop_front();
+        if let Some(oldest) = oldest {
+            self.tx.consume(oldest.size);
+        }
+        oldest.is_some()
+    }
+
+    /// Appends a request of at most `limit` bytes, which `encode` writes into the space that it is given.
+    pub(super) fn encode(
+        &mut self,
+        name: &'static str,
+        expected: Option<Expected>,
+        limit: usize,
+        mut encode: impl FnMut(&mut [u8]) -> Result<usize, ErrorKind>,
+    ) -> Result<(), CallError> {
+        let mut least = 1024;
+        loop {
+            let space = self.tx.space(least.min(limit));
+            let size = space.len().min(limit);
+            match encode(&mut space[..size]) {
+                Ok(size) => {
+                    self.tx.fill(size);
+                    self.unsent.push_back(Request {
+                        name,
+                        expected,
+                        size,
+                    });
+                    return Ok(());
+                }
+                Err(ErrorKind::MessageTooLong { .. }) if size < limit => {
+                    least = size.saturating_mul(2);
+                }
+                Err(kind) => return Err(CallError::Request(kind)),
+            }
+        }
+    }
+
+    /// Sends encoded requests while at most `window` bytes of them are unanswered, or one longer request. After a
+    /// failure the conversation is over, and the replies that had arrived can still be taken.
+    pub(super) fn send(&mut self, window: usize, deadline: Option<Instant>) {
+        let mut size = 0;
+        for request in &self.unsent {
+            let all = self.unanswered + size;
+            if all > 0 && all + request.size > window {
+                break;
+            }
+            size += request.size;
+        }
+        if size > 0
+            && let Err(cause) = self.write(size, deadline)
+        {
+            // The server may have said why before it closed the connection.
+            while self.rx.len() <= self.max_reply && self.read_now().is_ok() {}
+            self.end_stream(cause);
+        }
+    }
+
+    fn write(&mut self, mut size: usize, deadline: Option<Instant>) -> Result<(), Cause> {
+        let stream = self.stream.as_mut().ok_or(Cause::Closed)?;
+        stream.set_deadline(deadline).map_err(cause)?;
+        while size > 0 {
+            let stream = self.stream.as_mut().ok_or(Cause::Closed)?;
+            match stream.write(&self.tx.filled()[..size]) {
+                Ok(0) => return Err(cause(io::ErrorKind::WriteZero.into())),
+                Ok(n) => {
+                    size -= n;
+                    self.sent(n);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(cause(error)),
+            }
+        }
+        let stream = self.stream.as_mut().ok_or(Cause::Closed)?;
+        stream.flush().map_err(cause)
+    }
+
+    /// Counts `n` bytes as sent. Requests whose first byte is among them wait from now on.
+    fn sent(&mut self, mut n: usize) {
+        self.tx.consume(n);
+        loop {
+            let now = self.rest.min(n);
+            self.rest -= now;
+            n -= now;
+            if n == 0 {
+                return;
+            }
+            let Some(request) = self.unsent.pop_front() else {
+                return;
+            };
+            self.rest = request.size;
+            if request.expected.is_some() {
+                self.unanswered += request.size;
+                self.waiting.push_back(request);
+            } else if !self.silent.contains(&request.name) {
+                self.silent.push(request.name);
+            }
+        }
+    }
+
+    /// Ends the conversation. The received bytes have no meaning any more.
+    fn lose(&mut self, cause: Cause, ran: bool) {
+        self.rx.clear();
+        self.session.next();
+        self.close();
+        self.over = Some(Over {
+            cause,
+            ran,
+            reported: false,
+        });
+    }
+
+    /// Closes the stream. The rest of a request that was sent in part has no meaning elsewhere.
+    fn close(&mut self) {
+        self.stream = None;
+        self.tx.consume(std::mem::take(&mut self.rest));
+    }
+
+    /// Ends the connection. The replies that have arrived can still be taken.
+    pub(super) fn end_stream(&mut self, cause: Cause) {
+        self.close();
+        self.over.get_or_insert(Over {
+            cause,
+            ran: true,
+            reported: false,
+        });
+    }
+}
+
+/// Returns the cause of a failed read or write. A deadline that has passed is no error of the system.
+fn cause(error: io::Error) -> Cause {
+    if error.kind() == io::ErrorKind::TimedOut && error.raw_os_error().is_none() {
+        Cause::TimedOut
+    } else {
+        Cause::Transport(Arc::new(error))
+    }
+}

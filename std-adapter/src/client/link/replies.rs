@@ -1,0 +1,251 @@
+//! The received bytes, and the end of a conversation.
+
+use super::{Link, cause};
+use crate::client::{CallError, Cause, ClientStream};
+use bellwire::{Code, ErrorKind, Found, RemoteError};
+use std::io;
+use std::ops::Range;
+use std::time::Instant;
+
+/// The most bytes of an error line, with its line feed.
+const ERROR_LINE: usize = 160;
+
+/// The least space for a read, in bytes.
+const READ: usize = 4096;
+
+impl Link {
+    /// Waits for the reply to the oldest call, and returns the place of its payload for [`payload`](Self::payload).
+    pub(in crate::client) fn reply(
+        &mut self,
+        deadline: Option<Instant>,
+    ) -> Result<Range<usize>, CallError> {
+        let mut found = self.find();
+        if found.is_none() {
+            self.set_deadline(deadline);
+        }
+        loop {
+            if let Some(found) = found {
+                return found;
+            }
+            if let Err(cause) = self.read() {
+                self.end_stream(cause);
+            }
+            found = self.find();
+        }
+    }
+
+    /// Returns the payload of the reply that was taken last.
+    pub(in crate::client) fn payload(&self, place: Range<usize>) -> &[u8] {
+        self.rx.get(place)
+    }
+
+    /// Takes the reply to the oldest call, or its error. Returns `None` if more bytes are needed.
+    pub(in crate::client) fn find(&mut self) -> Option<Result<Range<usize>, CallError>> {
+        let Some(expected) = self.waiting.front().and_then(|oldest| oldest.expected) else {
+            return Some(Err(CallError::NotSent(Cause::Closed)));
+        };
+        let received = self.rx.filled();
+        let limit = self.max_reply;
+        let most = match received.first() {
+            Some(b'!') => limit.max(ERROR_LINE),
+            _ => limit,
+        };
+        match self.session.find(&expected, received, limit) {
+            Ok(Found::Partial) if received.len() < most => {}
+            Ok(Found::Partial) => self.end(ErrorKind::MessageTooLong { limit }),
+            Ok(Found::Reply { start, size }) => {
+                let first = self.take(size);
+                return Some(Ok(first + start..first + size));
+            }
+            Ok(Found::ErrorLine { size }) => {
+                let error = RemoteError::parse(&received[..size], expected.name);
+                if error.other_command().is_none() {
+                    self.take(size);
+                    // These two codes, and a line that names no command, are the last line of a conversation.
+                    if error.command.is_none() || matches!(error.code, Code::TimedOut | Code::Busy)
+                    {
+                        self.end_with(error.clone(), false);
+                        self.report();
+                    }
+                    return Some(Err(CallError::Remote(error)));
+                }
+                let error = self.name(error, &received[..size]);
+                // If the server ended the conversation after a command without reply, no waiting call ran.
+                let ran = error.command.is_none();
+                self.end_with(error, ran);
+            }
+            Ok(Found::TooLong { size }) => {
+                self.take(size);
+                return Some(Err(CallError::Reply(ErrorKind::MessageTooLong { limit })));
+            }
+            Err(kind) => self.end(kind),
+        }
+        let (cause, ran) = self.report()?;
+        self.take(0);
+        Some(Err(if ran {
+            CallError::MayHaveRun(cause)
+        } else {
+            CallError::NotSent(cause)
+        }))
+    }
+
+    /// Removes the oldest call and the `size` bytes of its reply. Returns the place of the first.
+    fn take(&mut self, size: usize) -> usize {
+        let oldest = self.waiting.pop_front();
+        if self.abandoned > 0 {
+            self.abandoned -= 1;
+        } else if let Some(oldest) = oldest {
+            self.unanswered -= oldest.size;
+        }
+        self.session.next();
+        self.rx.consume(size)
+    }
+
+    /// Notices the end of the conversation, and bytes that no call awaits. Call it only if no call waits.
+    pub(in crate::client) fn check(&mut self, deadline: Option<Instant>) {
+        // A read may bring no bytes but those of a reply that is skipped.
+        while self.rx.is_empty() {
+            let Err(cause) = self.read_now() else {
+                continue;
+            };
+            let nothing = matches!(&cause, Cause::Transport(error) if error.kind() == io::ErrorKind::WouldBlock);
+            if !nothing {
+                self.end_stream(cause);
+            }
+            return;
+        }
+        self.set_deadline(deadline);
+        self.judge();
+    }
+
+    /// Ends the sending and waits for the server's end. Call it only if no call waits.
+    pub(in crate::client) fn finish(&mut self, deadline: Option<Instant>) -> Result<(), CallError> {
+        self.set_deadline(deadline);
+        if let Some(stream) = &mut self.stream {
+            // If the server has closed already, reading reports why.
+            let _ = stream.close_write();
+        }
+        while self.is_open() {
+            if !self.rx.is_empty() {
+                self.judge();
+            } else if let Err(cause) = self.read() {
+                self.end_stream(cause);
+            }
+        }
+        match self.report() {
+            // The end is clean unless it cuts an error line.
+            Some((Cause::Closed, _)) if self.rx.is_empty() => Ok(()),
+            Some((Cause::Remote(error), _)) => Err(CallError::Remote(error)),
+            Some((cause, _)) => Err(CallError::MayHaveRun(cause)),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns the error of a request without reply if it was sent only in part.
+    pub(in crate::client) fn sent_in_part(&mut self) -> Option<CallError> {
+        if self.is_open() {
+            return None;
+        }
+        if !self.rx.is_empty() {
+            self.judge();
+        }
+        Some(match self.report()?.0 {
+            Cause::Remote(error) => CallError::Remote(error),
+            cause => CallError::MayHaveRun(cause),
+        })
+    }
+
+    /// Ends the conversation because bytes arrived that no call awaits. Only an error line is read to its end.
+    fn judge(&mut self) {
+        loop {
+            let bytes = self.rx.filled();
+            let end = bytes.iter().position(|byte| *byte == b'\n');
+            match (bytes.first(), end) {
+                (Some(b'!'), Some(end)) => {
+                    let line = &bytes[..=end];
+                    let error = self.name(RemoteError::parse(line, "-"), line);
+                    return self.end_with(error, false);
+                }
+                (None, _) => {}
+                (Some(b'!'), None) if bytes.len() < ERROR_LINE => {}
+                _ => return self.end(ErrorKind::UnexpectedReply),
+            }
+            if let Err(cause) = self.read() {
+                return self.end_stream(cause);
+            }
+        }
+    }
+
+    /// Returns the error with its command, if that is one without reply that was sent.
+    fn name(&self, error: RemoteError, line: &[u8]) -> RemoteError {
+        let mut named = self
+            .silent
+            .iter()
+            .map(|name| RemoteError::parse(line, name));
+        named.find(|error| error.command.is_some()).unwrap_or(error)
+    }
+
+    /// Returns the error line or the unexpected bytes that ended the conversation, if no call has returned them.
+    pub(in crate::client) fn unreported(&mut self) -> Option<Cause> {
+        let over = self.over.as_ref()?;
+        let told = over.reported || !matches!(over.cause, Cause::Remote(_) | Cause::Protocol(_));
+        if told {
+            None
+        } else {
+            self.report().map(|(cause, _)| cause)
+        }
+    }
+
+    /// Returns why the conversation is over, and whether the waiting calls may have run.
+    pub(in crate::client) fn report(&mut self) -> Option<(Cause, bool)> {
+        let over = self.over.as_mut()?;
+        over.reported = true;
+        Some((over.cause.clone(), over.ran))
+    }
+
+    /// Receives bytes.
+    fn read(&mut self) -> Result<(), Cause> {
+        self.receive(|stream, space| stream.read(space))
+    }
+
+    /// Receives bytes that are there.
+    pub(super) fn read_now(&mut self) -> Result<(), Cause> {
+        self.receive(|stream, space| stream.read_now(space))
+    }
+
+    fn receive(
+        &mut self,
+        read: impl Fn(&mut dyn ClientStream, &mut [u8]) -> io::Result<usize>,
+    ) -> Result<(), Cause> {
+        let stream = self.stream.as_mut().ok_or(Cause::Closed)?;
+        loop {
+            match read(stream.as_mut(), self.rx.space(READ)) {
+                Ok(0) => return Err(Cause::Closed),
+                Ok(n) => {
+                    self.rx.fill(n);
+                    return Ok(());
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(cause(error)),
+            }
+        }
+    }
+
+    fn set_deadline(&mut self, deadline: Option<Instant>) {
+        if let Some(stream) = &mut self.stream
+            && let Err(error) = stream.set_deadline(deadline)
+        {
+            self.end_stream(cause(error));
+        }
+    }
+
+    /// Ends the conversation because the end of a reply is unknown.
+    fn end(&mut self, kind: ErrorKind) {
+        self.lose(Cause::Protocol(kind), true);
+    }
+
+    /// Ends the conversation because of an error line.
+    fn end_with(&mut self, error: RemoteError, ran: bool) {
+        self.lose(Cause::Remote(error), ran);
+    }
+}

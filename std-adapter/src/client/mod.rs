@@ -1,0 +1,364 @@
+//! Clients that own their memory.
+
+mod buffer;
+mod builder;
+mod error;
+mod link;
+mod pipeline;
+mod stream;
+
+pub use builder::ClientBuilder;
+pub use error::{CallError, Cause};
+pub use stream::ClientStream;
+
+use crate::wait::{after, has_passed};
+use bellwire::format::OwnedReply;
+use bellwire::{Command, ErrorKind, Format, NoReply, ReplyFormat};
+use builder::{Options, Target};
+use link::Link;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A blocking client that owns its connection and its buffers, and connects again when it must.
+///
+/// ```no_run
+/// use bellwire::{Command, Line};
+/// use bellwire_std::Client;
+/// use std::time::Duration;
+///
+/// const STRING: Command<Line, Line> = Command::new("STRING");
+///
+/// let mut client = Client::connect("localhost:61000", Duration::from_secs(5))?;
+/// println!("{}", client.call(STRING, "Additional data.")?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// [`builder`](Self::builder) has more options: TLS, Unix sockets, streams of your own, and limits.
+///
+/// # Failed calls
+/// Each call ends within its [timeout](Self::set_timeout). [`CallError`] says whether the command may have run. After
+/// an error the client stays usable. If the error ended the conversation, the next call opens
+/// a new connection.
+///
+/// The client never sends a request twice if a byte of it may have reached the server. Before each request it looks
+/// whether the server has closed the idle connection, and if so opens another one first. An idle connection that
+/// ends with an error line, for example because the server rejected an earlier [`send`](Self::send), fails the next
+/// call with [`CallError::NotSent`] and that line.
+///
+/// # Order
+/// Replies carry no number; their order decides. A line that the server sends unasked while no call waits is
+/// recognized, and ends the conversation. One that arrives while a call waits is taken as the reply to that call.
+///
+/// # Memory
+/// The buffers begin with 4 KiB for replies and 1 KiB for requests. They grow to the longest reply and request, up
+/// to [`max_reply`](ClientBuilder::max_reply) and [`max_request`](ClientBuilder::max_request), and do not shrink.
+pub struct Client {
+    /// `None` for a stream that cannot be opened again.
+    target: Option<Target>,
+    options: Options,
+    link: Link,
+}
+
+impl Client {
+    /// Connects to `address` over TCP within `timeout`, which also limits each call.
+    ///
+    /// `address` is anything that displays as `HOST:PORT`; see [`dial`](crate::dial()). This returns an
+    /// [`io::Error`], like `dial`, because no command is concerned yet.
+    ///
+    /// # Errors
+    /// The errors of [`Dialer::dial`](crate::Dialer::dial).
+    pub fn connect(address: impl fmt::Display, timeout: Duration) -> io::Result<Self> {
+        Self::builder()
+            .connect_timeout(timeout)
+            .timeout(Some(timeout))
+            .connect(&address.to_string())
+    }
+
+    /// Returns the options for a client: TLS, Unix sockets, streams, time limits, limits of memory.
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder::new()
+    }
+
+    /// Sets the time limit of each later call, including a new connection. Default: 10 seconds. With `None` a call
+    /// waits for ever.
+    pub fn set_timeout(&mut self, timeout: Option<Duration>) {
+        self.options.timeout = timeout;
+    }
+
+    /// Sends a request and waits for its reply.
+    ///
+    /// The reply is owned: a `String` for [`Line`](bellwire::Line), `T` for [`Postcard<T>`](bellwire::Postcard) and
+    /// [`Gob<T>`](bellwire::Gob).
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub fn call<'v, Req, Rsp>(
+        &mut self,
+        command: Command<Req, Rsp>,
+        value: Req::Sent<'v>,
+    ) -> Result<Rsp::Owned, CallError>
+    where
+        Req: Format<Sent<'v>: Clone>,
+        Rsp: OwnedReply,
+    {
+        self.call_with(command, value, Rsp::into_owned)
+    }
+
+    /// Sends a request, waits for its reply, and passes it to `take`. The reply may borrow from the receive buffer.
+    ///
+    /// ```no_run
+    /// # use bellwire::{Command, Line};
+    /// # const STRING: Command<Line, Line> = Command::new("STRING");
+    /// # let mut client = bellwire_std::Client::connect(":61000", std::time::Duration::from_secs(5))?;
+    /// let length = client.call_with(STRING, "Additional data.", |reply| reply.len())?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub fn call_with<'v, Req, Rsp, T>(
+        &mut self,
+        command: Command<Req, Rsp>,
+        value: Req::Sent<'v>,
+        take: impl FnOnce(Rsp::Value<'_>) -> T,
+    ) -> Result<T, CallError>
+    where
+        Req: Format<Sent<'v>: Clone>,
+        Rsp: Format,
+    {
+        let deadline = self.deadline();
+        self.request(command, &value, deadline)?;
+        let place = self.link.reply(deadline)?;
+        decode::<Rsp, T>(self.link.payload(place), take)
+    }
+
+    /// Sends a request that has no reply. Returns when its bytes are handed to the system.
+    ///
+    /// If the server rejects it, the server ends the conversation with an error line. The next call returns it in
+    /// [`CallError::NotSent`], or [`finish`](Self::finish) returns it.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub fn send<'v, Req>(
+        &mut self,
+        command: Command<Req, NoReply>,
+        value: Req::Sent<'v>,
+    ) -> Result<(), CallError>
+    where
+        Req: Format<Sent<'v>: Clone>,
+    {
+        self.request(command, &value, self.deadline())?;
+        match self.link.sent_in_part() {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    /// Sends one request for each value without waiting for the replies in between, and returns the replies in the
+    /// order of the values. Each value has exactly one result.
+    ///
+    /// ```no_run
+    /// # use bellwire::{Command, Line};
+    /// # const STRING: Command<Line, Line> = Command::new("STRING");
+    /// # let mut client = bellwire_std::Client::connect(":61000", std::time::Duration::from_secs(5))?;
+    /// for reply in client.pipeline(STRING, ["one", "two", "three"]) {
+    ///     println!("{}", reply?);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// At most 16 KiB of requests are unanswered at a time, or one longer request, so neither end can block the
+    /// other. Values are taken ahead of the replies: up to 16 KiB of requests and one more value. Each `next` waits
+    /// at most the client's [timeout](Self::set_timeout).
+    ///
+    /// After a failure, each request that was sent has its own error. The requests of which no byte was sent go over
+    /// a new connection. If the iterator is dropped early, the next call discards the remaining replies first.
+    pub fn pipeline<'v, Req, Rsp>(
+        &mut self,
+        command: Command<Req, Rsp>,
+        values: impl IntoIterator<Item = Req::Sent<'v>>,
+    ) -> impl Iterator<Item = Result<Rsp::Owned, CallError>>
+    where
+        Req: Format<Sent<'v>: Clone>,
+        Rsp: OwnedReply,
+    {
+        pipeline::new(self, command, values, move |value, space| {
+            command.encode(value.clone(), space)
+        })
+    }
+
+    /// Like [`pipeline`](Self::pipeline), for values that the iterator owns. `borrow` returns what is sent.
+    ///
+    /// ```no_run
+    /// # use bellwire::{Command, Line};
+    /// # const STRING: Command<Line, Line> = Command::new("STRING");
+    /// # let mut client = bellwire_std::Client::connect(":61000", std::time::Duration::from_secs(5))?;
+    /// let lines = std::io::stdin().lines().map_while(Result::ok);
+    /// for reply in client.pipeline_with(STRING, lines, |line| line) {
+    ///     println!("{}", reply?);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn pipeline_with<Req, Rsp, V>(
+        &mut self,
+        command: Command<Req, Rsp>,
+        values: impl IntoIterator<Item = V>,
+        borrow: impl Fn(&V) -> Req::Sent<'_>,
+    ) -> impl Iterator<Item = Result<Rsp::Owned, CallError>>
+    where
+        Req: Format,
+        Rsp: OwnedReply,
+    {
+        pipeline::new(self, command, values, move |value, space| {
+            command.encode(borrow(value), space)
+        })
+    }
+
+    /// Opens a new connection now and closes the last one. Replies that were not taken are lost.
+    ///
+    /// # Errors
+    /// The errors of connecting. [`Unsupported`](io::ErrorKind::Unsupported) for a client over a
+    /// [stream](ClientBuilder::stream).
+    pub fn reconnect(&mut self) -> io::Result<()> {
+        self.link.abandon();
+        self.open(None)
+    }
+
+    /// Ends the sending, waits for the server's end and closes the connection.
+    ///
+    /// It tells whether each request without a reply was accepted.
+    ///
+    /// # Errors
+    /// - [`CallError::Remote`]: the server rejected such a request, or ended the conversation for another reason.
+    /// - [`CallError::MayHaveRun`]: the end is unknown: the connection failed, or the server did not end it in time.
+    pub fn finish(mut self) -> Result<(), CallError> {
+        let deadline = self.deadline();
+        self.link.abandon();
+        self.skip(deadline);
+        if self.link.is_open() {
+            return self.link.finish(deadline);
+        }
+        match self.link.unreported() {
+            None => Ok(()),
+            Some(Cause::Remote(error)) => Err(CallError::Remote(error)),
+            Some(cause) => Err(CallError::MayHaveRun(cause)),
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let timeout = self.options.timeout?;
+        Some(after(Instant::now(), timeout))
+    }
+
+    /// Sends one request.
+    fn request<'v, Req, Rsp>(
+        &mut self,
+        command: Command<Req, Rsp>,
+        value: &Req::Sent<'v>,
+        deadline: Option<Instant>,
+    ) -> Result<(), CallError>
+    where
+        Req: Format<Sent<'v>: Clone>,
+        Rsp: ReplyFormat,
+    {
+        self.link.abandon();
+        let limit = self.options.max_request;
+        self.link
+            .encode(command.name(), command.expected(), limit, |space| {
+                command.encode(value.clone(), space)
+            })?;
+        self.transmit(usize::MAX, deadline)
+    }
+
+    /// Sends the encoded requests that fit into `window`. If no call waits, opens a connection first if none is open.
+    ///
+    /// # Errors
+    /// [`CallError::NotSent`]: no byte was sent of the first request, which is discarded. If some bytes were, the
+    /// calls themselves fail later.
+    fn transmit(&mut self, window: usize, deadline: Option<Instant>) -> Result<(), CallError> {
+        let mut opened = false;
+        loop {
+            if self.link.waiting() == 0 {
+                let ready = self.ready(deadline);
+                opened |= *ready.as_ref().unwrap_or(&true);
+                if let Err(cause) = ready {
+                    self.link.drop_unsent();
+                    return Err(CallError::NotSent(cause));
+                }
+            }
+            let before = self.link.encoded();
+            self.link.send(window, deadline);
+            if self.link.is_open() || self.link.encoded() < before || self.link.waiting() > 0 {
+                return Ok(());
+            }
+            // The connection failed before it took a byte. A new one may take the request.
+            if opened || has_passed(deadline) || self.target.is_none() {
+                self.link.drop_unsent();
+                let cause = self.link.report().map_or(Cause::Closed, |(cause, _)| cause);
+                return Err(CallError::NotSent(cause));
+            }
+        }
+    }
+
+    /// Makes sure that the connection is open and that no reply is due on it. Returns whether it is a new one.
+    fn ready(&mut self, deadline: Option<Instant>) -> Result<bool, Cause> {
+        if has_passed(deadline) {
+            return Err(Cause::TimedOut);
+        }
+        self.skip(deadline);
+        if self.link.is_open() {
+            self.link.check(deadline);
+        }
+        if self.link.is_open() {
+            return Ok(false);
+        }
+        if let Some(cause) = self.link.unreported() {
+            return Err(cause);
+        }
+        if self.target.is_none() {
+            return Err(self.link.report().map_or(Cause::Closed, |(cause, _)| cause));
+        }
+        self.open(deadline)
+            .map_err(|error| Cause::Transport(Arc::new(error)))?;
+        Ok(true)
+    }
+
+    /// Discards the replies to abandoned calls.
+    fn skip(&mut self, deadline: Option<Instant>) {
+        while self.link.is_open() && self.link.abandoned() > 0 {
+            // The caller of that call is gone.
+            let _ = self.link.reply(deadline);
+        }
+    }
+
+    fn open(&mut self, deadline: Option<Instant>) -> io::Result<()> {
+        let Some(target) = &self.target else {
+            let what = "this client cannot open its stream again";
+            return Err(io::Error::new(io::ErrorKind::Unsupported, what));
+        };
+        let limit = after(Instant::now(), self.options.connect_timeout);
+        let deadline = deadline.map_or(limit, |deadline| deadline.min(limit));
+        self.link.restart(target.open(deadline)?);
+        Ok(())
+    }
+}
+
+/// Decodes a reply and passes it to `take`.
+fn decode<Rsp: Format, T>(
+    payload: &[u8],
+    take: impl FnOnce(Rsp::Value<'_>) -> T,
+) -> Result<T, CallError> {
+    Rsp::decode_with(payload, take).map_err(|error| CallError::Reply(ErrorKind::Decode(error)))
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("target", &self.target)
+            .field("options", &self.options)
+            .field("open", &self.link.is_open())
+            .finish_non_exhaustive()
+    }
+}

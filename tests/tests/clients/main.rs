@@ -1,0 +1,4 @@
+//! The clients of hosts, over real sockets.
+
+mod blocking;
+mod pipeline;
