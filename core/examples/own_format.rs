@@ -55,6 +55,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     assert_eq!(client.reply(MIRROR)?, (-4, 3));
 
     let error = answer(b"MIRROR\n3 four\n");
-    assert_eq!(error, b"!malformed MIRROR: invalid value\n");
+    assert!(error.starts_with(b"!malformed MIRROR"));
     Ok(())
 }

@@ -48,7 +48,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     thread::spawn(move || run(uart, &endpoint, || _ = tick.send(())));
     ticks.iter().take(100).for_each(drop);
     terminal.write_all(b"NAME\noven\n")?;
-    for expected in ["!unknown-command ", "stored\n"] {
+    for expected in ["!unknown-command", "stored"] {
         let (mut line, mut byte) = (String::new(), [0]);
         while !line.ends_with('\n') {
             terminal.read_exact(&mut byte)?;
