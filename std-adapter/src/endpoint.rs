@@ -199,8 +199,8 @@ impl<App: 'static> Endpoint<App> {
     /// with the peer's address, at most one line a second after the first 20. A subscriber of your program shows the
     /// lines. They also count in the metric `bellwire_errors_total`, by code.
     ///
-    /// A listener adds what the connection's context knows, or acts. It runs on the connection's own thread or task, so
-    /// it must not block.
+    /// A listener can add the connection's context to the line, or act. It runs on the connection's own thread or task,
+    /// so it must not block.
     ///
     /// ```
     /// use bellwire::Code;
