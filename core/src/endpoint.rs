@@ -123,9 +123,29 @@ impl<App, const N: usize> Endpoint<App, N> {
     ///
     /// It replaces an earlier listener.
     ///
+    /// A [`RequestError`] displays as one line without control characters, whatever the peer sent.
+    /// [`RequestError::write_to`] gives the same text without `core::fmt`. A peer causes an error with a few bytes, and
+    /// the listener runs between two requests. So do not wait in it: count, and keep the last line for
+    /// a slow log.
+    ///
     /// ```
-    /// let mut endpoint = bellwire::Endpoint::<(), 4>::new();
-    /// endpoint.on_rejection(|(), rejection| eprintln!("{rejection}"));
+    /// use bellwire::{Code, Endpoint};
+    ///
+    /// #[derive(Default)]
+    /// struct App {
+    ///     rejected: u32,
+    ///     last: heapless::String<96>,
+    /// }
+    ///
+    /// let mut endpoint = Endpoint::<App, 4>::new();
+    /// endpoint.on_rejection(|app, error| {
+    ///     app.rejected += 1;
+    ///     // A handler's own refusal is not a fault.
+    ///     if error.kind.code() != Code::Refused {
+    ///         app.last.clear();
+    ///         error.write_to(&mut |part| _ = app.last.push_str(part));
+    ///     }
+    /// });
     /// ```
     pub fn on_rejection(&mut self, listener: fn(&mut App, &RequestError)) {
         self.on_rejection = Some(listener);

@@ -108,6 +108,22 @@ impl From<DecodeErrorKind> for DecodeError {
 }
 
 /// The reason why a request or a reply failed.
+///
+/// [`Error`] tells a client who must act. In the log of a server:
+///
+/// - `EmptyName`, `NameTooLong`, `UnknownCommand`, `Decode`, `Truncated`: the client's programmer. Noise on a line and
+///   port scanners cause them too.
+/// - `PayloadTooLong`, `TimedOut`, `Busy`: the operator, if the clients are honest: raise a limit, or find the slow line.
+/// - `MessageTooLong`, `Unencodable`, `Unanswered`, `Crashed`, and `Decode` with
+///   [`Unsupported`](DecodeErrorKind::Unsupported): the server's own programmer. Their [`code`](Self::code) is
+///   [`Code::Failed`].
+/// - `Refused`: nobody. A handler said no.
+///
+/// ```
+/// use bellwire::{Code, ErrorKind};
+/// assert_eq!(ErrorKind::PayloadTooLong { limit: 302 }.code(), Code::TooLarge);
+/// assert_eq!(ErrorKind::Crashed.code(), Code::Failed);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -369,6 +385,38 @@ impl RemoteError {
 }
 
 /// The error of a call or a conversation. `E` is the stream's own error.
+///
+/// # Who must act
+/// | error | who must act | did the command run? |
+/// |---|---|---|
+/// | `Remote`, code [`Busy`](Code::Busy) | nobody: dial again later | no |
+/// | `Remote`, [`TimedOut`](Code::TimedOut) | the operator, if it lasts: the line is slow, or the server's limit is low | no |
+/// | `Remote`, [`Refused`](Code::Refused) | the caller: the sentence is the handler's reason | the handler decided |
+/// | `Remote`, [`TooLarge`](Code::TooLarge) | the caller sends less, or the operator raises the server's [`Limits`](crate::Limits) | no |
+/// | `Remote`, [`UnknownCommand`](Code::UnknownCommand), [`Malformed`](Code::Malformed) | the programmer: the two ends do not share their commands | no |
+/// | `Remote`, [`Failed`](Code::Failed) | the server's programmer: see its log | perhaps |
+/// | `Remote`, [`Other`](Code::Other) | the caller's programmer: the server is newer | perhaps |
+/// | `Protocol`, [`MessageTooLong`](ErrorKind::MessageTooLong) | the caller's programmer: the request exceeds `tx`, or the reply `rx` | only in the second case |
+/// | `Protocol`, [`Unencodable`](ErrorKind::Unencodable), [`ReplyPending`](ErrorKind::ReplyPending) | the caller's programmer | no, nothing was sent |
+/// | `Protocol`, [`Decode`](ErrorKind::Decode), [`UnexpectedReply`](ErrorKind::UnexpectedReply) | the programmer, as for `Malformed` | perhaps |
+/// | `Closed`, `Transport` | the operator: the line or the server failed | perhaps |
+///
+/// A call that did not run may be repeated. If it perhaps ran, repeat it only if running it twice does no harm. After a
+/// code that [ends the conversation](crate::wire), after `Closed` and after most `Transport` errors, the next call needs
+/// a new connection.
+///
+/// ```
+/// use bellwire::{Code, Error};
+///
+/// /// Returns whether the same call may succeed on a new connection and cannot run twice.
+/// fn may_be_repeated<E>(error: &Error<E>) -> bool {
+///     match error {
+///         Error::Remote(error) => matches!(error.code, Code::Busy | Code::TimedOut),
+///         _ => false,
+///     }
+/// }
+/// # assert!(!may_be_repeated(&Error::<()>::Closed));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]

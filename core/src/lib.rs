@@ -25,6 +25,17 @@
 //! A driver of your own is therefore short: see [`ServerConnection`] and [`ClientConnection`]. Use [`Session`]
 //! directly if your server shares buffers between connections or answers later.
 //!
+//! # Guides
+//! | question | page |
+//! |---|---|
+//! | Which bytes are on the wire? | [`wire`] |
+//! | How large must buffers be? | [`Limits`] |
+//! | A call failed: who must act, and may it be repeated? | [`Error`]; for a server's log, [`ErrorKind`] |
+//! | How is a format of one's own written? | [`Format`] |
+//! | How are refused requests logged? | [`Endpoint::on_rejection`] |
+//!
+//! The folder `examples` has a server on a UART, a client, and a format of one's own.
+//!
 //! # Features
 //! | feature | default | adds |
 //! |---|---|---|
@@ -48,6 +59,11 @@
 
 #[cfg(feature = "alloc")]
 extern crate alloc;
+
+/// The README's code compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
 
 #[cfg(feature = "async")]
 pub mod asynch;

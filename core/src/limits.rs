@@ -2,6 +2,55 @@
 
 /// The most bytes that a server accepts and sends for one request.
 ///
+/// # How large the buffers must be
+/// Four buffers carry a conversation. Size each for its longest message. As an example, take a command
+/// `SET: Command<Postcard<Config>, Line>`. A `Config` takes up to 300 bytes, and the reply has up to 80 bytes of text.
+///
+/// | buffer | holds | bytes for `SET` |
+/// |---|---|---|
+/// | server's receive buffer | the longest payload | 302 |
+/// | server's transmit buffer | the longest reply twice, and at least 160 bytes | 162 |
+/// | client's receive buffer | the longest reply, and at least 160 bytes | 160 |
+/// | client's transmit buffer | the longest name with its line feed, then its payload | 306 |
+///
+/// A line takes its text and a line feed. A reply in another format takes the three bytes `OK` and line feed before its
+/// payload. [`Postcard`](crate::Postcard) puts the length before the value: one byte for up to 127 bytes, two for up
+/// to 16383. [`Format::encode`](crate::Format::encode) tells the size of a value in any format.
+///
+/// An error line takes up to 160 bytes. A larger buffer saves time with pipelined requests: more of them arrive in one
+/// read, and more replies leave in one write.
+///
+/// If a message does not fit:
+///
+/// | too small | the client gets |
+/// |---|---|
+/// | server's receive buffer | `!too-large SET: payload exceeds 302 bytes`; the conversation goes on, see [`skip`](Self::skip) |
+/// | server's transmit buffer, for the reply | `!failed SET: message exceeds 81 bytes`, after the handler ran |
+/// | server's transmit buffer, for an error line | a shorter sentence |
+/// | client's receive buffer | [`ErrorKind::MessageTooLong`](crate::ErrorKind::MessageTooLong), after the handler ran |
+/// | client's transmit buffer | [`ErrorKind::MessageTooLong`](crate::ErrorKind::MessageTooLong); nothing was sent |
+///
+/// ```
+/// use bellwire::{ClientConnection, Command, Error, ErrorKind, Format, Line, Postcard, Ref};
+///
+/// const SET: Command<Postcard<Ref<[u8]>>, Line> = Command::new("SET");
+///
+/// let value = &[7; 298][..]; // with its own length, postcard needs 300 bytes
+/// assert_eq!(Postcard::<Ref<[u8]>>::encode(&value, &mut [0; 400]), Ok(302));
+///
+/// let (mut rx, mut tx) = ([0; 160], [0; 306]);
+/// let mut client = ClientConnection::new(&mut rx, &mut tx);
+/// assert_eq!(client.request(SET, &value), Ok(()));
+///
+/// let (mut rx, mut tx) = ([0; 160], [0; 305]);
+/// let mut client = ClientConnection::new(&mut rx, &mut tx);
+/// let too_long = ErrorKind::MessageTooLong { limit: 305 };
+/// assert_eq!(client.request(SET, &value), Err(Error::Protocol(too_long)));
+/// ```
+///
+/// # Limits of one's own
+/// [`for_buffers`](Self::for_buffers) has the defaults.
+///
 /// ```
 /// use bellwire::Limits;
 /// let limits = Limits { payload: 256, ..Limits::for_buffers(1024, 1024) };
@@ -31,9 +80,7 @@ impl Limits {
     /// - `reply`: half the transmit buffer, so that replies to pipelined requests can gather in it.
     /// - `skip`: 16 receive buffers.
     ///
-    /// So the receive buffer must hold the longest payload, with its length prefix or line feed. The
-    /// transmit buffer must hold the longest reply twice, unless you raise `reply`. It must hold 160
-    /// bytes, or error lines are cut.
+    /// Raise `reply` if the transmit buffer need not hold the longest reply twice.
     pub const fn for_buffers(receive: usize, transmit: usize) -> Self {
         Self {
             name: if receive < 64 { receive } else { 64 },

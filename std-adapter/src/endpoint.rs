@@ -193,12 +193,30 @@ impl<App: 'static> Endpoint<App> {
         self.register(command, Run::Async(start))
     }
 
-    /// Calls `listener` with each request that is answered with an error line, for instance to count it. It
-    /// replaces an earlier listener. The servers log such requests in any case.
+    /// Calls `listener` with each request that is answered with an error line. It replaces an earlier listener.
+    ///
+    /// No listener is needed for a log or for a count. Both servers pass each such request to `tracing`, at level `warn`
+    /// with the peer's address, at most one line a second after the first 20. A subscriber of your program shows the
+    /// lines. They also count in the metric `bellwire_errors_total`, by code.
+    ///
+    /// A listener can add the connection's context to the line, or act. It runs on the connection's own thread or task,
+    /// so it must not block.
     ///
     /// ```
-    /// let endpoint = bellwire_std::Endpoint::new();
-    /// endpoint.on_rejection(|(), error| eprintln!("{error}"));
+    /// use bellwire::Code;
+    ///
+    /// #[derive(Default)]
+    /// struct App {
+    ///     user: String,
+    /// }
+    ///
+    /// let endpoint = bellwire_std::Endpoint::<App>::default();
+    /// endpoint.on_rejection(|app, error| {
+    ///     // The server's own faults, and not a client's mistakes.
+    ///     if error.kind.code() == Code::Failed {
+    ///         eprintln!("{}: {error}", app.user);
+    ///     }
+    /// });
     /// ```
     pub fn on_rejection(&self, listener: impl Fn(&mut App, &RequestError) + Send + Sync + 'static) {
         let commands = self.commands.write();

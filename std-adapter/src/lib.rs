@@ -55,11 +55,6 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-/// The README's code compiles.
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-mod readme {}
-
 #[cfg(not(unix))]
 compile_error!("bellwire-std needs a Unix: Linux, macOS or one of the BSDs");
 

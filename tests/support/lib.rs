@@ -29,6 +29,11 @@ pub mod served;
 pub mod server;
 pub mod wire;
 
+/// The README's code compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod readme {}
+
 use std::env;
 use std::io::{self, Write};
 

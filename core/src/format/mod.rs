@@ -50,33 +50,55 @@ use core::fmt::Display;
 /// An implementation is a stateless type without values. It is named as a parameter of
 /// [`Command`](crate::Command).
 ///
+/// # How to write a format
+/// 1. Choose how a receiver finds the end: by a length in front, by a byte that the payload cannot contain, or by a fixed
+///    size. [`frame`](Self::frame) tells it from the bytes that have arrived. It must find the end of invalid payloads
+///    too, so that the server can skip them. A format of lines calls [`Line`]'s `frame`.
+/// 2. [`decode`](Self::decode) checks the whole payload. The value may borrow from it.
+/// 3. [`encode`](Self::encode) writes only values that decode to themselves, and refuses the others.
+/// 4. If a payload may begin with `!` or `>`, keep the default [`PREFIX`](Self::PREFIX).
+///
+/// Bytes come from a peer, so a format neither panics nor trusts a length. The example has a length in front. The
+/// program `examples/own_format.rs` has a format on [`Line`].
+///
 /// ```
-/// use bellwire::format::{EncodeError, Format, Frame};
-/// use bellwire::{Command, DecodeErrorKind, DecodeError};
+/// use bellwire::format::{EncodeError, End, Format, Frame};
+/// use bellwire::{Command, DecodeError, DecodeErrorKind, Line};
 ///
-/// /// A big-endian number of four bytes.
-/// enum Word {}
+/// /// Bytes after their number, which takes two bytes, the high one first.
+/// enum Blob {}
 ///
-/// impl Format for Word {
-///     type Value<'a> = u32;
-///     type Sent<'a> = u32;
+/// impl Format for Blob {
+///     type Value<'a> = &'a [u8];
+///     type Sent<'a> = &'a [u8];
 ///
-///     fn frame(_input: &[u8], _progress: &mut usize) -> Frame {
-///         Frame::Ends(4)
+///     fn frame(input: &[u8], _progress: &mut usize) -> Frame {
+///         match input.first_chunk() {
+///             Some(length) => Frame::Ends(2 + usize::from(u16::from_be_bytes(*length))),
+///             None => Frame::Open(End::Unknown),
+///         }
 ///     }
 ///
-///     fn decode(payload: &[u8]) -> Result<u32, DecodeError> {
-///         let bytes = payload.try_into().map_err(|_| DecodeErrorKind::Truncated)?;
-///         Ok(u32::from_be_bytes(bytes))
+///     fn decode(payload: &[u8]) -> Result<&[u8], DecodeError> {
+///         Ok(payload.get(2..).ok_or(DecodeErrorKind::Truncated)?)
 ///     }
 ///
-///     fn encode(value: u32, space: &mut [u8]) -> Result<usize, EncodeError> {
-///         *space.first_chunk_mut().ok_or(EncodeError::NoRoom)? = value.to_be_bytes();
-///         Ok(4)
+///     fn encode(value: &[u8], space: &mut [u8]) -> Result<usize, EncodeError> {
+///         let length = u16::try_from(value.len()).map_err(|_| EncodeError::Unencodable)?;
+///         let size = 2 + value.len();
+///         let space = space.get_mut(..size).ok_or(EncodeError::NoRoom)?;
+///         let (front, rest) = space.split_at_mut(2);
+///         front.copy_from_slice(&length.to_be_bytes());
+///         rest.copy_from_slice(value);
+///         Ok(size)
 ///     }
 /// }
 ///
-/// const WORD: Command<Word, Word> = Command::new("WORD");
+/// const STORE: Command<Blob, Line> = Command::new("STORE");
+/// # let mut space = [0; 8];
+/// # assert_eq!(Blob::encode(b"abc", &mut space), Ok(5));
+/// # assert_eq!(Blob::frame(&space, &mut 0), Frame::Ends(5));
+/// # assert_eq!(Blob::decode(&space[..5]), Ok(&b"abc"[..]));
 /// ```
 pub trait Format: 'static {
     /// The type that a payload decodes to. It may borrow from the receive buffer.
