@@ -5,8 +5,8 @@ use bellwire_std::{Endpoint, Server};
 use bellwire_tests::board::{BOOT, Board, PATIENCE, soon};
 use bellwire_tests::go::Go;
 use bellwire_tests::image::path;
-use bellwire_tests::mission::{self, Observer, POSTCARD, STRING, TEXT};
 use bellwire_tests::running::{line, rest};
+use commands::{Observer, POSTCARD, STRING, TEXT};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
@@ -40,8 +40,8 @@ fn a_client_in_go_talks_to_the_board() {
 fn the_boards_client_talks_to_the_host() {
     let arrived = Arrived::default();
     let endpoint = Endpoint::<Arrived>::default();
-    endpoint.handle(STRING, mission::string).unwrap();
-    endpoint.handle(POSTCARD, mission::postcard).unwrap();
+    endpoint.handle(STRING, commands::string).unwrap();
+    endpoint.handle(POSTCARD, commands::postcard).unwrap();
     let server = Server::bind("127.0.0.1:0", Arc::new(endpoint)).unwrap();
     let port = server.local_addr().tcp().unwrap().port();
     let stopper = server.shutdown_handle();
@@ -54,7 +54,7 @@ fn the_boards_client_talks_to_the_host() {
         assert!(board.says("Received.", PATIENCE));
         assert!(board.exit(PATIENCE).success());
         let arrived = arrived.0.lock().unwrap();
-        assert_eq!(*arrived, (vec![TEXT.to_owned()], vec![mission::value()]));
+        assert_eq!(*arrived, (vec![TEXT.to_owned()], vec![commands::value()]));
     }
     stopper.stop();
     serving.join().unwrap().unwrap();

@@ -10,7 +10,6 @@ use bellwire::{
 };
 use bellwire_tests::board::{Board, ROOT};
 use bellwire_tests::image::{build, footprint, library_is_rustups, run};
-use bellwire_tests::mission;
 use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -65,7 +64,7 @@ fn the_footprint_has_not_grown() {
 
 /// Measures the minimal programs and subtracts the program without the core.
 fn core_alone(profile: &str, level: &str) -> Vec<Row> {
-    let inner = mission::value().c.unwrap();
+    let inner = commands::value().c.unwrap();
     let string = request(STRING, "Additional data.");
     let thanks = "Thank you.\n";
     let received = "Thank you.\nReceived.\n";
@@ -79,7 +78,7 @@ fn core_alone(profile: &str, level: &str) -> Vec<Row> {
         ),
     };
     let refused = format!("{received}{short}{unknown}").into_bytes();
-    let value = request(POSTCARD, &mission::value());
+    let value = request(POSTCARD, &commands::value());
     let programs = [
         (
             "server_string",
@@ -103,7 +102,7 @@ fn core_alone(profile: &str, level: &str) -> Vec<Row> {
         ),
         (
             "server_gob",
-            [&string, &request(GOB, &mission::value()), &b"HELP\n"[..]].concat(),
+            [&string, &request(GOB, &commands::value()), &b"HELP\n"[..]].concat(),
             format!("{thanks}{unknown}").into_bytes(),
         ),
         (
@@ -120,7 +119,7 @@ fn core_alone(profile: &str, level: &str) -> Vec<Row> {
         (
             "client_gob",
             thanks.into(),
-            [&string[..], &request(GOB, &mission::value())].concat(),
+            [&string[..], &request(GOB, &commands::value())].concat(),
         ),
     ];
     let empty = footprint(profile, "empty");
@@ -196,7 +195,7 @@ fn whole_firmware(board: &mut Board) -> Row {
     let hidden = [nested(), b"STRING\nhi\n".into()].concat();
     assert_eq!(board.answer(&hidden), "Thank you.\n");
     let mut uart = board.serial();
-    uart.write_all(&request(POSTCARD, &mission::value()))
+    uart.write_all(&request(POSTCARD, &commands::value()))
         .unwrap();
     uart.write_all(&hidden).unwrap();
     let mut answer = [0; 21];

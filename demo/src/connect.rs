@@ -2,11 +2,11 @@
 
 use crate::address::ServerAddress;
 use crate::convert::DataFormat;
-use crate::mission::{self, GOB, POSTCARD, STRING, TEXT};
 use crate::output::{self, Unprinted};
 use bellwire::Printable;
 use bellwire::blocking::Client;
 use bellwire_std::{Conn, Dialer, tls};
+use commands::{GOB, POSTCARD, STRING, TEXT};
 use embedded_io::{Read, Write};
 use std::error::Error;
 use std::io;
@@ -75,7 +75,7 @@ fn talk(stream: impl Stream, format: DataFormat) -> Result<(), Box<dyn Error>> {
     client.stream().set_timeouts();
     print(client.call(STRING, TEXT)?)?;
     client.stream().set_timeouts();
-    let value = mission::value();
+    let value = commands::value();
     match format {
         DataFormat::Gob => client.send(GOB, &value)?,
         DataFormat::Postcard => print(client.call(POSTCARD, &value)?)?,
