@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 const STRING: Command<Line, Line> = Command::new("STRING");
 const POSTCARD: Command<Postcard<ComplexData>, Line> = Command::new("POSTCARD");
 const GOB: Command<Gob<ComplexData>, NoReply> = Command::new("GOB");
+// The server's type has other capacities, but the same bytes.
+const SMALL: Command<Gob<ComplexData>, NoReply> = Command::new("SMALL");
 const FLAT: Command<Postcard<Inner>, Line> = Command::new("POSTCARD");
 
 /// Cargo profiles and their labels in the table: optimised for size, the same without sentences in
@@ -59,6 +61,7 @@ fn the_footprint_has_not_grown() {
     } else {
         stays_below_the_ceilings(&rows);
     }
+    other_capacities_share_the_code(&rows);
     share_of_the_echo(&server, &echo);
 }
 
@@ -108,6 +111,17 @@ fn core_alone(profile: &str, level: &str) -> Vec<Row> {
         (
             "server_gob nested",
             [&string, &nested(), &b"HELP\n"[..]].concat(),
+            format!("{thanks}{unknown}").into_bytes(),
+        ),
+        (
+            "server_gob_capacities",
+            [
+                &string,
+                &request(GOB, &commands::value()),
+                &request(SMALL, &commands::value()),
+                &b"HELP\n"[..],
+            ]
+            .concat(),
             format!("{thanks}{unknown}").into_bytes(),
         ),
         ("client_string", thanks.into(), string.clone()),
@@ -253,6 +267,20 @@ fn stays_below_the_ceilings(rows: &[Row]) {
             assert!(*figure < ceiling, "{name}: {figure} of {ceiling} bytes");
         }
     }
+}
+
+/// Checks that a structure with other capacities adds a command, and no second decoder.
+///
+/// A decoder has about 2 KiB. The command itself, with its handler, has most of the 1 KiB.
+fn other_capacities_share_the_code(rows: &[Row]) {
+    let flash = |name: &str| {
+        rows.iter()
+            .find(|row| row.name == name)
+            .expect(name)
+            .figures[0]
+    };
+    let added = flash("server_gob_capacities s") - flash("server_gob s");
+    assert!(added < 1 << 10, "other capacities add {added} bytes");
 }
 
 /// Compares the round trips a second of the server with those of an echo of the same bytes.
