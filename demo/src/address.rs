@@ -1,7 +1,7 @@
 //! The address of a server, for every command.
 
-use crate::mission::PORT;
 use bellwire_std::Network;
+use commands::PORT;
 use std::fmt;
 use std::net::Ipv6Addr;
 use std::str::FromStr;

@@ -2,10 +2,10 @@
 
 use crate::address::ServerAddress;
 use crate::convert::DataFormat;
-use crate::mission::{self, GOB, POSTCARD, STRING, TEXT};
 use crate::output::{self, Unprinted};
 use bellwire::Printable;
 use bellwire_std::{Client, tls};
+use commands::{GOB, POSTCARD, STRING, TEXT};
 use std::error::Error;
 use std::io;
 use std::path::PathBuf;
@@ -45,7 +45,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     }
     let mut client = builder.connect(&server.text)?;
     print(&client.call(STRING, TEXT)?)?;
-    let value = mission::value();
+    let value = commands::value();
     match arguments.format {
         DataFormat::Gob => client.send(GOB, &value)?,
         DataFormat::Postcard => print(&client.call(POSTCARD, &value)?)?,

@@ -1,13 +1,13 @@
 //! `bellwire serve`: the server over TCP.
 
 use crate::address::ServerAddress;
-use crate::mission::{self, GOB, Observer, POSTCARD, STRING};
 use crate::numbers::number;
 use crate::output::{self, Unprinted};
-use crate::shown::Shown;
 use crate::{files, metrics};
 use bellwire::{ComplexData, Printable, RegisterError};
 use bellwire_std::{Address, Endpoint, Listener, Server, ServerLimits, tls};
+use commands::shown::Shown;
+use commands::{GOB, Observer, POSTCARD, STRING};
 use std::error::Error;
 use std::io;
 use std::path::PathBuf;
@@ -180,9 +180,9 @@ fn announce(address: &Address) -> Result<(), Unprinted> {
 /// None, because the names differ.
 pub fn endpoint<App: Observer + 'static>() -> Result<Endpoint<App>, RegisterError> {
     let endpoint = Endpoint::default();
-    endpoint.handle(STRING, mission::string)?;
-    endpoint.handle(POSTCARD, mission::postcard)?;
-    endpoint.handle(GOB, mission::gob)?;
+    endpoint.handle(STRING, commands::string)?;
+    endpoint.handle(POSTCARD, commands::postcard)?;
+    endpoint.handle(GOB, commands::gob)?;
     Ok(endpoint)
 }
 

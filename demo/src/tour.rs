@@ -1,12 +1,12 @@
 //! `bellwire` alone: both ends in one process, over each transport in turn.
 
 use crate::loopback;
-use crate::mission::{self, GOB, Observer, POSTCARD, STRING, TEXT};
 use crate::output::{self, Unprinted};
 use crate::serve::endpoint;
-use crate::shown::Shown;
 use bellwire::{ComplexData, Printable};
 use bellwire_std::{Client, Server};
+use commands::shown::Shown;
+use commands::{GOB, Observer, POSTCARD, STRING, TEXT};
 use std::error::Error;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -45,7 +45,7 @@ fn over_tcp(guide: &mut Guide) -> Result<(), Box<dyn Error>> {
     let mut client = Client::connect(address, TIMEOUT)?;
     guide.sends_text(TEXT);
     guide.hears(&client.call(STRING, TEXT)?);
-    let value = mission::value();
+    let value = commands::value();
     guide.sends_data(POSTCARD.name(), &value);
     guide.hears(&client.call(POSTCARD, &value)?);
     guide.sends_data(GOB.name(), &value);
@@ -80,7 +80,7 @@ impl Guide {
     fn check(&self) -> Result<(), Box<dyn Error>> {
         let expected = Values {
             texts: vec![TEXT.to_owned()],
-            structures: vec![mission::value(), mission::value()],
+            structures: vec![commands::value(), commands::value()],
             replies: vec!["Thank you.".to_owned(), "Received.".to_owned()],
         };
         self.see(|seen| {

@@ -1,8 +1,8 @@
 //! Measures the pipeline of the blocking client: `clients ADDRESS SECONDS`. Run it next to
 //! `bellwire bench ADDRESS -c 1 -p 64`.
 
-use bellwire_demo::mission::{STRING, TEXT};
 use bellwire_std::Client;
+use commands::{STRING, TEXT};
 use std::error::Error;
 use std::time::{Duration, Instant};
 

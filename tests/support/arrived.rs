@@ -1,7 +1,7 @@
 //! Values that arrive at a server with the commands of [`mission`](crate::mission).
 
-use crate::mission::Observer;
 use bellwire::ComplexData;
+use commands::Observer;
 use std::mem::take;
 use std::sync::{Arc, Mutex};
 

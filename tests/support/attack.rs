@@ -1,9 +1,9 @@
 //! Attacks on a server, and the service that honest clients get meanwhile.
 
-use crate::mission::{self, POSTCARD, STRING};
 use crate::running::PATIENCE;
 use bellwire::blocking::Client;
 use bellwire_std::dial;
+use commands::{POSTCARD, STRING};
 use socket2::{Domain, Socket, Type};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -261,9 +261,9 @@ fn client(server: SocketAddr, requests: usize) -> (Vec<Duration>, Option<String>
             let begin = Instant::now();
             client.stream().set_deadline(Some(begin + PATIENCE));
             let (reply, right) = if number % 2 == 0 {
-                (client.call(STRING, mission::TEXT), "Thank you.")
+                (client.call(STRING, commands::TEXT), "Thank you.")
             } else {
-                (client.call(POSTCARD, &mission::value()), "Received.")
+                (client.call(POSTCARD, &commands::value()), "Received.")
             };
             match reply {
                 Ok(reply) if reply == right => latencies.push(begin.elapsed()),

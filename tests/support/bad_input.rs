@@ -2,9 +2,9 @@
 
 use crate::arrived::Arrived;
 use crate::gob_streams::{MISSION, bytes};
-use crate::mission::{self, GOB, POSTCARD, STRING};
 use crate::server::framed;
 use bellwire::{Endpoint, Limits};
+use commands::{GOB, POSTCARD, STRING};
 
 /// The size in bytes of each buffer of a server that answers the table. It is the board's.
 pub const BUFFER: usize = 768;
@@ -47,9 +47,9 @@ impl Case {
 /// Returns an endpoint with the commands of [`mission`].
 pub fn endpoint() -> Endpoint<Arrived, 3> {
     let mut endpoint = Endpoint::new();
-    let string = endpoint.handle(STRING, &mission::string);
-    let postcard = endpoint.handle(POSTCARD, &mission::postcard);
-    let gob = endpoint.handle(GOB, &mission::gob);
+    let string = endpoint.handle(STRING, &commands::string);
+    let postcard = endpoint.handle(POSTCARD, &commands::postcard);
+    let gob = endpoint.handle(GOB, &commands::gob);
     string.and(postcard).and(gob).expect("room for three");
     endpoint
 }

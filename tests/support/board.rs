@@ -1,9 +1,9 @@
 //! The firmware on an emulated board (QEMU), one board for each test.
 
-use crate::mission::{self, GOB, POSTCARD, STRING, TEXT};
 use crate::not_tested;
 use bellwire::blocking::Client;
 use bellwire_std::dial;
+use commands::{GOB, POSTCARD, STRING, TEXT};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
@@ -157,7 +157,7 @@ impl Board {
         let deadline = Some(Instant::now() + PATIENCE);
         client.stream().set_deadline(deadline);
         assert_eq!(client.call(STRING, TEXT).unwrap(), "Thank you.");
-        let value = mission::value();
+        let value = commands::value();
         assert_eq!(client.call(POSTCARD, &value).unwrap(), "Received.");
         client.send(GOB, &value).unwrap();
         // GOB has no reply, but a rejected GOB would close the connection before the next reply.

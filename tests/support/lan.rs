@@ -3,7 +3,7 @@
 pub use crate::bad_input::BUFFER;
 
 use crate::arrived::Arrived;
-use crate::mission;
+
 use bellwire::smoltcp::{ConnectionLost, Server, Timeouts};
 use bellwire::{Command, Endpoint, Line, NoReply, Postcard, ServerConnection};
 use smoltcp::iface::{Config, Interface, PollResult, SocketHandle, SocketSet};
@@ -97,13 +97,13 @@ impl Lan {
             .on_rejection(|log: &mut Log, rejection| log.rejections.push(rejection.to_string()));
         let thank = endpoint.handle(STRING, &|log, text, reply| {
             log.lines.push(text.to_owned());
-            mission::string(&mut log.arrived, text, reply)
+            commands::string(&mut log.arrived, text, reply)
         });
-        let postcard = endpoint.handle(mission::POSTCARD, &|log, data, reply| {
-            mission::postcard(&mut log.arrived, data, reply)
+        let postcard = endpoint.handle(commands::POSTCARD, &|log, data, reply| {
+            commands::postcard(&mut log.arrived, data, reply)
         });
-        let gob = endpoint.handle(mission::GOB, &|log, data, reply| {
-            mission::gob(&mut log.arrived, data, reply)
+        let gob = endpoint.handle(commands::GOB, &|log, data, reply| {
+            commands::gob(&mut log.arrived, data, reply)
         });
         let double = endpoint.handle(DOUBLE, &|_, n, reply| reply.send(&(2 * n)));
         let note = endpoint.handle(NOTE, &|log, text, reply| {

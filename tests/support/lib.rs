@@ -19,8 +19,6 @@ pub mod gob_exchange;
 pub mod gob_streams;
 pub mod image;
 pub mod lan;
-#[path = "../../demo/src/mission.rs"]
-pub mod mission;
 pub mod net;
 pub mod poll;
 pub mod running;

@@ -6,8 +6,9 @@ use bellwire_tests::bad_input::cases;
 use bellwire_tests::board::{BOOT, Board, PATIENCE, soon};
 use bellwire_tests::go::Go;
 use bellwire_tests::image::path;
-use bellwire_tests::mission::{self, POSTCARD, STRING, TEXT};
+
 use bellwire_tests::running::{line, rest};
+use commands::{Observer, POSTCARD, STRING, TEXT};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
@@ -41,8 +42,8 @@ fn a_client_in_go_talks_to_the_board() {
 fn the_boards_client_talks_to_the_host() {
     let arrived = Arrived::default();
     let endpoint = Endpoint::<Arrived>::default();
-    endpoint.handle(STRING, mission::string).unwrap();
-    endpoint.handle(POSTCARD, mission::postcard).unwrap();
+    endpoint.handle(STRING, commands::string).unwrap();
+    endpoint.handle(POSTCARD, commands::postcard).unwrap();
     let server = Server::bind("127.0.0.1:0", Arc::new(endpoint)).unwrap();
     let port = server.local_addr().tcp().unwrap().port();
     let stopper = server.shutdown_handle();
@@ -54,7 +55,7 @@ fn the_boards_client_talks_to_the_host() {
         assert!(board.says("Thank you.", Duration::from_mins(5)));
         assert!(board.says("Received.", PATIENCE));
         assert!(board.exit(PATIENCE).success());
-        let expected = (vec![TEXT.to_owned()], vec![mission::value()]);
+        let expected = (vec![TEXT.to_owned()], vec![commands::value()]);
         assert_eq!(arrived.take(), expected);
     }
     stopper.stop();

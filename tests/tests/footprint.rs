@@ -11,7 +11,6 @@ use bellwire::{
 };
 use bellwire_tests::board::{Board, PATIENCE, ROOT};
 use bellwire_tests::image::{build, footprint, library_is_rustups, run};
-use bellwire_tests::mission;
 use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -22,6 +21,8 @@ use std::time::{Duration, Instant};
 const STRING: Command<Line, Line> = Command::new("STRING");
 const POSTCARD: Command<Postcard<ComplexData>, Line> = Command::new("POSTCARD");
 const GOB: Command<Gob<ComplexData>, NoReply> = Command::new("GOB");
+// The server's type has other capacities, but the same bytes.
+const SMALL: Command<Gob<ComplexData>, NoReply> = Command::new("SMALL");
 const FLAT: Command<Postcard<Inner>, Line> = Command::new("POSTCARD");
 
 /// Cargo profiles and their labels in the table: optimised for size, the same without sentences in
@@ -61,12 +62,13 @@ fn the_footprint_has_not_grown() {
     } else {
         stays_below_the_ceilings(&rows);
     }
+    other_capacities_share_the_code(&rows);
     share_of_the_echo(&server, &echo);
 }
 
 /// Measures the minimal programs and subtracts the program without the core.
 fn core_alone(profile: &str, level: &str) -> Vec<Row> {
-    let inner = mission::value().c.unwrap();
+    let inner = commands::value().c.unwrap();
     let string = request(STRING, "Additional data.");
     let thanks = "Thank you.\n";
     let received = "Thank you.\nReceived.\n";
@@ -80,7 +82,7 @@ fn core_alone(profile: &str, level: &str) -> Vec<Row> {
         ),
     };
     let refused = format!("{received}{short}{unknown}").into_bytes();
-    let value = request(POSTCARD, &mission::value());
+    let value = request(POSTCARD, &commands::value());
     let programs = [
         (
             "server_string",
@@ -104,12 +106,23 @@ fn core_alone(profile: &str, level: &str) -> Vec<Row> {
         ),
         (
             "server_gob",
-            [&string, &request(GOB, &mission::value()), &b"HELP\n"[..]].concat(),
+            [&string, &request(GOB, &commands::value()), &b"HELP\n"[..]].concat(),
             format!("{thanks}{unknown}").into_bytes(),
         ),
         (
             "server_gob nested",
             [&string, &nested(), &b"HELP\n"[..]].concat(),
+            format!("{thanks}{unknown}").into_bytes(),
+        ),
+        (
+            "server_gob_capacities",
+            [
+                &string,
+                &request(GOB, &commands::value()),
+                &request(SMALL, &commands::value()),
+                &b"HELP\n"[..],
+            ]
+            .concat(),
             format!("{thanks}{unknown}").into_bytes(),
         ),
         ("client_string", thanks.into(), string.clone()),
@@ -121,7 +134,7 @@ fn core_alone(profile: &str, level: &str) -> Vec<Row> {
         (
             "client_gob",
             thanks.into(),
-            [&string[..], &request(GOB, &mission::value())].concat(),
+            [&string[..], &request(GOB, &commands::value())].concat(),
         ),
     ];
     let empty = footprint(profile, "empty");
@@ -197,7 +210,7 @@ fn whole_firmware(board: &mut Board) -> Row {
     let hidden = [nested(), b"STRING\nhi\n".into()].concat();
     assert_eq!(board.answer(&hidden), "Thank you.\n");
     let mut uart = board.serial();
-    uart.write_all(&request(POSTCARD, &mission::value()))
+    uart.write_all(&request(POSTCARD, &commands::value()))
         .unwrap();
     uart.write_all(&hidden).unwrap();
     let mut answer = [0; 21];
@@ -255,6 +268,20 @@ fn stays_below_the_ceilings(rows: &[Row]) {
             assert!(*figure < ceiling, "{name}: {figure} of {ceiling} bytes");
         }
     }
+}
+
+/// Checks that a structure with other capacities adds a command, and no second decoder.
+///
+/// A decoder has about 2 KiB. The command itself, with its handler, has most of the 1 KiB.
+fn other_capacities_share_the_code(rows: &[Row]) {
+    let flash = |name: &str| {
+        rows.iter()
+            .find(|row| row.name == name)
+            .expect(name)
+            .figures[0]
+    };
+    let added = flash("server_gob_capacities s") - flash("server_gob s");
+    assert!(added < 1 << 10, "other capacities add {added} bytes");
 }
 
 /// Compares the round trips a second of the server with those of an echo of the same bytes.

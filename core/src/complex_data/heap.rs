@@ -50,13 +50,17 @@ pub struct HeapComplexData {
     pub c: Option<Box<HeapComplexData>>,
 }
 
-impl<C: Nested> From<&Level<C>> for HeapComplexData {
-    fn from(level: &Level<C>) -> Self {
+impl<C: Nested, const S: usize, const P: usize, const M: usize, const KEY: usize>
+    From<&Level<C, S, P, M, KEY>> for HeapComplexData
+{
+    fn from(level: &Level<C, S, P, M, KEY>) -> Self {
         level.to_heap()
     }
 }
 
-impl<C: Nested> TryFrom<&HeapComplexData> for Level<C> {
+impl<C: Nested, const S: usize, const P: usize, const M: usize, const KEY: usize>
+    TryFrom<&HeapComplexData> for Level<C, S, P, M, KEY>
+{
     type Error = DecodeErrorKind;
 
     /// Converts to fixed capacities.
@@ -68,7 +72,15 @@ impl<C: Nested> TryFrom<&HeapComplexData> for Level<C> {
     }
 }
 
-pub(super) fn from_level<C: Nested>(level: &Level<C>) -> HeapComplexData {
+pub(super) fn from_level<
+    C: Nested,
+    const S: usize,
+    const P: usize,
+    const M: usize,
+    const KEY: usize,
+>(
+    level: &Level<C, S, P, M, KEY>,
+) -> HeapComplexData {
     let entries = level.m.iter();
     HeapComplexData {
         n: level.n,
@@ -81,7 +93,15 @@ pub(super) fn from_level<C: Nested>(level: &Level<C>) -> HeapComplexData {
     }
 }
 
-pub(super) fn to_level<C: Nested>(data: &HeapComplexData) -> Result<Level<C>, DecodeErrorKind> {
+pub(super) fn to_level<
+    C: Nested,
+    const S: usize,
+    const P: usize,
+    const M: usize,
+    const KEY: usize,
+>(
+    data: &HeapComplexData,
+) -> Result<Level<C, S, P, M, KEY>, DecodeErrorKind> {
     let over = |_| DecodeErrorKind::OverCapacity;
     let mut level = Level {
         n: data.n,

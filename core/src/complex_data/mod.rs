@@ -2,6 +2,7 @@
 
 #[cfg(feature = "alloc")]
 mod heap;
+mod map;
 mod read;
 mod write;
 
@@ -10,23 +11,16 @@ pub use heap::HeapComplexData;
 
 use read::Place;
 
-/// The most bytes of `S`.
-pub const S_CAPACITY: usize = 64;
-/// The most entries of `M`.
-pub const M_CAPACITY: usize = 8;
-/// The most bytes of a key of `M`.
-pub const KEY_CAPACITY: usize = 16;
-/// The most bytes of `P`.
-pub const P_CAPACITY: usize = 64;
-
 /// An integer, a string, a map, bytes, and optionally one more such level, with fixed capacities.
 ///
 /// On the wire the fields are named `N`, `S`, `M`, `P` and `C`.
 ///
-/// This type has two levels. `Level<ComplexData>` has three, and so on. Decoding refuses a value
-/// that exceeds a capacity ([`DecodeErrorKind::OverCapacity`](crate::DecodeErrorKind::OverCapacity)) or nests deeper
-/// ([`DecodeErrorKind::TooDeep`](crate::DecodeErrorKind::TooDeep)). With the feature `alloc`, `HeapComplexData` has the
-/// same encoding and grows as needed.
+/// This type has two levels. `Level<ComplexData>` has three, and so on. Each level holds 64 bytes of
+/// `S`, 64 bytes of `P`, and 8 entries of `M` with keys of up to 16 bytes. [`WithCapacities`] has
+/// others. Decoding refuses a value that exceeds a capacity
+/// ([`DecodeErrorKind::OverCapacity`](crate::DecodeErrorKind::OverCapacity)) or nests deeper
+/// ([`DecodeErrorKind::TooDeep`](crate::DecodeErrorKind::TooDeep)). With the feature `alloc`,
+/// `HeapComplexData` has the same encoding and grows as needed.
 ///
 /// ```
 /// use bellwire::{ComplexData, complex_data::Inner};
@@ -46,34 +40,65 @@ pub type ComplexData = Level<Inner>;
 /// The innermost level of a [`ComplexData`]. Its `c` is always `None`.
 pub type Inner = Level<Deepest>;
 
-/// One level of a [`ComplexData`]. `C` is the type of the next level.
+/// A [`ComplexData`] with other capacities: bytes of `S`, bytes of `P`, entries of `M`, and bytes of
+/// a key of `M`.
+///
+/// It has the same bytes on the wire. Each end may choose its own capacities.
+///
+/// ```
+/// use bellwire::complex_data::{Level, WithCapacities};
+/// use bellwire::{Command, Line, Postcard};
+///
+/// type Small = WithCapacities<16, 0, 2, 8>;
+///
+/// const SMALL: Command<Postcard<Small>, Line> = Command::new("POSTCARD");
+///
+/// let data = Small {
+///     n: 23,
+///     c: Some(Level { n: 256, ..Level::default() }),
+///     ..Small::default()
+/// };
+/// assert_eq!(data.s.capacity(), 16);
+/// ```
+pub type WithCapacities<const S: usize, const P: usize, const M: usize, const KEY: usize> =
+    Level<Level<Deepest, S, P, M, KEY>, S, P, M, KEY>;
+
+/// One level of a [`ComplexData`]. `C` is the type of the next level, `S` and `P` are the most bytes
+/// of these fields, `M` is the most entries of its map, and `KEY` the most bytes of a key.
 ///
 /// Two maps are equal if they hold the same entries in any order. Entries are encoded in the order
 /// of their keys, so equal values have equal bytes.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[serde(rename = "complexData")]
-pub struct Level<C: Nested> {
+pub struct Level<
+    C: Nested,
+    const S: usize = 64,
+    const P: usize = 64,
+    const M: usize = 8,
+    const KEY: usize = 16,
+> {
     /// `N`, an integer.
     #[serde(rename = "N")]
     pub n: i64,
     /// `S`, a string.
     #[serde(rename = "S")]
-    pub s: heapless::String<S_CAPACITY>,
+    pub s: heapless::String<S>,
     /// `M`, a map from strings to integers.
     #[serde(rename = "M", serialize_with = "write::sorted_map")]
     #[cfg_attr(feature = "defmt", defmt(Debug2Format))]
-    pub m: Map,
+    pub m: Map<M, KEY>,
     /// `P`, bytes.
     #[serde(rename = "P", serialize_with = "write::bytes")]
-    pub p: heapless::Vec<u8, P_CAPACITY>,
+    pub p: heapless::Vec<u8, P>,
     /// `C`, the next level, if any.
     #[serde(rename = "C")]
     pub c: Option<C>,
 }
 
-/// The map of a [`ComplexData`].
-pub type Map = heapless::LinearMap<heapless::String<KEY_CAPACITY>, i64, M_CAPACITY>;
+/// The map of a [`Level`]: at most `M` entries, with keys of at most `KEY` bytes.
+pub type Map<const M: usize = 8, const KEY: usize = 16> =
+    heapless::LinearMap<heapless::String<KEY>, i64, M>;
 
 /// A type that can be the next level: a [`Level`], or [`Deepest`], which ends the nesting.
 ///
@@ -101,7 +126,9 @@ pub trait Nested: serde::Serialize + Sized {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Deepest {}
 
-impl<C: Nested> Nested for Level<C> {
+impl<C: Nested, const S: usize, const P: usize, const M: usize, const KEY: usize> Nested
+    for Level<C, S, P, M, KEY>
+{
     fn put(place: &mut Option<Self>) -> Option<&mut dyn Place> {
         Some(place.insert(Self::default()))
     }
@@ -133,7 +160,9 @@ impl Nested for Deepest {
     }
 }
 
-impl<C: Nested> Default for Level<C> {
+impl<C: Nested, const S: usize, const P: usize, const M: usize, const KEY: usize> Default
+    for Level<C, S, P, M, KEY>
+{
     fn default() -> Self {
         Self {
             n: 0,

@@ -3,10 +3,12 @@
 //! serde's derived code builds all fields, moves them into a level, and moves that into the outer
 //! level. On a small machine these copies are most of the stack that a request takes.
 
-use super::{Level, Map, Nested, P_CAPACITY, S_CAPACITY};
+use super::map::{Entries, Keys};
+use super::{Level, Nested};
 use crate::format::TOO_DEEP;
 use core::fmt;
-use heapless::{String, Vec};
+use heapless::VecView;
+use heapless::string::StringView;
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
@@ -16,7 +18,9 @@ const FIELDS: &[&str] = &["N", "S", "M", "P", "C"];
 /// The index of `C` in [`FIELDS`]: the last.
 const INSIDE: usize = 4;
 
-impl<'de, C: Nested> Deserialize<'de> for Level<C> {
+impl<'de, C: Nested, const S: usize, const P: usize, const M: usize, const KEY: usize>
+    Deserialize<'de> for Level<C, S, P, M, KEY>
+{
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut level = Self::default();
         fill(&mut level, deserializer)?;
@@ -38,7 +42,7 @@ impl<'de, C: Nested> Deserialize<'de> for Level<C> {
 }
 
 /// A level that is filled in place. As a trait object, so that all levels share one copy of the
-/// code.
+/// code, whatever their capacities.
 pub trait Place {
     /// Returns the fields that every level has.
     fn plain(&mut self) -> Plain<'_>;
@@ -49,15 +53,17 @@ pub trait Place {
 }
 
 /// The fields `N`, `S`, `M` and `P`.
-#[derive(Debug)]
+#[allow(missing_debug_implementations)] // cannot be named outside this module
 pub struct Plain<'a> {
     n: &'a mut i64,
-    s: &'a mut String<S_CAPACITY>,
-    m: &'a mut Map,
-    p: &'a mut Vec<u8, P_CAPACITY>,
+    s: &'a mut StringView,
+    m: &'a mut dyn Keys,
+    p: &'a mut VecView<u8>,
 }
 
-impl<C: Nested> Place for Level<C> {
+impl<C: Nested, const S: usize, const P: usize, const M: usize, const KEY: usize> Place
+    for Level<C, S, P, M, KEY>
+{
     fn plain(&mut self) -> Plain<'_> {
         let Self { n, s, m, p, .. } = self;
         Plain { n, s, m, p }
@@ -170,51 +176,27 @@ impl<'de> DeserializeSeed<'de> for Field<'_> {
     }
 }
 
-/// The entries of a map. A duplicate key is refused.
-struct Entries<'a>(&'a mut Map);
-
-impl<'de> Visitor<'de> for Entries<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a map of text to integer within its capacity")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<(), A::Error> {
-        while let Some(key) = access.next_key()? {
-            match self.0.insert(key, 0) {
-                Ok(None) => {}
-                Ok(Some(_)) => return Err(A::Error::duplicate_field("key")),
-                Err(_) => return Err(A::Error::invalid_length(self.0.len() + 1, &self)),
-            }
-            // A new key is the last entry.
-            match self.0.iter_mut().last() {
-                Some((_, value)) => *value = access.next_value()?,
-                None => return Err(A::Error::invalid_length(0, &self)),
-            }
-        }
-        Ok(())
-    }
-}
+/// Names a text in error sentences.
+pub(super) const TEXT: &str = "text within its capacity";
 
 /// Text.
-struct Text<'a>(&'a mut String<S_CAPACITY>);
+struct Text<'a>(&'a mut StringView);
 
 impl Visitor<'_> for Text<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("text within its capacity")
+        f.write_str(TEXT)
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
-        let full = |_| E::invalid_length(text.len(), &"text within its capacity");
+        let full = |_| E::invalid_length(text.len(), &TEXT);
         self.0.push_str(text).map_err(full)
     }
 }
 
 /// Bytes, as one byte string or as a sequence.
-struct Bytes<'a>(&'a mut Vec<u8, P_CAPACITY>);
+struct Bytes<'a>(&'a mut VecView<u8>);
 
 impl<'de> Visitor<'de> for Bytes<'_> {
     type Value = ();
@@ -231,7 +213,7 @@ impl<'de> Visitor<'de> for Bytes<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<(), A::Error> {
         while let Some(byte) = access.next_element()? {
             if self.0.push(byte).is_err() {
-                return Err(A::Error::invalid_length(P_CAPACITY + 1, &self));
+                return Err(A::Error::invalid_length(self.0.len() + 1, &self));
             }
         }
         Ok(())

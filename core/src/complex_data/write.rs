@@ -1,11 +1,15 @@
 //! Encodes the fields of a fixed-capacity level.
 
-use super::{Map, P_CAPACITY};
+use heapless::String;
+use heapless::linear_map::LinearMapView;
 use serde::Serializer;
 use serde::ser::SerializeMap;
 
 /// Serializes a map in the order of its keys.
-pub(super) fn sorted_map<S: Serializer>(map: &Map, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn sorted_map<S: Serializer, const KEY: usize>(
+    map: &LinearMapView<String<KEY>, i64>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     let mut sorted = serializer.serialize_map(Some(map.len()))?;
     let mut last = None;
     for _ in 0..map.len() {
@@ -21,9 +25,6 @@ pub(super) fn sorted_map<S: Serializer>(map: &Map, serializer: S) -> Result<S::O
 }
 
 /// Serializes as one byte string, not as a sequence, in formats that have byte strings.
-pub(super) fn bytes<S: Serializer>(
-    bytes: &heapless::Vec<u8, P_CAPACITY>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
+pub(super) fn bytes<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_bytes(bytes)
 }

@@ -1,10 +1,10 @@
 //! The board's console, on UART1.
 
-use crate::mission::Observer;
-use crate::shown::{Shown, write_decimal, write_hexadecimal};
 use crate::stack;
 use crate::uart::Uart;
 use bellwire::{ComplexData, Printable, RequestError};
+use commands::Observer;
+use commands::shown::{Shown, write_decimal, write_hexadecimal};
 use embedded_io::{Read, ReadReady, Write};
 use smoltcp::time::{Duration, Instant};
 

@@ -4,10 +4,11 @@
 //! It has not run on real hardware. There the clock must be set up first, and UART0 may lose bytes
 //! while the console waits for its own UART.
 //!
+//! It serves the commands of the crate `bellwire-commands`, as the host's demo does.
+//!
 //! ```text
 //! server  client          the programs, in src/bin
 //! echo    panic           programs to measure and to test, in src/bin
-//! mission  shown          commands, values, handlers and their display, shared with the host's demo
 //! serial   network        the two transports: UART0, and TCP over smoltcp
 //! console                 the console on UART1
 //! uart  ethernet  clock   the drivers
@@ -20,12 +21,8 @@ pub mod clock;
 pub mod console;
 pub mod ethernet;
 mod interrupt;
-#[path = "../../src/mission.rs"]
-pub mod mission;
 pub mod network;
 mod registers;
 pub mod serial;
-#[path = "../../src/shown.rs"]
-pub mod shown;
 pub mod stack;
 pub mod uart;

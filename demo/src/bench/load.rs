@@ -1,8 +1,8 @@
 //! The requests to send and the replies to expect.
 
-use crate::mission::{self, GOB, POSTCARD, STRING, TEXT};
 use bellwire::{ClientConnection, Command, Format, ReplyFormat};
 use clap::ValueEnum;
+use commands::{GOB, POSTCARD, STRING, TEXT};
 use std::error::Error;
 
 /// The most bytes that one read returns.
@@ -42,11 +42,11 @@ impl Load {
         match command {
             Named::String => Self::new(&encode(STRING, TEXT)?, b"Thank you.\n", pipeline),
             Named::Postcard => {
-                let request = encode(POSTCARD, &mission::value())?;
+                let request = encode(POSTCARD, &commands::value())?;
                 Self::new(&request, b"Received.\n", pipeline)
             }
             Named::Gob => {
-                let request = [encode(GOB, &mission::value())?, encode(STRING, TEXT)?].concat();
+                let request = [encode(GOB, &commands::value())?, encode(STRING, TEXT)?].concat();
                 Self::new(&request, b"Thank you.\n", pipeline)
             }
         }

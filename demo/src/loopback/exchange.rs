@@ -4,11 +4,11 @@ use super::capture::Capture;
 use super::network::{BUFFER, Memory, Network, socket};
 use super::ring::Ring;
 use super::visitor::Visitor;
-use crate::mission::{self, GOB, Observer, PORT, POSTCARD, STRING, TEXT};
 use bellwire::smoltcp::{Server, Timeouts};
 use bellwire::{
     ComplexData, Endpoint, Line, NoReply, RegisterError, Reply, ReplySent, ServerConnection,
 };
+use commands::{GOB, Observer, PORT, POSTCARD, STRING, TEXT};
 use core::task::Poll;
 use smoltcp::iface::{SocketSet, SocketStorage};
 use smoltcp::phy::{Device, PcapMode, PcapWriter};
@@ -127,13 +127,13 @@ fn run(guests: &mut Guests<'_>, device: impl Device) -> Result<Exchange, Box<dyn
 /// separate function.
 fn endpoint<'a>() -> Result<Endpoint<Guests<'a>, 3>, RegisterError> {
     fn string(guests: &mut Guests<'_>, text: &str, reply: Reply<'_, Line>) -> ReplySent {
-        mission::string(guests, text, reply)
+        commands::string(guests, text, reply)
     }
     fn postcard(guests: &mut Guests<'_>, data: ComplexData, reply: Reply<'_, Line>) -> ReplySent {
-        mission::postcard(guests, data, reply)
+        commands::postcard(guests, data, reply)
     }
     fn gob(guests: &mut Guests<'_>, data: ComplexData, reply: Reply<'_, NoReply>) -> ReplySent {
-        mission::gob(guests, data, reply)
+        commands::gob(guests, data, reply)
     }
     let mut endpoint = Endpoint::new();
     endpoint.handle(STRING, &string)?;
@@ -177,7 +177,7 @@ impl Observer for Guests<'_> {
 
     fn data(&mut self, data: &ComplexData) {
         self.structures += 1;
-        self.spoiled += usize::from(*data != mission::value());
+        self.spoiled += usize::from(*data != commands::value());
         self.app.data(data);
     }
 }

@@ -2,9 +2,9 @@
 
 use super::network::{BUFFER, Memory, Network, socket};
 use super::ring::Ring;
-use crate::mission::{self, Observer, PORT, STRING, TEXT};
 use bellwire::smoltcp::{Client, Server, Timeouts};
 use bellwire::{ComplexData, Endpoint, ServerConnection};
+use commands::{Observer, PORT, STRING, TEXT};
 use core::task::Poll;
 use smoltcp::iface::{SocketHandle, SocketSet, SocketStorage};
 use smoltcp::socket::tcp::Socket;
@@ -59,7 +59,7 @@ pub fn measure() -> Result<Comparison, Box<dyn Error>> {
 fn with_bellwire() -> Result<f64, Box<dyn Error>> {
     let mut endpoint = Endpoint::<Nobody, 1>::new();
     endpoint.handle(STRING, &|app, text, reply| {
-        mission::string(app, text, reply)
+        commands::string(app, text, reply)
     })?;
     let mut app = Nobody;
     let mut memory: [Memory; 2] = [[[0; BUFFER]; 4]; _];

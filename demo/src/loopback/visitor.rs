@@ -1,9 +1,9 @@
 //! A client that talks to the server on the same interface.
 
 use super::network::Network;
-use crate::mission::{self, GOB, Observer, PORT, POSTCARD, STRING, TEXT};
 use bellwire::Printable;
 use bellwire::smoltcp::Client;
+use commands::{GOB, Observer, PORT, POSTCARD, STRING, TEXT};
 use core::task::Poll;
 use smoltcp::phy::Device;
 use smoltcp::socket::tcp::Socket;
@@ -92,7 +92,7 @@ impl<'b> Visitor<'b> {
                 }
             },
             Step::SendPostcard => {
-                let value = mission::value();
+                let value = commands::value();
                 observer.sends_data(POSTCARD.name(), &value);
                 self.client.call(POSTCARD, &value, socket, deadline)?;
                 Step::AwaitReceipt
@@ -105,7 +105,7 @@ impl<'b> Visitor<'b> {
                 }
             },
             Step::SendGob => {
-                let value = mission::value();
+                let value = commands::value();
                 observer.sends_data(GOB.name(), &value);
                 self.client.call(GOB, &value, socket, deadline)?;
                 Step::AwaitSent

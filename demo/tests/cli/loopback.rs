@@ -2,7 +2,7 @@
 
 use bellwire::ComplexData;
 use bellwire_demo::loopback::{exchange, measure};
-use bellwire_demo::mission::{self, Observer, TEXT};
+use commands::{Observer, TEXT};
 use std::path::{Path, PathBuf};
 
 /// An observer that records all values.
@@ -51,7 +51,7 @@ fn every_text_and_structure_arrives_unchanged() {
     assert_eq!(guest.texts, vec![TEXT; exchange.texts]);
     assert_eq!(
         guest.structures,
-        vec![mission::value(); exchange.structures]
+        vec![commands::value(); exchange.structures]
     );
 }
 

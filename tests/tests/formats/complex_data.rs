@@ -1,12 +1,17 @@
 //! `ComplexData` and `HeapComplexData`: both have the same bytes, and report each flaw by its own error.
 
-use bellwire::complex_data::{Inner, KEY_CAPACITY, Level, M_CAPACITY, P_CAPACITY, S_CAPACITY};
+use bellwire::complex_data::{Inner, Level};
 use bellwire::format::{EncodeError, Format, MAX_DEPTH};
 use bellwire::{ComplexData, DecodeError, DecodeErrorKind, Gob, HeapComplexData, Postcard};
 use bellwire_tests::server::{framed, join, show};
 use core::fmt::Debug;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+
+const S_CAPACITY: usize = 64;
+const P_CAPACITY: usize = 64;
+const M_CAPACITY: usize = 8;
+const KEY_CAPACITY: usize = 16;
 
 /// Encodes a value as a payload with its length prefix.
 fn encode<T>(value: &T) -> Vec<u8>

@@ -2,6 +2,7 @@
 
 mod any_type;
 mod attributes;
+mod capacities;
 mod complex_data;
 mod gob;
 mod user_format;

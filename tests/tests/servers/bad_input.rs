@@ -3,16 +3,16 @@
 use bellwire_std::{Endpoint, Server};
 use bellwire_tests::arrived::Arrived;
 use bellwire_tests::bad_input::{BUFFER, cases};
-use bellwire_tests::mission::{self, GOB, POSTCARD, STRING};
 use bellwire_tests::running::answer;
+use commands::{GOB, POSTCARD, STRING};
 use std::net::SocketAddr;
 use std::thread;
 
 fn endpoint() -> Endpoint<Arrived> {
     let endpoint = Endpoint::default();
-    endpoint.handle(STRING, mission::string).unwrap();
-    endpoint.handle(POSTCARD, mission::postcard).unwrap();
-    endpoint.handle(GOB, mission::gob).unwrap();
+    endpoint.handle(STRING, commands::string).unwrap();
+    endpoint.handle(POSTCARD, commands::postcard).unwrap();
+    endpoint.handle(GOB, commands::gob).unwrap();
     endpoint
 }
 

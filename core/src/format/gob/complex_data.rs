@@ -3,7 +3,9 @@
 use super::schema::{Described, Type};
 use crate::complex_data::{Level, Nested};
 
-impl<C: Nested> Described for Level<C> {
+impl<C: Nested, const S: usize, const P: usize, const M: usize, const KEY: usize> Described
+    for Level<C, S, P, M, KEY>
+{
     const TYPE: Type = GO_TYPE;
 }
 

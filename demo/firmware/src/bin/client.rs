@@ -4,6 +4,7 @@
 
 use bellwire::smoltcp::{Client, ConnectionLost};
 use bellwire::{Command, Error, ErrorKind, Format, Line};
+use commands::{POSTCARD, STRING, TEXT};
 use core::fmt::Write;
 use core::panic::PanicInfo;
 use core::task::Poll;
@@ -11,7 +12,6 @@ use cortex_m_rt::entry;
 use cortex_m_semihosting::debug;
 use firmware::clock::Clock;
 use firmware::console::{self, Console};
-use firmware::mission::{self, POSTCARD, STRING, TEXT};
 use firmware::network::{HOST, Memory, Network, Room};
 use heapless::String;
 use smoltcp::iface::SocketHandle;
@@ -19,7 +19,7 @@ use smoltcp::time::Duration;
 
 /// The host's port: `BELLWIRE_PORT` at build time, or else the demo's port.
 const PORT: u16 = match option_env!("BELLWIRE_PORT") {
-    None => mission::PORT,
+    None => commands::PORT,
     Some(port) => match u16::from_str_radix(port, 10) {
         Ok(port) => port,
         Err(_) => panic!("BELLWIRE_PORT is not a port"),
@@ -81,7 +81,7 @@ impl Board {
         let dialed = self.network.connect(self.socket, (HOST, PORT), 49152);
         dialed.map_err(|_| Error::Transport(ConnectionLost))?;
         self.call(&mut client, STRING, TEXT, "Thank you.")?;
-        self.call(&mut client, POSTCARD, &mission::value(), "Received.")
+        self.call(&mut client, POSTCARD, &commands::value(), "Received.")
     }
 
     /// Makes one call and checks that its reply is `expected`.

@@ -2,11 +2,11 @@
 #![no_std]
 #![no_main]
 
+use commands::PORT;
 use core::panic::PanicInfo;
 use cortex_m_rt::entry;
 use firmware::clock::Clock;
 use firmware::console::{self, Console};
-use firmware::mission::PORT;
 use firmware::network::{Memory, Network, Room};
 use smoltcp::socket::tcp::Socket;
 

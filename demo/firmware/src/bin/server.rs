@@ -4,11 +4,11 @@
 
 use bellwire::smoltcp::{Server, Timeouts};
 use bellwire::{Endpoint, RegisterError, ServerConnection};
+use commands::{GOB, PORT, POSTCARD, STRING};
 use core::panic::PanicInfo;
 use cortex_m_rt::entry;
 use firmware::clock::Clock;
 use firmware::console::{self, Console};
-use firmware::mission::{self, GOB, PORT, POSTCARD, STRING};
 use firmware::network::{Memory, Network, Room};
 use firmware::serial::Line;
 use firmware::uart::Uart;
@@ -75,9 +75,9 @@ fn main() -> ! {
 /// Returns an endpoint with the demo's commands.
 fn endpoint() -> Result<Endpoint<Console, 4>, RegisterError> {
     let mut endpoint = Endpoint::new();
-    endpoint.handle(STRING, &mission::string)?;
-    endpoint.handle(POSTCARD, &mission::postcard)?;
-    endpoint.handle(GOB, &mission::gob)?;
+    endpoint.handle(STRING, &commands::string)?;
+    endpoint.handle(POSTCARD, &commands::postcard)?;
+    endpoint.handle(GOB, &commands::gob)?;
     endpoint.on_rejection(Console::rejected);
     Ok(endpoint)
 }

@@ -51,33 +51,24 @@ impl Link {
             _ => limit,
         };
         match self.session.find(&expected, received, limit) {
-            Ok(Found::Partial) if received.len() < most => {}
-            Ok(Found::Partial) => self.end(ErrorKind::MessageTooLong { limit }),
-            Ok(Found::Reply { start, size }) => {
-                let first = self.take(size);
-                return Some(Ok(first + start..first + size));
-            }
-            Ok(Found::ErrorLine { size }) => {
-                let error = RemoteError::parse(&received[..size], expected.name);
-                if error.other_command().is_none() {
-                    self.take(size);
-                    // These two codes, and a line that names no command, are the last line of a conversation.
-                    if error.command.is_none() || matches!(error.code, Code::TimedOut | Code::Busy)
-                    {
-                        self.end_with(error.clone(), false);
-                        self.report();
+            Ok(true) => match self.session.found() {
+                Some(Found::ErrorLine { size }) => {
+                    if let Some(error) = self.error_line(size, expected.name) {
+                        return Some(Err(CallError::Remote(error)));
                     }
-                    return Some(Err(CallError::Remote(error)));
                 }
-                let error = self.name(error, &received[..size]);
-                // If the server ended the conversation after a command without reply, no waiting call ran.
-                let ran = error.command.is_none();
-                self.end_with(error, ran);
-            }
-            Ok(Found::TooLong { size }) => {
-                self.take(size);
-                return Some(Err(CallError::Reply(ErrorKind::MessageTooLong { limit })));
-            }
+                Some(Found::Reply { start, size }) => {
+                    let first = self.take(size);
+                    return Some(if size > limit {
+                        Err(CallError::Reply(ErrorKind::MessageTooLong { limit }))
+                    } else {
+                        Ok(first + start..first + size)
+                    });
+                }
+                None => {}
+            },
+            Ok(false) if received.len() < most => {}
+            Ok(false) => self.end(ErrorKind::MessageTooLong { limit }),
             Err(kind) => self.end(kind),
         }
         let (cause, ran) = self.report()?;
@@ -87,6 +78,26 @@ impl Link {
         } else {
             CallError::NotSent(cause)
         }))
+    }
+
+    /// Returns the error line of `size` bytes if it concerns the oldest call, which waits for the reply to `waiting`.
+    fn error_line(&mut self, size: usize, waiting: &'static str) -> Option<RemoteError> {
+        let line = &self.rx.filled()[..size];
+        let error = RemoteError::parse(line, waiting);
+        if error.other_command().is_some() {
+            let error = self.name(error, line);
+            // If the server ended the conversation after a command without reply, no waiting call ran.
+            let ran = error.command.is_none();
+            self.end_with(error, ran);
+            return None;
+        }
+        self.take(size);
+        // These two codes, and a line that names no command, are the last line of a conversation.
+        if error.command.is_none() || matches!(error.code, Code::TimedOut | Code::Busy) {
+            self.end_with(error.clone(), false);
+            self.report();
+        }
+        Some(error)
     }
 
     /// Removes the oldest call and the `size` bytes of its reply. Returns the place of the first.

@@ -1,6 +1,10 @@
 //! The conversation of the demo's two ends: commands, values and handlers.
 //!
-//! Needs no `std`: every transport, and the device firmware, serves exactly these commands.
+//! Host, firmware and tests serve exactly these commands.
+#![forbid(unsafe_code)]
+#![cfg_attr(not(test), no_std)]
+
+pub mod shown;
 
 use bellwire::complex_data::Inner;
 use bellwire::{Command, ComplexData, Gob, Line, NoReply, Postcard, Reply, ReplySent};
