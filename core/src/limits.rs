@@ -4,7 +4,7 @@
 ///
 /// # How large the buffers must be
 /// Four buffers carry a conversation. Size each for its longest message. As an example, take a command
-/// `SET: Command<Postcard<Config>, Line>`. A `Config` takes up to 300 bytes, and the reply has up to 80 bytes of text.
+/// `SET: Command<Line, Line>`. A request has up to 301 bytes of text, and a reply up to 80.
 ///
 /// | buffer | holds | bytes for `SET` |
 /// |---|---|---|
@@ -31,21 +31,21 @@
 /// | client's transmit buffer | [`ErrorKind::MessageTooLong`](crate::ErrorKind::MessageTooLong); nothing was sent |
 ///
 /// ```
-/// use bellwire::{ClientConnection, Command, Error, ErrorKind, Format, Line, Postcard, Ref};
+/// use bellwire::{ClientConnection, Command, Error, ErrorKind, Format, Line};
 ///
-/// const SET: Command<Postcard<Ref<[u8]>>, Line> = Command::new("SET");
+/// const SET: Command<Line, Line> = Command::new("SET");
 ///
-/// let value = &[7; 298][..]; // with its own length, postcard needs 300 bytes
-/// assert_eq!(Postcard::<Ref<[u8]>>::encode(&value, &mut [0; 400]), Ok(302));
+/// let text = "x".repeat(301);
+/// assert_eq!(Line::encode(&text, &mut [0; 400]), Ok(302));
 ///
 /// let (mut rx, mut tx) = ([0; 160], [0; 306]);
 /// let mut client = ClientConnection::new(&mut rx, &mut tx);
-/// assert_eq!(client.request(SET, &value), Ok(()));
+/// assert_eq!(client.request(SET, &text), Ok(()));
 ///
 /// let (mut rx, mut tx) = ([0; 160], [0; 305]);
 /// let mut client = ClientConnection::new(&mut rx, &mut tx);
 /// let too_long = ErrorKind::MessageTooLong { limit: 305 };
-/// assert_eq!(client.request(SET, &value), Err(Error::Protocol(too_long)));
+/// assert_eq!(client.request(SET, &text), Err(Error::Protocol(too_long)));
 /// ```
 ///
 /// # Limits of one's own
