@@ -3,7 +3,6 @@
 pub use crate::bad_input::BUFFER;
 
 use crate::arrived::Arrived;
-
 use bellwire::smoltcp::{ConnectionLost, Server, Timeouts};
 use bellwire::{Command, Endpoint, Line, NoReply, Postcard, ServerConnection};
 use smoltcp::iface::{Config, Interface, PollResult, SocketHandle, SocketSet};

@@ -6,9 +6,8 @@ use bellwire_tests::bad_input::cases;
 use bellwire_tests::board::{BOOT, Board, PATIENCE, soon};
 use bellwire_tests::go::Go;
 use bellwire_tests::image::path;
-
 use bellwire_tests::running::{line, rest};
-use commands::{Observer, POSTCARD, STRING, TEXT};
+use commands::{POSTCARD, STRING, TEXT};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
