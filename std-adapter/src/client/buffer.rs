@@ -4,7 +4,7 @@ use std::ops::Range;
 
 /// Bytes in a queue: written at the end, removed at the front.
 #[derive(Debug, Default)]
-pub(super) struct Buffer {
+pub(crate) struct Buffer {
     memory: Vec<u8>,
     start: usize,
     end: usize,
@@ -13,20 +13,20 @@ pub(super) struct Buffer {
 }
 
 impl Buffer {
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.end - self.start
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.start == self.end
     }
 
-    pub(super) fn filled(&self) -> &[u8] {
+    pub(crate) fn filled(&self) -> &[u8] {
         &self.memory[self.start..self.end]
     }
 
     /// Returns at least one byte of space, and at least `size` bytes unless that many are filled already.
-    pub(super) fn space(&mut self, size: usize) -> &mut [u8] {
+    pub(crate) fn space(&mut self, size: usize) -> &mut [u8] {
         if self.start > 0 && self.memory.len() - self.end < size {
             self.memory.copy_within(self.start..self.end, 0);
             self.end -= self.start;
@@ -40,7 +40,7 @@ impl Buffer {
     }
 
     /// Counts the first `n` bytes of [`space`](Self::space) as filled.
-    pub(super) fn fill(&mut self, n: usize) {
+    pub(crate) fn fill(&mut self, n: usize) {
         self.end += n;
         let now = self.skip.min(self.len());
         self.skip -= now;
@@ -49,7 +49,7 @@ impl Buffer {
 
     /// Removes `size` bytes from the front, also those that are yet to come. Returns the index of the first one for
     /// [`get`](Self::get).
-    pub(super) fn consume(&mut self, size: usize) -> usize {
+    pub(crate) fn consume(&mut self, size: usize) -> usize {
         let first = self.start;
         let now = size.min(self.len());
         self.start += now;
@@ -61,11 +61,11 @@ impl Buffer {
     }
 
     /// Returns bytes that were removed last. They stay until the next call of [`space`](Self::space).
-    pub(super) fn get(&self, range: Range<usize>) -> &[u8] {
+    pub(crate) fn get(&self, range: Range<usize>) -> &[u8] {
         self.memory.get(range).unwrap_or(&[])
     }
 
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         (self.start, self.end, self.skip) = (0, 0, 0);
     }
 }

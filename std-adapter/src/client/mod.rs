@@ -6,10 +6,16 @@ mod error;
 mod link;
 mod pipeline;
 mod stream;
+mod verdict;
 
 pub use builder::ClientBuilder;
 pub use error::{CallError, Cause};
 pub use stream::ClientStream;
+#[cfg(feature = "tokio")]
+pub(crate) use {
+    buffer::Buffer,
+    verdict::{Verdict, name},
+};
 
 use crate::wait::{after, has_passed};
 use bellwire::format::OwnedReply;

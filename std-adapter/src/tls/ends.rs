@@ -104,7 +104,7 @@ impl Connector {
         Conn::with_handshake(conn, self.driver(host)?)
     }
 
-    fn driver(&self, host: &str) -> io::Result<Driver> {
+    pub(crate) fn driver(&self, host: &str) -> io::Result<Driver> {
         let name = ServerName::try_from(host.to_owned()).map_err(|_| {
             let what = format!("{host:?} is neither a name nor an IP address");
             io::Error::new(ErrorKind::InvalidInput, what)

@@ -1,10 +1,12 @@
-//! A server for many connections on few threads, on tokio. Needs the feature `tokio`.
+//! A server for many connections on few threads, and a client that many tasks share, on tokio. Needs the feature
+//! `tokio`.
 //!
-//! At each wake-up a connection reads once, into a buffer that all connections of a thread share. It
+//! At each wake-up a connection of the server reads once, into a buffer that all connections of a thread share. It
 //! answers the requests that arrived together, then writes once. After 128 requests it is another
 //! connection's turn. A connection keeps bytes of its own only for a partial request, for requests
 //! that wait for the next turn, and for replies that the client has not taken.
 
+mod client;
 mod conversation;
 mod counts;
 mod ending;
@@ -14,6 +16,8 @@ mod listener;
 mod secure;
 mod stream;
 mod task;
+
+pub use client::{Client, ClientBuilder};
 
 use crate::connections::Permit;
 use crate::limits::Backoff;

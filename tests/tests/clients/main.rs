@@ -2,3 +2,4 @@
 
 mod blocking;
 mod pipeline;
+mod tokio;

@@ -1,8 +1,9 @@
 //! The received bytes, and the end of a conversation.
 
 use super::{Link, cause};
+use crate::client::verdict::{Verdict, name};
 use crate::client::{CallError, Cause, ClientStream};
-use bellwire::{Code, ErrorKind, Found, RemoteError};
+use bellwire::{ErrorKind, Found, RemoteError};
 use std::io;
 use std::ops::Range;
 use std::time::Instant;
@@ -80,24 +81,21 @@ impl Link {
         }))
     }
 
-    /// Returns the error line of `size` bytes if it concerns the oldest call, which waits for the reply to `waiting`.
+    /// Returns the error line of `size` bytes if it answers the oldest call, which waits for the reply to `waiting`.
     fn error_line(&mut self, size: usize, waiting: &'static str) -> Option<RemoteError> {
-        let line = &self.rx.filled()[..size];
-        let error = RemoteError::parse(line, waiting);
-        if error.other_command().is_some() {
-            let error = self.name(error, line);
-            // If the server ended the conversation after a command without reply, no waiting call ran.
-            let ran = error.command.is_none();
-            self.end_with(error, ran);
-            return None;
+        match Verdict::new(&self.rx.filled()[..size], waiting, &self.silent) {
+            Verdict::Oldest { error, last } => {
+                self.take(size);
+                if last {
+                    self.end_with(error.clone(), false);
+                    self.report();
+                }
+                return Some(error);
+            }
+            Verdict::Earlier(error) => self.end_with(error, false),
+            Verdict::Unknown(error) => self.end_with(error, true),
         }
-        self.take(size);
-        // These two codes, and a line that names no command, are the last line of a conversation.
-        if error.command.is_none() || matches!(error.code, Code::TimedOut | Code::Busy) {
-            self.end_with(error.clone(), false);
-            self.report();
-        }
-        Some(error)
+        None
     }
 
     /// Removes the oldest call and the `size` bytes of its reply. Returns the place of the first.
@@ -174,7 +172,8 @@ impl Link {
             match (bytes.first(), end) {
                 (Some(b'!'), Some(end)) => {
                     let line = &bytes[..=end];
-                    let error = self.name(RemoteError::parse(line, "-"), line);
+                    let error = name(line, &self.silent);
+                    let error = error.unwrap_or_else(|| RemoteError::parse(line, "-"));
                     return self.end_with(error, false);
                 }
                 (None, _) => {}
@@ -185,15 +184,6 @@ impl Link {
                 return self.end_stream(cause);
             }
         }
-    }
-
-    /// Returns the error with its command, if that is one without reply that was sent.
-    fn name(&self, error: RemoteError, line: &[u8]) -> RemoteError {
-        let mut named = self
-            .silent
-            .iter()
-            .map(|name| RemoteError::parse(line, name));
-        named.find(|error| error.command.is_some()).unwrap_or(error)
     }
 
     /// Returns the error line or the unexpected bytes that ended the conversation, if no call has returned them.

@@ -1,0 +1,38 @@
+//! The meaning of an error line for the calls that wait.
+
+use bellwire::{Code, RemoteError};
+
+/// Which calls an error line concerns.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    /// It answers the oldest waiting call. If it is the `last` line of the conversation, the later calls did not run.
+    Oldest { error: RemoteError, last: bool },
+    /// It rejects a command without reply that was sent before. The server ended the conversation, so no waiting call
+    /// ran.
+    Earlier(RemoteError),
+    /// It names a command that was not sent. The conversation is over, and the waiting calls may have run.
+    Unknown(RemoteError),
+}
+
+impl Verdict {
+    /// Judges `line`, which arrived while the reply to the command `waiting` was expected. `silent` has the names of
+    /// the commands without reply that were sent.
+    pub(crate) fn new(line: &[u8], waiting: &'static str, silent: &[&'static str]) -> Self {
+        let error = RemoteError::parse(line, waiting);
+        if error.other_command().is_none() {
+            // These two codes, and a line that names no command, are the last line of a conversation.
+            let last = error.command.is_none() || matches!(error.code, Code::TimedOut | Code::Busy);
+            return Self::Oldest { error, last };
+        }
+        match name(line, silent) {
+            Some(error) => Self::Earlier(error),
+            None => Self::Unknown(error),
+        }
+    }
+}
+
+/// Returns the error of `line` if it names one of these commands.
+pub(crate) fn name(line: &[u8], commands: &[&'static str]) -> Option<RemoteError> {
+    let mut errors = commands.iter().map(|name| RemoteError::parse(line, name));
+    errors.find(|error| error.command.is_some())
+}

@@ -1,0 +1,203 @@
+//! The options of an async client.
+
+use super::calls::Shared;
+use super::connect::{Io, Target};
+use super::{Client, Handle, task};
+use crate::client::Cause;
+#[cfg(feature = "tls")]
+use crate::tls;
+use crate::{Dialer, Network};
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// The default time limit for connecting, and for a call.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The default limit of a request, and of a reply.
+const MESSAGE: usize = 1 << 20;
+
+/// The default number of calls that wait at a time.
+const WAITING: usize = 16384;
+
+/// Is told why each connection ended.
+pub(super) type Listener = Arc<dyn Fn(&Cause) + Send + Sync>;
+
+/// Options for a [`Client`].
+///
+/// ```no_run
+/// use bellwire_std::{Network, tokio::Client};
+/// use std::time::Duration;
+///
+/// # async fn example() -> std::io::Result<()> {
+/// let client = Client::builder()
+///     .network(Network::Unix)
+///     .timeout(Some(Duration::from_secs(1)))
+///     .on_disconnect(|cause| eprintln!("disconnected: {cause}"))
+///     .connect("/run/bellwire.sock")
+///     .await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct ClientBuilder {
+    timeout: Option<Duration>,
+    max_request: usize,
+    max_waiting: usize,
+    options: Options,
+    target: Target,
+}
+
+/// The options of the client's task.
+#[derive(Clone)]
+pub(super) struct Options {
+    pub(super) max_reply: usize,
+    pub(super) listener: Option<Listener>,
+}
+
+impl ClientBuilder {
+    /// Returns the default options.
+    pub(super) fn new() -> Self {
+        Self {
+            timeout: Some(TIMEOUT),
+            max_request: MESSAGE,
+            max_waiting: WAITING,
+            options: Options {
+                max_reply: MESSAGE,
+                listener: None,
+            },
+            target: Target {
+                address: String::new(),
+                dialer: Dialer::new(),
+                network: Network::Tcp,
+                timeout: TIMEOUT,
+                #[cfg(feature = "tls")]
+                tls: None,
+            },
+        }
+    }
+
+    /// Sets the time limit of each call. It includes the time in the queue and a new connection. Default: 10 seconds.
+    /// With `None` a call waits for ever.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Sets the time limit for opening a connection, including the name lookup and the TLS handshake. Default: 10
+    /// seconds.
+    #[must_use]
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.target.timeout = timeout;
+        self
+    }
+
+    /// Sets the longest request in bytes, with its command line. Default: 1 MiB. A longer one fails with
+    /// [`CallError::Request`](crate::CallError::Request).
+    #[must_use]
+    pub fn max_request(mut self, bytes: usize) -> Self {
+        self.max_request = bytes;
+        self
+    }
+
+    /// Sets the longest reply in bytes. Default: 1 MiB.
+    ///
+    /// A longer reply fails its call. If its end is known and not farther than 64 KiB, the client skips it, and the
+    /// conversation goes on.
+    #[must_use]
+    pub fn max_reply(mut self, bytes: usize) -> Self {
+        self.options.max_reply = bytes;
+        self
+    }
+
+    /// Sets how many calls wait at a time, sent or not. Default: 16384. One more fails at once with
+    /// [`CallError::NotSent`](crate::CallError::NotSent) and [`Cause::Busy`].
+    #[must_use]
+    pub fn max_waiting(mut self, calls: usize) -> Self {
+        self.max_waiting = calls;
+        self
+    }
+
+    /// Sets the kind of network. Default: TCP. For [`Network::Unix`] the address is a path.
+    #[must_use]
+    pub fn network(mut self, network: Network) -> Self {
+        self.target.network = network;
+        self
+    }
+
+    /// Sets further options for connecting. Its timeout is replaced by [`connect_timeout`](Self::connect_timeout).
+    #[must_use]
+    pub fn dialer(mut self, dialer: Dialer) -> Self {
+        self.target.dialer = dialer;
+        self
+    }
+
+    /// Uses TLS. The server's certificate must be for `server_name`, a name or an IP address.
+    ///
+    /// A server that requires a client certificate and rejects this client's fails the first call, not the
+    /// connection.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(mut self, connector: tls::Connector, server_name: impl Into<String>) -> Self {
+        self.target.tls = Some((connector, server_name.into()));
+        self
+    }
+
+    /// Sets a listener that is told why each connection ended, and each time that connecting again failed.
+    ///
+    /// An error line that rejects an earlier command without reply arrives here as [`Cause::Remote`]. The listener
+    /// runs on the client's task, so it must be quick.
+    #[must_use]
+    pub fn on_disconnect(mut self, listener: impl Fn(&Cause) + Send + Sync + 'static) -> Self {
+        self.options.listener = Some(Arc::new(listener));
+        self
+    }
+
+    /// Connects to `address`: `HOST:PORT` or a path.
+    ///
+    /// # Errors
+    /// The errors of [`Dialer::dial`], and with TLS of `tls::Connector::connect`.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime, or if its I/O or time driver is off.
+    pub async fn connect(mut self, address: &str) -> io::Result<Client> {
+        address.clone_into(&mut self.target.address);
+        let stream = self.target.open().await?;
+        let target = self.target.clone();
+        Ok(self.start(stream, Some(target)))
+    }
+
+    /// Creates a client over an open stream. It cannot connect again: after the conversation is over, each call fails
+    /// with [`CallError::NotSent`](crate::CallError::NotSent). The options for connecting are ignored.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime, or if its time driver is off.
+    pub fn stream(self, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Client {
+        self.start(Box::new(stream), None)
+    }
+
+    fn start(self, stream: Box<dyn Io>, target: Option<Target>) -> Client {
+        let shared = Arc::new(Shared::new(self.max_waiting));
+        tokio::spawn(task::run(Arc::clone(&shared), self.options, stream, target));
+        Client(Arc::new(Handle {
+            shared,
+            timeout: self.timeout,
+            max_request: self.max_request,
+        }))
+    }
+}
+
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientBuilder")
+            .field("timeout", &self.timeout)
+            .field("max_request", &self.max_request)
+            .field("max_reply", &self.options.max_reply)
+            .field("max_waiting", &self.max_waiting)
+            .field("target", &self.target)
+            .finish_non_exhaustive()
+    }
+}

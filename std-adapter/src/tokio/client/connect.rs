@@ -1,0 +1,83 @@
+//! Opening the connection of an async client.
+
+use crate::resolve::explain;
+#[cfg(feature = "tls")]
+use crate::tls;
+use crate::{Cancel, Conn, Dialer, Network};
+use std::io;
+use std::os::fd::AsFd;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, timeout_at};
+
+/// The stream of a connection.
+pub(super) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Io for S {}
+
+/// How to open a connection.
+#[derive(Debug, Clone)]
+pub(super) struct Target {
+    pub(super) address: String,
+    pub(super) dialer: Dialer,
+    pub(super) network: Network,
+    pub(super) timeout: Duration,
+    #[cfg(feature = "tls")]
+    pub(super) tls: Option<(tls::Connector, String)>,
+}
+
+/// Cancels a dial when it is dropped.
+struct Cancels(Cancel);
+
+impl Drop for Cancels {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+impl Target {
+    /// Opens a connection within the time limit.
+    pub(super) async fn open(&self) -> io::Result<Box<dyn Io>> {
+        let deadline = crate::wait::after(std::time::Instant::now(), self.timeout);
+        let conn = self.dial().await?;
+        let stream = into_stream(&conn, self.network)?;
+        drop(conn);
+        #[cfg(feature = "tls")]
+        if let Some((connector, name)) = &self.tls {
+            let handshake = super::tls::handshake(stream, connector, name);
+            return match timeout_at(Instant::from_std(deadline), handshake).await {
+                Ok(stream) => stream,
+                Err(_) => Err(self.explain(&io::ErrorKind::TimedOut.into())),
+            };
+        }
+        let _ = (deadline, Self::explain);
+        Ok(stream)
+    }
+
+    /// Dials on a thread of its own, because the dialer is blocking.
+    async fn dial(&self) -> io::Result<Conn> {
+        let cancel = Cancel::new()?;
+        let dialer = self.dialer.clone().timeout(self.timeout);
+        let dialer = dialer.cancelled_by(&cancel);
+        let _cancels = Cancels(cancel);
+        let (network, address) = (self.network, self.address.clone());
+        let dialed = spawn_blocking(move || dialer.dial(network, &address)).await;
+        dialed.unwrap_or_else(|error| Err(io::Error::other(error)))
+    }
+
+    fn explain(&self, error: &io::Error) -> io::Error {
+        explain(format_args!("cannot connect to {}", self.address), error)
+    }
+}
+
+/// Hands the socket to the runtime.
+fn into_stream(conn: &Conn, network: Network) -> io::Result<Box<dyn Io>> {
+    let socket = conn.as_fd().try_clone_to_owned()?;
+    Ok(if network == Network::Unix {
+        Box::new(UnixStream::from_std(socket.into())?)
+    } else {
+        Box::new(TcpStream::from_std(socket.into())?)
+    })
+}

@@ -1,0 +1,406 @@
+//! One conversation of an async client.
+
+use super::calls::{Calls, Request, Shared};
+use super::connect::Io;
+use crate::client::{Buffer, CallError, Cause, Verdict, name};
+use bellwire::{ClientSession, ErrorKind, Found, RemoteError};
+use std::collections::VecDeque;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use tokio::io::ReadBuf;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// The least space for a read, in bytes.
+const READ: usize = 4096;
+
+/// The most reads in a turn, before other tasks run.
+const READS: usize = 16;
+
+/// The most bytes of an error line, with its line feed.
+const ERROR_LINE: usize = 160;
+
+/// A connection, the bytes on their way, and the calls in [`Calls::sent`].
+pub(super) struct Conversation<'a> {
+    shared: &'a Shared,
+    stream: Box<dyn Io>,
+    max_reply: usize,
+    session: ClientSession,
+    rx: Buffer,
+    /// The bytes of the requests that are not written to their last byte. The first `written` bytes are sent.
+    tx: Vec<u8>,
+    written: usize,
+    /// How many of the oldest requests in [`Calls::sent`] are written to their last byte. `tx` begins with the next.
+    whole: usize,
+    /// The names of the commands without reply that were sent.
+    silent: Vec<&'static str>,
+    /// The next deadline of a call, and its alarm.
+    deadline: Option<Instant>,
+    alarm: Pin<Box<Sleep>>,
+    /// Whether other tasks have run since a call woke this one, so that calls that are ready together leave together.
+    yielded: bool,
+    flushed: bool,
+    shut_down: bool,
+    answered: bool,
+}
+
+/// The end of a conversation.
+struct Over {
+    cause: Cause,
+    /// Whether the waiting calls may have run.
+    ran: bool,
+}
+
+impl Over {
+    fn new(cause: Cause) -> Self {
+        Self { cause, ran: true }
+    }
+
+    fn remote(error: RemoteError, ran: bool) -> Self {
+        Self {
+            cause: Cause::Remote(error),
+            ran,
+        }
+    }
+}
+
+impl<'a> Conversation<'a> {
+    pub(super) fn new(shared: &'a Shared, stream: Box<dyn Io>, max_reply: usize) -> Self {
+        Self {
+            shared,
+            stream,
+            max_reply,
+            session: ClientSession::default(),
+            rx: Buffer::default(),
+            tx: Vec::new(),
+            written: 0,
+            whole: 0,
+            silent: Vec::new(),
+            deadline: None,
+            alarm: Box::pin(sleep_until(Instant::now())),
+            yielded: false,
+            flushed: true,
+            shut_down: false,
+            answered: false,
+        }
+    }
+
+    /// Returns whether a reply has arrived.
+    pub(super) fn has_answered(&self) -> bool {
+        self.answered
+    }
+
+    /// Reads, answers calls and writes until the conversation is over. Returns why, or `None` if the client is released
+    /// or finished. The calls of this conversation have failed then.
+    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Cause>> {
+        match self.turn(context) {
+            Ok(true) => Poll::Ready(None),
+            Ok(false) => Poll::Pending,
+            Err(over) => Poll::Ready(self.fail(&over)),
+        }
+    }
+
+    /// Does what can be done without waiting. Returns whether the client is released.
+    fn turn(&mut self, context: &mut Context<'_>) -> Result<bool, Over> {
+        let shared = self.shared;
+        let mut ended = None;
+        for reads in 1.. {
+            match self.read(context) {
+                Poll::Ready(Ok(())) => self.answer(&mut shared.calls())?,
+                Poll::Ready(Err(cause)) => {
+                    ended = Some(cause);
+                    break;
+                }
+                Poll::Pending => break,
+            }
+            if reads == READS {
+                context.waker().wake_by_ref();
+                break;
+            }
+        }
+        let mut calls = shared.calls();
+        if let Some(cause) = ended {
+            return Err(Over::new(cause));
+        }
+        let queued = !calls.queued.is_empty();
+        if queued && !std::mem::replace(&mut self.yielded, true) {
+            calls.awake();
+            drop(calls);
+            context.waker().wake_by_ref();
+            return Ok(false);
+        }
+        self.yielded = false;
+        if calls.released {
+            drop(calls);
+            // With TLS this tells the server that nothing was cut.
+            let _ = Pin::new(&mut *self.stream).poll_shutdown(context);
+            return Ok(true);
+        }
+        self.take(&mut calls);
+        calls.sleep(context.waker());
+        let finishing = calls.finish.is_some();
+        drop(calls);
+        self.write(context)?;
+        if finishing && self.written == self.tx.len() && self.flushed && !self.shut_down {
+            // If the server has closed already, reading reports why.
+            self.shut_down = Pin::new(&mut *self.stream)
+                .poll_shutdown(context)
+                .is_ready();
+        }
+        self.expire(context)?;
+        Ok(false)
+    }
+
+    /// Reads once.
+    fn read(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Cause>> {
+        let mut buf = ReadBuf::new(self.rx.space(READ));
+        let read = Pin::new(&mut *self.stream).poll_read(context, &mut buf);
+        let n = buf.filled().len();
+        read.map(|read| match read {
+            Ok(()) if n == 0 => Err(Cause::Closed),
+            Ok(()) => {
+                self.rx.fill(n);
+                Ok(())
+            }
+            Err(error) => Err(Cause::Transport(Arc::new(error))),
+        })
+    }
+
+    /// Completes the calls whose replies have arrived.
+    fn answer(&mut self, calls: &mut Calls) -> Result<(), Over> {
+        while !self.rx.is_empty() {
+            self.drop_silent(calls);
+            let oldest = calls.sent.front().copied();
+            let Some((request, expected)) = oldest.and_then(|one| Some((one, one.expected?)))
+            else {
+                return self.unasked();
+            };
+            let received = self.rx.filled();
+            let limit = self.max_reply;
+            match self.session.find(&expected, received, limit) {
+                Ok(true) => {}
+                Ok(false) => {
+                    let most = match received.first() {
+                        Some(b'!') => limit.max(ERROR_LINE),
+                        _ => limit,
+                    };
+                    if received.len() < most {
+                        return Ok(());
+                    }
+                    return Err(Over::new(Cause::Protocol(ErrorKind::MessageTooLong {
+                        limit,
+                    })));
+                }
+                Err(kind) => return Err(Over::new(Cause::Protocol(kind))),
+            }
+            match self.session.found() {
+                Some(Found::Reply { start, size }) => {
+                    let outcome = match received.get(start..size) {
+                        Some(payload) if size <= limit => Ok(payload.to_vec()),
+                        _ => Err(CallError::Reply(ErrorKind::MessageTooLong { limit })),
+                    };
+                    self.pop(calls, size);
+                    calls.answer(&request, outcome);
+                    self.answered = true;
+                }
+                Some(Found::ErrorLine { size }) => {
+                    match Verdict::new(&received[..size], expected.name, &self.silent) {
+                        Verdict::Oldest { error, last } => {
+                            self.pop(calls, size);
+                            calls.answer(&request, Err(CallError::Remote(error.clone())));
+                            self.answered = true;
+                            if last {
+                                return Err(Over::remote(error, false));
+                            }
+                        }
+                        Verdict::Earlier(error) => return Err(Over::remote(error, false)),
+                        Verdict::Unknown(error) => return Err(Over::remote(error, true)),
+                    }
+                }
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes the oldest call and the `size` bytes of its reply.
+    fn pop(&mut self, calls: &mut Calls, size: usize) {
+        calls.sent.pop_front();
+        self.whole = self.whole.saturating_sub(1);
+        self.rx.consume(size);
+        self.session.next();
+    }
+
+    /// Removes the oldest requests without reply that were written.
+    fn drop_silent(&mut self, calls: &mut Calls) {
+        while self.whole > 0
+            && calls
+                .sent
+                .front()
+                .is_some_and(|request| request.expected.is_none())
+        {
+            calls.sent.pop_front();
+            self.whole -= 1;
+        }
+    }
+
+    /// Ends the conversation because bytes arrived that no call awaits. Only an error line is read to its end.
+    fn unasked(&self) -> Result<(), Over> {
+        let bytes = self.rx.filled();
+        let end = bytes.iter().position(|byte| *byte == b'\n');
+        match (bytes.first(), end) {
+            (Some(b'!'), Some(end)) => {
+                let line = &bytes[..=end];
+                let error = name(line, &self.silent);
+                let error = error.unwrap_or_else(|| RemoteError::parse(line, "-"));
+                Err(Over::remote(error, false))
+            }
+            (Some(b'!'), None) if bytes.len() < ERROR_LINE => Ok(()),
+            _ => Err(Over::new(Cause::Protocol(ErrorKind::UnexpectedReply))),
+        }
+    }
+
+    /// Takes the queued requests.
+    fn take(&mut self, calls: &mut Calls) {
+        if calls.queued.is_empty() || self.shut_down {
+            return;
+        }
+        if self.tx.is_empty() {
+            std::mem::swap(&mut self.tx, &mut calls.bytes);
+        } else {
+            self.tx.append(&mut calls.bytes);
+        }
+        for request in &calls.queued {
+            if request.expected.is_none() && !self.silent.contains(&request.name) {
+                self.silent.push(request.name);
+            }
+            if let Some(deadline) = request.deadline {
+                self.deadline = Some(self.deadline.map_or(deadline, |first| first.min(deadline)));
+            }
+        }
+        let mut queued = std::mem::take(&mut calls.queued);
+        calls.sent.append(&mut queued);
+        calls.queued = queued;
+    }
+
+    /// Writes the requests.
+    fn write(&mut self, context: &mut Context<'_>) -> Result<(), Over> {
+        while self.written < self.tx.len() {
+            let stream = Pin::new(&mut *self.stream);
+            match stream.poll_write(context, &self.tx[self.written..]) {
+                Poll::Ready(Ok(0)) => {
+                    return Err(self.broken(context, io::ErrorKind::WriteZero.into()));
+                }
+                Poll::Ready(Ok(n)) => {
+                    self.written += n;
+                    self.flushed = false;
+                    self.note_written();
+                }
+                Poll::Ready(Err(error)) => return Err(self.broken(context, error)),
+                Poll::Pending => return Ok(()),
+            }
+        }
+        if !self.flushed {
+            match Pin::new(&mut *self.stream).poll_flush(context) {
+                Poll::Ready(Ok(())) => self.flushed = true,
+                Poll::Ready(Err(error)) => return Err(self.broken(context, error)),
+                Poll::Pending => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Completes the requests without reply that are written to their last byte.
+    fn note_written(&mut self) {
+        let mut calls = self.shared.calls();
+        let mut rest = self.written;
+        while let Some(request) = calls.sent.get(self.whole).copied() {
+            let Some(left) = rest.checked_sub(request.size) else {
+                break;
+            };
+            rest = left;
+            if request.expected.is_none() {
+                calls.sent[self.whole].slot = None;
+                calls.answer(&request, Ok(Vec::new()));
+            }
+            self.whole += 1;
+        }
+        self.tx.drain(..self.written - rest);
+        self.written = rest;
+    }
+
+    /// Returns the end of a connection that takes no more bytes. The server may have said why before it closed.
+    fn broken(&mut self, context: &mut Context<'_>, error: io::Error) -> Over {
+        while self.rx.len() <= self.max_reply {
+            match self.read(context) {
+                Poll::Ready(Ok(())) => {
+                    if let Err(over) = self.answer(&mut self.shared.calls()) {
+                        return over;
+                    }
+                }
+                _ => break,
+            }
+        }
+        Over::new(Cause::Transport(Arc::new(error)))
+    }
+
+    /// Ends the conversation if a reply is overdue. Otherwise sets the alarm for the next deadline.
+    fn expire(&mut self, context: &mut Context<'_>) -> Result<(), Over> {
+        while let Some(deadline) = self.deadline {
+            self.alarm.as_mut().reset(deadline);
+            if self.alarm.as_mut().poll(context).is_pending() {
+                return Ok(());
+            }
+            let calls = self.shared.calls();
+            let deadlines = calls.sent.iter().filter_map(|request| {
+                // A request without reply is over when it is written.
+                request.slot.and(request.deadline)
+            });
+            self.deadline = deadlines.min();
+            if self
+                .deadline
+                .is_some_and(|deadline| deadline <= Instant::now())
+            {
+                return Err(Over::new(Cause::TimedOut));
+            }
+        }
+        Ok(())
+    }
+
+    /// Fails the calls of this conversation. Those of which no byte was written are queued again.
+    fn fail(&mut self, over: &Over) -> Option<Cause> {
+        let mut calls = self.shared.calls();
+        let begun = self.whole + usize::from(self.written > 0);
+        let mut sent = std::mem::take(&mut calls.sent);
+        let unsent: VecDeque<Request> = sent.split_off(begun.min(sent.len()));
+        for request in sent {
+            let cause = over.cause.clone();
+            let error = if over.ran {
+                CallError::MayHaveRun(cause)
+            } else {
+                CallError::NotSent(cause)
+            };
+            calls.answer(&request, Err(error));
+        }
+        let size: usize = unsent.iter().map(|request| request.size).sum();
+        let mut bytes = self.tx.split_off(self.tx.len() - size);
+        bytes.append(&mut calls.bytes);
+        calls.bytes = bytes;
+        for request in unsent.into_iter().rev() {
+            calls.queued.push_front(request);
+        }
+        if let Some(slot) = calls.finish.take() {
+            let outcome = match &over.cause {
+                // The end is clean unless it cuts an error line.
+                Cause::Closed if self.rx.is_empty() => Ok(Vec::new()),
+                Cause::Remote(error) => Err(CallError::Remote(error.clone())),
+                cause => Err(CallError::MayHaveRun(cause.clone())),
+            };
+            calls.complete(slot, outcome);
+            calls.fail_queued(&Cause::Closed);
+            return None;
+        }
+        Some(over.cause.clone())
+    }
+}

@@ -1,0 +1,189 @@
+//! The task of an async client: one conversation after the other.
+
+use super::builder::Options;
+use super::calls::Shared;
+use super::connect::{Io, Target};
+use super::conversation::Conversation;
+use crate::client::{CallError, Cause};
+use std::future::poll_fn;
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
+
+/// The pause after the first failure to connect. It doubles with each further one.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// The longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Fails all calls when the task ends, also with its runtime.
+struct Guard(Arc<Shared>);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.0.close(&Cause::Closed);
+    }
+}
+
+/// Runs until the last handle is dropped, or the client is finished, or its stream cannot be opened again.
+pub(super) async fn run(
+    shared: Arc<Shared>,
+    options: Options,
+    stream: Box<dyn Io>,
+    target: Option<Target>,
+) {
+    let guard = Guard(shared);
+    let shared = &guard.0;
+    let mut next = Some(stream);
+    let mut failures = 0;
+    while let Some(stream) = next.take() {
+        let mut conversation = Conversation::new(shared, stream, options.max_reply);
+        let cause = poll_fn(|context| conversation.poll(context)).await;
+        if conversation.has_answered() {
+            failures = 0;
+        }
+        drop(conversation);
+        let Some(cause) = cause else {
+            return; // released, or finished
+        };
+        tell(&options, &cause);
+        let Some(target) = &target else {
+            return shared.close(&cause);
+        };
+        next = Reconnect {
+            shared,
+            failures: &mut failures,
+        }
+        .run(target, &options, cause)
+        .await;
+    }
+}
+
+fn tell(options: &Options, cause: &Cause) {
+    if let Some(listener) = &options.listener {
+        listener(cause);
+    }
+}
+
+struct Reconnect<'a> {
+    shared: &'a Shared,
+    failures: &'a mut u32,
+}
+
+impl Reconnect<'_> {
+    /// Waits for a call and connects for it. Returns `None` if no handle is left or the client is finished.
+    async fn run(self, target: &Target, options: &Options, mut last: Cause) -> Option<Box<dyn Io>> {
+        let mut queue = Queue::new(self.shared);
+        loop {
+            if !poll_fn(|context| queue.poll_needed(context, &last)).await {
+                return None;
+            }
+            let pause = pause(*self.failures);
+            let attempt = async {
+                sleep(pause).await;
+                target.open().await
+            };
+            let opened = queue.expire_during(attempt, &last).await?;
+            match opened {
+                Ok(stream) => {
+                    // A server that accepts and closes at once is a failure, too, until it answers.
+                    *self.failures = self.failures.saturating_add(1);
+                    return Some(stream);
+                }
+                Err(error) => {
+                    *self.failures = self.failures.saturating_add(1);
+                    last = Cause::Transport(Arc::new(error));
+                    tell(options, &last);
+                }
+            }
+        }
+    }
+}
+
+/// Returns the pause before the next try: exponential, with jitter, so that many clients spread.
+fn pause(failures: u32) -> Duration {
+    let Some(doublings) = failures.checked_sub(1) else {
+        return Duration::ZERO;
+    };
+    let longest = PAUSE
+        .saturating_mul(1 << doublings.min(10))
+        .min(LONGEST_PAUSE);
+    longest.mul_f64(0.5 + fastrand::f64() / 2.0)
+}
+
+/// The queued calls while there is no connection.
+struct Queue<'a> {
+    shared: &'a Shared,
+    alarm: Pin<Box<Sleep>>,
+}
+
+impl<'a> Queue<'a> {
+    fn new(shared: &'a Shared) -> Self {
+        Self {
+            shared,
+            alarm: Box::pin(sleep_until(Instant::now())),
+        }
+    }
+
+    /// Waits until a call is queued. Returns false if no handle is left or the client is finished.
+    fn poll_needed(&mut self, context: &mut Context<'_>, cause: &Cause) -> Poll<bool> {
+        if self.poll_over(context, cause).is_ready() {
+            return Poll::Ready(false);
+        }
+        if self.shared.calls().queued.is_empty() {
+            Poll::Pending
+        } else {
+            Poll::Ready(true)
+        }
+    }
+
+    /// Runs `attempt`. Meanwhile it fails the calls whose time is over, with `cause`. Returns `None` if no
+    /// handle is left or the client is finished.
+    async fn expire_during<T>(
+        &mut self,
+        attempt: impl Future<Output = io::Result<T>>,
+        cause: &Cause,
+    ) -> Option<io::Result<T>> {
+        let mut attempt = pin!(attempt);
+        poll_fn(|context| {
+            if self.poll_over(context, cause).is_ready() {
+                return Poll::Ready(None);
+            }
+            attempt.as_mut().poll(context).map(Some)
+        })
+        .await
+    }
+
+    /// Fails the calls whose time is over. Is ready when no handle is left or the client is finished.
+    fn poll_over(&mut self, context: &mut Context<'_>, cause: &Cause) -> Poll<()> {
+        loop {
+            let mut calls = self.shared.calls();
+            let next = calls.expire_queued(Instant::now(), cause);
+            if let Some(slot) = calls.finish.take() {
+                // There is no conversation to end, and nothing more is sent.
+                calls.fail_queued(&Cause::Closed);
+                let outcome = match cause {
+                    Cause::Remote(error) => Err(CallError::Remote(error.clone())),
+                    _ => Ok(Vec::new()),
+                };
+                calls.complete(slot, outcome);
+                return Poll::Ready(());
+            }
+            if calls.released {
+                return Poll::Ready(());
+            }
+            calls.sleep(context.waker());
+            drop(calls);
+            let Some(next) = next else {
+                return Poll::Pending;
+            };
+            self.alarm.as_mut().reset(next);
+            if self.alarm.as_mut().poll(context).is_pending() {
+                return Poll::Pending;
+            }
+        }
+    }
+}
