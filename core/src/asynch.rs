@@ -244,15 +244,13 @@ impl<'b, S: Read + Write> Client<'b, S> {
         let mut discarded = 0usize;
         while discarded <= SKIP {
             let read = read(&mut self.stream, self.caller.discard());
-            match first(read, wait()).await {
-                Some(read) => match read? {
-                    0 => return Err(Error::Closed),
-                    n => discarded = discarded.saturating_add(n),
-                },
-                None => {
-                    self.reset();
-                    return Ok(());
-                }
+            let Some(read) = first(read, wait()).await else {
+                self.reset();
+                return Ok(());
+            };
+            match read? {
+                0 => return Err(Error::Closed),
+                n => discarded = discarded.saturating_add(n),
             }
         }
         Err(Error::Closed)

@@ -232,7 +232,7 @@ impl<'b> ClientConnection<'b> {
     pub fn skip(&mut self) -> Result<bool, Error<Infallible>> {
         match self.has_reply() {
             Ok(true) => {
-                let (Some(Found::Reply { size, .. }) | Some(Found::ErrorLine { size })) =
+                let Some(Found::Reply { size, .. } | Found::ErrorLine { size }) =
                     self.session.found()
                 else {
                     return Ok(false);

@@ -132,6 +132,11 @@ impl Shared {
 }
 
 impl Calls {
+    /// Returns whether there is only one call, so that no other can be about to join it.
+    pub(super) fn is_single(&self) -> bool {
+        self.slots.len() == 1
+    }
+
     /// Sets the waker of the task, which sleeps until there is something to do.
     pub(super) fn sleep(&mut self, waker: &Waker) {
         match &mut self.task {

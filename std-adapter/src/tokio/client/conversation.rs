@@ -123,8 +123,8 @@ impl<'a> Conversation<'a> {
         if let Some(cause) = ended {
             return Err(Over::new(cause));
         }
-        let queued = !calls.queued.is_empty();
-        if queued && !std::mem::replace(&mut self.yielded, true) {
+        let others = !calls.queued.is_empty() && !calls.is_single();
+        if others && !std::mem::replace(&mut self.yielded, true) {
             calls.awake();
             drop(calls);
             context.waker().wake_by_ref();
