@@ -1,6 +1,5 @@
 //! Opening the connection of an async client.
 
-use crate::resolve::explain;
 #[cfg(feature = "tls")]
 use crate::tls;
 use crate::{Cancel, Conn, Dialer, Network};
@@ -10,7 +9,6 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::task::spawn_blocking;
-use tokio::time::{Instant, timeout_at};
 
 /// The stream of a connection.
 pub(super) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -40,19 +38,21 @@ impl Drop for Cancels {
 impl Target {
     /// Opens a connection within the time limit.
     pub(super) async fn open(&self) -> io::Result<Box<dyn Io>> {
+        #[cfg(feature = "tls")]
         let deadline = crate::wait::after(std::time::Instant::now(), self.timeout);
         let conn = self.dial().await?;
         let stream = into_stream(&conn, self.network)?;
-        drop(conn);
         #[cfg(feature = "tls")]
         if let Some((connector, name)) = &self.tls {
             let handshake = super::tls::handshake(stream, connector, name);
-            return match timeout_at(Instant::from_std(deadline), handshake).await {
-                Ok(stream) => stream,
-                Err(_) => Err(self.explain(&io::ErrorKind::TimedOut.into())),
+            let late = |_| {
+                let to = format_args!("cannot connect to {}", self.address);
+                Err(crate::resolve::explain(to, &io::ErrorKind::TimedOut.into()))
             };
+            return tokio::time::timeout_at(deadline.into(), handshake)
+                .await
+                .unwrap_or_else(late);
         }
-        let _ = (deadline, Self::explain);
         Ok(stream)
     }
 
@@ -63,12 +63,8 @@ impl Target {
         let dialer = dialer.cancelled_by(&cancel);
         let _cancels = Cancels(cancel);
         let (network, address) = (self.network, self.address.clone());
-        let dialed = spawn_blocking(move || dialer.dial(network, &address)).await;
-        dialed.unwrap_or_else(|error| Err(io::Error::other(error)))
-    }
-
-    fn explain(&self, error: &io::Error) -> io::Error {
-        explain(format_args!("cannot connect to {}", self.address), error)
+        let conn = spawn_blocking(move || dialer.dial(network, &address)).await;
+        conn.unwrap_or_else(|error| Err(io::Error::other(error)))
     }
 }
 

@@ -40,28 +40,26 @@ pub(super) struct Conversation<'a> {
     alarm: Pin<Box<Sleep>>,
     /// Whether other tasks have run since a call woke this one, so that calls that are ready together leave together.
     yielded: bool,
-    flushed: bool,
     shut_down: bool,
     answered: bool,
 }
 
 /// The end of a conversation.
 struct Over {
-    cause: Cause,
+    cause: Box<Cause>,
     /// Whether the waiting calls may have run.
     ran: bool,
 }
 
 impl Over {
     fn new(cause: Cause) -> Self {
+        let cause = Box::new(cause);
         Self { cause, ran: true }
     }
 
     fn remote(error: RemoteError, ran: bool) -> Self {
-        Self {
-            cause: Cause::Remote(error),
-            ran,
-        }
+        let cause = Box::new(Cause::Remote(error));
+        Self { cause, ran }
     }
 }
 
@@ -80,7 +78,6 @@ impl<'a> Conversation<'a> {
             deadline: None,
             alarm: Box::pin(sleep_until(Instant::now())),
             yielded: false,
-            flushed: true,
             shut_down: false,
             answered: false,
         }
@@ -141,8 +138,8 @@ impl<'a> Conversation<'a> {
         calls.sleep(context.waker());
         let finishing = calls.finish.is_some();
         drop(calls);
-        self.write(context)?;
-        if finishing && self.written == self.tx.len() && self.flushed && !self.shut_down {
+        let written = self.write(context)?;
+        if finishing && written && !self.shut_down {
             // If the server has closed already, reading reports why.
             self.shut_down = Pin::new(&mut *self.stream)
                 .poll_shutdown(context)
@@ -284,8 +281,8 @@ impl<'a> Conversation<'a> {
         calls.queued = queued;
     }
 
-    /// Writes the requests.
-    fn write(&mut self, context: &mut Context<'_>) -> Result<(), Over> {
+    /// Writes the requests. Returns whether all are written and flushed.
+    fn write(&mut self, context: &mut Context<'_>) -> Result<bool, Over> {
         while self.written < self.tx.len() {
             let stream = Pin::new(&mut *self.stream);
             match stream.poll_write(context, &self.tx[self.written..]) {
@@ -294,21 +291,17 @@ impl<'a> Conversation<'a> {
                 }
                 Poll::Ready(Ok(n)) => {
                     self.written += n;
-                    self.flushed = false;
                     self.note_written();
                 }
                 Poll::Ready(Err(error)) => return Err(self.broken(context, error)),
-                Poll::Pending => return Ok(()),
+                Poll::Pending => return Ok(false),
             }
         }
-        if !self.flushed {
-            match Pin::new(&mut *self.stream).poll_flush(context) {
-                Poll::Ready(Ok(())) => self.flushed = true,
-                Poll::Ready(Err(error)) => return Err(self.broken(context, error)),
-                Poll::Pending => {}
-            }
+        match Pin::new(&mut *self.stream).poll_flush(context) {
+            Poll::Ready(Ok(())) => Ok(true),
+            Poll::Ready(Err(error)) => Err(self.broken(context, error)),
+            Poll::Pending => Ok(false),
         }
-        Ok(())
     }
 
     /// Completes the requests without reply that are written to their last byte.
@@ -375,7 +368,7 @@ impl<'a> Conversation<'a> {
         let mut sent = std::mem::take(&mut calls.sent);
         let unsent: VecDeque<Request> = sent.split_off(begun.min(sent.len()));
         for request in sent {
-            let cause = over.cause.clone();
+            let cause = (*over.cause).clone();
             let error = if over.ran {
                 CallError::MayHaveRun(cause)
             } else {
@@ -391,7 +384,7 @@ impl<'a> Conversation<'a> {
             calls.queued.push_front(request);
         }
         if let Some(slot) = calls.finish.take() {
-            let outcome = match &over.cause {
+            let outcome = match &*over.cause {
                 // The end is clean unless it cuts an error line.
                 Cause::Closed if self.rx.is_empty() => Ok(Vec::new()),
                 Cause::Remote(error) => Err(CallError::Remote(error.clone())),
@@ -401,6 +394,6 @@ impl<'a> Conversation<'a> {
             calls.fail_queued(&Cause::Closed);
             return None;
         }
-        Some(over.cause.clone())
+        Some((*over.cause).clone())
     }
 }

@@ -176,14 +176,12 @@ impl Client {
         let Some(limit) = self.0.timeout else {
             return ended.await.map(drop);
         };
-        match tokio::time::timeout(limit, ended).await {
-            Ok(outcome) => outcome.map(drop),
-            Err(_) => {
-                self.0.shared.close(&Cause::TimedOut);
-                self.0.shared.release();
-                Err(CallError::MayHaveRun(Cause::TimedOut))
-            }
+        if let Ok(outcome) = tokio::time::timeout(limit, ended).await {
+            return outcome.map(drop);
         }
+        self.0.shared.close(&Cause::TimedOut);
+        self.0.shared.release();
+        Err(CallError::MayHaveRun(Cause::TimedOut))
     }
 
     /// Encodes a request outside of the lock, then queues it and waits.
