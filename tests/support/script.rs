@@ -41,11 +41,16 @@ impl Scripted {
         let address = listener.local_addr().unwrap();
         let (end, ended) = channel();
         thread::spawn(move || {
-            for script in scripts {
-                let (stream, _) = listener.accept().unwrap();
-                stream.set_read_timeout(Some(PATIENCE)).unwrap();
-                play(stream, script, &end);
+            let Some((last, others)) = scripts.split_last() else {
+                return;
+            };
+            for script in others {
+                play(accept(&listener), script, &end);
             }
+            let stream = accept(&listener);
+            // Otherwise a later connection would be accepted and then reset.
+            drop(listener);
+            play(stream, last, &end);
         });
         Self { address, ended }
     }
@@ -54,6 +59,12 @@ impl Scripted {
     pub fn wait(&self) {
         self.ended.recv_timeout(PATIENCE).unwrap();
     }
+}
+
+fn accept(listener: &TcpListener) -> TcpStream {
+    let (stream, _) = listener.accept().unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
 }
 
 fn play(mut stream: TcpStream, script: &[Step], end: &Sender<()>) {

@@ -27,7 +27,7 @@ use std::sync::Arc;
 #[non_exhaustive]
 pub enum CallError {
     /// The server answered this call with an error line.
-    Remote(RemoteError),
+    Remote(Box<RemoteError>),
     /// The request cannot be encoded, or exceeds the client's limit. Nothing was sent.
     Request(ErrorKind),
     /// The reply arrived, but it cannot be decoded or exceeds the client's limit. The command ran.
@@ -49,7 +49,7 @@ pub enum Cause {
     /// Too many calls wait already.
     Busy,
     /// The server ended the conversation with an error line that concerns another call.
-    Remote(RemoteError),
+    Remote(Box<RemoteError>),
     /// The server sent bytes that are not the expected reply.
     Protocol(ErrorKind),
     /// The connection could not be opened, read or written.

@@ -55,7 +55,7 @@ impl Link {
             Ok(true) => match self.session.found() {
                 Some(Found::ErrorLine { size }) => {
                     if let Some(error) = self.error_line(size, expected.name) {
-                        return Some(Err(CallError::Remote(error)));
+                        return Some(Err(CallError::Remote(Box::new(error))));
                     }
                 }
                 Some(Found::Reply { start, size }) => {
@@ -247,6 +247,6 @@ impl Link {
 
     /// Ends the conversation because of an error line.
     fn end_with(&mut self, error: RemoteError, ran: bool) {
-        self.lose(Cause::Remote(error), ran);
+        self.lose(Cause::Remote(Box::new(error)), ran);
     }
 }

@@ -58,7 +58,7 @@ impl Over {
     }
 
     fn remote(error: RemoteError, ran: bool) -> Self {
-        let cause = Box::new(Cause::Remote(error));
+        let cause = Box::new(Cause::Remote(Box::new(error)));
         Self { cause, ran }
     }
 }
@@ -205,7 +205,7 @@ impl<'a> Conversation<'a> {
                     match Verdict::new(&received[..size], expected.name, &self.silent) {
                         Verdict::Oldest { error, last } => {
                             self.pop(calls, size);
-                            calls.answer(&request, Err(CallError::Remote(error.clone())));
+                            calls.answer(&request, Err(CallError::Remote(Box::new(error.clone()))));
                             self.answered = true;
                             if last {
                                 return Err(Over::remote(error, false));
