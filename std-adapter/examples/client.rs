@@ -1,37 +1,32 @@
 //! A client over TCP: `cargo run -p bellwire-std --example client`
 
-use bellwire::{Code, Command, Error, Line, NoReply, Postcard, blocking::Client};
-use bellwire_std::{Dialer, Endpoint, Network, Server};
+use bellwire::{Code, Command, Line, NoReply, Postcard};
+use bellwire_std::{CallError, Client, Endpoint, Server};
 use std::io;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const READ: Command<Line, Postcard<f32>> = Command::new("READ");
 const LOG: Command<Line, NoReply> = Command::new("LOG");
 
-/// The longest time for a call.
-const TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Reads two sensors of the server at `address`.
-fn read_sensors(address: &str) -> Result<(), Error<io::Error>> {
-    let dialer = Dialer::new().timeout(TIMEOUT);
-    let conn = dialer
-        .dial(Network::Tcp, address)
-        .map_err(Error::Transport)?;
-    let (mut rx, mut tx) = ([0; 256], [0; 256]);
-    let mut client = Client::new(conn, &mut rx, &mut tx);
+/// Reads the sensors of the server through `client`.
+fn read_sensors(mut client: Client) -> Result<(), CallError> {
     for sensor in ["oven", "attic"] {
-        client.stream().set_deadline(Some(Instant::now() + TIMEOUT));
         match client.call(READ, sensor) {
             Ok(celsius) => println!("{sensor}: {celsius} °C"),
             // The server's handler says no. The conversation goes on.
-            Err(Error::Remote(no)) if no.code == Code::Refused => println!("{sensor}: {no}"),
+            Err(CallError::Remote(no)) if no.code == Code::Refused => println!("{sensor}: {no}"),
+            // It did not run, so it may be repeated: here once.
+            Err(error) if error.is_repeatable() => println!("{}", client.call(READ, sensor)?),
             Err(error) => return Err(error),
         }
     }
+    // Many requests on their way at once.
+    for celsius in client.pipeline(READ, ["oven"; 10]) {
+        println!("oven: {} °C", celsius?);
+    }
     // Nothing comes back for LOG, except an error line. `finish` waits for the end to tell.
-    client.send(LOG, "both were read")?;
-    client.stream().close_write().map_err(Error::Transport)?;
+    client.send(LOG, "all were read")?;
     client.finish()
 }
 
@@ -46,11 +41,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         reply.none()
     })?;
     let server = Server::bind("127.0.0.1:0", endpoint)?;
-    let address = server.local_addr().to_string();
+    let address = server.local_addr().clone();
     let shutdown = server.shutdown_handle();
     let serving = thread::spawn(move || server.run());
-    let outcome = read_sensors(&address);
+    let client = Client::connect(address, Duration::from_secs(5))?;
+    let outcome = read_sensors(client);
     shutdown.stop();
-    serving.join().expect("the server does not panic")?;
+    serving
+        .join()
+        .map_err(|_| io::Error::other("the server panicked"))??;
     Ok(outcome?)
 }

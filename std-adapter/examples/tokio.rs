@@ -1,9 +1,10 @@
-//! A server with a task for each connection: `cargo run -p bellwire-std --features tokio --example tokio`
+//! A server with a task for each connection, and a client that tasks share:
+//! `cargo run -p bellwire-std --features tokio --example tokio`
 
-use bellwire::{Command, Line, Reply, blocking::Client};
-use bellwire_std::{Endpoint, dial, tokio::Server};
+use bellwire::{Command, Line, Reply};
+use bellwire_std::Endpoint;
+use bellwire_std::tokio::{Client, Server};
 use std::{error::Error, time::Duration};
-use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 const LOOK_UP: Command<Line, Line> = Command::new("LOOK-UP");
@@ -30,19 +31,18 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     // Port 0 is any free one. A server for others listens on ":61000".
     let server = Server::bind("127.0.0.1:0", endpoint)?;
-    let address = server.local_addr().clone();
+    let address = server.local_addr().to_string();
     let shutdown = server.shutdown_handle();
     let serving = tokio::spawn(server.run());
 
-    let calls = spawn_blocking(move || -> Result<(), Box<dyn Error + Send + Sync>> {
-        let conn = dial(address, Duration::from_secs(5))?;
-        let (mut rx, mut tx) = ([0; 256], [0; 256]);
-        let mut client = Client::new(conn, &mut rx, &mut tx);
-        println!("{}", client.call(LOOK_UP, "answer")?);
-        println!("{}", client.call(LOOK_UP, "question").unwrap_err());
-        Ok(())
-    });
-    calls.await?.map_err(|error| error as Box<dyn Error>)?;
+    let client = Client::connect(&address).await?;
+    // Both calls leave in one write.
+    let (one, two) = tokio::join!(
+        client.call(LOOK_UP, "answer"),
+        client.call(LOOK_UP, "question"),
+    );
+    println!("{}", one?);
+    println!("{}", two.unwrap_err());
     shutdown.stop();
     serving.await??;
     Ok(())

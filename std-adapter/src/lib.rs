@@ -9,7 +9,7 @@
 //! | `listener` | [`Listener`], over TCP and Unix sockets |
 //! | `endpoint` | [`Endpoint`], a registry that grows, even while servers use it |
 //! | `threads` | [`Server`], with a thread for each connection |
-//! | [`tokio`] | with the feature `tokio`: a server for many connections on few threads |
+//! | [`tokio`] | with the feature `tokio`: a server for many connections on few threads, a client that tasks share |
 //! | `server` | [`ServerOn`], the configuration of both, with [`ServerLimits`]; [`ShutdownHandle`] |
 //! | [`tls`] | with the feature `tls`: TLS on top of connections, and for both servers |
 //!
