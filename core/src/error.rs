@@ -48,8 +48,10 @@ impl Code {
         known.map_or("other", |(_, word)| word)
     }
 
-    pub(crate) fn from_word(word: &str) -> Self {
-        let known = Self::WORDS.iter().find(|(_, known)| *known == word);
+    pub(crate) fn from_word(word: &[u8]) -> Self {
+        let known = Self::WORDS
+            .iter()
+            .find(|(_, known)| known.as_bytes() == word);
         known.map_or(Code::Other, |(code, _)| *code)
     }
 }
@@ -349,21 +351,24 @@ impl RemoteError {
     /// ```
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))] // size
     pub fn parse(line: &[u8], waiting: &'static str) -> Self {
-        let text = line.strip_prefix(b"!").unwrap_or(line);
-        let text = core::str::from_utf8(line::trim(text));
-        let text = text.unwrap_or("invalid UTF-8 in the error line");
-        let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
-        let code = Code::from_word(word);
-        let rest = if code == Code::Other { text } else { rest };
-        let named = match rest.as_bytes().strip_prefix(waiting.as_bytes()) {
-            Some([] | [b':', ..]) if code != Code::Other => Some(waiting),
-            _ => None,
+        let line = line::trim(line.strip_prefix(b"!").unwrap_or(line));
+        let end = line.iter().position(|byte| *byte == b' ');
+        let end = end.unwrap_or(line.len());
+        let code = Code::from_word(line.get(..end).unwrap_or(line));
+        let rest = match code {
+            Code::Other => line,
+            _ => line::trim(line.get(end..).unwrap_or(&[])),
         };
-        let skipped = named.map_or(0, |name| name.len().saturating_add(2));
+        let (command, sentence) = match rest.strip_prefix(waiting.as_bytes()) {
+            Some([]) if code != Code::Other => (Some(waiting), &[][..]),
+            Some([b':', sentence @ ..]) if code != Code::Other => (Some(waiting), sentence),
+            _ => (None, rest),
+        };
+        let sentence = core::str::from_utf8(line::trim(sentence));
         Self {
-            command: named,
+            command,
             code,
-            sentence: cut(rest.get(skipped..).unwrap_or("")),
+            sentence: cut(sentence.unwrap_or("invalid UTF-8 in the error line")),
         }
     }
 

@@ -43,6 +43,7 @@ fn line_feed(bytes: &[u8]) -> Option<usize> {
 }
 
 /// Returns `line` without the spaces, carriage returns and line feeds around it.
+#[cfg_attr(not(target_pointer_width = "64"), inline(never))] // size
 pub(crate) fn trim(mut line: &[u8]) -> &[u8] {
     while let [b' ' | b'\r' | b'\n', rest @ ..] = line {
         line = rest;

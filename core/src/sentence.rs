@@ -47,7 +47,10 @@ impl fmt::Display for Sentence<'_> {
 /// Returns the longest start of `text` that fits, cut between characters.
 pub(crate) fn cut<const N: usize>(text: &str) -> heapless::String<N, u8> {
     let fitting = text.get(..text.floor_char_boundary(N));
-    fitting.unwrap_or("").try_into().unwrap_or_default()
+    let mut cut = heapless::String::new();
+    // It fits.
+    let _ = cut.push_str(fitting.unwrap_or(""));
+    cut
 }
 
 /// Writes decimal digits without `core::fmt`, which would link panic paths.

@@ -169,7 +169,7 @@ fn an_error_line_with_an_unknown_code_keeps_its_sentence() {
         check_echo(line, Err(refused(Code::Other, sentence)));
     }
     let sentence = "invalid UTF-8 in the error line";
-    check_echo(b"!refused \xff\n", Err(refused(Code::Other, sentence)));
+    check_echo(b"!refused \xff\n", Err(refused(Code::Refused, sentence)));
 }
 
 #[test]
