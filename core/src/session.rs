@@ -344,7 +344,7 @@ impl Session {
         out: &mut Buffer<'_>,
     ) {
         let then = match kind {
-            ErrorKind::Crashed => Phase::Refused,
+            ErrorKind::Crashed | ErrorKind::TimedOut => Phase::Refused,
             _ => Phase::Name,
         };
         let mut error = RequestError::of(kind);

@@ -73,7 +73,8 @@ impl<App: 'static> Service for Dispatch<'_, App> {
         guard(
             || match self.start(index, payload, reply, context, || false) {
                 Outcome::Answered(answered) => answered,
-                Outcome::Pending(future, reply) => pollster::block_on(future)(reply),
+                // A server that has handlers that await polls them by `start`.
+                Outcome::Pending(_, reply) => reply.fail(ErrorKind::Unanswered),
             },
         )
     }

@@ -68,6 +68,7 @@ mod dial;
 mod dispatch;
 mod ending;
 mod endpoint;
+mod hangup;
 mod keep_alive;
 mod lag;
 mod limits;

@@ -39,6 +39,13 @@ pub struct ServerLimits {
     /// starts at the first byte of its record. Default: 10 seconds. Then the client is told that the
     /// request timed out, and the connection is closed.
     pub request_timeout: Duration,
+    /// Longest time that a handler that awaits may take for its reply. Default: 60 seconds. Then its future is dropped,
+    /// the client is told that the request timed out, and the connection is closed.
+    ///
+    /// The future is also dropped within a second if the client resets the connection, or closes a Unix socket. A
+    /// client that closes a TCP connection without a reset looks like one that has only ended its sending and waits
+    /// for the reply.
+    pub answer_timeout: Duration,
     /// Longest time that the server waits for a client to receive 64 KiB of replies. Default: 10
     /// seconds. Then the connection is closed.
     ///
@@ -83,6 +90,7 @@ impl Default for ServerLimits {
             idle_timeout: Duration::from_mins(5),
             handshake_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(10),
+            answer_timeout: Duration::from_mins(1),
             reply_timeout: Duration::from_secs(10),
             stop_timeout: Duration::from_secs(5),
             receive_buffer: 65536,
@@ -100,6 +108,7 @@ impl ServerLimits {
             ("idle_timeout", self.idle_timeout),
             ("handshake_timeout", self.handshake_timeout),
             ("request_timeout", self.request_timeout),
+            ("answer_timeout", self.answer_timeout),
             ("reply_timeout", self.reply_timeout),
         ] {
             if time.is_zero() {

@@ -1,5 +1,6 @@
 //! A server with a thread for each connection.
 
+mod blocking;
 mod stream;
 mod worker;
 

@@ -1,5 +1,6 @@
 //! One connection on its thread.
 
+use super::blocking::Blocking;
 use super::stream::Stream;
 use crate::connections::Permit;
 use crate::dispatch::Dispatch;
@@ -50,6 +51,7 @@ impl<App: Send + 'static> Worker<App> {
             mut permit,
             shared,
         } = self;
+        let socket = Arc::clone(conn.socket());
         let mut stream = begin(conn, peer, &mut permit, &shared).map_err(Error::Transport)?;
         let limits = &shared.limits;
         let (mut rx, mut tx) = (
@@ -65,7 +67,11 @@ impl<App: Send + 'static> Worker<App> {
             limited!(error, "{peer}: closed, since making its context panicked");
             return Ok(());
         };
-        let mut service = Dispatch::new(&shared.endpoint, app, peer);
+        let mut service = Blocking {
+            dispatch: Dispatch::new(&shared.endpoint, app, peer),
+            socket,
+            answer_timeout: limits.answer_timeout,
+        };
         if permit.is_surplus() {
             connection.abort(ErrorKind::Busy, &mut service);
         }
@@ -76,7 +82,7 @@ impl<App: Send + 'static> Worker<App> {
         let mut left = None;
         let mut ended = false;
         let at_end = loop {
-            service.refresh(&shared.endpoint);
+            service.dispatch.refresh(&shared.endpoint);
             let open = blocking::answer(&mut stream, &mut service, &mut connection);
             shared.metrics.sent.increment(stream.take_sent());
             let now = Instant::now();

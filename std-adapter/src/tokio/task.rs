@@ -8,6 +8,8 @@ use super::secure;
 use super::stream::Stream;
 use crate::connections::Permit;
 use crate::ending::Ending;
+use crate::endpoint::{Finish, ReplyFuture};
+use crate::hangup::{LOOK, is_gone};
 use crate::limits::{Wait, replies_not_taken, too_many};
 use crate::probe::is_unused;
 #[cfg(feature = "proxy-protocol")]
@@ -15,16 +17,18 @@ use crate::proxy;
 use crate::rate::limited;
 use crate::wait::after;
 use crate::{Address, Peer};
-use bellwire::ErrorKind;
+use bellwire::{ErrorKind, Reply};
 use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant as StdInstant;
+use std::time::{Duration, Instant as StdInstant};
+use tokio::io::Interest;
+use tokio::net::TcpStream;
 use tokio::sync::futures::Notified;
 use tokio::task::yield_now;
-use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
+use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout_at};
 
 /// Serves a connection to its end.
 #[expect(
@@ -161,7 +165,8 @@ impl<App: Send + 'static> Conversation<'_, App> {
                     server.metrics.sent.increment(Box::pin(self.flush()).await?);
                 }
                 if let Some(future) = future {
-                    let finish = future.await;
+                    let limit = server.limits.answer_timeout;
+                    let finish = Box::pin(finish(&self.stream.socket, limit, future)).await?;
                     self.answer(finish);
                     // The future may have been ready without letting another connection run.
                     brought += TURN / REQUESTS;
@@ -222,5 +227,31 @@ impl<App: Send + 'static> Conversation<'_, App> {
             }
         }
         Ok(sent)
+    }
+}
+
+/// Waits at most `limit` for a handler's future. Drops it if the time is over. Fails if the client is gone.
+async fn finish(socket: &TcpStream, limit: Duration, future: ReplyFuture) -> io::Result<Finish> {
+    let deadline = after(StdInstant::now(), limit).into();
+    tokio::select! {
+        biased;
+        finish = future => Ok(finish),
+        () = hung_up(socket) => Err(io::ErrorKind::ConnectionReset.into()),
+        () = sleep_until(deadline) => {
+            Ok(Box::new(|reply: Reply<'_>| reply.fail(ErrorKind::TimedOut)))
+        }
+    }
+}
+
+/// Waits until the client is gone; see [`is_gone`].
+async fn hung_up(socket: &TcpStream) {
+    let closed = async {
+        while !is_gone(socket) {
+            sleep(LOOK).await;
+        }
+    };
+    tokio::select! {
+        _ = socket.ready(Interest::ERROR) => {}
+        () = closed => {}
     }
 }

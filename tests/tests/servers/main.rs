@@ -6,6 +6,7 @@ mod contexts;
 mod endings;
 mod extremes;
 mod fairness;
+mod hangups;
 mod in_flight;
 mod limits;
 mod tasks;
