@@ -2,4 +2,6 @@
 
 mod blocking;
 mod pipeline;
+#[cfg(target_os = "linux")]
+mod soak;
 mod tokio;
