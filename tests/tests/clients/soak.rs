@@ -1,0 +1,358 @@
+//! Both clients against a server process that is killed again and again: each call is accounted for.
+//!
+//! The time in seconds is in the environment variable `BELLWIRE_SOAK`. Without it the soak is short.
+
+use bellwire::{Command, Line, NoReply};
+use bellwire_std::tokio::Client;
+use bellwire_std::{CallError, Endpoint, Server};
+use bellwire_tests::running::{PATIENCE, until};
+use std::collections::HashMap;
+use std::env;
+use std::fs::{File, OpenOptions, read_dir, read_to_string};
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command as Process, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::{Duration, Instant};
+use tokio::runtime::Builder;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+const ECHO: Command<Line, Line> = Command::new("ECHO");
+const NOTE: Command<Line, NoReply> = Command::new("NOTE");
+
+/// The variable that holds the server's address in the processes that the soak starts.
+const ADDRESS: &str = "BELLWIRE_SOAK_ADDRESS";
+/// The variable that holds the path of the server's log in the server's process.
+const LOG: &str = "BELLWIRE_SOAK_LOG";
+
+const TASKS: u64 = 64;
+/// The time limit of a call: shorter than the longest outage.
+const LIMIT: Duration = Duration::from_millis(200);
+
+#[test]
+fn each_call_to_a_server_that_is_killed_is_accounted_for() {
+    // No other program uses this address, so the port stays free while the server is down.
+    let [.., high, low] = std::process::id().to_be_bytes();
+    let port = TcpListener::bind((format!("127.77.{high}.{low}"), 0)).unwrap();
+    let address = port.local_addr().unwrap().to_string();
+    drop(port);
+    // The process counts its descriptors, and other tests run in this one.
+    let status = process("soak::clients", &address).status().unwrap();
+    assert!(status.success(), "{status}");
+}
+
+/// Returns the command that runs the test `name` of this program in a process of its own.
+fn process(name: &str, address: &str) -> Process {
+    let mut process = Process::new(env::current_exe().unwrap());
+    process
+        .args([name, "--exact", "--ignored", "--nocapture"])
+        .env(ADDRESS, address);
+    process
+}
+
+/// The server: logs the number of each request before it replies.
+#[test]
+#[ignore = "the soak runs it in a process of its own"]
+fn server() {
+    let (Ok(address), Ok(log)) = (env::var(ADDRESS), env::var(LOG)) else {
+        return;
+    };
+    // The server ends with the process that started it.
+    thread::spawn(|| {
+        let _ = std::io::stdin().read_to_end(&mut Vec::new());
+        std::process::exit(1);
+    });
+    let log = OpenOptions::new().append(true).open(log).unwrap();
+    let log = Arc::new(log);
+    let note = Arc::clone(&log);
+    let endpoint = Endpoint::new();
+    endpoint
+        .handle(ECHO, move |(), text, reply| {
+            keep(&log, text);
+            reply.send(text)
+        })
+        .unwrap();
+    endpoint
+        .handle(NOTE, move |(), text, reply| {
+            keep(&note, text);
+            reply.none()
+        })
+        .unwrap();
+    let mut server = Server::bind(&address, endpoint).unwrap();
+    server.limits.receive_buffer = 2 * LONG_TEXT;
+    server.limits.transmit_buffer = 3 * LONG_TEXT;
+    server.run().unwrap();
+}
+
+/// Appends the number that `text` begins with, in one write. Slows the server down, so that calls wait in it.
+fn keep(mut log: &File, text: &str) {
+    let number = text.split_once(' ').map_or(text, |(number, _)| number);
+    log.write_all(format!("{number}\n").as_bytes()).unwrap();
+    thread::sleep(Duration::from_micros(100));
+}
+
+/// The process of the server. Dropping it kills the server.
+struct Killed(Child);
+
+impl Killed {
+    fn start(address: &str, log: &Path) -> Self {
+        let mut process = process("soak::server", address);
+        process
+            .env(LOG, log)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null());
+        Self(process.spawn().unwrap())
+    }
+}
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        // The server may have ended itself, which the calls notice.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The outcome of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Fate {
+    Answered,
+    /// A request without reply was handed to the system.
+    Sent,
+    NotSent,
+    MayHaveRun,
+    /// The call was dropped.
+    Dropped,
+}
+
+fn fate(error: &CallError) -> Fate {
+    match error {
+        CallError::NotSent(_) => Fate::NotSent,
+        CallError::MayHaveRun(_) => Fate::MayHaveRun,
+        error => panic!("{error}"),
+    }
+}
+
+/// The state that all callers share.
+struct Soak {
+    address: String,
+    next: AtomicU64,
+    /// The time of the last restart.
+    over: OnceLock<Instant>,
+}
+
+type Fates = Vec<(u64, Fate)>;
+
+/// The length of a long text in bytes: it is seldom written at once.
+const LONG_TEXT: usize = 60_000;
+
+impl Soak {
+    /// Returns whether a caller ends after a call: each ends with one that the last server answers.
+    fn is_over(&self, last: Fate) -> bool {
+        let Some(over) = self.over.get() else {
+            return false;
+        };
+        assert!(over.elapsed() < PATIENCE, "the client does not recover");
+        last == Fate::Answered
+    }
+
+    /// Returns a number that no other call has, and a text that begins with it.
+    fn text(&self, random: &mut fastrand::Rng) -> (u64, String) {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let length = if random.u8(..) == 0 { LONG_TEXT } else { 0 };
+        (number, format!("{number} {}", "x".repeat(length)))
+    }
+
+    /// One task of many on one async client.
+    async fn call(&self, client: &Client, seed: u64) -> Fates {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut fates = Vec::new();
+        loop {
+            let (number, text) = self.text(&mut random);
+            let fate = if random.u8(..) < 16 {
+                let sent = client.send(NOTE, &text).await;
+                sent.map_or_else(|error| fate(&error), |()| Fate::Sent)
+            } else {
+                let patience = match random.u8(..) {
+                    0..16 => Duration::from_micros(random.u64(0..50_000)),
+                    _ => 10 * LIMIT,
+                };
+                match timeout(patience, client.call(ECHO, &text)).await {
+                    Ok(Ok(reply)) => {
+                        assert!(reply == text, "the reply to {number} is another call's");
+                        Fate::Answered
+                    }
+                    Ok(Err(error)) => fate(&error),
+                    Err(_) => Fate::Dropped,
+                }
+            };
+            fates.push((number, fate));
+            if self.is_over(fate) {
+                return fates;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// The blocking client.
+    fn block(&self) -> Fates {
+        let mut random = fastrand::Rng::with_seed(TASKS);
+        let mut client = bellwire_std::Client::connect(&self.address, LIMIT).unwrap();
+        let mut fates = Vec::new();
+        loop {
+            let (number, text) = self.text(&mut random);
+            let fate = if random.u8(..) < 16 {
+                let sent = client.send(NOTE, &text);
+                sent.map_or_else(|error| fate(&error), |()| Fate::Sent)
+            } else {
+                match client.call(ECHO, &text) {
+                    Ok(reply) => {
+                        assert!(reply == text, "the reply to {number} is another call's");
+                        Fate::Answered
+                    }
+                    Err(error) => fate(&error),
+                }
+            };
+            fates.push((number, fate));
+            if self.is_over(fate) {
+                return fates;
+            }
+            if fate == Fate::NotSent {
+                // A refused connection fails at once.
+                thread::sleep(Duration::from_millis(1));
+            }
+        }
+    }
+
+    /// Runs the callers until the soak is over.
+    fn callers(self: &Arc<Self>) -> Fates {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
+        let mut fates = runtime.block_on(async {
+            let blocking = tokio::task::spawn_blocking({
+                let soak = Arc::clone(self);
+                move || soak.block()
+            });
+            let builder = Client::builder().timeout(Some(LIMIT));
+            let client = builder.connect(&self.address).await.unwrap();
+            let mut tasks = JoinSet::new();
+            for task in 0..TASKS {
+                let (soak, client) = (Arc::clone(self), client.clone());
+                tasks.spawn(async move { soak.call(&client, task).await });
+            }
+            let mut fates = tasks.join_all().await.concat();
+            fates.extend(blocking.await.unwrap());
+            fates
+        });
+        fates.sort_unstable_by_key(|(number, _)| *number);
+        // The client's task ends with its last handle.
+        until(|| runtime.metrics().num_alive_tasks() == 0);
+        fates
+    }
+}
+
+/// Kills and restarts the server until `end`. Returns how often, and the last server.
+fn kill_until(
+    end: Instant,
+    up: Duration,
+    mut server: Killed,
+    start: impl Fn() -> Killed,
+) -> (u64, Killed) {
+    let mut kills = 0;
+    while Instant::now() < end {
+        thread::sleep(up);
+        drop(server);
+        kills += 1;
+        // Every fourth outage is longer than a call waits.
+        let down = if kills % 4 == 0 { 2 * LIMIT } else { LIMIT / 8 };
+        thread::sleep(down);
+        server = start();
+    }
+    (kills, server)
+}
+
+fn descriptors() -> usize {
+    read_dir("/proc/self/fd").unwrap().count()
+}
+
+/// The callers, the process that kills the server, and the judge.
+#[test]
+#[ignore = "the soak runs it in a process of its own"]
+fn clients() {
+    let Ok(address) = env::var(ADDRESS) else {
+        return;
+    };
+    let (length, up) = match env::var("BELLWIRE_SOAK") {
+        Ok(seconds) => (seconds.parse().unwrap(), Duration::from_secs(1)),
+        Err(_) => (6, Duration::from_millis(300)),
+    };
+    let before = descriptors();
+    let log = TemporaryFile::new();
+    let start = || Killed::start(&address, &log.0);
+    let server = start();
+    until(|| std::net::TcpStream::connect(&address).is_ok());
+    let soak = Arc::new(Soak {
+        address: address.clone(),
+        next: AtomicU64::new(0),
+        over: OnceLock::new(),
+    });
+    let callers = thread::spawn({
+        let soak = Arc::clone(&soak);
+        move || soak.callers()
+    });
+    let end = Instant::now() + Duration::from_secs(length);
+    let (kills, server) = kill_until(end, up, server, start);
+    soak.over.set(Instant::now()).unwrap();
+    let fates = callers.join().unwrap();
+    drop(server);
+    assert_eq!(fates.len() as u64, soak.next.load(Ordering::Relaxed));
+    let counts = judge(&fates, &read_to_string(&log.0).unwrap());
+    println!("{kills} kills in {length} s: {counts:?}");
+    for fate in [Fate::Answered, Fate::Sent, Fate::NotSent, Fate::MayHaveRun] {
+        assert!(counts.contains_key(&fate), "no call was {fate:?}");
+    }
+    assert_eq!(descriptors(), before);
+}
+
+/// Checks the outcomes against the numbers that the servers saw. Returns how many calls had each outcome.
+fn judge(fates: &Fates, log: &str) -> HashMap<Fate, u64> {
+    let mut seen = vec![0_u32; fates.len()];
+    for line in log.lines() {
+        seen[line.parse::<usize>().unwrap()] += 1;
+    }
+    let mut counts = HashMap::new();
+    for ((number, fate), seen) in fates.iter().zip(seen) {
+        let possible = match fate {
+            Fate::Answered => seen == 1,
+            Fate::NotSent => seen == 0,
+            Fate::Sent | Fate::MayHaveRun | Fate::Dropped => seen <= 1,
+        };
+        assert!(possible, "call {number} is {fate:?}, and ran {seen} times");
+        *counts.entry(*fate).or_default() += 1;
+    }
+    counts
+}
+
+/// An empty file, removed when dropped.
+struct TemporaryFile(PathBuf);
+
+impl TemporaryFile {
+    fn new() -> Self {
+        let path = env::temp_dir().join(format!("bellwire-soak-{}", std::process::id()));
+        File::create(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for TemporaryFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
