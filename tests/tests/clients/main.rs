@@ -2,4 +2,5 @@
 
 mod blocking;
 mod pipeline;
+mod stalled;
 mod tokio;

@@ -65,6 +65,10 @@ impl Over {
     }
 }
 
+fn unexpected() -> Over {
+    Over::new(Cause::Protocol(ErrorKind::UnexpectedReply))
+}
+
 impl<'a> Conversation<'a> {
     pub(super) fn new(shared: &'a Shared, stream: Box<dyn Io>, max_reply: usize) -> Self {
         Self {
@@ -176,6 +180,12 @@ impl<'a> Conversation<'a> {
             else {
                 return self.unasked();
             };
+            if self.whole == 0 && self.written == 0 {
+                // No byte of the oldest request was sent.
+                return self.unasked();
+            }
+            // Only an error line may come before the end of the request.
+            let early = self.whole == 0;
             let received = self.rx.filled();
             let limit = self.max_reply;
             match self.session.find(&expected, received, limit) {
@@ -195,6 +205,7 @@ impl<'a> Conversation<'a> {
                 Err(kind) => return Err(Over::new(Cause::Protocol(kind))),
             }
             match self.session.found() {
+                Some(Found::Reply { .. }) if early => return Err(unexpected()),
                 Some(Found::Reply { start, size }) => {
                     let outcome = match received.get(start..size) {
                         Some(payload) if size <= limit => Ok(payload.to_vec()),
@@ -210,7 +221,7 @@ impl<'a> Conversation<'a> {
                             self.pop(calls, size);
                             calls.answer(&request, Err(CallError::Remote(error.clone())));
                             self.answered = true;
-                            if last {
+                            if last || early {
                                 return Err(Over::remote(error, false));
                             }
                         }
@@ -257,12 +268,15 @@ impl<'a> Conversation<'a> {
                 Err(Over::remote(error, false))
             }
             (Some(b'!'), None) if bytes.len() < ERROR_LINE => Ok(()),
-            _ => Err(Over::new(Cause::Protocol(ErrorKind::UnexpectedReply))),
+            _ => Err(unexpected()),
         }
     }
 
     /// Takes the queued requests.
     fn take(&mut self, calls: &mut Calls) {
+        if let Some(deadline) = calls.queued.front().and_then(|oldest| oldest.deadline) {
+            self.deadline = Some(self.deadline.map_or(deadline, |first| first.min(deadline)));
+        }
         if calls.queued.is_empty() || self.shut_down {
             return;
         }
@@ -352,12 +366,14 @@ impl<'a> Conversation<'a> {
             if self.alarm.as_mut().poll(context).is_pending() {
                 return Ok(());
             }
-            let calls = self.shared.calls();
+            let mut calls = self.shared.calls();
+            // The requests that came after the end of the sending.
+            let queued = calls.expire_queued(Instant::now(), &Cause::TimedOut);
             let deadlines = calls.sent.iter().filter_map(|request| {
                 // A request without reply is over when it is written.
                 request.slot.and(request.deadline)
             });
-            self.deadline = deadlines.min();
+            self.deadline = deadlines.chain(queued).min();
             if self
                 .deadline
                 .is_some_and(|deadline| deadline <= Instant::now())
