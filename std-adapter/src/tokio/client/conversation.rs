@@ -18,6 +18,9 @@ const READ: usize = 4096;
 /// The most reads in a turn, before other tasks run.
 const READS: usize = 16;
 
+/// With that many unwritten bytes, the next requests stay in the queue: there they can be given up unsent.
+const BACKLOG: usize = 65536;
+
 /// The most bytes of an error line, with its line feed.
 const ERROR_LINE: usize = 160;
 
@@ -141,12 +144,15 @@ impl<'a> Conversation<'a> {
             let _ = Pin::new(&mut *self.stream).poll_shutdown(context);
             return Ok(true);
         }
-        self.take(&mut calls);
+        let more = self.take(&mut calls);
         calls.sleep(context.waker());
         let finishing = calls.finish.is_some();
         drop(calls);
         self.write(context)?;
-        if finishing && self.written == self.tx.len() && self.flushed && !self.shut_down {
+        if more && self.backlog() < BACKLOG {
+            context.waker().wake_by_ref();
+        }
+        if finishing && !more && self.written == self.tx.len() && self.flushed && !self.shut_down {
             // If the server has closed already, reading reports why.
             self.shut_down = Pin::new(&mut *self.stream)
                 .poll_shutdown(context)
@@ -272,13 +278,21 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    /// Takes the queued requests.
-    fn take(&mut self, calls: &mut Calls) {
+    /// Returns the number of taken bytes that are not written.
+    fn backlog(&self) -> usize {
+        self.tx.len() - self.written
+    }
+
+    /// Takes the queued requests. Returns whether it leaves them for later.
+    fn take(&mut self, calls: &mut Calls) -> bool {
         if let Some(deadline) = calls.queued.front().and_then(|oldest| oldest.deadline) {
             self.deadline = Some(self.deadline.map_or(deadline, |first| first.min(deadline)));
         }
         if calls.queued.is_empty() || self.shut_down {
-            return;
+            return false;
+        }
+        if self.backlog() >= BACKLOG {
+            return true;
         }
         if self.tx.is_empty() {
             std::mem::swap(&mut self.tx, &mut calls.bytes);
@@ -296,6 +310,7 @@ impl<'a> Conversation<'a> {
         let mut queued = std::mem::take(&mut calls.queued);
         calls.sent.append(&mut queued);
         calls.queued = queued;
+        false
     }
 
     /// Writes the requests.
@@ -367,7 +382,7 @@ impl<'a> Conversation<'a> {
                 return Ok(());
             }
             let mut calls = self.shared.calls();
-            // The requests that came after the end of the sending.
+            // The requests that wait for space, or came after the end of the sending.
             let queued = calls.expire_queued(Instant::now(), &Cause::TimedOut);
             let deadlines = calls.sent.iter().filter_map(|request| {
                 // A request without reply is over when it is written.
