@@ -41,8 +41,13 @@ impl Scripted {
         let address = listener.local_addr().unwrap();
         let (end, ended) = channel();
         thread::spawn(move || {
-            for script in scripts {
-                let (stream, _) = listener.accept().unwrap();
+            let mut listener = Some(listener);
+            for (done, script) in scripts.iter().enumerate() {
+                let (stream, _) = listener.as_ref().unwrap().accept().unwrap();
+                if done + 1 == scripts.len() {
+                    // Otherwise the system could accept a connection after the last script.
+                    listener = None;
+                }
                 stream.set_read_timeout(Some(PATIENCE)).unwrap();
                 play(stream, script, &end);
             }
