@@ -1,4 +1,4 @@
-//! Values that arrive at a server with the commands of [`mission`](crate::mission).
+//! Values that arrive at a server with the commands of [`commands`].
 
 use bellwire::ComplexData;
 use commands::Observer;

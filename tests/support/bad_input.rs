@@ -15,7 +15,7 @@ pub const LIMITS: Limits = Limits::for_buffers(BUFFER, BUFFER);
 /// The request after the bad one.
 const NEXT: &[u8] = b"STRING\nhi\n";
 
-/// A line of the table, for a server with the commands of [`mission`].
+/// A line of the table, for a server with the commands of [`commands`].
 #[derive(Debug)]
 pub struct Case {
     /// The bad input in words.
@@ -44,7 +44,7 @@ impl Case {
     }
 }
 
-/// Returns an endpoint with the commands of [`mission`].
+/// Returns an endpoint with the commands of [`commands`].
 pub fn endpoint() -> Endpoint<Arrived, 3> {
     let mut endpoint = Endpoint::new();
     let string = endpoint.handle(STRING, &commands::string);

@@ -1,8 +1,10 @@
 //! The clients of hosts, over real sockets.
 
 mod blocking;
+mod failures;
 mod outages;
 mod pipeline;
 #[cfg(target_os = "linux")]
 mod soak;
+mod stalled;
 mod tokio;

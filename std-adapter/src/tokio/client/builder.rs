@@ -22,6 +22,9 @@ const MESSAGE: usize = 1 << 20;
 /// The default number of calls that wait at a time.
 const WAITING: usize = 16384;
 
+/// The default number of bytes in the queue.
+const QUEUED: usize = 16 << 20;
+
 /// Is told why each connection ended.
 pub(super) type Listener = Arc<dyn Fn(&Cause) + Send + Sync>;
 
@@ -46,6 +49,7 @@ pub struct ClientBuilder {
     timeout: Option<Duration>,
     max_request: usize,
     max_waiting: usize,
+    max_queued: usize,
     options: Options,
     target: Target,
 }
@@ -64,6 +68,7 @@ impl ClientBuilder {
             timeout: Some(TIMEOUT),
             max_request: MESSAGE,
             max_waiting: WAITING,
+            max_queued: QUEUED,
             options: Options {
                 max_reply: MESSAGE,
                 listener: None,
@@ -118,6 +123,17 @@ impl ClientBuilder {
     #[must_use]
     pub fn max_waiting(mut self, calls: usize) -> Self {
         self.max_waiting = calls;
+        self
+    }
+
+    /// Sets how many bytes of requests the queue holds while the server does not read or no connection is open.
+    /// Default: 16 MiB. If a call exceeds it, the call fails at once with
+    /// [`CallError::NotSent`](crate::CallError::NotSent) and [`Cause::Busy`]. An empty queue takes any request.
+    ///
+    /// As many bytes again can be on their way to the system.
+    #[must_use]
+    pub fn max_queued(mut self, bytes: usize) -> Self {
+        self.max_queued = bytes;
         self
     }
 
@@ -180,7 +196,7 @@ impl ClientBuilder {
     }
 
     fn start(self, stream: Box<dyn Io>, target: Option<Target>) -> Client {
-        let shared = Arc::new(Shared::new(self.max_waiting));
+        let shared = Arc::new(Shared::new(self.max_waiting, self.max_queued));
         tokio::spawn(task::run(Arc::clone(&shared), self.options, stream, target));
         Client(Arc::new(Handle {
             shared,
@@ -197,6 +213,7 @@ impl fmt::Debug for ClientBuilder {
             .field("max_request", &self.max_request)
             .field("max_reply", &self.options.max_reply)
             .field("max_waiting", &self.max_waiting)
+            .field("max_queued", &self.max_queued)
             .field("target", &self.target)
             .finish_non_exhaustive()
     }

@@ -18,6 +18,8 @@ pub(super) struct Shared {
     calls: Mutex<Calls>,
     /// The most calls that wait at a time.
     pub(super) max_waiting: usize,
+    /// The most bytes in the queue.
+    pub(super) max_queued: usize,
 }
 
 /// The waiting calls, oldest first: first those in `sent`, then those in `queued`.
@@ -63,10 +65,11 @@ enum Slot {
 }
 
 impl Shared {
-    pub(super) fn new(max_waiting: usize) -> Self {
+    pub(super) fn new(max_waiting: usize, max_queued: usize) -> Self {
         Self {
             calls: Mutex::default(),
             max_waiting,
+            max_queued,
         }
     }
 
@@ -84,7 +87,8 @@ impl Shared {
         if let Some(cause) = &calls.over {
             return Err(CallError::NotSent(cause.clone()));
         }
-        if calls.slots.len() >= self.max_waiting {
+        let full = !calls.bytes.is_empty() && calls.bytes.len() + bytes.len() > self.max_queued;
+        if full || calls.slots.len() >= self.max_waiting {
             return Err(CallError::NotSent(Cause::Busy));
         }
         let slot = calls.slots.insert(Slot::Waiting(None));

@@ -18,6 +18,9 @@ const READ: usize = 4096;
 /// The most reads in a turn, before other tasks run.
 const READS: usize = 16;
 
+/// With that many unwritten bytes, the next requests stay in the queue: there they can be given up unsent.
+const BACKLOG: usize = 65536;
+
 /// The most bytes of an error line, with its line feed.
 const ERROR_LINE: usize = 160;
 
@@ -63,6 +66,10 @@ impl Over {
     }
 }
 
+fn unexpected() -> Over {
+    Over::new(Cause::Protocol(ErrorKind::UnexpectedReply))
+}
+
 impl<'a> Conversation<'a> {
     pub(super) fn new(shared: &'a Shared, stream: Box<dyn Io>, max_reply: usize) -> Self {
         Self {
@@ -101,14 +108,10 @@ impl<'a> Conversation<'a> {
     /// Does what can be done without waiting. Returns whether the client is released.
     fn turn(&mut self, context: &mut Context<'_>) -> Result<bool, Over> {
         let shared = self.shared;
-        let mut ended = None;
         for reads in 1.. {
             match self.read(context) {
                 Poll::Ready(Ok(())) => self.answer(&mut shared.calls())?,
-                Poll::Ready(Err(cause)) => {
-                    ended = Some(cause);
-                    break;
-                }
+                Poll::Ready(Err(cause)) => return Err(Over::new(cause)),
                 Poll::Pending => break,
             }
             if reads == READS {
@@ -117,9 +120,6 @@ impl<'a> Conversation<'a> {
             }
         }
         let mut calls = shared.calls();
-        if let Some(cause) = ended {
-            return Err(Over::new(cause));
-        }
         let others = !calls.queued.is_empty() && !calls.is_single();
         if others && !std::mem::replace(&mut self.yielded, true) {
             calls.awake();
@@ -134,12 +134,15 @@ impl<'a> Conversation<'a> {
             let _ = Pin::new(&mut *self.stream).poll_shutdown(context);
             return Ok(true);
         }
-        self.take(&mut calls);
+        let more = self.take(&mut calls);
         calls.sleep(context.waker());
         let finishing = calls.finish.is_some();
         drop(calls);
         let written = self.write(context)?;
-        if finishing && written && !self.shut_down {
+        if more && self.backlog() < BACKLOG {
+            context.waker().wake_by_ref();
+        }
+        if finishing && !more && written && !self.shut_down {
             // If the server has closed already, reading reports why.
             self.shut_down = Pin::new(&mut *self.stream)
                 .poll_shutdown(context)
@@ -173,6 +176,12 @@ impl<'a> Conversation<'a> {
             else {
                 return self.unasked();
             };
+            if self.whole == 0 && self.written == 0 {
+                // No byte of the oldest request was sent.
+                return self.unasked();
+            }
+            // Only an error line may come before the end of the request.
+            let early = self.whole == 0;
             let received = self.rx.filled();
             let limit = self.max_reply;
             match self.session.find(&expected, received, limit) {
@@ -192,6 +201,7 @@ impl<'a> Conversation<'a> {
                 Err(kind) => return Err(Over::new(Cause::Protocol(kind))),
             }
             match self.session.found() {
+                Some(Found::Reply { .. }) if early => return Err(unexpected()),
                 Some(Found::Reply { start, size }) => {
                     let outcome = match received.get(start..size) {
                         Some(payload) if size <= limit => Ok(payload.to_vec()),
@@ -207,7 +217,7 @@ impl<'a> Conversation<'a> {
                             self.pop(calls, size);
                             calls.answer(&request, Err(CallError::Remote(Box::new(error.clone()))));
                             self.answered = true;
-                            if last {
+                            if last || early {
                                 return Err(Over::remote(error, false));
                             }
                         }
@@ -254,14 +264,25 @@ impl<'a> Conversation<'a> {
                 Err(Over::remote(error, false))
             }
             (Some(b'!'), None) if bytes.len() < ERROR_LINE => Ok(()),
-            _ => Err(Over::new(Cause::Protocol(ErrorKind::UnexpectedReply))),
+            _ => Err(unexpected()),
         }
     }
 
-    /// Takes the queued requests.
-    fn take(&mut self, calls: &mut Calls) {
+    /// Returns the number of taken bytes that are not written.
+    fn backlog(&self) -> usize {
+        self.tx.len() - self.written
+    }
+
+    /// Takes the queued requests. Returns whether it leaves them for later.
+    fn take(&mut self, calls: &mut Calls) -> bool {
+        if let Some(deadline) = calls.queued.front().and_then(|oldest| oldest.deadline) {
+            self.deadline = Some(self.deadline.map_or(deadline, |first| first.min(deadline)));
+        }
         if calls.queued.is_empty() || self.shut_down {
-            return;
+            return false;
+        }
+        if self.backlog() >= BACKLOG {
+            return true;
         }
         if self.tx.is_empty() {
             std::mem::swap(&mut self.tx, &mut calls.bytes);
@@ -279,6 +300,7 @@ impl<'a> Conversation<'a> {
         let mut queued = std::mem::take(&mut calls.queued);
         calls.sent.append(&mut queued);
         calls.queued = queued;
+        false
     }
 
     /// Writes the requests. Returns whether all are written and flushed.
@@ -345,12 +367,14 @@ impl<'a> Conversation<'a> {
             if self.alarm.as_mut().poll(context).is_pending() {
                 return Ok(());
             }
-            let calls = self.shared.calls();
+            let mut calls = self.shared.calls();
+            // The requests that wait for space, or came after the end of the sending.
+            let queued = calls.expire_queued(Instant::now(), &Cause::TimedOut);
             let deadlines = calls.sent.iter().filter_map(|request| {
                 // A request without reply is over when it is written.
                 request.slot.and(request.deadline)
             });
-            self.deadline = deadlines.min();
+            self.deadline = deadlines.chain(queued).min();
             if self
                 .deadline
                 .is_some_and(|deadline| deadline <= Instant::now())
