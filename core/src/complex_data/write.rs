@@ -11,6 +11,13 @@ pub(super) fn sorted_map<S: Serializer, const KEY: usize>(
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     let mut sorted = serializer.serialize_map(Some(map.len()))?;
+    // A map that was decoded is in order already. A small machine has no room for a second way.
+    if cfg!(target_pointer_width = "64") && map.keys().is_sorted() {
+        for (key, value) in map {
+            sorted.serialize_entry(key, value)?;
+        }
+        return sorted.end();
+    }
     let mut last = None;
     for _ in 0..map.len() {
         let behind = map
