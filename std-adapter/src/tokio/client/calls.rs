@@ -192,15 +192,22 @@ impl Calls {
     /// Fails the queued requests whose time is over. Returns the next deadline.
     pub(super) fn expire_queued(&mut self, now: Instant, cause: &Cause) -> Option<Instant> {
         let late = |request: &Request| request.deadline.is_some_and(|deadline| deadline <= now);
-        while let Some(index) = self.queued.iter().position(late) {
-            if let Some(request) = self.unqueue(index) {
-                self.answer(&request, Err(CallError::NotSent(cause.clone())));
+        if self.queued.iter().any(late) {
+            let bytes = std::mem::take(&mut self.bytes);
+            let mut rest = &bytes[..];
+            for request in std::mem::take(&mut self.queued) {
+                let (own, others) = rest.split_at(request.size);
+                rest = others;
+                if late(&request) {
+                    self.answer(&request, Err(CallError::NotSent(cause.clone())));
+                } else {
+                    self.bytes.extend_from_slice(own);
+                    self.queued.push_back(request);
+                }
             }
         }
-        self.queued
-            .iter()
-            .filter_map(|request| request.deadline)
-            .min()
+        let deadlines = self.queued.iter().filter_map(|request| request.deadline);
+        deadlines.min()
     }
 
     /// Removes a queued request and its bytes.
