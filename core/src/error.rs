@@ -1,7 +1,7 @@
 //! Error types: request, decode and remote errors.
 
-use crate::sentence::{Sentence, cut};
-use crate::{Printable, line};
+use crate::sentence::Sentence;
+use crate::{Printable, RemoteError};
 use core::convert::Infallible;
 use core::fmt;
 
@@ -320,75 +320,6 @@ impl RequestError {
     }
 }
 
-/// An error line that a server sent in place of a reply.
-///
-/// Its sentence is displayed with [`Printable`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct RemoteError {
-    /// The command that waited for the reply, if the line names it.
-    pub command: Option<&'static str>,
-    /// The code, such as `refused`.
-    pub code: Code,
-    /// The sentence, empty if the server sent none. It is cut to 96 bytes.
-    pub sentence: heapless::String<96, u8>,
-}
-
-impl RemoteError {
-    /// Parses the error line that arrived while the reply to the command `waiting` was expected.
-    ///
-    /// If the line's first word is not a known code, it is part of the sentence.
-    ///
-    /// ```
-    /// use bellwire::{Code, RemoteError};
-    ///
-    /// let error = RemoteError::parse(b"!refused SET: too warm\n", "SET");
-    /// assert_eq!((error.command, error.code), (Some("SET"), Code::Refused));
-    /// assert_eq!(error.sentence, "too warm");
-    ///
-    /// let error = RemoteError::parse(b"!refused LOG: disk full\n", "SET");
-    /// assert_eq!((error.command, error.other_command()), (None, Some("LOG")));
-    /// ```
-    #[cfg_attr(not(target_pointer_width = "64"), inline(never))] // size
-    pub fn parse(line: &[u8], waiting: &'static str) -> Self {
-        let line = line::trim(line.strip_prefix(b"!").unwrap_or(line));
-        let end = line.iter().position(|byte| *byte == b' ');
-        let end = end.unwrap_or(line.len());
-        let code = Code::from_word(line.get(..end).unwrap_or(line));
-        let rest = match code {
-            Code::Other => line,
-            _ => line::trim(line.get(end..).unwrap_or(&[])),
-        };
-        let (command, sentence) = match rest.strip_prefix(waiting.as_bytes()) {
-            Some([]) if code != Code::Other => (Some(waiting), &[][..]),
-            Some([b':', sentence @ ..]) if code != Code::Other => (Some(waiting), sentence),
-            _ => (None, rest),
-        };
-        let sentence = core::str::from_utf8(line::trim(sentence));
-        Self {
-            command,
-            code,
-            sentence: cut(sentence.unwrap_or("invalid UTF-8 in the error line")),
-        }
-    }
-
-    /// Returns the name of the command that the line names, if it is not the one that waited for the reply.
-    ///
-    /// If that command has no reply and was sent before the waiting one, the server ended the conversation
-    /// after it, and the waiting one did not run.
-    pub fn other_command(&self) -> Option<&str> {
-        if self.command.is_some() || self.code == Code::Other {
-            return None;
-        }
-        let end = self
-            .sentence
-            .bytes()
-            .position(|byte| matches!(byte, b' ' | b':'))?;
-        let (name, rest) = self.sentence.split_at_checked(end)?;
-        rest.starts_with(':').then_some(name)
-    }
-}
-
 /// The error of a call or a conversation. `E` is the stream's own error.
 ///
 /// # Who must act
@@ -486,19 +417,6 @@ impl fmt::Display for RequestError {
     }
 }
 
-impl fmt::Display for RemoteError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "server error ({})", self.code)?;
-        if let Some(command) = self.command {
-            write!(f, ": {command}")?;
-        }
-        match self.sentence.as_str() {
-            "" => Ok(()),
-            sentence => write!(f, ": {}", Printable::new(sentence)),
-        }
-    }
-}
-
 impl<E: fmt::Display> fmt::Display for Error<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -514,5 +432,4 @@ impl core::error::Error for DecodeErrorKind {}
 impl core::error::Error for DecodeError {}
 impl core::error::Error for ErrorKind {}
 impl core::error::Error for RequestError {}
-impl core::error::Error for RemoteError {}
 impl<E: fmt::Debug + fmt::Display> core::error::Error for Error<E> {}

@@ -5,10 +5,10 @@ mod session;
 pub(crate) use session::SKIP;
 pub use session::{ClientSession, Found};
 
-use crate::Buffer;
 use crate::command::{Command, Expected, ReplyFormat};
-use crate::error::{Error, ErrorKind, RemoteError};
+use crate::error::{Error, ErrorKind};
 use crate::format::{Format, Line};
+use crate::{Buffer, RemoteError};
 use core::convert::Infallible;
 
 /// Expects a line after the last reply. No error line names it.
