@@ -10,6 +10,7 @@ use crate::command::{Command, NoReply};
 use crate::error::Error;
 use crate::format::Format;
 use crate::{Next, ServerConnection, Service};
+use core::convert::Infallible;
 use core::future::poll_fn;
 use core::pin::pin;
 use core::task::Poll;
@@ -195,7 +196,7 @@ impl<'b, S: Read + Write> Client<'b, S> {
         self.caller.request(command, value).map_err(Error::widen)?;
         self.unsent = true;
         self.flush().await?;
-        self.wait().await?;
+        self.receive_until(ClientConnection::has_reply).await?;
         self.caller.reply(command).map_err(Error::widen)
     }
 
@@ -220,10 +221,7 @@ impl<'b, S: Read + Write> Client<'b, S> {
     /// As [`blocking::Client::finish`].
     pub async fn finish(&mut self) -> Result<(), Error<S::Error>> {
         self.settle().await?;
-        while !self.caller.is_over().map_err(Error::widen)? {
-            self.receive().await?;
-        }
-        Ok(())
+        self.receive_until(ClientConnection::is_over).await
     }
 
     /// Recovers after an overdue reply on a stream that cannot be closed, such as a UART, and begins another
@@ -261,14 +259,18 @@ impl<'b, S: Read + Write> Client<'b, S> {
         if self.unsent {
             self.flush().await?;
         }
-        while self.caller.is_waiting() && !self.caller.skip().map_err(Error::widen)? {
-            self.receive().await?;
+        if !self.caller.is_waiting() {
+            return Ok(());
         }
-        Ok(())
+        self.receive_until(ClientConnection::skip).await
     }
 
-    async fn wait(&mut self) -> Result<(), Error<S::Error>> {
-        while !self.caller.has_reply().map_err(Error::widen)? {
+    /// Receives until `is_done` returns true.
+    async fn receive_until(
+        &mut self,
+        is_done: fn(&mut ClientConnection<'b>) -> Result<bool, Error<Infallible>>,
+    ) -> Result<(), Error<S::Error>> {
+        while !is_done(&mut self.caller).map_err(Error::widen)? {
             self.receive().await?;
         }
         Ok(())

@@ -5,6 +5,7 @@ use crate::command::{Command, NoReply};
 use crate::error::Error;
 use crate::format::Format;
 use crate::{Next, ServerConnection, Service};
+use core::convert::Infallible;
 use embedded_io::{Error as _, Read, ReadReady, Write};
 
 /// Serves one conversation until it is over.
@@ -224,7 +225,7 @@ impl<'b, S: Read + Write> Client<'b, S> {
         self.caller.request(command, value).map_err(Error::widen)?;
         self.unsent = true;
         self.flush()?;
-        self.wait()?;
+        self.receive_until(ClientConnection::has_reply)?;
         self.caller.reply(command).map_err(Error::widen)
     }
 
@@ -255,10 +256,7 @@ impl<'b, S: Read + Write> Client<'b, S> {
     /// - [`Error::Protocol`], [`Error::Closed`], [`Error::Transport`]: the outcome is unknown.
     pub fn finish(&mut self) -> Result<(), Error<S::Error>> {
         self.settle()?;
-        while !self.caller.is_over().map_err(Error::widen)? {
-            self.receive()?;
-        }
-        Ok(())
+        self.receive_until(ClientConnection::is_over)
     }
 
     /// Recovers after an overdue reply on a stream that cannot be closed, such as a UART, and begins another
@@ -309,14 +307,19 @@ impl<'b, S: Read + Write> Client<'b, S> {
         if self.unsent {
             self.flush()?;
         }
-        while self.caller.is_waiting() && !self.caller.skip().map_err(Error::widen)? {
-            self.receive()?;
+        if !self.caller.is_waiting() {
+            return Ok(());
         }
-        Ok(())
+        self.receive_until(ClientConnection::skip)
     }
 
-    fn wait(&mut self) -> Result<(), Error<S::Error>> {
-        while !self.caller.has_reply().map_err(Error::widen)? {
+    /// Receives until `is_done` returns true.
+    #[inline(never)] // size
+    fn receive_until(
+        &mut self,
+        is_done: fn(&mut ClientConnection<'b>) -> Result<bool, Error<Infallible>>,
+    ) -> Result<(), Error<S::Error>> {
+        while !is_done(&mut self.caller).map_err(Error::widen)? {
             self.receive()?;
         }
         Ok(())
