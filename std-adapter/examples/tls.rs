@@ -1,12 +1,11 @@
 //! A server and a client over TLS: `cargo run -p bellwire-std --features tls --example tls`
 
-use bellwire::{Command, Line, blocking::Client};
+use bellwire::{Command, Line};
 use bellwire_std::tls::{Acceptor, Connector, Identity, RootCerts};
-use bellwire_std::{Endpoint, Server, dial};
+use bellwire_std::{Client, Endpoint, Server};
 use rcgen::generate_simple_self_signed;
 use std::error::Error;
 use std::thread;
-use std::time::{Duration, Instant};
 
 const STRING: Command<Line, Line> = Command::new("STRING");
 
@@ -23,25 +22,19 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut server = Server::bind("127.0.0.1:0", endpoint)?;
     // With roots in place of `None`, each client must show a certificate too.
     server.tls = Some(Acceptor::new(identity, None)?);
-    let address = server.local_addr().clone();
+    let address = server.local_addr().to_string();
     let shutdown = server.shutdown_handle();
     let serving = thread::spawn(move || server.run());
 
     let connector = Connector::new(&roots, None)?;
     let connect = |name| {
-        let conn = dial(&address, Duration::from_secs(5))?;
-        // The handshake and the call must be over by then.
-        conn.set_deadline(Some(Instant::now() + Duration::from_secs(5)));
-        connector.connect(conn, name)
+        let builder = Client::builder().tls(connector.clone(), name);
+        builder.connect(&address)
     };
-    let stream = connect("localhost")?;
-    let (mut rx, mut tx) = ([0; 256], [0; 256]);
-    let mut client = Client::new(stream, &mut rx, &mut tx);
+    let mut client = connect("localhost")?;
     println!("{}", client.call(STRING, "a secret")?);
-
+    // The certificate is for another name.
     println!("{}", connect("oven.example").unwrap_err());
-
-    drop(client);
     shutdown.stop();
     serving.join().expect("the server does not panic")?;
     Ok(())

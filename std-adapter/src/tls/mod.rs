@@ -5,17 +5,14 @@
 //! A [`Connector`] is the client's side:
 //!
 //! ```no_run
-//! use bellwire::{Command, Line, blocking::Client};
-//! use bellwire_std::{dial, tls};
-//! use std::time::{Duration, Instant};
+//! use bellwire::{Command, Line};
+//! use bellwire_std::{Client, tls};
 //!
 //! const STRING: Command<Line, Line> = Command::new("STRING");
 //!
 //! let connector = tls::Connector::new(&tls::RootCerts::system()?, None)?;
-//! let conn = dial("bell.example:61000", Duration::from_secs(5))?;
-//! conn.set_deadline(Some(Instant::now() + Duration::from_secs(5)));
-//! let (mut rx, mut tx) = ([0; 4096], [0; 4096]);
-//! let mut client = Client::new(connector.connect(conn, "bell.example")?, &mut rx, &mut tx);
+//! let builder = Client::builder().tls(connector, "bell.example");
+//! let mut client = builder.connect("bell.example:61000")?;
 //! println!("{}", client.call(STRING, "Additional data.")?);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

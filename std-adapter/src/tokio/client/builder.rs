@@ -165,7 +165,7 @@ impl ClientBuilder {
     /// Sets a listener that is told why each connection ended, and each time that connecting again failed.
     ///
     /// An error line that rejects an earlier command without reply arrives here as [`Cause::Remote`]. The listener
-    /// runs on the client's task, so it must be quick.
+    /// runs on the client's task, so it must be quick. If it panics, the client is closed.
     #[must_use]
     pub fn on_disconnect(mut self, listener: impl Fn(&Cause) + Send + Sync + 'static) -> Self {
         self.options.listener = Some(Arc::new(listener));
