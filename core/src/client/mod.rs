@@ -217,7 +217,11 @@ impl<'b> ClientConnection<'b> {
                 Rsp::decode(payload).map_err(|error| ErrorKind::Decode(error).into())
             }
             Some(Found::ErrorLine { size }) => {
-                Err(Error::Remote(self.take_error(size, command.name())))
+                let error = self.take_error(size, command.name());
+                if error.other_command().is_some() {
+                    self.give_up();
+                }
+                Err(Error::Remote(error))
             }
             _ => Err(ErrorKind::ReplyPending.into()),
         }
@@ -266,8 +270,10 @@ impl<'b> ClientConnection<'b> {
         }
         match self.has_reply() {
             Err(Error::Closed) if self.rx.is_empty() && self.past == 0 => Ok(true),
-            Ok(true) => match self.reply(ANY_LINE) {
-                Err(Error::Remote(error)) => Err(Error::Remote(error)),
+            Ok(true) => match self.session.found() {
+                Some(Found::ErrorLine { size }) => {
+                    Err(Error::Remote(self.take_error(size, ANY_LINE.name())))
+                }
                 _ => self.lose(ErrorKind::UnexpectedReply),
             },
             Ok(false) if between => {
@@ -289,13 +295,11 @@ impl<'b> ClientConnection<'b> {
         self.past = size;
     }
 
-    /// Takes the error line of `size` bytes. If it names another command than `waiting`, the conversation ends.
+    /// Takes the error line of `size` bytes, which arrived in place of the reply to `waiting`.
     fn take_error(&mut self, size: usize, waiting: &'static str) -> RemoteError {
         self.take(size);
         let line = self.rx.filled().get(..size).unwrap_or(&[]);
-        let error = RemoteError::parse(line, waiting);
-        self.ended |= error.other_command().is_some();
-        error
+        RemoteError::parse(line, waiting)
     }
 
     fn drop_past(&mut self) {

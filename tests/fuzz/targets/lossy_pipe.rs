@@ -203,7 +203,8 @@ impl Ends<'_> {
             Err(Error::Closed) => assert!(self.up.cut || self.down.cut, "closed without a cut"),
             Err(Error::Remote(refusal)) if refusal.code == Code::Refused => {
                 assert_eq!(call.kind, 3);
-                assert_eq!(refusal.sentence, format!("REFUSE: {}", call.text).as_str());
+                assert_eq!(refusal.command, Some("REFUSE"));
+                assert_eq!(refusal.sentence, call.text.as_str());
             }
             // The pipe was cut in the middle of the request.
             Err(Error::Remote(refusal)) => {

@@ -132,6 +132,8 @@ fn an_error_line_that_names_another_command_ends_the_conversation() {
         with_replies(line, |client| {
             assert_eq!(client.call(ECHO, "hi"), Err(error.clone()));
             assert_eq!(client.call(ECHO, "hi"), Err(Error::Closed));
+            // Cause: if more bytes had arrived already, this reported an unexpected reply.
+            assert_eq!(client.finish(), Err(Error::Closed));
         });
     }
 }
