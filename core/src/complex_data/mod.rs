@@ -47,11 +47,8 @@ pub type Inner = Level<Deepest>;
 ///
 /// ```
 /// use bellwire::complex_data::{Level, WithCapacities};
-/// use bellwire::{Command, Line, Postcard};
 ///
-/// type Small = WithCapacities<16, 0, 2, 8>;
-///
-/// const SMALL: Command<Postcard<Small>, Line> = Command::new("POSTCARD");
+/// type Small = WithCapacities<16, 0, 2, 8>; // for a command of `Postcard<Small>` or `Gob<Small>`
 ///
 /// let data = Small {
 ///     n: 23,
