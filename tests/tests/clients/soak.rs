@@ -147,6 +147,10 @@ struct Soak {
 
 type Fates = Vec<(u64, Fate)>;
 
+/// The longest time from the last restart to an answered call of each caller. On a busy machine many calls exceed their
+/// limit first, and each of these ends a connection.
+const RECOVERY: Duration = Duration::from_secs(60);
+
 /// The length of a long text in bytes: it is seldom written at once.
 const LONG_TEXT: usize = 60_000;
 
@@ -156,7 +160,7 @@ impl Soak {
         let Some(over) = self.over.get() else {
             return false;
         };
-        assert!(over.elapsed() < PATIENCE, "the client does not recover");
+        assert!(over.elapsed() < RECOVERY, "the client does not recover");
         last == Fate::Answered
     }
 

@@ -259,6 +259,23 @@ fn a_full_queue_refuses_one_more_call_and_a_dropped_call_makes_room() {
 }
 
 #[test]
+fn dropped_calls_keep_no_place_in_the_queue() {
+    let (address, stop) = serve_echo();
+    runtime().block_on(async {
+        let builder = Client::builder().max_waiting(2);
+        let client = builder.connect(&address.to_string()).await.unwrap();
+        for round in 0..1000 {
+            // Dropped before it is sent, after it, or after its reply has arrived.
+            let pause = Duration::from_micros(round % 200);
+            let dropped = timeout(pause, client.call(ECHO, "dropped")).await;
+            drop(dropped);
+            assert_eq!(client.call(ECHO, "kept").await.unwrap(), "kept");
+        }
+    });
+    stop.stop();
+}
+
+#[test]
 fn a_deadline_in_the_past_is_an_error_without_a_sent_byte() {
     let server = serve(Kind::Threads, |_| {});
     runtime().block_on(async {
