@@ -1,9 +1,12 @@
 //! Encodes the fields of a fixed-capacity level.
 
-use heapless::String;
 use heapless::linear_map::LinearMapView;
+use heapless::{String, Vec};
 use serde::Serializer;
 use serde::ser::SerializeMap;
+
+/// The most entries that are sorted in memory. The keys of a larger map are searched one by one.
+const SORTED: usize = 64;
 
 /// Serializes a map in the order of its keys.
 pub(super) fn sorted_map<S: Serializer, const KEY: usize>(
@@ -11,9 +14,15 @@ pub(super) fn sorted_map<S: Serializer, const KEY: usize>(
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     let mut sorted = serializer.serialize_map(Some(map.len()))?;
-    // A map that was decoded is in order already. A small machine has no room for a second way.
-    if cfg!(target_pointer_width = "64") && map.keys().is_sorted() {
-        for (key, value) in map {
+    // A small machine has no room for a second way.
+    if cfg!(target_pointer_width = "64") && map.len() <= SORTED {
+        let mut entries = Vec::<_, SORTED>::new();
+        for entry in map {
+            // They fit.
+            let _ = entries.push(entry);
+        }
+        entries.sort_unstable_by_key(|(key, _)| *key);
+        for (key, value) in entries {
             sorted.serialize_entry(key, value)?;
         }
         return sorted.end();

@@ -5,7 +5,7 @@
 use bellwire::{Command, Line, NoReply};
 use bellwire_std::tokio::Client;
 use bellwire_std::{CallError, Endpoint, Server};
-use bellwire_tests::running::{PATIENCE, until};
+use bellwire_tests::running::until;
 use std::collections::HashMap;
 use std::env;
 use std::fs::{File, OpenOptions, read_dir, read_to_string};
@@ -149,7 +149,7 @@ type Fates = Vec<(u64, Fate)>;
 
 /// The longest time from the last restart to an answered call of each caller. On a busy machine many calls exceed their
 /// limit first, and each of these ends a connection.
-const RECOVERY: Duration = Duration::from_secs(60);
+const RECOVERY: Duration = Duration::from_mins(1);
 
 /// The length of a long text in bytes: it is seldom written at once.
 const LONG_TEXT: usize = 60_000;
