@@ -29,10 +29,10 @@ pub(super) fn sorted_map<S: Serializer, const KEY: usize>(
     }
     let mut last = None;
     for _ in 0..map.len() {
-        let behind = map
+        let later = map
             .iter()
             .filter(|(key, _)| last.is_none_or(|last| *key > last));
-        if let Some((key, value)) = behind.min_by_key(|(key, _)| *key) {
+        if let Some((key, value)) = later.min_by_key(|(key, _)| *key) {
             sorted.serialize_entry(key, value)?;
             last = Some(key);
         }

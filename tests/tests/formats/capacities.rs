@@ -116,3 +116,19 @@ fn fields_without_capacity_are_empty() {
 fn smaller_capacities_take_less_memory() {
     assert!(size_of::<Small>() < size_of::<ComplexData>() / 2);
 }
+
+/// More entries than are sorted in memory: their keys are searched one by one, as on a small machine.
+#[test]
+fn a_map_of_seventy_entries_is_encoded_in_the_order_of_its_keys() {
+    type Wide = WithCapacities<4, 0, 70, 4>;
+    let mut value = Wide::default();
+    for number in (0..70).rev() {
+        let key = format!("{number:02}").as_str().try_into().unwrap();
+        value.m.insert(key, number).unwrap();
+    }
+    let mut space = [0; 1024];
+    let size = Postcard::<Wide>::encode(&value, &mut space).unwrap();
+    let decoded = Postcard::<Wide>::decode(&space[..size]).unwrap();
+    assert!(decoded.m.values().copied().eq(0..70));
+    assert_eq!(decoded, value);
+}
