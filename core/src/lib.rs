@@ -82,6 +82,7 @@ mod line;
 mod printable;
 mod remote_error;
 mod reply;
+pub mod schema;
 mod sentence;
 mod session;
 #[cfg(feature = "smoltcp")]

@@ -1,0 +1,180 @@
+//! Descriptions of types and commands, for gob's definitions, for tools, and for a person with netcat.
+//!
+//! # The notation
+//! [`SCHEMA`](crate::wire) answers with this text, and `HELP` with its beginning:
+//!
+//! ```text
+//! READ -> postcard Reading{celsius: f32, at: u64}
+//! SET postcard Setting{target: f32, mode: Mode<Off | Heat | Both(f32, f32)>} -> line
+//! ```
+//!
+//! ```abnf
+//! command  = name [SP encoding] [" -> " encoding]       ; request, reply
+//! encoding = format [SP type]                           ; "line", "postcard Reading{…}", "()" for an empty reply
+//! type     = "bool" / "i8" / "i16" / "i32" / "i64" / "i128" / "u8" / "u16" / "u32" / "u64" / "u128"
+//!          / "f32" / "f64" / "char" / "str" / "bytes" / "()"
+//!          / "?" type                                   ; an optional value
+//!          / "[" type "]"                               ; a list
+//!          / "[" type "; " 1*DIGIT "]"                  ; an array of this length
+//!          / "(" type ",)" / "(" type 1*(", " type) ")" ; a tuple
+//!          / "{" type ": " type "}"                     ; a map
+//!          / name "{" [field *(", " field)] "}"         ; a struct
+//!          / name "<" [variant *(" | " variant)] ">"    ; an enum
+//!          / "^" name                                   ; the enclosing type of this name
+//! field    = name ": " type
+//! variant  = name [content]
+//! content  = "(" type ")" / "(" type ",)" / "(" type 1*(", " type) ")" / "{" [field *(", " field)] "}"
+//! name     = word / DQUOTE *(character / escape) DQUOTE  ; see below
+//! ```
+//!
+//! A word consists of ASCII letters, digits, `_` and `-`, and does not begin with a digit or `-`. Other names are in
+//! quotes, with the escapes of [`Printable::quoted`](crate::Printable::quoted).
+
+mod notation;
+
+use crate::command::{Command, NoReply, ReplyFormat};
+use crate::format::{Format, Line, Ref};
+
+/// A type as serde sees it.
+///
+/// The widths of numbers are Rust's. A newtype is described as the type inside it, and so is a `Box`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub enum Type {
+    /// `bool`.
+    Bool,
+    /// `i8`.
+    I8,
+    /// `i16`.
+    I16,
+    /// `i32`.
+    I32,
+    /// `i64`, and `isize`.
+    I64,
+    /// `i128`.
+    I128,
+    /// `u8`.
+    U8,
+    /// `u16`.
+    U16,
+    /// `u32`.
+    U32,
+    /// `u64`, and `usize`.
+    U64,
+    /// `u128`.
+    U128,
+    /// `f32`.
+    F32,
+    /// `f64`.
+    F64,
+    /// `char`.
+    Char,
+    /// Text.
+    Str,
+    /// Bytes that serde treats as one value, not as a list of numbers.
+    Bytes,
+    /// A value without content: `()`, or a unit struct.
+    Unit,
+    /// A value that may be absent.
+    Option(&'static Type),
+    /// A list of any length.
+    Seq(&'static Type),
+    /// A list of exactly this length.
+    Array(u32, &'static Type),
+    /// Values of different types.
+    Tuple(&'static [Type]),
+    /// A map from keys of the first type to values of the second.
+    Map(&'static Type, &'static Type),
+    /// A struct: its name, then its fields in the order in which serde sends them.
+    Struct(&'static str, &'static [(&'static str, Type)]),
+    /// An enum: its name, then its variants by serde's numbers. A variant's content is its only value, a
+    /// [`Tuple`](Self::Tuple) of them, or a [`Struct`](Self::Struct) with the variant's name.
+    Enum(&'static str, &'static [(&'static str, Option<Type>)]),
+    /// The enclosing struct or enum of this name, for a type that contains itself.
+    Outer(&'static str),
+}
+
+/// A type with a description.
+pub trait Schema {
+    /// The description.
+    const TYPE: Type;
+}
+
+impl<T: Schema + ?Sized> Schema for Ref<T> {
+    const TYPE: Type = T::TYPE;
+}
+
+/// A command in a form that can be shown and compared. See [`Command::describe`](crate::Command::describe).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Description {
+    /// The command's name.
+    pub name: &'static str,
+    /// The encoding of the request. The format `()` stands for a request without payload.
+    pub request: Encoding,
+    /// The encoding of the reply, or `None` if the command has no reply.
+    pub reply: Option<Encoding>,
+}
+
+/// The encoding of a payload: a format and a type.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Encoding {
+    /// The format's name in lower case: `line`, `postcard`, `gob`, or `()` for no payload.
+    pub format: &'static str,
+    /// The type of the value, if the format has types.
+    pub ty: Option<&'static Type>,
+}
+
+/// A format with a description.
+///
+/// Implement it for a format of your own, so that `HELP` can show its name.
+pub trait Described: Format {
+    /// The description of a payload in this format.
+    const ENCODING: Encoding;
+}
+
+/// A reply with a description: that of its format, or [`NoReply`].
+pub trait DescribedReply: ReplyFormat {
+    /// The description of the reply, or `None` if there is no reply.
+    const ENCODING: Option<Encoding>;
+}
+
+impl<F: Described> DescribedReply for F {
+    const ENCODING: Option<Encoding> = Some(<F as Described>::ENCODING);
+}
+
+impl DescribedReply for NoReply {
+    const ENCODING: Option<Encoding> = None;
+}
+
+impl Described for () {
+    const ENCODING: Encoding = Encoding {
+        format: "()",
+        ty: None,
+    };
+}
+
+impl Described for Line {
+    const ENCODING: Encoding = Encoding {
+        format: "line",
+        ty: None,
+    };
+}
+
+#[cfg(feature = "postcard")]
+impl<T: crate::Payload + Schema> Described for crate::Postcard<T> {
+    const ENCODING: Encoding = Encoding {
+        format: "postcard",
+        ty: Some(&T::TYPE),
+    };
+}
+
+impl<Req: Described, Rsp: DescribedReply> Command<Req, Rsp> {
+    /// Returns the command's description.
+    pub const fn describe(&self) -> Description {
+        Description {
+            name: self.name(),
+            request: Req::ENCODING,
+            reply: Rsp::ENCODING,
+        }
+    }
+}
