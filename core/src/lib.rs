@@ -110,4 +110,5 @@ pub use limits::Limits;
 pub use printable::Printable;
 pub use remote_error::RemoteError;
 pub use reply::{Reply, ReplySent};
+pub use schema::Schema;
 pub use session::{Session, Step};

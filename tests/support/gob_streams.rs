@@ -3,7 +3,7 @@
 use bellwire::ComplexData;
 use bellwire::complex_data::Inner;
 use bellwire::format::{EncodeError, Format};
-use bellwire::gob::{Described, Type};
+use bellwire::schema::{Schema, Type};
 use serde::{Deserialize, Serialize};
 
 /// Many streams and the values that Go decodes from them. `tests/go` wrote the table and explains its columns.
@@ -78,6 +78,6 @@ pub struct Place {
     pub seat: i64,
 }
 
-impl Described for Place {
-    const TYPE: Type = Type::Struct("place", &[("Room", Type::String), ("Seat", Type::Int)]);
+impl Schema for Place {
+    const TYPE: Type = Type::Struct("place", &[("Room", Type::Str), ("Seat", Type::I64)]);
 }

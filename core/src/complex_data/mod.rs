@@ -4,6 +4,7 @@
 mod heap;
 mod map;
 mod read;
+mod schema;
 mod write;
 
 #[cfg(feature = "alloc")]

@@ -4,7 +4,7 @@
 //! times. On a small machine that is most of a request's stack.
 
 use crate::error::DecodeErrorKind;
-use serde::de::{Deserialize, Deserializer, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
 /// A reader of a payload that holds one value, for a format over serde.
@@ -73,6 +73,16 @@ pub trait ValueReader<'de> {
                 Err(error) => Err(error),
             },
         }
+    }
+
+    /// Decodes the value with `seed`. Call it once.
+    ///
+    /// # Errors
+    /// The errors of the deserializer and of [`finish`](Self::finish).
+    fn read_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, DecodeErrorKind> {
+        let value = seed.deserialize(self.deserializer())?;
+        self.finish()?;
+        Ok(value)
     }
 }
 

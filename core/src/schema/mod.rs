@@ -31,9 +31,13 @@
 //! quotes, with the escapes of [`Printable::quoted`](crate::Printable::quoted).
 
 mod notation;
+mod types;
+
+#[cfg(feature = "derive")]
+pub use bellwire_derive::Schema;
 
 use crate::command::{Command, NoReply, ReplyFormat};
-use crate::format::{Format, Line, Ref};
+use crate::format::{Format, Line};
 
 /// A type as serde sees it.
 ///
@@ -98,10 +102,6 @@ pub enum Type {
 pub trait Schema {
     /// The description.
     const TYPE: Type;
-}
-
-impl<T: Schema + ?Sized> Schema for Ref<T> {
-    const TYPE: Type = T::TYPE;
 }
 
 /// A command in a form that can be shown and compared. See [`Command::describe`](crate::Command::describe).

@@ -2,7 +2,7 @@
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use bellwire::HeapComplexData;
-use bellwire::gob::{Described, Type};
+use bellwire::schema::{Schema, Type};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -82,41 +82,41 @@ enum Side {
     Right,
 }
 
-impl Described for Kinds {
+impl Schema for Kinds {
     const TYPE: Type = Type::Struct(
         "Kinds",
         &[
             ("Yes", Type::Bool),
-            ("I8", Type::Int),
-            ("I16", Type::Int),
-            ("I32", Type::Int),
-            ("I64", Type::Int),
-            ("U8", Type::Uint),
-            ("U16", Type::Uint),
-            ("U32", Type::Uint),
-            ("U64", Type::Uint),
-            ("Letter", Type::Int),
-            ("Ratio", Type::Float),
-            ("Single", Type::Float),
-            ("Pair", Type::Complex),
-            ("Text", Type::String),
-            ("Ints", Type::Slice(&Type::Int)),
-            ("Texts", Type::Slice(&Type::String)),
-            ("Array", Type::Array(3, &Type::Int)),
-            ("Table", Type::Map(&Type::String, &Type::Uint)),
-            ("Lists", Type::Map(&Type::Int, &Type::Slice(&Type::String))),
-            ("Number", Type::Int),
+            ("I8", Type::I64),
+            ("I16", Type::I64),
+            ("I32", Type::I64),
+            ("I64", Type::I64),
+            ("U8", Type::U64),
+            ("U16", Type::U64),
+            ("U32", Type::U64),
+            ("U64", Type::U64),
+            ("Letter", Type::I64),
+            ("Ratio", Type::F64),
+            ("Single", Type::F64),
+            ("Pair", Type::Tuple(&[Type::F64, Type::F64])),
+            ("Text", Type::Str),
+            ("Ints", Type::Seq(&Type::I64)),
+            ("Texts", Type::Seq(&Type::Str)),
+            ("Array", Type::Array(3, &Type::I64)),
+            ("Table", Type::Map(&Type::Str, &Type::U64)),
+            ("Lists", Type::Map(&Type::I64, &Type::Seq(&Type::Str))),
+            ("Number", Type::I64),
             ("Inside", Place::TYPE),
             ("Place", Place::TYPE),
-            ("Places", Type::Slice(&Place::TYPE)),
-            ("Side", Type::String),
+            ("Places", Type::Seq(&Place::TYPE)),
+            ("Side", Type::Str),
             ("Next", Type::Outer("Kinds")),
         ],
     );
 }
 
-impl Described for Place {
-    const TYPE: Type = Type::Struct("Place", &[("Room", Type::String), ("Seat", Type::Int)]);
+impl Schema for Place {
+    const TYPE: Type = Type::Struct("Place", &[("Room", Type::Str), ("Seat", Type::I64)]);
 }
 
 /// A type that only postcard supports.

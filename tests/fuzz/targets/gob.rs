@@ -4,7 +4,7 @@
 #![no_main]
 
 use bellwire::format::Format;
-use bellwire::gob::{Described, from_slice};
+use bellwire::{Schema, gob::from_slice};
 use bellwire::{ComplexData, DecodeError, DecodeErrorKind, Gob, HeapComplexData};
 use bellwire_fuzz::formats::{bounded, encoded_in, payload};
 use bellwire_fuzz::values::Kinds;
@@ -34,7 +34,7 @@ fuzz_target!(|data: &[u8]| {
 
 fn check<T>(payload: &[u8]) -> Result<T, DecodeError>
 where
-    T: Serialize + DeserializeOwned + Described + Debug + 'static,
+    T: Serialize + DeserializeOwned + Schema + Debug + 'static,
 {
     let value = bounded(payload, from_slice::<T>)?;
     let bytes = encoded_in::<Gob<T>>(|space| Gob::<T>::encode(&value, space));

@@ -1,9 +1,9 @@
 //! Writes the parts of a value: elements, entries, fields.
 
 use super::output::Output;
-use super::schema::Type;
 use super::slot::{Place, Slot};
 use crate::format::EncodeError;
+use crate::schema::Type;
 use serde::Serialize;
 use serde::ser::SerializeTupleStruct;
 use serde::ser::{SerializeMap, SerializeSeq, SerializeStruct, SerializeTuple};
@@ -11,11 +11,11 @@ use serde::ser::{SerializeMap, SerializeSeq, SerializeStruct, SerializeTuple};
 impl<'w, 's> Slot<'w, 's> {
     pub(super) fn sequence(self, length: usize) -> Result<Compound<'w, 's>, EncodeError> {
         let (key, place, zero) = match self.ty {
-            Type::Complex if length == 2 => {
+            Type::Tuple([Type::F32 | Type::F64, Type::F32 | Type::F64]) if length == 2 => {
                 return Complex::begin(self.output, self.place).map(Compound::Complex);
             }
-            Type::Bytes => (self.ty, Place::Byte, length == 0),
-            Type::Slice(element) => (*element, Place::Element, length == 0),
+            Type::Bytes | Type::Seq(Type::U8) => (self.ty, Place::Byte, length == 0),
+            Type::Seq(element) => (*element, Place::Element, length == 0),
             Type::Array(wanted, element) if u64::from(*wanted) == length as u64 => {
                 (*element, Place::Element, false)
             }
@@ -147,7 +147,7 @@ impl<'w, 's> Complex<'w, 's> {
         let start = self.output.out.size();
         value.serialize(Slot {
             output: &mut *self.output,
-            ty: &Type::Float,
+            ty: &Type::F64,
             place: Place::Element,
         })?;
         self.zero &= self.output.is_zero_float(start);

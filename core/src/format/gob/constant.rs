@@ -1,35 +1,43 @@
-//! Bytes that the compiler computes.
-//!
-//! This code runs only in constants, so it may index and panic.
+//! Bytes of definitions.
 
 use crate::format::zigzag::unsigned;
 
-/// A byte array that is filled from the front.
+/// A byte array that is filled from the front. Bytes beyond its end are lost, and [`is_full`](Self::is_full) notes it.
 pub(super) struct Bytes<const N: usize> {
-    bytes: [u8; N],
+    memory: [u8; N],
     pub(super) size: usize,
+    pub(super) is_full: bool,
 }
 
 impl<const N: usize> Bytes<N> {
     pub(super) const fn new() -> Self {
         Self {
-            bytes: [0; N],
+            memory: [0; N],
             size: 0,
+            is_full: false,
         }
     }
 
+    pub(super) const fn written(&self) -> &[u8] {
+        self.memory.split_at(self.size).0
+    }
+
     pub(super) const fn byte(&mut self, byte: u8) {
-        assert!(self.size < N, "the definitions are too long");
-        self.bytes[self.size] = byte;
-        self.size += 1;
+        if self.size < N {
+            self.memory[self.size] = byte;
+            self.size += 1;
+        } else {
+            self.is_full = true;
+        }
     }
 
     pub(super) const fn bytes<const M: usize>(&mut self, more: &Bytes<M>) {
         let mut index = 0;
         while index < more.size {
-            self.byte(more.bytes[index]);
+            self.byte(more.memory[index]);
             index += 1;
         }
+        self.is_full |= more.is_full;
     }
 
     pub(super) const fn text(&mut self, text: &str) {
@@ -76,7 +84,7 @@ impl<const N: usize> Bytes<N> {
         let mut head = [0; M];
         let mut index = 0;
         while index < self.size {
-            head[index] = self.bytes[index];
+            head[index] = self.memory[index];
             index += 1;
         }
         head

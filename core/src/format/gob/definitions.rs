@@ -1,10 +1,12 @@
-//! The type definitions before a value, computed by the compiler.
+//! The type definitions before a value.
 //!
-//! A program contains only the resulting bytes, so this code may index and panic.
+//! The compiler computes them for a Rust type, so a program contains only the resulting bytes. Tools compute them at
+//! run time for types that they learn from a peer.
 
 use super::constant::Bytes;
+use super::go_type::GoType;
 use super::limits::MAX_TYPES;
-use super::schema::{Described, Type};
+use crate::schema::{Schema, Type};
 use core::marker::PhantomData;
 
 /// The first id that a Go process gives to a type of its own.
@@ -16,15 +18,18 @@ const CAPACITY: usize = 2048;
 /// The definitions of a described type and the types in it, with ids from `FIRST` on.
 pub(super) struct Definitions<T: ?Sized, const FIRST: u32>(PhantomData<T>);
 
-impl<T: Described + ?Sized, const FIRST: u32> Definitions<T, FIRST> {
-    const ALL: Table = Table::of(&T::TYPE, FIRST);
+impl<T: Schema + ?Sized, const FIRST: u32> Definitions<T, FIRST> {
+    const ALL: Table = match Table::of(&T::TYPE, FIRST) {
+        Ok(table) => table,
+        Err(reason) => panic!("{}", reason),
+    };
     const SIZE: usize = Self::ALL.written.size;
 
     /// The number of types defined.
     pub(super) const COUNT: usize = Self::ALL.count;
 
     /// The id of the type itself.
-    pub(super) const ID: i64 = Self::ALL.id(&T::TYPE);
+    pub(super) const ID: i64 = Self::ALL.id_of(&T::TYPE);
 
     /// One message for each definition.
     pub(super) const BYTES: &'static [u8] = Self::PADDED.split_at(Self::SIZE).0;
@@ -41,11 +46,13 @@ impl<T: Described + ?Sized, const FIRST: u32> Definitions<T, FIRST> {
 }
 
 /// The types to define, and the definitions written so far.
-struct Table {
+pub(super) struct Table {
     entries: [Entry; MAX_TYPES],
     count: usize,
     next_id: u32,
     written: Bytes<CAPACITY>,
+    /// The first reason why the type cannot be defined.
+    error: Option<&'static str>,
 }
 
 #[derive(Clone, Copy)]
@@ -69,7 +76,11 @@ enum Name {
 }
 
 impl Table {
-    const fn of(ty: &'static Type, first_id: u32) -> Self {
+    /// Returns the definitions of a type and the types in it, with ids from `first_id` on.
+    ///
+    /// # Errors
+    /// The reason why Go cannot have such a type, or why there are too many.
+    pub(super) const fn of(ty: &'static Type, first_id: u32) -> Result<Self, &'static str> {
         assert!(first_id >= FIRST_ID, "ids below 64 are Go's own");
         let empty = Entry {
             ty: &Type::Bool,
@@ -82,48 +93,99 @@ impl Table {
             count: 0,
             next_id: first_id,
             written: Bytes::new(),
+            error: None,
         };
         table.number(ty, Name::Own);
-        table.write(ty);
-        table
+        if table.error.is_none() {
+            table.write(ty);
+        }
+        match table.error {
+            Some(reason) => Err(reason),
+            None if table.written.is_full => Err("the definitions of the types are too long"),
+            None => Ok(table),
+        }
+    }
+
+    /// The id of the type itself.
+    pub(super) const fn id_of(&self, ty: &'static Type) -> i64 {
+        match GoType::of(ty) {
+            GoType::Bool => 1,
+            GoType::Int => 2,
+            GoType::Uint => 3,
+            GoType::Float => 4,
+            GoType::Bytes => 5,
+            GoType::String => 6,
+            GoType::Complex => 7,
+            _ => match self.position(ty) {
+                Some(index) => self.entries[index].id as i64,
+                // Not reached: every type was numbered.
+                None => 0,
+            },
+        }
+    }
+
+    /// One message for each definition.
+    pub(super) const fn bytes(&self) -> &[u8] {
+        self.written.written()
     }
 
     /// Gives ids in Go's order: to a struct before its fields, to other types after their elements.
     const fn number(&mut self, ty: &'static Type, name: Name) {
         let index = match self.position(ty) {
             Some(index) => {
+                if !agree(self.entries[index].ty, ty) {
+                    self.fail("two structs of one name have different fields");
+                }
                 self.give_id(index);
                 return;
             }
             None => self.count,
         };
-        match ty {
-            Type::Slice(_) | Type::Array(..) | Type::Map(..) | Type::Struct(..) => {}
-            Type::Outer(_) => panic!("no enclosing struct has this name"),
+        let go = GoType::of(ty);
+        match go {
+            GoType::Slice(_) | GoType::Array(..) | GoType::Map(..) | GoType::Struct(..) => {}
+            GoType::Outer(_) => return self.fail("no enclosing struct has this name"),
+            GoType::None => {
+                let reason =
+                    "Go has no type for a tuple, a 128-bit integer, or an enum with content";
+                return self.fail(reason);
+            }
             _ => return,
         }
-        assert!(index < MAX_TYPES, "more than MAX_TYPES types are described");
+        if index >= MAX_TYPES {
+            return self.fail("more than MAX_TYPES types are described");
+        }
         self.entries[index].ty = ty;
         self.entries[index].name = name;
         self.count += 1;
-        match ty {
-            Type::Slice(element) => self.number(element, Name::Own),
-            Type::Array(_, element) => self.number(element, Name::None),
-            Type::Map(key, element) => {
+        match go {
+            GoType::Slice(element) => self.number(element, Name::Own),
+            GoType::Array(_, element) => self.number(element, Name::None),
+            GoType::Map(key, element) => {
                 self.number(key, Name::None);
                 self.number(element, Name::None);
             }
-            Type::Struct(_, fields) => {
+            GoType::Struct(_, fields) => {
                 self.give_id(index);
                 let mut field = 0;
                 while field < fields.len() {
-                    self.number(&fields[field].1, Name::Written);
+                    let (name, ty) = &fields[field];
+                    if name.is_empty() {
+                        self.fail("a field's name is empty");
+                    }
+                    self.number(ty, Name::Written);
                     field += 1;
                 }
             }
             _ => {}
         }
         self.give_id(index);
+    }
+
+    const fn fail(&mut self, reason: &'static str) {
+        if self.error.is_none() {
+            self.error = Some(reason);
+        }
     }
 
     const fn give_id(&mut self, index: usize) {
@@ -133,7 +195,7 @@ impl Table {
         }
     }
 
-    const fn position(&self, ty: &Type) -> Option<usize> {
+    const fn position(&self, ty: &'static Type) -> Option<usize> {
         let mut index = 0;
         while index < self.count {
             if is_same(self.entries[index].ty, ty) {
@@ -142,22 +204,6 @@ impl Table {
             index += 1;
         }
         None
-    }
-
-    const fn id(&self, ty: &Type) -> i64 {
-        match ty {
-            Type::Bool => 1,
-            Type::Int => 2,
-            Type::Uint => 3,
-            Type::Float => 4,
-            Type::Bytes => 5,
-            Type::String => 6,
-            Type::Complex => 7,
-            _ => match self.position(ty) {
-                Some(index) => self.entries[index].id as i64,
-                None => panic!("the type has no id"),
-            },
-        }
     }
 
     /// Writes definitions in Go's order: a type, then the types in it.
@@ -175,18 +221,19 @@ impl Table {
             return;
         }
         self.entries[index].written = true;
+        let go = GoType::of(ty);
         let mut body = Bytes::<CAPACITY>::new();
         body.int(-(id as i64));
-        self.describe(ty, id, name, &mut body);
+        self.describe(go, id, name, &mut body);
         self.written.uint(body.size as u64);
         self.written.bytes(&body);
-        match ty {
-            Type::Slice(element) | Type::Array(_, element) => self.write(element),
-            Type::Map(key, element) => {
+        match go {
+            GoType::Slice(element) | GoType::Array(_, element) => self.write(element),
+            GoType::Map(key, element) => {
                 self.write(key);
                 self.write(element);
             }
-            Type::Struct(_, fields) => {
+            GoType::Struct(_, fields) => {
                 let mut field = 0;
                 while field < fields.len() {
                     self.write(&fields[field].1);
@@ -198,22 +245,23 @@ impl Table {
     }
 
     /// Writes Go's struct `wireType`. One of its fields is set, which tells the kind of the type.
-    const fn describe(&self, ty: &Type, id: u32, name: Name, body: &mut Bytes<CAPACITY>) {
-        body.byte(match ty {
-            Type::Array(..) => 1,
-            Type::Slice(_) => 2,
-            Type::Struct(..) => 3,
+    const fn describe(&self, go: GoType, id: u32, name: Name, body: &mut Bytes<CAPACITY>) {
+        body.byte(match go {
+            GoType::Array(..) => 1,
+            GoType::Slice(_) => 2,
+            GoType::Struct(..) => 3,
             _ => 4,
         });
         // The name and the id are in a nested struct.
         body.byte(1);
         let mut text = Bytes::<128>::new();
-        match (ty, name) {
+        match (go, name) {
             (_, Name::None) => {}
-            (Type::Struct(name, _), _) => text.text(name),
+            (GoType::Struct(name, _), _) => text.text(name),
             (_, Name::Own) => {}
-            (_, Name::Written) => write_type(ty, &mut text),
+            (_, Name::Written) => write_type(go, &mut text),
         }
+        body.is_full |= text.is_full;
         let mut gap = 2;
         if text.size > 0 {
             body.byte(1);
@@ -224,29 +272,28 @@ impl Table {
         body.byte(gap);
         body.int(id as i64);
         body.byte(0);
-        match ty {
-            Type::Slice(element) => body.field(self.id(element)),
-            Type::Array(length, element) => {
-                body.field(self.id(element));
-                if *length > 0 {
-                    body.field(*length as i64);
+        match go {
+            GoType::Slice(element) => body.field(self.id_of(element)),
+            GoType::Array(length, element) => {
+                body.field(self.id_of(element));
+                if length > 0 {
+                    body.field(length as i64);
                 }
             }
-            Type::Map(key, element) => {
-                body.field(self.id(key));
-                body.field(self.id(element));
+            GoType::Map(key, element) => {
+                body.field(self.id_of(key));
+                body.field(self.id_of(element));
             }
-            Type::Struct(_, fields) if !fields.is_empty() => {
+            GoType::Struct(_, fields) if !fields.is_empty() => {
                 body.byte(1);
                 body.uint(fields.len() as u64);
                 let mut index = 0;
                 while index < fields.len() {
                     let (name, ty) = &fields[index];
-                    assert!(!name.is_empty(), "a field's name is empty");
                     body.byte(1);
                     body.uint(name.len() as u64);
                     body.text(name);
-                    body.field(self.id(ty));
+                    body.field(self.id_of(ty));
                     body.byte(0);
                     index += 1;
                 }
@@ -259,70 +306,76 @@ impl Table {
 }
 
 /// Writes the type in Go's syntax, for a program with its types in package `main`.
-const fn write_type<const N: usize>(ty: &Type, text: &mut Bytes<N>) {
-    match ty {
-        Type::Bool => text.text("bool"),
-        Type::Int => text.text("int"),
-        Type::Uint => text.text("uint"),
-        Type::Float => text.text("float64"),
-        Type::Complex => text.text("complex128"),
-        Type::String => text.text("string"),
-        Type::Bytes => text.text("[]uint8"),
-        Type::Slice(element) => {
+const fn write_type<const N: usize>(go: GoType, text: &mut Bytes<N>) {
+    match go {
+        GoType::Bool => text.text("bool"),
+        GoType::Int => text.text("int"),
+        GoType::Uint => text.text("uint"),
+        GoType::Float => text.text("float64"),
+        GoType::Complex => text.text("complex128"),
+        GoType::String => text.text("string"),
+        GoType::Bytes => text.text("[]uint8"),
+        GoType::Slice(element) => {
             text.text("[]");
-            write_type(element, text);
+            write_type(GoType::of(element), text);
         }
-        Type::Array(length, element) => {
+        GoType::Array(length, element) => {
             text.text("[");
-            text.decimal(*length);
+            text.decimal(length);
             text.text("]");
-            write_type(element, text);
+            write_type(GoType::of(element), text);
         }
-        Type::Map(key, element) => {
+        GoType::Map(key, element) => {
             text.text("map[");
-            write_type(key, text);
+            write_type(GoType::of(key), text);
             text.text("]");
-            write_type(element, text);
+            write_type(GoType::of(element), text);
         }
-        Type::Struct(name, _) | Type::Outer(name) => {
+        GoType::Struct(name, _) | GoType::Outer(name) => {
             text.text("main.");
             text.text(name);
         }
+        GoType::None => {}
     }
 }
 
-/// Returns whether two descriptions are of one type. Structs are identified by their names.
-const fn is_same(a: &Type, b: &Type) -> bool {
-    match (a, b) {
-        (Type::Bool, Type::Bool)
-        | (Type::Int, Type::Int)
-        | (Type::Uint, Type::Uint)
-        | (Type::Float, Type::Float)
-        | (Type::Complex, Type::Complex)
-        | (Type::String, Type::String)
-        | (Type::Bytes, Type::Bytes) => true,
-        (Type::Slice(a), Type::Slice(b)) => is_same(a, b),
-        (Type::Array(m, a), Type::Array(n, b)) => *m == *n && is_same(a, b),
-        (Type::Map(j, a), Type::Map(k, b)) => is_same(j, k) && is_same(a, b),
-        (Type::Struct(a, fields), Type::Struct(b, others)) => {
-            let same = is_equal(a, b);
-            assert!(
-                !same || have_same_fields(fields, others),
-                "two structs of one name have different fields"
-            );
-            same
-        }
-        (Type::Struct(a, _) | Type::Outer(a), Type::Struct(b, _) | Type::Outer(b)) => {
+/// Returns whether two descriptions are of one Go type. Structs are identified by their names.
+const fn is_same(a: &'static Type, b: &'static Type) -> bool {
+    match (GoType::of(a), GoType::of(b)) {
+        (GoType::Bool, GoType::Bool)
+        | (GoType::Int, GoType::Int)
+        | (GoType::Uint, GoType::Uint)
+        | (GoType::Float, GoType::Float)
+        | (GoType::Complex, GoType::Complex)
+        | (GoType::String, GoType::String)
+        | (GoType::Bytes, GoType::Bytes) => true,
+        (GoType::Slice(a), GoType::Slice(b)) => is_same(a, b),
+        (GoType::Array(m, a), GoType::Array(n, b)) => m == n && is_same(a, b),
+        (GoType::Map(j, a), GoType::Map(k, b)) => is_same(j, k) && is_same(a, b),
+        (GoType::Struct(a, _) | GoType::Outer(a), GoType::Struct(b, _) | GoType::Outer(b)) => {
             is_equal(a, b)
         }
         _ => false,
     }
 }
 
-const fn have_same_fields(a: &[(&str, Type)], b: &[(&str, Type)]) -> bool {
+/// Returns whether two descriptions of one type have the same fields, at all levels.
+const fn agree(a: &'static Type, b: &'static Type) -> bool {
+    match (GoType::of(a), GoType::of(b)) {
+        (GoType::Slice(a), GoType::Slice(b)) => agree(a, b),
+        (GoType::Array(m, a), GoType::Array(n, b)) => m == n && agree(a, b),
+        (GoType::Map(j, a), GoType::Map(k, b)) => agree(j, k) && agree(a, b),
+        (GoType::Struct(a, fields), GoType::Struct(b, others)) => {
+            is_equal(a, b) && have_same_fields(fields, others)
+        }
+        _ => is_same(a, b),
+    }
+}
+
+const fn have_same_fields(a: &'static [(&str, Type)], b: &'static [(&str, Type)]) -> bool {
     let mut index = 0;
     while index < a.len() && index < b.len() {
-        if !is_equal(a[index].0, b[index].0) || !is_same(&a[index].1, &b[index].1) {
+        if !is_equal(a[index].0, b[index].0) || !agree(&a[index].1, &b[index].1) {
             return false;
         }
         index += 1;
@@ -347,8 +400,8 @@ const fn is_equal(a: &str, b: &str) -> bool {
 mod tests {
     use super::{FIRST_ID, Table, Type, have_same_fields, is_equal};
 
-    const A: (&str, Type) = ("A", Type::Int);
-    const B: (&str, Type) = ("B", Type::Int);
+    const A: (&str, Type) = ("A", Type::I64);
+    const B: (&str, Type) = ("B", Type::I8);
     const OTHER_A: (&str, Type) = ("A", Type::Bool);
 
     #[test]
@@ -367,17 +420,54 @@ mod tests {
         assert!(!is_equal("names", "name"));
     }
 
-    #[test]
-    #[should_panic(expected = "two structs of one name have different fields")]
-    fn structs_of_one_name_with_different_fields_are_refused() {
-        const ONE: Type = Type::Struct("name", &[A]);
-        const OTHER: Type = Type::Struct("name", &[B]);
-        Table::of(&Type::Struct("both", &[("A", ONE), ("B", OTHER)]), FIRST_ID);
+    fn reason(ty: &'static Type) -> &'static str {
+        Table::of(ty, FIRST_ID).err().unwrap_or("accepted")
     }
 
     #[test]
-    #[should_panic(expected = "no enclosing struct has this name")]
-    fn an_outer_type_without_an_enclosing_struct_is_refused() {
-        Table::of(&Type::Slice(&Type::Outer("name")), FIRST_ID);
+    fn a_type_that_go_cannot_have_is_refused_with_the_reason() {
+        const ONE: Type = Type::Struct("name", &[A]);
+        const OTHER: Type = Type::Struct("name", &[OTHER_A]);
+        const NO_GO: &str =
+            "Go has no type for a tuple, a 128-bit integer, or an enum with content";
+        for (ty, expected) in [
+            (
+                &Type::Struct("both", &[("A", ONE), ("B", OTHER)]),
+                "two structs of one name have different fields",
+            ),
+            (
+                &Type::Struct(
+                    "two",
+                    &[
+                        ("A", Type::Struct("in", &[("A", ONE)])),
+                        ("B", Type::Struct("in", &[("A", OTHER)])),
+                    ],
+                ),
+                "two structs of one name have different fields",
+            ),
+            (
+                &Type::Seq(&Type::Outer("name")),
+                "no enclosing struct has this name",
+            ),
+            (
+                &Type::Struct("name", &[("", Type::Bool)]),
+                "a field's name is empty",
+            ),
+            (&Type::Seq(&Type::U128), NO_GO),
+            (&Type::Tuple(&[Type::I8, Type::I8]), NO_GO),
+            (&Type::Enum("e", &[("a", Some(Type::I8))]), NO_GO),
+            (&Type::Enum("e", &[("a", None)]), "accepted"),
+        ] {
+            assert_eq!(reason(ty), expected, "{ty}");
+        }
+    }
+
+    #[test]
+    fn definitions_beyond_the_capacity_are_refused() {
+        extern crate std;
+        let name: &'static str = std::boxed::Box::leak("x".repeat(2048).into());
+        let fields = std::boxed::Box::leak(std::boxed::Box::new([(name, Type::I8)]));
+        let ty = std::boxed::Box::leak(std::boxed::Box::new(Type::Struct("long", fields)));
+        assert_eq!(reason(ty), "the definitions of the types are too long");
     }
 }

@@ -3,7 +3,7 @@
 //! | Task | Item |
 //! |---|---|
 //! | Define a command whose payloads are from a fresh Go Encoder and for a fresh Go Decoder | [`Gob`] |
-//! | Describe a value's type to Go | [`Described`] and [`Type`] |
+//! | Describe a value's type to Go | [`Schema`] |
 //! | Use one Encoder and one Decoder for many values of a connection | [`Encoder`] and [`Decoder`], with [`RawGob`] |
 //! | Decode many values that are all in memory | [`Stream`] |
 //! | Decode one value to a type without a description | [`from_slice`] |
@@ -91,13 +91,13 @@
 //! 4 MiB.
 
 mod access;
-mod complex_data;
 mod compound;
 mod constant;
 mod de;
 mod definitions;
 mod fields;
 mod frame;
+mod go_type;
 mod id;
 mod limits;
 mod list;
@@ -105,7 +105,6 @@ mod output;
 #[cfg(feature = "alloc")]
 mod owned;
 mod reader;
-mod schema;
 mod ser;
 mod skip;
 mod slot;
@@ -119,7 +118,6 @@ mod wire;
 pub use limits::MAX_TYPES;
 #[doc(hidden)] // for tests
 pub use limits::{MAX_FIELDS, MAX_MESSAGE};
-pub use schema::{Described, Type};
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub use steps::take_steps;
@@ -127,11 +125,14 @@ pub use stream::{Decoder, Encoder, Stream, from_slice};
 
 use super::{EncodeError, Format, Frame, Payload};
 use crate::error::DecodeError;
+use crate::schema::{Described, Encoding, Schema, Type};
 use core::marker::PhantomData;
-use definitions::{Definitions, FIRST_ID};
+use definitions::{Definitions, FIRST_ID, Table};
 use frame::Interfaces;
+use serde::Serialize;
+use serde::de::DeserializeSeed;
 
-/// A value of any [`Described`] serde type, encoded as a fresh Go Encoder does: the definitions of its
+/// A value of any serde type with a [`Schema`], encoded as a fresh Go Encoder does: the definitions of its
 /// types, then the value.
 ///
 /// `TYPES` is the most types that a payload may define, including types that only the sender has. A payload with
@@ -171,7 +172,7 @@ use frame::Interfaces;
 #[derive(Debug)]
 pub struct Gob<T, const TYPES: usize = MAX_TYPES>(PhantomData<fn() -> T>);
 
-impl<T: Payload + Described, const TYPES: usize> Gob<T, TYPES> {
+impl<T: Payload + Schema, const TYPES: usize> Gob<T, TYPES> {
     /// Evaluated in `encode` and `decode_with`, at compile time.
     const HAS_ROOM: () = assert!(
         Definitions::<T, FIRST_ID>::COUNT <= TYPES && TYPES <= MAX_TYPES,
@@ -179,7 +180,7 @@ impl<T: Payload + Described, const TYPES: usize> Gob<T, TYPES> {
     );
 }
 
-impl<T: Payload + Described, const TYPES: usize> Format for Gob<T, TYPES> {
+impl<T: Payload + Schema, const TYPES: usize> Format for Gob<T, TYPES> {
     type Value<'a> = T::Value<'a>;
     type Sent<'a> = &'a T::Value<'a>;
 
@@ -205,6 +206,50 @@ impl<T: Payload + Described, const TYPES: usize> Format for Gob<T, TYPES> {
         let id = Definitions::<T, FIRST_ID>::ID;
         ser::write(value, definitions, id, &T::TYPE, space)
     }
+}
+
+impl<T: Payload + Schema, const TYPES: usize> Described for Gob<T, TYPES> {
+    const ENCODING: Encoding = Encoding {
+        format: "gob",
+        ty: Some(&T::TYPE),
+    };
+}
+
+/// Encodes a value of the type `ty` at the start of `space`, as [`Gob`] does. Returns the number of bytes written.
+///
+/// It is for tools that know the type only at run time.
+///
+/// # Errors
+/// See [`EncodeError`]; [`EncodeError::Unencodable`] also for a type that [`check_type`] refuses. After an error the
+/// contents of `space` are unspecified.
+pub fn encode<T: Serialize + ?Sized>(
+    ty: &'static Type,
+    value: &T,
+    space: &mut [u8],
+) -> Result<usize, EncodeError> {
+    let table = Table::of(ty, FIRST_ID).map_err(|_| EncodeError::Unencodable)?;
+    ser::write(value, table.bytes(), table.id_of(ty), ty, space)
+}
+
+/// Decodes a whole payload with `seed`, as [`Gob`] does.
+///
+/// It is for tools that know the type only at run time.
+///
+/// # Errors
+/// Returns the fault found and the field in which it is.
+pub fn decode_seed<'a, S: DeserializeSeed<'a>>(
+    seed: S,
+    payload: &'a [u8],
+) -> Result<S::Value, DecodeError> {
+    stream::decode_seed(seed, payload)
+}
+
+/// Checks that Go can have the type `ty`. For the type of a [`Gob`] this is a compile error.
+///
+/// # Errors
+/// The reason, as a sentence.
+pub fn check_type(ty: &'static Type) -> Result<(), &'static str> {
+    Table::of(ty, FIRST_ID).map(|_| ())
 }
 
 /// The raw bytes of one value, with the definitions before it, if any.
@@ -263,4 +308,11 @@ impl Format for RawGob {
         space.ok_or(EncodeError::NoRoom)?.copy_from_slice(payload);
         Ok(payload.len())
     }
+}
+
+impl Described for RawGob {
+    const ENCODING: Encoding = Encoding {
+        format: "gob",
+        ty: None,
+    };
 }

@@ -1,8 +1,8 @@
 //! The output of a value.
 
-use super::schema::Type;
 use crate::format::depth::deeper;
 use crate::format::{self, EncodeError};
+use crate::schema::Type;
 
 /// The bytes of a value, and its nesting.
 pub(super) struct Output<'s> {

@@ -1,14 +1,15 @@
 //! Gob replies that the caller keeps.
 
-use super::{Described, Gob, RawGob};
+use super::{Gob, RawGob};
 use crate::format::OwnedReply;
+use crate::schema::Schema;
 use alloc::vec::Vec;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 impl<T, const TYPES: usize> OwnedReply for Gob<T, TYPES>
 where
-    T: Serialize + DeserializeOwned + Described + Send + 'static,
+    T: Serialize + DeserializeOwned + Schema + Send + 'static,
 {
     type Owned = T;
 

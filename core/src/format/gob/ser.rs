@@ -2,11 +2,12 @@
 
 use super::compound::{Compound, Elements, Structure};
 use super::definitions::FIRST_ID;
+use super::go_type::GoType;
 use super::output::Output;
-use super::schema::Type;
 use super::slot::{Place, Slot};
 use crate::format::zigzag::unsigned;
 use crate::format::{self, EncodeError};
+use crate::schema::Type;
 use core::fmt::Display;
 use serde::ser::{Impossible, Serialize, Serializer};
 
@@ -26,7 +27,7 @@ pub(super) fn write<T: Serialize + ?Sized>(
     output.out.byte(0)?;
     output.uint(unsigned(id))?;
     // Go puts a zero byte before a value that is not a struct.
-    if id < i64::from(FIRST_ID) || !matches!(ty, Type::Struct(..)) {
+    if id < i64::from(FIRST_ID) || !matches!(GoType::of(ty), GoType::Struct(..)) {
         output.out.byte(0)?;
     }
     value.serialize(Slot {
@@ -43,7 +44,7 @@ fn find_struct(ty: &'static Type, name: &str) -> Option<&'static Type> {
     match ty {
         Type::Struct(own, _) if *own == name => Some(ty),
         Type::Struct(_, fields) => fields.iter().find_map(|(_, ty)| find_struct(ty, name)),
-        Type::Slice(element) | Type::Array(_, element) => find_struct(element, name),
+        Type::Option(ty) | Type::Seq(ty) | Type::Array(_, ty) => find_struct(ty, name),
         Type::Map(key, element) => find_struct(key, name).or_else(|| find_struct(element, name)),
         _ => None,
     }
@@ -108,7 +109,7 @@ impl<'w, 's> Serializer for Slot<'w, 's> {
     }
 
     fn serialize_f64(self, value: f64) -> Result<bool, EncodeError> {
-        let Type::Float = self.ty else {
+        let (Type::F32 | Type::F64) = self.ty else {
             return Err(EncodeError::Unencodable);
         };
         match self.begin(value == 0.0)? {
@@ -123,13 +124,13 @@ impl<'w, 's> Serializer for Slot<'w, 's> {
 
     fn serialize_str(self, value: &str) -> Result<bool, EncodeError> {
         match self.ty {
-            Type::String => self.counted(value.as_bytes()),
+            Type::Str | Type::Enum(..) => self.counted(value.as_bytes()),
             _ => Err(EncodeError::Unencodable),
         }
     }
 
     fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<bool, EncodeError> {
-        let Type::String = self.ty else {
+        let Type::Str = self.ty else {
             return Err(EncodeError::Unencodable);
         };
         // The length comes first, so the text is formatted twice.
@@ -144,7 +145,7 @@ impl<'w, 's> Serializer for Slot<'w, 's> {
 
     fn serialize_bytes(self, value: &[u8]) -> Result<bool, EncodeError> {
         match self.ty {
-            Type::Bytes => self.counted(value),
+            Type::Bytes | Type::Seq(Type::U8) => self.counted(value),
             _ => Err(EncodeError::Unencodable),
         }
     }
@@ -157,13 +158,11 @@ impl<'w, 's> Serializer for Slot<'w, 's> {
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<bool, EncodeError> {
-        self.output.deepen()?;
-        let filled = value.serialize(Slot {
-            output: &mut *self.output,
-            ..self
-        })?;
-        self.output.surface();
-        Ok(filled)
+        let ty = match self.ty {
+            Type::Option(some) => some,
+            ty => ty,
+        };
+        Slot { ty, ..self }.nested(value)
     }
 
     fn serialize_unit(self) -> Result<bool, EncodeError> {
@@ -182,8 +181,8 @@ impl<'w, 's> Serializer for Slot<'w, 's> {
         variant: &'static str,
     ) -> Result<bool, EncodeError> {
         match self.ty {
-            Type::String => self.serialize_str(variant),
-            Type::Int => self.int(number.into()),
+            Type::Str | Type::Enum(..) => self.serialize_str(variant),
+            Type::I8 | Type::I16 | Type::I32 | Type::I64 => self.int(number.into()),
             _ => self.uint(number.into()),
         }
     }
@@ -193,7 +192,7 @@ impl<'w, 's> Serializer for Slot<'w, 's> {
         _name: &'static str,
         value: &T,
     ) -> Result<bool, EncodeError> {
-        self.serialize_some(value)
+        self.nested(value)
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
@@ -251,8 +250,10 @@ impl<'w, 's> Serializer for Slot<'w, 's> {
             Type::Outer(name) => find_struct(self.output.root, name),
             ty => Some(ty),
         };
-        let Some(Type::Struct(_, fields)) = ty else {
-            return Err(EncodeError::Unencodable);
+        let fields: &[_] = match ty {
+            Some(Type::Struct(_, fields)) => fields,
+            Some(Type::Unit) => &[],
+            _ => return Err(EncodeError::Unencodable),
         };
         // A struct is never left out, so this is always `Some`.
         let output = self.begin(false)?.ok_or(EncodeError::Unencodable)?;

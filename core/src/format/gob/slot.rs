@@ -1,9 +1,10 @@
 //! A place for a value, with the type that the value must have.
 
 use super::output::Output;
-use super::schema::Type;
 use crate::format::EncodeError;
 use crate::format::zigzag::unsigned;
+use crate::schema::Type;
+use serde::Serialize;
 
 /// The context of a value. It decides whether a zero value is left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +36,17 @@ impl<'w, 's> Slot<'w, 's> {
         Ok(Some(self.output))
     }
 
+    /// Serializes the value inside a newtype or an option.
+    pub(super) fn nested<T: Serialize + ?Sized>(self, value: &T) -> Result<bool, EncodeError> {
+        self.output.deepen()?;
+        let written = value.serialize(Slot {
+            output: &mut *self.output,
+            ..self
+        })?;
+        self.output.surface();
+        Ok(written)
+    }
+
     pub(super) fn number(self, number: u64) -> Result<bool, EncodeError> {
         match self.begin(number == 0)? {
             Some(output) => output.uint(number).map(|()| true),
@@ -44,7 +56,9 @@ impl<'w, 's> Slot<'w, 's> {
 
     pub(super) fn int(self, number: i64) -> Result<bool, EncodeError> {
         match self.ty {
-            Type::Int => self.number(unsigned(number)),
+            Type::I8 | Type::I16 | Type::I32 | Type::I64 | Type::Char => {
+                self.number(unsigned(number))
+            }
             _ => Err(EncodeError::Unencodable),
         }
     }
@@ -55,7 +69,7 @@ impl<'w, 's> Slot<'w, 's> {
                 let byte = u8::try_from(number).map_err(|_| EncodeError::Unencodable)?;
                 self.output.out.byte(byte).map(|()| true)
             }
-            (Type::Uint, _) => self.number(number),
+            (Type::U8 | Type::U16 | Type::U32 | Type::U64, _) => self.number(number),
             _ => Err(EncodeError::Unencodable),
         }
     }

@@ -5,20 +5,21 @@ use super::definitions::{Definitions, FIRST_ID};
 use super::id::{Head, TypeId};
 use super::limits::MAX_TYPES;
 use super::reader::Reader;
-use super::schema::Described;
 use super::ser;
 use super::types::Table;
 use super::value::Value;
 use super::wire::take_message;
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::format::{EncodeError, ValueReader};
+use crate::schema::Schema;
 use core::marker::PhantomData;
+use serde::de::DeserializeSeed;
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// Decodes a payload of one value with its definitions, into any serde type.
 ///
 /// Use [`Stream`] or [`Decoder`] for values that share definitions. The type does not need
-/// [`Described`], which is for encoding.
+/// [`Schema`], which is for encoding.
 ///
 /// # Errors
 /// Returns the fault found and the field in which it is.
@@ -41,6 +42,25 @@ pub(super) fn from_slice_with<'a, T: Deserialize<'a>, R, const TYPES: usize>(
     let mut table = Table::<TYPES>::new();
     let mut reader = Reader::of_stream(table.types(), payload, payload);
     read(&mut reader, Reader::finish_last, take)
+}
+
+/// Decodes as [`from_slice`], with `seed`.
+pub(super) fn decode_seed<'a, S: DeserializeSeed<'a>>(
+    seed: S,
+    payload: &'a [u8],
+) -> Result<S::Value, DecodeError> {
+    let mut table = Table::<MAX_TYPES>::new();
+    let mut reader = Reader::of_stream(table.types(), payload, payload);
+    let (ty, finish) = (reader.start()?, Reader::finish_last as fn(&_) -> _);
+    let mut only = Only {
+        reader: &mut reader,
+        ty,
+        finish,
+    };
+    only.read_seed(seed).map_err(|kind| DecodeError {
+        kind,
+        field: only.reader.field,
+    })
 }
 
 /// The values that one Encoder wrote, in sequence, all of them in memory.
@@ -103,7 +123,8 @@ impl<'a> Stream<'a> {
 /// handler.
 ///
 /// ```
-/// use bellwire::gob::{Decoder, Described, Encoder, Type};
+/// use bellwire::gob::{Decoder, Encoder};
+/// use bellwire::schema::{Schema, Type};
 ///
 /// #[derive(serde::Serialize, serde::Deserialize, PartialEq, Debug)]
 /// #[serde(rename_all = "UPPERCASE")]
@@ -112,8 +133,8 @@ impl<'a> Stream<'a> {
 ///     y: i64,
 /// }
 ///
-/// impl Described for Point {
-///     const TYPE: Type = Type::Struct("Point", &[("X", Type::Int), ("Y", Type::Int)]);
+/// impl Schema for Point {
+///     const TYPE: Type = Type::Struct("Point", &[("X", Type::I64), ("Y", Type::I64)]);
 /// }
 ///
 /// let (mut memory, mut space) = ([0; 128], [0; 128]);
@@ -238,14 +259,14 @@ pub struct Encoder<T: ?Sized, const FIRST: u32 = FIRST_ID> {
     values: PhantomData<fn(&T)>,
 }
 
-impl<T: Serialize + Described + ?Sized> Encoder<T> {
+impl<T: Serialize + Schema + ?Sized> Encoder<T> {
     /// Creates an encoder at the start of a conversation, with ids from 64 on.
     pub const fn new() -> Self {
         Self::with_ids()
     }
 }
 
-impl<T: Serialize + Described + ?Sized, const FIRST: u32> Encoder<T, FIRST> {
+impl<T: Serialize + Schema + ?Sized, const FIRST: u32> Encoder<T, FIRST> {
     /// Creates an encoder at the start of a conversation, with ids from `FIRST` on.
     pub const fn with_ids() -> Self {
         Self {
@@ -270,7 +291,7 @@ impl<T: Serialize + Described + ?Sized, const FIRST: u32> Encoder<T, FIRST> {
     }
 }
 
-impl<T: Serialize + Described + ?Sized> Default for Encoder<T> {
+impl<T: Serialize + Schema + ?Sized> Default for Encoder<T> {
     fn default() -> Self {
         Self::new()
     }

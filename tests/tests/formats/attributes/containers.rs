@@ -2,7 +2,8 @@
 
 use super::Fate::{Changed, Hidden, Refused, Same};
 use super::{arrives, arrives_in_postcard, fate};
-use bellwire::gob::{Described, Gob, Type};
+use bellwire::gob::Gob;
+use bellwire::schema::{Schema, Type};
 use bellwire::{Borrowed, Format, Postcard, Ref};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,8 +18,8 @@ macro_rules! container {
             text_s: String,
         }
 
-        impl Described for Container {
-            const TYPE: Type = Type::Struct("Container", &[($n, Type::Int), ($s, Type::String)]);
+        impl Schema for Container {
+            const TYPE: Type = Type::Struct("Container", &[($n, Type::I64), ($s, Type::Str)]);
         }
 
         let container = Container {
@@ -50,8 +51,8 @@ struct Transparent {
     text: String,
 }
 
-impl Described for Transparent {
-    const TYPE: Type = Type::String;
+impl Schema for Transparent {
+    const TYPE: Type = Type::Str;
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -70,8 +71,8 @@ impl From<Into> for i64 {
     }
 }
 
-impl Described for Into {
-    const TYPE: Type = Type::Int;
+impl Schema for Into {
+    const TYPE: Type = Type::I64;
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -92,8 +93,8 @@ impl From<TryInto> for i64 {
     }
 }
 
-impl Described for TryInto {
-    const TYPE: Type = Type::Int;
+impl Schema for TryInto {
+    const TYPE: Type = Type::I64;
 }
 
 /// A type of another crate, with a private field.
@@ -126,12 +127,12 @@ struct HoldsRemote {
     b: u8,
 }
 
-impl Described for HoldsRemote {
+impl Schema for HoldsRemote {
     const TYPE: Type = Type::Struct(
         "HoldsRemote",
         &[
-            ("far", Type::Struct("Far", &[("number", Type::Int)])),
-            ("b", Type::Uint),
+            ("far", Type::Struct("Far", &[("number", Type::I64)])),
+            ("b", Type::U64),
         ],
     );
 }
@@ -158,12 +159,12 @@ impl Borrowed for Borrows<'static> {
     type Value<'a> = Borrows<'a>;
 }
 
-impl Described for Borrows<'_> {
+impl Schema for Borrows<'_> {
     const TYPE: Type = Type::Struct(
         "Borrows",
         &[
-            ("text", Type::String),
-            ("cow", Type::String),
+            ("text", Type::Str),
+            ("cow", Type::Str),
             ("bytes", Type::Bytes),
         ],
     );
@@ -204,8 +205,8 @@ macro_rules! kind {
             b: u8,
         }
 
-        impl Described for Kind {
-            const TYPE: Type = Type::Struct("Kind", &[("a", $ty), ("b", Type::Uint)]);
+        impl Schema for Kind {
+            const TYPE: Type = Type::Struct("Kind", &[("a", $ty), ("b", Type::U64)]);
         }
 
         let a: $kind = $value;
@@ -216,17 +217,17 @@ macro_rules! kind {
 #[test]
 #[allow(clippy::zero_sized_map_values)] // checks entries without bytes
 fn each_kind_of_field_arrives_as_documented() {
-    kind! { char: 'é', Type::Int => [Same, Same] }
-    kind! { f32: -0.5, Type::Float => [Same, Same] }
-    kind! { i128: i128::MIN, Type::Int => [Same, Refused] }
-    kind! { u128: 5, Type::Uint => [Same, Refused] }
-    kind! { BTreeMap<i32, String>: BTreeMap::from([(-1, "a".into())]), Type::Map(&Type::Int, &Type::String) => [Same, Same] }
+    kind! { char: 'é', Type::I64 => [Same, Same] }
+    kind! { f32: -0.5, Type::F64 => [Same, Same] }
+    kind! { i128: i128::MIN, Type::I64 => [Same, Refused] }
+    kind! { u128: 5, Type::U64 => [Same, Refused] }
+    kind! { BTreeMap<i32, String>: BTreeMap::from([(-1, "a".into())]), Type::Map(&Type::I64, &Type::Str) => [Same, Same] }
     kind! { BTreeSet<()>: BTreeSet::new() => Same }
     kind! { BTreeMap<(), u8>: BTreeMap::from([((), 5)]) => Same }
     kind! { (u8, String): (5, "a".into()) => Same }
-    kind! { [u16; 3]: [1, 2, 300], Type::Array(3, &Type::Uint) => [Same, Same] }
+    kind! { [u16; 3]: [1, 2, 300], Type::Array(3, &Type::U64) => [Same, Same] }
     kind! { Result<u8, String>: Err("a".into()) => Same }
-    kind! { std::time::Duration: std::time::Duration::from_millis(5), Type::Struct("D", &[("secs", Type::Uint), ("nanos", Type::Uint)]) => [Same, Same] }
+    kind! { std::time::Duration: std::time::Duration::from_millis(5), Type::Struct("D", &[("secs", Type::U64), ("nanos", Type::U64)]) => [Same, Same] }
     kind! { std::net::IpAddr: "::1".parse().unwrap() => Same }
     // Elements and entries without bytes are not encoded: any number of them could be announced.
     kind! { Vec<()>: vec![] => Same }
@@ -236,12 +237,12 @@ fn each_kind_of_field_arrives_as_documented() {
     kind! { BTreeMap<(), ()>: BTreeMap::from([((), ())]) => Refused }
     kind! { Vec<Vec<()>>: vec![vec![], vec![]] => Same }
     // Postcard distinguishes `Some(0)` from `None`. Go's gob sends both as a nil pointer.
-    kind! { Option<u8>: None, Type::Uint => [Same, Same] }
-    kind! { Option<u8>: Some(5), Type::Uint => [Same, Same] }
-    kind! { Option<u8>: Some(0), Type::Uint => [Same, Changed] }
-    kind! { Option<Option<u8>>: Some(None), Type::Uint => [Same, Changed] }
-    kind! { Option<Option<u8>>: Some(Some(5)), Type::Uint => [Same, Same] }
-    kind! { Option<String>: Some(String::new()), Type::String => [Same, Changed] }
+    kind! { Option<u8>: None, Type::U64 => [Same, Same] }
+    kind! { Option<u8>: Some(5), Type::U64 => [Same, Same] }
+    kind! { Option<u8>: Some(0), Type::U64 => [Same, Changed] }
+    kind! { Option<Option<u8>>: Some(None), Type::U64 => [Same, Changed] }
+    kind! { Option<Option<u8>>: Some(Some(5)), Type::U64 => [Same, Same] }
+    kind! { Option<String>: Some(String::new()), Type::Str => [Same, Changed] }
     kind! { Option<Vec<u8>>: Some(vec![]), Type::Bytes => [Same, Changed] }
     kind! { Option<()>: Some(()) => Same }
 }
@@ -251,8 +252,8 @@ fn a_list_with_absent_values_round_trips_only_in_postcard() {
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
     struct List(Vec<Option<u8>>);
 
-    impl Described for List {
-        const TYPE: Type = Type::Slice(&Type::Uint);
+    impl Schema for List {
+        const TYPE: Type = Type::Seq(&Type::U64);
     }
 
     assert_eq!(fate::<Gob<List>, _>(&List(vec![Some(1), None])), Refused);

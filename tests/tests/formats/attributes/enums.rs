@@ -2,7 +2,7 @@
 
 use super::Fate::{Changed, Refused, Same, Unreadable};
 use super::{arrives, arrives_in_postcard};
-use bellwire::gob::{Described, Type};
+use bellwire::schema::{Schema, Type};
 use serde::{Deserialize, Serialize};
 
 /// An enum of each kind of variant, with an attribute, as a field between others. Checks each
@@ -62,8 +62,8 @@ fn an_internally_tagged_enum_is_unreadable_in_postcard() {
         Struct { a: u8 },
     }
 
-    impl Described for Tagged {
-        const TYPE: Type = Type::Struct("Tagged", &[("t", Type::String), ("a", Type::Uint)]);
+    impl Schema for Tagged {
+        const TYPE: Type = Type::Struct("Tagged", &[("t", Type::Str), ("a", Type::U64)]);
     }
 
     arrives("tag", &Tagged::Unit, [Unreadable, Same]);
@@ -79,8 +79,8 @@ fn an_adjacently_tagged_enum_is_unreadable_in_postcard() {
         Newtype(u8),
     }
 
-    impl Described for Tagged {
-        const TYPE: Type = Type::Struct("Tagged", &[("t", Type::String), ("c", Type::Uint)]);
+    impl Schema for Tagged {
+        const TYPE: Type = Type::Struct("Tagged", &[("t", Type::Str), ("c", Type::U64)]);
     }
 
     arrives("tag and content", &Tagged::Unit, [Unreadable, Unreadable]);
@@ -98,8 +98,8 @@ fn an_untagged_enum_is_unreadable_in_postcard() {
         Struct { a: u8 },
     }
 
-    impl Described for Untagged {
-        const TYPE: Type = Type::Uint;
+    impl Schema for Untagged {
+        const TYPE: Type = Type::U64;
     }
 
     arrives("untagged", &Untagged::Unit, [Unreadable, Refused]);
@@ -123,8 +123,8 @@ macro_rules! variant {
             D,
         }
 
-        impl Described for Variant {
-            const TYPE: Type = Type::String;
+        impl Schema for Variant {
+            const TYPE: Type = Type::Str;
         }
 
         let variants = [Variant::A, Variant::B, Variant::C, Variant::D];
@@ -155,8 +155,8 @@ fn an_enum_with_an_other_variant_round_trips() {
         Other,
     }
 
-    impl Described for Variant {
-        const TYPE: Type = Type::String;
+    impl Schema for Variant {
+        const TYPE: Type = Type::Str;
     }
 
     arrives("other", &Variant::A, [Same, Same]);
@@ -189,8 +189,8 @@ fn a_skipped_variant_shifts_the_later_variants() {
         D,
     }
 
-    impl Described for Variant {
-        const TYPE: Type = Type::Int;
+    impl Schema for Variant {
+        const TYPE: Type = Type::I64;
     }
 
     arrives("skip", &Variant::A, [Same, Same]);
@@ -205,8 +205,8 @@ fn gob_does_not_encode_a_variant_with_content_as_a_number() {
         Number(u8),
     }
 
-    impl Described for Content {
-        const TYPE: Type = Type::Uint;
+    impl Schema for Content {
+        const TYPE: Type = Type::U64;
     }
 
     arrives("a newtype variant", &Content::Number(5), [Same, Refused]);

@@ -2,7 +2,7 @@
 
 use super::Fate::{self, Changed, Hidden, Refused, Same, Unreadable};
 use super::{arrives, arrives_in_postcard};
-use bellwire::gob::{Described, Type};
+use bellwire::schema::{Schema, Type};
 use serde::{Deserialize, Serialize};
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde passes the field by reference
@@ -38,8 +38,8 @@ mod wide {
 /// `$name`.
 macro_rules! field {
     ($attribute:meta, $name:literal => $postcard:expr, $gob:expr) => {{
-        const A: (&str, Type) = ($name, Type::Uint);
-        const B: (&str, Type) = ("b", Type::Uint);
+        const A: (&str, Type) = ($name, Type::U64);
+        const B: (&str, Type) = ("b", Type::U64);
         const DATA: (&str, Type) = ("data", Type::Bytes);
 
         #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -76,15 +76,15 @@ macro_rules! field {
             },
         }
 
-        impl Described for First {
+        impl Schema for First {
             const TYPE: Type = Type::Struct("First", &[A, B, DATA]);
         }
 
-        impl Described for Middle {
+        impl Schema for Middle {
             const TYPE: Type = Type::Struct("Middle", &[B, A, DATA]);
         }
 
-        impl Described for Last {
+        impl Schema for Last {
             const TYPE: Type = Type::Struct("Last", &[B, DATA, A]);
         }
 
@@ -200,8 +200,8 @@ fn flattened_fields_are_not_encoded() {
         inner: Inner,
     }
 
-    impl Described for Outer {
-        const TYPE: Type = Type::Struct("Outer", &[("b", Type::Uint), ("a", Type::Uint)]);
+    impl Schema for Outer {
+        const TYPE: Type = Type::Struct("Outer", &[("b", Type::U64), ("a", Type::U64)]);
     }
 
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -211,8 +211,8 @@ fn flattened_fields_are_not_encoded() {
         rest: BTreeMap<String, u8>,
     }
 
-    impl Described for Rest {
-        const TYPE: Type = Type::Struct("Rest", &[("b", Type::Uint), ("a", Type::Uint)]);
+    impl Schema for Rest {
+        const TYPE: Type = Type::Struct("Rest", &[("b", Type::U64), ("a", Type::U64)]);
     }
 
     let inner = Inner { a: 5 };

@@ -10,7 +10,7 @@ mod fields;
 use Fate::{Changed, Hidden, Refused, Same, Unreadable};
 use bellwire::Postcard;
 use bellwire::format::{EncodeError, Format};
-use bellwire::gob::{Described, Gob};
+use bellwire::{Schema, gob::Gob};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt::Debug;
@@ -74,7 +74,7 @@ where
 #[track_caller]
 fn arrives<T>(what: &str, value: &T, fates: [Fate; 2])
 where
-    T: Serialize + DeserializeOwned + Described + PartialEq + Debug + 'static,
+    T: Serialize + DeserializeOwned + Schema + PartialEq + Debug + 'static,
 {
     let found = [postcard(value), fate::<Gob<T>, T>(value)];
     let expected = found.iter().zip(fates).all(|(found, fate)| found.is(fate));

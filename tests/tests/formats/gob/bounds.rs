@@ -3,7 +3,8 @@
 #![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // the bytes are made by hand
 
 use bellwire::format::{EncodeError, Format, Frame, MAX_DEPTH};
-use bellwire::gob::{self, Described, MAX_FIELDS, MAX_MESSAGE, MAX_TYPES, Stream, Type};
+use bellwire::gob::{self, MAX_FIELDS, MAX_MESSAGE, MAX_TYPES, Stream};
+use bellwire::schema::{Schema, Type};
 use bellwire::{DecodeErrorKind, Gob, RawGob};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize, Serializer};
@@ -252,8 +253,8 @@ fn raw_gob_refuses_an_interface_in_a_struct() {
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Numbers(Vec<i64>);
 
-impl Described for Numbers {
-    const TYPE: Type = Type::Slice(&Type::Int);
+impl Schema for Numbers {
+    const TYPE: Type = Type::Seq(&Type::I64);
 }
 
 #[test]
@@ -275,8 +276,8 @@ impl Serialize for Formatted {
     }
 }
 
-impl Described for Formatted {
-    const TYPE: Type = Type::String;
+impl Schema for Formatted {
+    const TYPE: Type = Type::Str;
 }
 
 #[test]
@@ -305,8 +306,8 @@ struct Long {
     array: Vec<i64>,
 }
 
-impl Described for Long {
-    const TYPE: Type = Type::Struct("long", &[("array", Type::Array(70_300, &Type::Int))]);
+impl Schema for Long {
+    const TYPE: Type = Type::Struct("long", &[("array", Type::Array(70_300, &Type::I64))]);
 }
 
 #[test]

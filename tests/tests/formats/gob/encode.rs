@@ -1,7 +1,8 @@
 //! Encoding gobs: each value becomes the bytes that Go writes, or an error.
 
 use bellwire::format::{EncodeError, Format};
-use bellwire::gob::{self, Described, Type};
+use bellwire::gob;
+use bellwire::schema::{Schema, Type};
 use bellwire::{ComplexData, Gob, HeapComplexData, Ref};
 use bellwire_tests::gob_streams::{MISSION, Place, bytes, encode, mission, vectors};
 use serde::{Deserialize, Serialize};
@@ -69,33 +70,33 @@ struct Site {
     kin: Vec<Site>,
 }
 
-impl Described for Survey {
+impl Schema for Survey {
     const TYPE: Type = Type::Struct(
         "survey",
         &[
-            ("Id", Type::Uint),
-            ("Name", Type::String),
-            ("Values", Type::Slice(&Type::Float)),
-            ("Tags", Type::Map(&Type::String, &Type::Int)),
+            ("Id", Type::U64),
+            ("Name", Type::Str),
+            ("Values", Type::Seq(&Type::F64)),
+            ("Tags", Type::Map(&Type::Str, &Type::I64)),
             ("Inner", Site::TYPE),
-            ("Sites", Type::Slice(&Site::TYPE)),
-            ("Grid", Type::Array(2, &Type::Slice(&Type::Int))),
-            ("Index", Type::Map(&Type::String, &Place::TYPE)),
+            ("Sites", Type::Seq(&Site::TYPE)),
+            ("Grid", Type::Array(2, &Type::Seq(&Type::I64))),
+            ("Index", Type::Map(&Type::Str, &Place::TYPE)),
             ("Raw", Type::Bytes),
             ("Good", Type::Bool),
-            ("Point", Type::Complex),
-            ("Next", Type::Slice(&Type::Outer("survey"))),
-            ("Again", Type::Slice(&Type::Float)),
+            ("Point", Type::Tuple(&[Type::F64, Type::F64])),
+            ("Next", Type::Seq(&Type::Outer("survey"))),
+            ("Again", Type::Seq(&Type::F64)),
         ],
     );
 }
 
-impl Described for Site {
+impl Schema for Site {
     const TYPE: Type = Type::Struct(
         "site",
         &[
-            ("Room", Type::String),
-            ("Kin", Type::Slice(&Type::Outer("site"))),
+            ("Room", Type::Str),
+            ("Kin", Type::Seq(&Type::Outer("site"))),
         ],
     );
 }
@@ -186,23 +187,20 @@ struct Pl {
     c: i64,
 }
 
-impl Described for Odd {
+impl Schema for Odd {
     const TYPE: Type = Type::Struct(
         "odd",
         &[
             ("Empty", Type::Struct("empty", &[])),
-            ("None", Type::Array(0, &Type::Int)),
-            ("Ints", Type::Array(2, &Type::Int)),
-            ("Texts", Type::Array(2, &Type::String)),
-            ("Three", Type::Array(3, &Type::Int)),
-            ("Places", Type::Struct("places", &[("B", Type::Int)])),
-            ("Place", Type::Struct("place", &[("A", Type::Int)])),
-            ("Pl", Type::Struct("pl", &[("C", Type::Int)])),
-            ("Again", Type::Array(2, &Type::String)),
-            (
-                "Maps",
-                Type::Map(&Type::String, &Type::Array(2, &Type::Int)),
-            ),
+            ("None", Type::Array(0, &Type::I64)),
+            ("Ints", Type::Array(2, &Type::I64)),
+            ("Texts", Type::Array(2, &Type::Str)),
+            ("Three", Type::Array(3, &Type::I64)),
+            ("Places", Type::Struct("places", &[("B", Type::I64)])),
+            ("Place", Type::Struct("place", &[("A", Type::I64)])),
+            ("Pl", Type::Struct("pl", &[("C", Type::I64)])),
+            ("Again", Type::Array(2, &Type::Str)),
+            ("Maps", Type::Map(&Type::Str, &Type::Array(2, &Type::I64))),
         ],
     );
 }
@@ -242,15 +240,15 @@ fn a_value_that_differs_from_its_description_is_refused() {
     struct Wrong<T> {
         n: T,
     }
-    impl<T> Described for Wrong<T> {
-        const TYPE: Type = Type::Struct("wrong", &[("n", Type::Int)]);
+    impl<T> Schema for Wrong<T> {
+        const TYPE: Type = Type::Struct("wrong", &[("n", Type::I64)]);
     }
     #[derive(Serialize, Deserialize)]
     struct Undescribed {
         m: i64,
     }
-    impl Described for Undescribed {
-        const TYPE: Type = Type::Struct("wrong", &[("n", Type::Int)]);
+    impl Schema for Undescribed {
+        const TYPE: Type = Type::Struct("wrong", &[("n", Type::I64)]);
     }
     assert!(encode::<Gob<Wrong<i8>>>(&Wrong { n: 1 }).is_ok());
     assert!(encode::<Gob<Wrong<Option<i8>>>>(&Wrong { n: None }).is_ok());

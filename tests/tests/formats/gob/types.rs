@@ -1,7 +1,8 @@
 //! Each kind of Rust type in a gob: written by its description, read back, or refused.
 
 use bellwire::format::{EncodeError, Format, Frame};
-use bellwire::gob::{self, Described, Type};
+use bellwire::gob;
+use bellwire::schema::{Schema, Type};
 use bellwire::{DecodeErrorKind, Gob};
 use serde::de::{DeserializeOwned, SeqAccess, Visitor};
 use serde::ser::{SerializeMap, SerializeSeq, SerializeTuple};
@@ -31,7 +32,7 @@ trait Go: 'static {
     const TYPE: Type;
 }
 
-impl<T, D: Go> Described for One<T, D> {
+impl<T, D: Go> Schema for One<T, D> {
     const TYPE: Type = Type::Struct("one", &[("x", D::TYPE)]);
 }
 
@@ -55,28 +56,28 @@ struct Entries;
 struct Empty;
 
 impl Go for Int {
-    const TYPE: Type = Type::Int;
+    const TYPE: Type = Type::I64;
 }
 impl Go for Uint {
-    const TYPE: Type = Type::Uint;
+    const TYPE: Type = Type::U64;
 }
 impl Go for Float {
-    const TYPE: Type = Type::Float;
+    const TYPE: Type = Type::F64;
 }
 impl Go for Complex {
-    const TYPE: Type = Type::Complex;
+    const TYPE: Type = Type::Tuple(&[Type::F64, Type::F64]);
 }
 impl Go for Text {
-    const TYPE: Type = Type::String;
+    const TYPE: Type = Type::Str;
 }
 impl Go for Pair {
-    const TYPE: Type = Type::Array(2, &Type::Int);
+    const TYPE: Type = Type::Array(2, &Type::I64);
 }
 impl Go for Ints {
-    const TYPE: Type = Type::Slice(&Type::Int);
+    const TYPE: Type = Type::Seq(&Type::I64);
 }
 impl Go for Entries {
-    const TYPE: Type = Type::Map(&Type::String, &Type::Int);
+    const TYPE: Type = Type::Map(&Type::Str, &Type::I64);
 }
 impl Go for Empty {
     const TYPE: Type = Type::Struct("empty", &[]);
@@ -130,13 +131,13 @@ struct Place {
     floor: i64,
 }
 
-impl Described for Place {
+impl Schema for Place {
     const TYPE: Type = Type::Struct(
         "place",
         &[
-            ("point", Type::Array(2, &Type::Int)),
-            ("height", Type::Int),
-            ("floor", Type::Int),
+            ("point", Type::Array(2, &Type::I64)),
+            ("height", Type::I64),
+            ("floor", Type::I64),
         ],
     );
 }
@@ -433,16 +434,16 @@ struct Point3 {
     z: (i64, i64),
 }
 
-impl Described for List {
-    const TYPE: Type = Type::Struct("list", &[("list", Type::Slice(&Type::Slice(&POINT)))]);
+impl Schema for List {
+    const TYPE: Type = Type::Struct("list", &[("list", Type::Seq(&Type::Seq(&POINT)))]);
 }
 
 const POINT: Type = Type::Struct(
     "point",
     &[
-        ("x", Type::Int),
-        ("y", Type::Int),
-        ("z", Type::Array(2, &Type::Int)),
+        ("x", Type::I64),
+        ("y", Type::I64),
+        ("z", Type::Array(2, &Type::I64)),
     ],
 );
 
@@ -497,25 +498,25 @@ struct Bush {
 const TREE: Type = Type::Struct(
     "tree",
     &[
-        ("height", Type::Int),
-        ("offspring", Type::Slice(&Type::Outer("tree"))),
+        ("height", Type::I64),
+        ("offspring", Type::Seq(&Type::Outer("tree"))),
     ],
 );
 
 const BUSH: Type = Type::Struct(
     "bush",
     &[
-        ("width", Type::Int),
-        ("offspring", Type::Map(&Type::String, &Type::Outer("bush"))),
+        ("width", Type::I64),
+        ("offspring", Type::Map(&Type::Str, &Type::Outer("bush"))),
     ],
 );
 
-impl Described for Forest {
+impl Schema for Forest {
     const TYPE: Type = Type::Struct(
         "forest",
         &[
-            ("trees", Type::Slice(&TREE)),
-            ("bushes", Type::Map(&Type::String, &BUSH)),
+            ("trees", Type::Seq(&TREE)),
+            ("bushes", Type::Map(&Type::Str, &BUSH)),
         ],
     );
 }

@@ -1,8 +1,8 @@
 //! Values round-trip through each format.
 
 use super::{each, encode, structure, text};
+use bellwire::Schema;
 use bellwire::format::Format;
-use bellwire::gob::Described;
 use bellwire::{ComplexData, Gob, HeapComplexData, Line, Postcard, Ref};
 use proptest::collection::vec;
 use proptest::option;
@@ -71,7 +71,7 @@ fn any_text_and_any_bytes_round_trip() {
 fn any_number_round_trips_in_postcard_and_gob() {
     fn both<T>(value: &T)
     where
-        T: Serialize + DeserializeOwned + Described + PartialEq + Debug + 'static,
+        T: Serialize + DeserializeOwned + Schema + PartialEq + Debug + 'static,
     {
         let sent = encode::<Postcard<T>>(value);
         assert_eq!(Postcard::<T>::decode(&sent).as_ref(), Ok(value));
