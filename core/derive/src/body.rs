@@ -6,7 +6,7 @@ use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use serde_derive_internals::ast::{Container, Data, Field, Style, Variant};
 use syn::visit_mut::{VisitMut, visit_type_mut};
-use syn::{Error, Path, Type};
+use syn::{Error, ExprPath, Path, Type};
 
 /// Describes one type, and notes which types it mentions.
 pub(crate) struct Body<'a> {
@@ -59,10 +59,10 @@ impl<'a> Body<'a> {
             let stand_in = stand_in(&variant.original.attrs)?;
             let content = match stand_in {
                 Some(ty) => Some(self.describe(&ty)),
-                None if attributes
+                None if own(attributes
                     .serialize_with()
-                    .or(attributes.deserialize_with())
-                    .is_some() =>
+                    .or(attributes.deserialize_with()))
+                .is_some() =>
                 {
                     return refuse(variant.original, WITH);
                 }
@@ -113,10 +113,10 @@ impl<'a> Body<'a> {
     }
 
     fn of_field(&mut self, field: &Field<'_>) -> Result<TokenStream, Error> {
-        let with = field
-            .attrs
+        let attributes = &field.attrs;
+        let with = own(attributes
             .serialize_with()
-            .or(field.attrs.deserialize_with());
+            .or(attributes.deserialize_with()));
         match (stand_in(&field.original.attrs)?, with) {
             (Some(ty), _) => Ok(self.describe(&ty)),
             (None, None) => Ok(self.describe(field.ty)),
@@ -184,6 +184,14 @@ impl VisitMut for Replace<'_> {
         }
         visit_type_mut(self, ty);
     }
+}
+
+/// Returns the function that the user named. serde names one of its own for a `Cow` with `borrow`.
+fn own(with: Option<&ExprPath>) -> Option<&ExprPath> {
+    with.filter(|with| {
+        let first = with.path.segments.first();
+        first.is_none_or(|first| first.ident != "_serde")
+    })
 }
 
 fn is_serde_bytes(path: &Path) -> bool {

@@ -1,5 +1,66 @@
 //! Descriptions of types and commands, for gob's definitions, for tools, and for a person with netcat.
 //!
+//! A type is described once, by a derive, with the feature `derive`:
+//!
+//! ```
+//! # #[cfg(all(feature = "derive", feature = "postcard"))]
+//! # {
+//! use bellwire::schema::Description;
+//! use bellwire::{Command, Postcard, Schema};
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Serialize, Deserialize, Schema)]
+//! struct Reading {
+//!     celsius: f32,
+//!     at: u64,
+//! }
+//!
+//! const READ: Command<(), Postcard<Reading>> = Command::new("READ");
+//!
+//! /// Both ends share the list of all commands.
+//! const COMMANDS: &[Description] = &[READ.describe()];
+//! assert_eq!(COMMANDS[0].to_string(), "READ -> postcard Reading{celsius: f32, at: u64}");
+//! # }
+//! ```
+//!
+//! # The derive
+//! It reads serde's attributes with serde's own parser, and describes what serde sends.
+//!
+//! | Item or attribute | Description |
+//! |---|---|
+//! | struct, enum | its name and those of its fields and variants, as serde has them |
+//! | newtype, `transparent`, `Box` | the type inside |
+//! | unit struct; tuple struct | [`Type::Unit`]; [`Type::Tuple`] |
+//! | `rename`, `rename_all`, `rename_all_fields` | honoured |
+//! | `skip` of a field, or of the last variants | absent |
+//! | `default`, `alias`, `deny_unknown_fields`, `borrow`, `bound`, `other` | change nothing |
+//! | `into` with `from` or `try_from` of the same type | that type |
+//! | `with = "serde_bytes"` | [`Type::Bytes`] |
+//! | another `with`, or a field whose type has no [`Schema`] | the type in `#[schema(as = "TYPE")]` |
+//! | a type that contains itself | [`Type::Outer`] inside; two types that contain each other have no description |
+//! | type parameters | must be a [`Schema`] if a described field mentions them |
+//! | `flatten`, `skip_serializing_if`, `tag`, `untagged`, names that differ for the two sides, `skip_serializing` or `skip_deserializing` alone, `skip` of a variant before others | a compile error, because such a value cannot be described or is not decoded again |
+//!
+//! If `bellwire` has another name in your crate, add `#[schema(crate = "path")]`. For a foreign type implement
+//! [`Schema`] by hand, or name a stand-in with `#[schema(as = "TYPE")]`.
+//!
+//! # Drift between versions of a type
+//! Two ends that were built from different versions of a type may misunderstand each other:
+//!
+//! | Change | [`Postcard`](crate::Postcard) | [`Gob`](crate::Gob) |
+//! |---|---|---|
+//! | a field is added | refused, or misread if another value follows | the new field is zero, or skipped |
+//! | a field is removed | refused or misread | as above |
+//! | a field is renamed | harmless | lost on one side, zero on the other |
+//! | fields change places | **misread without an error** if the types agree | harmless |
+//! | a number gets wider | harmless for unsigned numbers from `u16` on, and for signed ones from `i16` on | harmless |
+//! | a variant is added at the end | refused by the older end | refused by the older end |
+//! | a variant is added before others | **misread without an error** | harmless |
+//!
+//! So a command whose types change gets another name, such as `READ2`, and the server keeps the handler of the old one
+//! as long as old clients exist. To notice a mistake, a client compares its descriptions with the server's when it
+//! connects: each line of `HELP` ends with a fingerprint of the whole description, and `SCHEMA` has the text.
+//!
 //! # The notation
 //! [`SCHEMA`](crate::wire) answers with this text, and `HELP` with its beginning:
 //!

@@ -5,4 +5,5 @@ mod attributes;
 mod capacities;
 mod complex_data;
 mod gob;
+mod schema;
 mod user_format;
