@@ -32,6 +32,8 @@
 
 mod notation;
 
+pub use crate::command::check_name;
+
 use crate::command::{Command, NoReply, ReplyFormat};
 use crate::format::{Format, Line, Ref};
 
