@@ -141,6 +141,13 @@ impl<Req, Rsp> Command<Req, Rsp> {
         }
     }
 
+    pub(crate) const fn reserved(name: &'static str) -> Self {
+        Self {
+            name,
+            formats: PhantomData,
+        }
+    }
+
     /// Returns the command's name, as sent on the wire.
     pub const fn name(&self) -> &'static str {
         self.name
