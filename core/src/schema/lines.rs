@@ -35,7 +35,9 @@ impl Format for Lines {
     }
 
     fn decode(payload: &[u8]) -> Result<&str, DecodeError> {
-        let text = payload.get(..payload.len().saturating_sub(1)).unwrap_or(&[]);
+        let text = payload
+            .get(..payload.len().saturating_sub(1))
+            .unwrap_or(&[]);
         core::str::from_utf8(text).map_err(|_| DecodeErrorKind::BadUtf8.into())
     }
 
