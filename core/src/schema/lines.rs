@@ -54,3 +54,16 @@ impl crate::format::OwnedReply for Lines {
         lines.into()
     }
 }
+
+impl super::Description {
+    /// Returns the FNV-1a hash of the description's text.
+    pub fn fingerprint(&self) -> u32 {
+        let mut hash = 0x811c_9dc5_u32;
+        self.write_to(&mut |part| {
+            for byte in part.bytes() {
+                hash = (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+            }
+        });
+        hash
+    }
+}
