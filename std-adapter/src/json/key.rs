@@ -1,9 +1,10 @@
 //! The keys of maps: JSON has only strings.
 
 use super::error::{Trace, shown};
-use super::place::{Place, find};
+use super::place::Place;
 use super::scalar;
 use super::value::Value;
+use crate::schema::find;
 use bellwire::schema::Type;
 use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error, VariantAccess, Visitor};
 use serde::{Deserialize, Serialize};

@@ -81,13 +81,3 @@ impl<'p> Place<'p> {
         }
     }
 }
-
-/// Returns the index of `name` in a list of named items. The search begins at `likely`.
-pub(super) fn find<T>(items: &[(&str, T)], name: &str, likely: usize) -> Option<usize> {
-    let (before, after) = items.split_at(likely.min(items.len()));
-    let is_it = |item: &(&str, T)| item.0 == name;
-    match after.iter().position(is_it) {
-        Some(index) => Some(before.len() + index),
-        None => before.iter().position(is_it),
-    }
-}

@@ -2,9 +2,10 @@
 
 use super::error::{JsonError, Step, Trace, shown};
 use super::key;
-use super::place::{Place, find};
+use super::place::Place;
 use super::scalar;
 use super::value::Value;
+use crate::schema::find;
 use bellwire::schema::Type;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};

@@ -3,8 +3,8 @@
 use super::MAX_TEXT;
 use super::error::{JsonError, Step, Trace};
 use super::key::KeySeed;
-use super::place::{Place, find};
-use crate::schema::field_names;
+use super::place::Place;
+use crate::schema::{field_names, find};
 use bellwire::DecodeError;
 use bellwire::schema::Type;
 use serde::de::{

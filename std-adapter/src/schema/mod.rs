@@ -13,12 +13,16 @@
 //! # Ok::<(), bellwire_std::schema::ParseError>(())
 //! ```
 
+mod check;
+mod diff;
 mod error;
 mod intern;
-mod listing;
+pub(crate) mod listing;
 mod parse;
 mod text;
 
+pub(crate) use check::Check;
+pub use check::{CheckError, Mismatch};
 pub use error::FetchError;
 #[cfg(feature = "json")]
 pub(crate) use intern::field_names;
@@ -65,11 +69,21 @@ pub fn fetch(client: &mut Client, name: &str) -> Result<Description, FetchError>
 }
 
 /// Parses the lines of a `SCHEMA` answer, which must describe `name`.
-fn described(name: &str, lines: &str) -> Result<Description, FetchError> {
+pub(crate) fn described(name: &str, lines: &str) -> Result<Description, FetchError> {
     let text: String = lines.lines().collect();
     let description = parse(&text)?;
     match description.name == name {
         true => Ok(description),
         false => Err(FetchError::OtherCommand(description.name.to_owned())),
+    }
+}
+
+/// Returns the index of `name` in a list of named items. The search begins at `likely`.
+pub(crate) fn find<T>(items: &[(&str, T)], name: &str, likely: usize) -> Option<usize> {
+    let (before, after) = items.split_at(likely.min(items.len()));
+    let is_it = |item: &(&str, T)| item.0 == name;
+    match after.iter().position(is_it) {
+        Some(index) => Some(before.len() + index),
+        None => before.iter().position(is_it),
     }
 }
