@@ -85,6 +85,7 @@ impl Trace {
             // Writing to a `String` does not fail.
             let _ = match step {
                 Step::Name(name) => write!(path, "{dot}{}", shown(name)),
+                Step::Key(key) if key.is_empty() => write!(path, "{dot}(empty)"),
                 Step::Key(key) => write!(path, "{dot}{}", shown(key)),
                 Step::Index(index) => write!(path, "[{index}]"),
             };

@@ -49,6 +49,15 @@ impl Seed<'_, '_> {
         self.fail(format_args!("expected {expected}, found {found}"))
     }
 
+    /// Counts a value.
+    fn count<E: Error>(&mut self) -> Result<(), E> {
+        match self.left.checked_sub(1) {
+            Some(left) => *self.left = left,
+            None => return Err(self.trace.fail("too many values")),
+        }
+        Ok(())
+    }
+
     /// Returns the seed of a part of this value.
     fn inside<'s>(&'s mut self, ty: &'static Type) -> Seed<'s, 's> {
         Seed {
@@ -67,10 +76,7 @@ impl<'de> DeserializeSeed<'de> for Seed<'_, '_> {
             Ok(place) => self.place = place,
             Err(problem) => return self.fail(problem),
         }
-        match self.left.checked_sub(1) {
-            Some(left) => *self.left = left,
-            None => return self.fail("too many values"),
-        }
+        self.count()?;
         match self.place.ty {
             Type::Option(_) => deserializer.deserialize_option(self),
             ty if scalar::is_scalar(ty) => {
@@ -200,20 +206,19 @@ impl Seed<'_, '_> {
         }
         let mut whole = Vec::with_capacity(fields.len());
         for ((name, ty), value) in fields.iter().zip(values) {
-            whole.push(match value {
+            let value = match value {
                 Some(value) => value,
-                None if matches!(ty, Type::Option(_)) && *self.left > 0 => {
-                    *self.left -= 1;
+                None if matches!(ty, Type::Option(_)) => {
+                    self.count()?;
                     Value::Option(None)
                 }
                 None => {
                     self.trace.enter(Step::Name(name));
-                    return self.fail(format_args!(
-                        "missing, expected {}",
-                        Place::root(ty).expected()
-                    ));
+                    let expected = Place::root(ty).expected();
+                    return self.fail(format_args!("missing, expected {expected}"));
                 }
-            });
+            };
+            whole.push(value);
         }
         Ok(Value::Struct {
             name,

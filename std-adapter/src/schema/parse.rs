@@ -187,9 +187,10 @@ impl<'t> Parser<'t> {
     /// Parses a struct, an enum or a type without parts.
     fn named(&mut self) -> Result<Node<'t>, ParseError> {
         let start = self.text.position;
-        let Ok(name) = self.text.name() else {
+        if !self.text.has_name() {
             return self.text.fail("expected a type");
-        };
+        }
+        let name = self.text.name()?;
         match self.text.rest().as_bytes().first() {
             Some(b'{') => {
                 let fields = self.fields(&name)?;

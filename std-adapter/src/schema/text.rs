@@ -90,6 +90,12 @@ impl<'t> Text<'t> {
         self.advance(size)
     }
 
+    /// Returns whether a name begins here.
+    pub(super) fn has_name(&self) -> bool {
+        let first = self.rest().bytes().next();
+        first.is_some_and(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'"'))
+    }
+
     pub(super) fn name(&mut self) -> Result<Name<'t>, ParseError> {
         if self.take("\"") {
             return self.quoted().map(Cow::Owned);

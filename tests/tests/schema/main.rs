@@ -1,0 +1,6 @@
+//! Descriptions at run time: their text, JSON by them, and calls of commands that only their server knows.
+
+mod json;
+mod json_errors;
+mod parse;
+mod random;
