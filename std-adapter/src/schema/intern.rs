@@ -38,22 +38,7 @@ pub(super) fn known(text: &str) -> Option<Description> {
 
 /// Keeps a description. Returns `None` if there is no memory left.
 pub(super) fn intern(text: &str, parsed: &Parsed<'_>) -> Option<Description> {
-    let mut kept = kept();
-    let types = parsed
-        .request
-        .ty
-        .iter()
-        .chain(parsed.reply.as_ref().and_then(|reply| reply.ty.as_ref()));
-    let types: usize = types.map(|ty| size_of::<Type>() + kept.parts(ty)).sum();
-    kept.reserve(ENTRY + size_of::<Description>() + 2 * text.len() + types)?;
-    let description = Description {
-        name: kept.name(parsed.name),
-        request: kept.encoding(&parsed.request),
-        reply: parsed.reply.as_ref().map(|reply| kept.encoding(reply)),
-    };
-    let text = String::leak(text.to_owned());
-    kept.descriptions.insert(text, description);
-    Some(description)
+    kept().description(text, parsed)
 }
 
 #[cfg(feature = "json")]
@@ -72,6 +57,23 @@ pub(crate) fn field_names(fields: &'static [(&'static str, Type)]) -> Option<Nam
 }
 
 impl Kept {
+    fn description(&mut self, text: &str, parsed: &Parsed<'_>) -> Option<Description> {
+        let reply = parsed.reply.as_ref();
+        let types = [&parsed.request.ty, reply.map_or(&None, |reply| &reply.ty)];
+        let types = types.into_iter().flatten();
+        let types: usize = types.map(|ty| size_of::<Type>() + self.parts(ty)).sum();
+        // The text, the command's name and the formats' names are no longer than twice the text.
+        self.reserve(4 * ENTRY + size_of::<Description>() + 2 * text.len() + types)?;
+        let description = Description {
+            name: self.name(parsed.name),
+            request: self.encoding(&parsed.request),
+            reply: reply.map(|reply| self.encoding(reply)),
+        };
+        let text = String::leak(text.to_owned());
+        self.descriptions.insert(text, description);
+        Some(description)
+    }
+
     /// Counts `size` more bytes, if they fit.
     fn reserve(&mut self, size: usize) -> Option<()> {
         let size = self.size + size;
@@ -157,5 +159,28 @@ impl Kept {
             }
             Node::Outer(name) => Type::Outer(self.name(name)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Kept, MAX_MEMORY};
+    use crate::schema::parse::parse;
+
+    #[test]
+    fn descriptions_take_at_most_1_mib() {
+        let mut kept = Kept::default();
+        let fields: Vec<_> = (0..1000).map(|index| format!("f{index}: u8")).collect();
+        let fields = fields.join(", ");
+        let mut keep = |index| {
+            let text = format!("A{index} postcard S{{{fields}}}");
+            let parsed = parse(&text).unwrap();
+            kept.description(&text, &parsed)
+        };
+        let number = (0..).find(|index| keep(*index).is_none()).unwrap();
+        assert!(keep(number).is_none(), "another one fits");
+        // Its names are shared. A field takes its type and the reference to its name.
+        assert!((10..30).contains(&number), "{number} descriptions");
+        assert!(kept.size <= MAX_MEMORY);
     }
 }

@@ -33,8 +33,8 @@ pub use text::ParseError;
 use crate::Client;
 use bellwire::schema::{Description, HELP, SCHEMA};
 
-/// The most bytes that the descriptions of a process may take. See [`parse`].
-pub const MAX_MEMORY: usize = 1 << 20;
+/// The most bytes that the descriptions of a process may take. See [`parse`]. Fuzz targets parse many.
+pub const MAX_MEMORY: usize = if cfg!(fuzzing) { 256 << 20 } else { 1 << 20 };
 
 /// Parses the text of a description.
 ///
