@@ -1,5 +1,6 @@
 //! Descriptions at run time: their text, JSON by them, and calls of commands that only their server knows.
 
+mod calls;
 mod json;
 mod json_errors;
 mod parse;
