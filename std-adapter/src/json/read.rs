@@ -206,19 +206,16 @@ impl Seed<'_, '_> {
         }
         let mut whole = Vec::with_capacity(fields.len());
         for ((name, ty), value) in fields.iter().zip(values) {
-            let value = match value {
-                Some(value) => value,
-                None if matches!(ty, Type::Option(_)) => {
-                    self.count()?;
-                    Value::Option(None)
-                }
-                None => {
-                    self.trace.enter(Step::Name(name));
-                    let expected = Place::root(ty).expected();
-                    return self.fail(format_args!("missing, expected {expected}"));
-                }
-            };
-            whole.push(value);
+            if let Some(value) = value {
+                whole.push(value);
+            } else if let Type::Option(_) = ty {
+                self.count()?;
+                whole.push(Value::Option(None));
+            } else {
+                self.trace.enter(Step::Name(name));
+                let expected = Place::root(ty).expected();
+                return self.fail(format_args!("missing, expected {expected}"));
+            }
         }
         Ok(Value::Struct {
             name,
@@ -264,13 +261,9 @@ impl Seed<'_, '_> {
             return self.fail(unknown("variant", &key, name, variants));
         };
         self.trace.enter(Step::Name(variants[index].0));
-        let content = match &variants[index].1 {
-            Some(ty) => Some(Box::new(access.next_value_seed(self.inside(ty))?)),
-            None => {
-                access.next_value_seed(self.inside(&Type::Unit))?;
-                None
-            }
-        };
+        let ty = variants[index].1.as_ref();
+        let content = access.next_value_seed(self.inside(ty.unwrap_or(&Type::Unit)))?;
+        let content = ty.map(|_| Box::new(content));
         self.trace.leave();
         if access.next_key::<IgnoredAny>()?.is_some() {
             return self.wrong("more than one variant");

@@ -87,10 +87,10 @@ impl Check {
 
     /// Ends the comparison.
     pub(crate) fn finish(self) -> Result<(), CheckError> {
-        match self.mismatches.is_empty() {
-            true => Ok(()),
-            false => Err(CheckError::Mismatch(self.mismatches)),
+        if self.mismatches.is_empty() {
+            return Ok(());
         }
+        Err(CheckError::Mismatch(self.mismatches))
     }
 
     fn add(&mut self, ours: &Description, difference: impl fmt::Display) {

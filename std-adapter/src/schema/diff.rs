@@ -25,10 +25,11 @@ fn payload(what: &str, ours: Option<&Encoding>, theirs: Option<&Encoding>) -> Op
         (Some(ours), Some(theirs)) => {
             let mut path = Vec::new();
             let difference = types(ours, theirs, &mut path)?;
-            Some(match path.is_empty() {
-                true => format!("{what}: {difference}"),
-                false => format!("{what} field \"{}\": {difference}", path.join(".")),
-            })
+            if path.is_empty() {
+                return Some(format!("{what}: {difference}"));
+            }
+            let path = path.join(".");
+            Some(format!("{what} field \"{path}\": {difference}"))
         }
         (None, None) => None,
         (ours, theirs) => {
@@ -70,6 +71,7 @@ fn types(ours: &Type, theirs: &Type, path: &mut Vec<String>) -> Option<String> {
 }
 
 /// Compares the contents of two variants.
+#[allow(clippy::ref_option)] // the shape of a variant in a description
 fn contents(ours: &Option<Type>, theirs: &Option<Type>, path: &mut Vec<String>) -> Option<String> {
     match (ours, theirs) {
         (None, None) => None,

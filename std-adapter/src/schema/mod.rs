@@ -72,10 +72,10 @@ pub fn fetch(client: &mut Client, name: &str) -> Result<Description, FetchError>
 pub(crate) fn described(name: &str, lines: &str) -> Result<Description, FetchError> {
     let text: String = lines.lines().collect();
     let description = parse(&text)?;
-    match description.name == name {
-        true => Ok(description),
-        false => Err(FetchError::OtherCommand(description.name.to_owned())),
+    if description.name != name {
+        return Err(FetchError::OtherCommand(description.name.to_owned()));
     }
+    Ok(description)
 }
 
 /// Returns the index of `name` in a list of named items. The search begins at `likely`.

@@ -71,10 +71,10 @@ impl<'t> Parser<'t> {
             self.text.expect(" ", "expected a space")?;
             request = self.encoding()?;
         }
-        let reply = match self.text.take(" -> ") {
-            true => Some(self.encoding()?),
-            false => None,
-        };
+        let mut reply = None;
+        if self.text.take(" -> ") {
+            reply = Some(self.encoding()?);
+        }
         if !self.text.rest().is_empty() {
             return self.text.fail("expected the end of the description");
         }
@@ -136,12 +136,13 @@ impl<'t> Parser<'t> {
             "?" => Ok(Node::Option(Box::new(self.ty()?))),
             "[" => {
                 let element = Box::new(self.ty()?);
-                let node = match self.text.take("; ") {
-                    true => Node::Array(self.length()?, element),
-                    false => Node::Seq(element),
-                };
+                if self.text.take("]") {
+                    return Ok(Node::Seq(element));
+                }
+                self.text.expect("; ", "expected ] or a length")?;
+                let length = self.length()?;
                 self.text.expect("]", "expected ]")?;
-                Ok(node)
+                Ok(Node::Array(length, element))
             }
             "(" if self.text.take(")") => Ok(Node::Plain(Type::Unit)),
             "(" => match self.elements()? {
@@ -205,13 +206,13 @@ impl<'t> Parser<'t> {
                 self.around.pop();
                 Ok(Node::Enum(name, variants))
             }
-            _ => match plain(&self.text.text[start..self.text.position]) {
-                Some(ty) => Ok(Node::Plain(ty)),
-                None => {
+            _ => {
+                let ty = plain(&self.text.text[start..self.text.position]);
+                ty.map(Node::Plain).ok_or_else(|| {
                     self.text.position = start;
-                    self.text.fail("unknown type")
-                }
-            },
+                    self.text.error("unknown type")
+                })
+            }
         }
     }
 
@@ -281,12 +282,11 @@ impl<'t> Parser<'t> {
                 .expect(separator, "expected a separator or the end of the type")?;
         }
         let mut names = HashSet::new();
-        match items.iter().all(|(name, _)| names.insert(name)) {
-            true => Ok(items),
-            false => self
-                .text
-                .fail("a name appears twice in the type before this"),
+        if items.iter().all(|(name, _)| names.insert(name)) {
+            return Ok(items);
         }
+        self.text
+            .fail("a name appears twice in the type before this")
     }
 }
 

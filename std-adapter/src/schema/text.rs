@@ -44,10 +44,14 @@ pub(super) struct Text<'t> {
 
 impl<'t> Text<'t> {
     pub(super) fn fail<T>(&self, problem: &'static str) -> Result<T, ParseError> {
-        Err(ParseError {
+        Err(self.error(problem))
+    }
+
+    pub(super) fn error(&self, problem: &'static str) -> ParseError {
+        ParseError {
             position: self.position,
             problem,
-        })
+        }
     }
 
     pub(super) fn rest(&self) -> &'t str {

@@ -48,7 +48,7 @@ fn faults_are_found_with_their_positions() {
         ),
         ("A postcard Reading", "at byte 11: unknown type"),
         ("A postcard u256", "at byte 11: unknown type"),
-        ("A postcard [u8", "at byte 14: expected ]"),
+        ("A postcard [u8", "at byte 14: expected ] or a length"),
         (
             "A postcard [u8; ]",
             "at byte 16: expected a length below 4294967296",
