@@ -73,6 +73,36 @@ pub struct Expected {
 /// The [`Format::frame`] of some format.
 pub(crate) type FindEnd = fn(&[u8], &mut usize) -> Frame;
 
+/// Checks that a command may have this name, by the rules of [`Command::new`].
+///
+/// It is for names that are known only at run time, where `Command::new` would panic.
+///
+/// ```
+/// use bellwire::schema::check_name;
+///
+/// assert_eq!(check_name("READ"), Ok(()));
+/// assert_eq!(check_name("HELP"), Err("this command's name is reserved"));
+/// ```
+///
+/// # Errors
+/// Returns the rule that the name breaks.
+pub const fn check_name(name: &str) -> Result<(), &'static str> {
+    let mut rest = name.as_bytes();
+    if matches!(rest, [] | [b'!' | b'>', ..]) {
+        return Err("a command's name must not be empty or begin with ! or >");
+    }
+    if matches!(rest, b"HELP" | b"SCHEMA" | b"SUBSCRIBE" | b"UNSUBSCRIBE") {
+        return Err("this command's name is reserved");
+    }
+    while let [byte, tail @ ..] = rest {
+        if !byte.is_ascii_graphic() || *byte == b':' {
+            return Err("a command's name must be printable ASCII without space or colon");
+        }
+        rest = tail;
+    }
+    Ok(())
+}
+
 /// A command without its types, for a session: its name, its index, and how to find the end of its
 /// payload.
 #[derive(Debug, Clone, Copy)]
@@ -102,23 +132,16 @@ impl<Req, Rsp> Command<Req, Rsp> {
     /// Panics if the name breaks these rules, or is `HELP`, `SCHEMA`, `SUBSCRIBE` or `UNSUBSCRIBE`,
     /// which [the wire](crate::wire) reserves. For a constant this is a compile error.
     pub const fn new(name: &'static str) -> Self {
-        let bytes = name.as_bytes();
-        assert!(
-            !matches!(bytes, [] | [b'!' | b'>', ..]),
-            "a command's name must not be empty or begin with ! or >"
-        );
-        let mut rest = bytes;
-        while let [byte, tail @ ..] = rest {
-            assert!(
-                byte.is_ascii_graphic() && *byte != b':',
-                "a command's name must be printable ASCII without space or colon"
-            );
-            rest = tail;
+        if let Err(rule) = check_name(name) {
+            panic!("{}", rule);
         }
-        assert!(
-            !matches!(bytes, b"HELP" | b"SCHEMA" | b"SUBSCRIBE" | b"UNSUBSCRIBE"),
-            "this command's name is reserved"
-        );
+        Self {
+            name,
+            formats: PhantomData,
+        }
+    }
+
+    pub(crate) const fn reserved(name: &'static str) -> Self {
         Self {
             name,
             formats: PhantomData,

@@ -11,6 +11,8 @@
 //! | `threads` | [`Server`], with a thread for each connection |
 //! | [`tokio`] | with the feature `tokio`: a server for many connections on few threads, a client that tasks share |
 //! | `server` | [`ServerOn`], the configuration of both, with [`ServerLimits`]; [`ShutdownHandle`] |
+//! | [`schema`] | descriptions of commands that arrive at run time |
+//! | [`json`] | with the feature `json`: JSON for payloads of any described type |
 //! | [`tls`] | with the feature `tls`: TLS on top of connections, and for both servers |
 //!
 //! A server:
@@ -69,6 +71,8 @@ mod dispatch;
 mod ending;
 mod endpoint;
 mod hangup;
+#[cfg(feature = "json")]
+pub mod json;
 mod keep_alive;
 mod lag;
 mod limits;
@@ -81,6 +85,7 @@ mod probe;
 mod proxy;
 mod rate;
 mod resolve;
+pub mod schema;
 mod server;
 mod stop;
 mod threads;

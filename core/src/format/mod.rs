@@ -22,7 +22,7 @@ mod output;
 mod owned;
 mod payload;
 #[cfg(feature = "postcard")]
-mod postcard;
+pub mod postcard;
 mod serde_errors;
 mod value_reader;
 #[cfg(any(feature = "gob", feature = "postcard"))]

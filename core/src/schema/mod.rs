@@ -91,11 +91,15 @@
 //! A word consists of ASCII letters, digits, `_` and `-`, and does not begin with a digit or `-`. Other names are in
 //! quotes, with the escapes of [`Printable::quoted`](crate::Printable::quoted).
 
+mod lines;
 mod notation;
 mod types;
 
 #[cfg(feature = "derive")]
 pub use bellwire_derive::Schema;
+
+pub use crate::command::check_name;
+pub use lines::{HELP, Lines, SCHEMA};
 
 use crate::command::{Command, NoReply, ReplyFormat};
 use crate::format::{Format, Line};

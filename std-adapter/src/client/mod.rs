@@ -2,6 +2,7 @@
 
 mod buffer;
 mod builder;
+mod check;
 mod error;
 mod link;
 mod pipeline;

@@ -12,6 +12,7 @@ use core::marker::PhantomData;
 use reader::Reader;
 use ser::Writer;
 use serde::Serialize;
+use serde::de::DeserializeSeed;
 use wire::{put_leb128, take_leb128};
 
 /// A value of any serde type in [postcard](https://postcard.jamesmunns.com)'s encoding, after its
@@ -73,9 +74,7 @@ impl<T: Payload> Format for Postcard<T> {
         payload: &'a [u8],
         take: impl FnOnce(T::Value<'a>) -> R,
     ) -> Result<R, DecodeError> {
-        let mut body = payload;
-        take_leb128(&mut body, 64).map_err(|_| DecodeErrorKind::BadLength)?;
-        let mut reader = Reader::new(body);
+        let mut reader = reader_of(payload)?;
         reader.read(take).map_err(|kind| DecodeError {
             kind,
             field: reader.field,
@@ -83,17 +82,55 @@ impl<T: Payload> Format for Postcard<T> {
     }
 
     fn encode(value: &T::Value<'_>, space: &mut [u8]) -> Result<usize, EncodeError> {
-        // Reserve one byte for the length, enough for most values. A longer length moves the value.
-        let mut output = Output::new(space);
-        output.byte(0)?;
-        value.serialize(Writer::new(&mut output))?;
-        let size = output.size().saturating_sub(1);
-        let mut memory = [0; 10];
-        let mut prefix = Output::new(&mut memory);
-        put_leb128(&mut prefix, size as u64)?;
-        output.set_prefix(0, prefix.written())?;
-        Ok(output.size())
+        encode(value, space)
     }
+}
+
+/// Encodes a value of any type at the start of `space`, as [`Postcard`] does. Returns the number of bytes written.
+///
+/// It is for tools that know the type only at run time.
+///
+/// # Errors
+/// See [`EncodeError`]. After an error the contents of `space` are unspecified.
+pub fn encode<T: Serialize + ?Sized>(value: &T, space: &mut [u8]) -> Result<usize, EncodeError> {
+    // Reserve one byte for the length, enough for most values. A longer length moves the value.
+    let mut output = Output::new(space);
+    output.byte(0)?;
+    value.serialize(Writer::new(&mut output))?;
+    let size = output.size().saturating_sub(1);
+    let mut memory = [0; 10];
+    let mut prefix = Output::new(&mut memory);
+    put_leb128(&mut prefix, size as u64)?;
+    output.set_prefix(0, prefix.written())?;
+    Ok(output.size())
+}
+
+/// Decodes a whole payload with `seed`, as [`Postcard`] does.
+///
+/// It is for tools that know the type only at run time.
+///
+/// # Errors
+/// Returns the fault found and the field in which it is.
+pub fn decode_seed<'a, S: DeserializeSeed<'a>>(
+    seed: S,
+    payload: &'a [u8],
+) -> Result<S::Value, DecodeError> {
+    let mut reader = reader_of(payload)?;
+    let value = seed.deserialize(&mut reader).and_then(|value| {
+        reader.finish()?;
+        Ok(value)
+    });
+    value.map_err(|kind| DecodeError {
+        kind,
+        field: reader.field,
+    })
+}
+
+/// Returns a reader of the value after its length.
+fn reader_of(payload: &[u8]) -> Result<Reader<'_>, DecodeErrorKind> {
+    let mut body = payload;
+    take_leb128(&mut body, 64).map_err(|_| DecodeErrorKind::BadLength)?;
+    Ok(Reader::new(body))
 }
 
 #[cfg(feature = "alloc")]

@@ -2,6 +2,7 @@
 
 mod builder;
 mod calls;
+mod check;
 mod connect;
 mod conversation;
 mod task;

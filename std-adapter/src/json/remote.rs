@@ -1,0 +1,183 @@
+//! Calls of commands that are known only at run time.
+
+use super::{JsonError, decode, encode};
+use crate::schema::{FetchError, Listed, fetch, list};
+use crate::{CallError, Client};
+use bellwire::format::{EncodeError, Frame};
+use bellwire::gob::RawGob;
+use bellwire::schema::Description;
+use bellwire::{Command, DecodeError, Format, Line, NoReply, Postcard};
+use std::fmt;
+
+/// A command of a server, known by its description only.
+///
+/// ```no_run
+/// use bellwire_std::Client;
+/// use bellwire_std::json::RemoteCommand;
+/// use std::time::Duration;
+///
+/// let mut client = Client::connect("localhost:61000", Duration::from_secs(5))?;
+/// let set = RemoteCommand::fetch(&mut client, "SET")?;
+/// let reply = set.call(&mut client, r#"{"target": 21.5, "mode": "Heat"}"#)?;
+/// println!("{}", reply.as_deref().unwrap_or("sent"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RemoteCommand {
+    description: Description,
+}
+
+/// Why a call with JSON failed.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum JsonCallError {
+    /// The JSON text does not fit the request's type. Nothing was sent.
+    Request(JsonError),
+    /// The call failed.
+    Call(CallError),
+    /// The reply does not fit its description. The command ran.
+    Reply(JsonError),
+}
+
+impl RemoteCommand {
+    /// Creates a command from its description, for example one from a file.
+    ///
+    /// # Panics
+    /// Panics if [`Command::new`] does not accept the description's name. [`parse`](crate::schema::parse()) returns no
+    /// such description.
+    pub fn new(description: Description) -> Self {
+        let _: Command<(), ()> = Command::new(description.name);
+        Self { description }
+    }
+
+    /// Asks the server for the description of the command `name`.
+    ///
+    /// # Errors
+    /// See [`FetchError`].
+    pub fn fetch(client: &mut Client, name: &str) -> Result<Self, FetchError> {
+        fetch(client, name).map(Self::new)
+    }
+
+    /// Asks the server for its commands.
+    ///
+    /// # Errors
+    /// See [`FetchError`].
+    pub fn list(client: &mut Client) -> Result<Vec<Listed>, FetchError> {
+        list(client)
+    }
+
+    /// Returns the description.
+    pub fn description(&self) -> &Description {
+        &self.description
+    }
+
+    /// Converts the request from JSON, calls the command, and converts the reply to JSON. Returns `None` if the command
+    /// has no reply.
+    ///
+    /// # Errors
+    /// See [`JsonCallError`].
+    pub fn call(&self, client: &mut Client, json: &str) -> Result<Option<String>, JsonCallError> {
+        let request = encode(&self.description.request, json).map_err(JsonCallError::Request)?;
+        let reply = self
+            .exchange(client, &request)
+            .map_err(JsonCallError::Call)?;
+        match (reply, &self.description.reply) {
+            (Some(reply), Some(encoding)) => decode(encoding, &reply)
+                .map(Some)
+                .map_err(JsonCallError::Reply),
+            _ => Ok(None),
+        }
+    }
+
+    /// Sends a request whose payload is encoded already, and returns the reply's payload, or `None` if the command has
+    /// no reply.
+    ///
+    /// # Errors
+    /// See [`CallError`]. A reply in a format of the server's own is
+    /// [`CallError::Request`] with [`Unencodable`](bellwire::ErrorKind::Unencodable): its end cannot be found, so
+    /// nothing is sent.
+    pub fn exchange(
+        &self,
+        client: &mut Client,
+        payload: &[u8],
+    ) -> Result<Option<Vec<u8>>, CallError> {
+        match self.description.reply.map(|reply| reply.format) {
+            None => {
+                let command: Command<Ready, NoReply> = Command::new(self.description.name);
+                client.send(command, payload).map(|()| None)
+            }
+            Some("()") => self.exchange_in::<Raw<()>>(client, payload),
+            Some("line") => self.exchange_in::<Raw<Line>>(client, payload),
+            Some("postcard") => self.exchange_in::<Raw<Postcard<()>>>(client, payload),
+            Some("gob") => self.exchange_in::<Raw<RawGob>>(client, payload),
+            Some(_) => Err(CallError::Request(bellwire::ErrorKind::Unencodable)),
+        }
+    }
+
+    fn exchange_in<F>(
+        &self,
+        client: &mut Client,
+        payload: &[u8],
+    ) -> Result<Option<Vec<u8>>, CallError>
+    where
+        F: for<'a> Format<Value<'a> = &'a [u8]>,
+    {
+        let command: Command<Ready, F> = Command::new(self.description.name);
+        client.call_with(command, payload, |reply| Some(reply.to_vec()))
+    }
+}
+
+/// A payload that is encoded already.
+enum Ready {}
+
+impl Format for Ready {
+    type Value<'a> = &'a [u8];
+    type Sent<'a> = &'a [u8];
+
+    fn frame(input: &[u8], _progress: &mut usize) -> Frame {
+        Frame::Ends(input.len())
+    }
+
+    fn decode(payload: &[u8]) -> Result<&[u8], DecodeError> {
+        Ok(payload)
+    }
+
+    fn encode(payload: &[u8], space: &mut [u8]) -> Result<usize, EncodeError> {
+        let space = space.get_mut(..payload.len());
+        space.ok_or(EncodeError::NoRoom)?.copy_from_slice(payload);
+        Ok(payload.len())
+    }
+}
+
+/// A payload of the format `F` that is not decoded.
+struct Raw<F>(std::marker::PhantomData<fn() -> F>);
+
+impl<F: Format> Format for Raw<F> {
+    type Value<'a> = &'a [u8];
+    type Sent<'a> = &'a [u8];
+    const PREFIX: &'static [u8] = F::PREFIX;
+
+    fn frame(input: &[u8], progress: &mut usize) -> Frame {
+        F::frame(input, progress)
+    }
+
+    fn decode(payload: &[u8]) -> Result<&[u8], DecodeError> {
+        Ok(payload)
+    }
+
+    fn encode(payload: &[u8], space: &mut [u8]) -> Result<usize, EncodeError> {
+        Ready::encode(payload, space)
+    }
+}
+
+impl fmt::Display for JsonCallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Request(error) => write!(f, "invalid request: {error}"),
+            Self::Call(error) => error.fmt(f),
+            Self::Reply(error) => write!(f, "unusable reply: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for JsonCallError {}

@@ -1,0 +1,136 @@
+//! Compares a client's commands with those of its server.
+
+use super::diff::diff;
+use super::{FetchError, Listed};
+use crate::CallError;
+use bellwire::schema::Description;
+use std::collections::HashMap;
+use std::error::Error;
+use std::fmt;
+
+/// Why a client and its server may not understand each other.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum CheckError {
+    /// The server's descriptions are not available.
+    Fetch(FetchError),
+    /// Some commands differ, at least one. The programmer must bring both ends to the same version.
+    Mismatch(Vec<Mismatch>),
+}
+
+/// A command that is missing on the server or differs there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Mismatch {
+    /// The command's name.
+    pub command: &'static str,
+    /// The difference, safe to print.
+    pub difference: String,
+}
+
+/// A comparison of commands, one after the other.
+pub(crate) struct Check {
+    /// The fingerprints by the commands' names.
+    listed: HashMap<String, Option<u32>>,
+    mismatches: Vec<Mismatch>,
+}
+
+impl Check {
+    /// Begins a comparison with the commands that the server lists.
+    pub(crate) fn new(listed: Vec<Listed>) -> Self {
+        let listed = listed.into_iter();
+        Self {
+            listed: listed
+                .map(|command| (command.name, command.fingerprint))
+                .collect(),
+            mismatches: Vec::new(),
+        }
+    }
+
+    /// Compares fingerprints. Returns whether the difference must be found in the server's description.
+    pub(crate) fn differs(&mut self, ours: &Description) -> bool {
+        match self.listed.get(ours.name) {
+            Some(Some(fingerprint)) => *fingerprint != ours.fingerprint(),
+            Some(None) => {
+                self.add(ours, "not described by the server");
+                false
+            }
+            None => {
+                self.add(ours, "missing on the server");
+                false
+            }
+        }
+    }
+
+    /// Compares a command with the server's description.
+    ///
+    /// # Errors
+    /// A failed call.
+    pub(crate) fn compare(
+        &mut self,
+        ours: &Description,
+        theirs: Result<Description, FetchError>,
+    ) -> Result<(), CheckError> {
+        match theirs {
+            Ok(theirs) => {
+                if let Some(difference) = diff(ours, &theirs) {
+                    self.add(ours, difference);
+                }
+            }
+            Err(FetchError::Call(error)) if !matches!(error, CallError::Remote(_)) => {
+                return Err(FetchError::Call(error).into());
+            }
+            Err(error) => self.add(ours, error),
+        }
+        Ok(())
+    }
+
+    /// Ends the comparison.
+    pub(crate) fn finish(self) -> Result<(), CheckError> {
+        if self.mismatches.is_empty() {
+            return Ok(());
+        }
+        Err(CheckError::Mismatch(self.mismatches))
+    }
+
+    fn add(&mut self, ours: &Description, difference: impl fmt::Display) {
+        self.mismatches.push(Mismatch {
+            command: ours.name,
+            difference: difference.to_string(),
+        });
+    }
+}
+
+impl From<FetchError> for CheckError {
+    fn from(error: FetchError) -> Self {
+        Self::Fetch(error)
+    }
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            command,
+            difference,
+        } = self;
+        write!(f, "command {command}: {difference}")
+    }
+}
+
+impl fmt::Display for CheckError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fetch(error) => error.fmt(f),
+            Self::Mismatch(mismatches) => {
+                let mut separator = "";
+                for mismatch in mismatches {
+                    write!(f, "{separator}{mismatch}")?;
+                    separator = "; ";
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Error for CheckError {}

@@ -1,0 +1,300 @@
+//! JSON by a description equals `serde_json`'s for the same Rust type.
+
+use crate::random::Random;
+use bellwire::Postcard;
+use bellwire::format::Format;
+use bellwire::schema::{Encoding, Schema, Type};
+use bellwire_std::json::{decode, encode};
+use bellwire_std::schema::parse;
+use fastrand::Rng;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize, Serializer};
+use std::collections::BTreeMap;
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Kinds {
+    yes: bool,
+    signed: (i8, (i16, (i32, (i64, i128)))),
+    unsigned: (u8, (u16, (u32, (u64, u128)))),
+    single: f32,
+    double: f64,
+    letter: char,
+    #[serde(rename = "a \"name\"\n")]
+    text: String,
+    unit: (),
+    empty: Empty,
+    option: Option<i32>,
+    options: Vec<Option<bool>>,
+    array: [i8; 3],
+    bytes: Bytes,
+    wrapped: Wrapped,
+    side: Side,
+    mode: Mode,
+    tree: Tree,
+    maps: Maps,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Maps {
+    texts: BTreeMap<String, u8>,
+    letters: BTreeMap<char, ()>,
+    flags: BTreeMap<bool, Option<u8>>,
+    sides: BTreeMap<Side, Mode>,
+    small: BTreeMap<i8, Vec<u8>>,
+    large: BTreeMap<u128, String>,
+    optional: BTreeMap<Option<u64>, u8>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Empty {}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Wrapped(u64);
+
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+enum Side {
+    Left,
+    #[serde(rename = "the other")]
+    Right,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+enum Mode {
+    Off,
+    Level(u8),
+    Both(f32, Option<f32>),
+    Point { x: i32, side: Option<Side> },
+    Nothing(()),
+    Modes(Vec<Mode>),
+}
+
+/// A type that contains itself.
+#[derive(Debug, Serialize, Deserialize)]
+struct Tree {
+    name: String,
+    left: Option<Box<Tree>>,
+    more: Vec<Tree>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Bytes(Vec<u8>);
+
+impl Serialize for Bytes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+const SIDE: Type = Type::Enum("Side", &[("Left", None), ("the other", None)]);
+
+const MODE: Type = Type::Enum(
+    "Mode",
+    &[
+        ("Off", None),
+        ("Level", Some(Type::U8)),
+        (
+            "Both",
+            Some(Type::Tuple(&[Type::F32, Type::Option(&Type::F32)])),
+        ),
+        (
+            "Point",
+            Some(Type::Struct(
+                "Point",
+                &[("x", Type::I32), ("side", Type::Option(&SIDE))],
+            )),
+        ),
+        ("Nothing", Some(Type::Unit)),
+        ("Modes", Some(Type::Seq(&Type::Outer("Mode")))),
+    ],
+);
+
+const TREE: Type = Type::Struct(
+    "Tree",
+    &[
+        ("name", Type::Str),
+        ("left", Type::Option(&Type::Outer("Tree"))),
+        ("more", Type::Seq(&Type::Outer("Tree"))),
+    ],
+);
+
+impl Schema for Maps {
+    const TYPE: Type = Type::Struct(
+        "Maps",
+        &[
+            ("texts", Type::Map(&Type::Str, &Type::U8)),
+            ("letters", Type::Map(&Type::Char, &Type::Unit)),
+            ("flags", Type::Map(&Type::Bool, &Type::Option(&Type::U8))),
+            ("sides", Type::Map(&SIDE, &MODE)),
+            ("small", Type::Map(&Type::I8, &Type::Seq(&Type::U8))),
+            ("large", Type::Map(&Type::U128, &Type::Str)),
+            ("optional", Type::Map(&Type::Option(&Type::U64), &Type::U8)),
+        ],
+    );
+}
+
+impl Schema for Kinds {
+    const TYPE: Type = Type::Struct(
+        "Kinds",
+        &[
+            ("yes", Type::Bool),
+            (
+                "signed",
+                nested(&[
+                    Type::I8,
+                    nested(&[
+                        Type::I16,
+                        nested(&[Type::I32, nested(&[Type::I64, Type::I128])]),
+                    ]),
+                ]),
+            ),
+            (
+                "unsigned",
+                nested(&[
+                    Type::U8,
+                    nested(&[
+                        Type::U16,
+                        nested(&[Type::U32, nested(&[Type::U64, Type::U128])]),
+                    ]),
+                ]),
+            ),
+            ("single", Type::F32),
+            ("double", Type::F64),
+            ("letter", Type::Char),
+            ("a \"name\"\n", Type::Str),
+            ("unit", Type::Unit),
+            ("empty", Type::Struct("Empty", &[])),
+            ("option", Type::Option(&Type::I32)),
+            ("options", Type::Seq(&Type::Option(&Type::Bool))),
+            ("array", Type::Array(3, &Type::I8)),
+            ("bytes", Type::Bytes),
+            ("wrapped", Type::U64),
+            ("side", SIDE),
+            ("mode", MODE),
+            ("tree", TREE),
+            ("maps", Maps::TYPE),
+        ],
+    );
+}
+
+const fn nested(elements: &'static [Type]) -> Type {
+    Type::Tuple(elements)
+}
+
+impl Random for Kinds {
+    fn random(rng: &mut Rng) -> Self {
+        Self {
+            yes: Random::random(rng),
+            signed: Random::random(rng),
+            unsigned: Random::random(rng),
+            single: Random::random(rng),
+            double: Random::random(rng),
+            letter: Random::random(rng),
+            text: Random::random(rng),
+            unit: (),
+            empty: Empty {},
+            option: Random::random(rng),
+            options: Random::random(rng),
+            array: Random::random(rng),
+            bytes: Bytes(Random::random(rng)),
+            wrapped: Wrapped(Random::random(rng)),
+            side: Random::random(rng),
+            mode: Random::random(rng),
+            tree: Random::random(rng),
+            maps: Random::random(rng),
+        }
+    }
+}
+
+impl Random for Maps {
+    fn random(rng: &mut Rng) -> Self {
+        let optional: BTreeMap<u64, u8> = Random::random(rng);
+        Self {
+            texts: Random::random(rng),
+            letters: Random::random(rng),
+            flags: Random::random(rng),
+            sides: Random::random(rng),
+            small: Random::random(rng),
+            large: Random::random(rng),
+            optional: optional
+                .into_iter()
+                .map(|(key, value)| (Some(key), value))
+                .collect(),
+        }
+    }
+}
+
+impl Random for Side {
+    fn random(rng: &mut Rng) -> Self {
+        match rng.bool() {
+            true => Self::Left,
+            false => Self::Right,
+        }
+    }
+}
+
+impl Random for Mode {
+    fn random(rng: &mut Rng) -> Self {
+        match rng.u8(..6) {
+            0 => Self::Off,
+            1 => Self::Level(Random::random(rng)),
+            2 => Self::Both(Random::random(rng), Random::random(rng)),
+            3 => Self::Point {
+                x: Random::random(rng),
+                side: Random::random(rng),
+            },
+            4 => Self::Nothing(()),
+            _ => Self::Modes(vec![Self::Level(1), Self::Modes(vec![Self::Off])]),
+        }
+    }
+}
+
+impl Random for Tree {
+    fn random(rng: &mut Rng) -> Self {
+        Self::up_to(4, rng)
+    }
+}
+
+impl Tree {
+    fn up_to(levels: usize, rng: &mut Rng) -> Self {
+        let mut below = || match levels.checked_sub(1) {
+            Some(levels) if rng.bool() => Some(Self::up_to(levels, rng)),
+            _ => None,
+        };
+        Self {
+            left: below().map(Box::new),
+            more: below().into_iter().collect(),
+            name: Random::random(rng),
+        }
+    }
+}
+
+/// Checks that `value` has the same JSON here and in `serde_json`, and the same payload as in `Postcard`.
+fn is_the_same<T>(value: &T, encoding: &Encoding)
+where
+    T: Serialize + DeserializeOwned + 'static,
+{
+    let mut payload = vec![0; 65536];
+    let size = Postcard::<T>::encode(value, &mut payload).unwrap();
+    payload.truncate(size);
+    let json = serde_json::to_string(value).unwrap();
+    assert_eq!(decode(encoding, &payload).as_ref(), Ok(&json));
+    assert_eq!(encode(encoding, &json).as_ref(), Ok(&payload), "{json}");
+}
+
+fn postcard<T: Schema>() -> Encoding {
+    Encoding {
+        format: "postcard",
+        ty: Some(&T::TYPE),
+    }
+}
+
+#[test]
+fn the_json_of_postcard_equals_serde_json_for_random_values() {
+    let parsed = format!("A postcard {}", Kinds::TYPE);
+    let parsed = parse(&parsed).unwrap().request;
+    for seed in 0..500 {
+        let value = Kinds::random(&mut Rng::with_seed(seed));
+        is_the_same(&value, &postcard::<Kinds>());
+        is_the_same(&value, &parsed);
+    }
+}
