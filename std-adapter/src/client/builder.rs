@@ -1,6 +1,7 @@
 //! The options of a client.
 
 use super::link::Link;
+use super::options::{Options, Target};
 use super::{Client, ClientStream};
 #[cfg(feature = "tls")]
 use crate::tls;
@@ -8,12 +9,6 @@ use crate::wait::after;
 use crate::{Dialer, Network};
 use std::io;
 use std::time::{Duration, Instant};
-
-/// The default time limit for connecting, and for a call.
-const TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The default limit of a request, and of a reply.
-const MESSAGE: usize = 1 << 20;
 
 /// Options for a [`Client`].
 ///
@@ -30,44 +25,15 @@ const MESSAGE: usize = 1 << 20;
 #[derive(Debug, Clone)]
 pub struct ClientBuilder {
     options: Options,
-    dialer: Dialer,
-    network: Network,
-    #[cfg(feature = "tls")]
-    tls: Option<(tls::Connector, String)>,
-}
-
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Options {
-    pub(super) connect_timeout: Duration,
-    pub(super) timeout: Option<Duration>,
-    pub(super) max_request: usize,
-    pub(super) max_reply: usize,
-}
-
-/// How to open a connection.
-#[derive(Debug)]
-pub(super) struct Target {
-    address: String,
-    dialer: Dialer,
-    network: Network,
-    #[cfg(feature = "tls")]
-    tls: Option<(tls::Connector, String)>,
+    target: Target,
 }
 
 impl ClientBuilder {
     /// Returns the default options.
     pub(super) fn new() -> Self {
         Self {
-            options: Options {
-                connect_timeout: TIMEOUT,
-                timeout: Some(TIMEOUT),
-                max_request: MESSAGE,
-                max_reply: MESSAGE,
-            },
-            dialer: Dialer::new(),
-            network: Network::Tcp,
-            #[cfg(feature = "tls")]
-            tls: None,
+            options: Options::default(),
+            target: Target::default(),
         }
     }
 
@@ -75,7 +41,7 @@ impl ClientBuilder {
     /// seconds. `Duration::MAX` never expires.
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.options.connect_timeout = timeout;
+        self.target.connect_timeout = timeout;
         self
     }
 
@@ -107,14 +73,14 @@ impl ClientBuilder {
     /// Sets the kind of network. Default: TCP. For [`Network::Unix`] the address is a path.
     #[must_use]
     pub fn network(mut self, network: Network) -> Self {
-        self.network = network;
+        self.target.network = network;
         self
     }
 
     /// Sets further options for connecting. Its timeout is replaced by [`connect_timeout`](Self::connect_timeout).
     #[must_use]
     pub fn dialer(mut self, dialer: Dialer) -> Self {
-        self.dialer = dialer;
+        self.target.dialer = dialer;
         self
     }
 
@@ -125,7 +91,7 @@ impl ClientBuilder {
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn tls(mut self, connector: tls::Connector, server_name: impl Into<String>) -> Self {
-        self.tls = Some((connector, server_name.into()));
+        self.target.tls = Some((connector, server_name.into()));
         self
     }
 
@@ -133,17 +99,11 @@ impl ClientBuilder {
     ///
     /// # Errors
     /// The errors of [`Dialer::dial`], and with TLS of `tls::Connector::connect`.
-    pub fn connect(self, address: &str) -> io::Result<Client> {
-        let target = Target {
-            address: address.to_owned(),
-            dialer: self.dialer,
-            network: self.network,
-            #[cfg(feature = "tls")]
-            tls: self.tls,
-        };
-        let limit = after(Instant::now(), self.options.connect_timeout);
-        let stream = target.open(limit)?;
-        Ok(client(Some(target), self.options, stream))
+    pub fn connect(mut self, address: &str) -> io::Result<Client> {
+        address.clone_into(&mut self.target.address);
+        let limit = after(Instant::now(), self.target.connect_timeout);
+        let stream = self.target.open(limit)?;
+        Ok(client(Some(self.target), self.options, stream))
     }
 
     /// Creates a client over an open stream. It cannot connect again: after the conversation is over, each call
@@ -160,20 +120,5 @@ fn client(target: Option<Target>, options: Options, stream: Box<dyn ClientStream
         target,
         options,
         link,
-    }
-}
-
-impl Target {
-    /// Opens a connection until `deadline`.
-    pub(super) fn open(&self, deadline: Instant) -> io::Result<Box<dyn ClientStream>> {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let dialer = self.dialer.clone().timeout(left);
-        let conn = dialer.dial(self.network, &self.address)?;
-        #[cfg(feature = "tls")]
-        if let Some((connector, name)) = &self.tls {
-            conn.set_deadline(Some(deadline));
-            return Ok(Box::new(connector.connect(conn, name)?));
-        }
-        Ok(Box::new(conn))
     }
 }

@@ -62,6 +62,15 @@ impl CallError {
     pub fn is_repeatable(&self) -> bool {
         matches!(self, Self::NotSent(_))
     }
+
+    /// Returns the error of a request without reply that was sent, at least in part, before `cause` ended the
+    /// conversation.
+    pub(crate) fn ended(cause: Cause) -> Self {
+        match cause {
+            Cause::Remote(error) => Self::Remote(error),
+            cause => Self::MayHaveRun(cause),
+        }
+    }
 }
 
 impl fmt::Display for CallError {

@@ -5,12 +5,14 @@ mod builder;
 mod check;
 mod error;
 mod link;
+mod options;
 mod pipeline;
 mod stream;
 mod verdict;
 
 pub use builder::ClientBuilder;
 pub use error::{CallError, Cause};
+pub(crate) use options::{Options, Target};
 pub use stream::ClientStream;
 #[cfg(feature = "tokio")]
 pub(crate) use {
@@ -21,7 +23,6 @@ pub(crate) use {
 use crate::wait::{after, has_passed};
 use bellwire::format::OwnedReply;
 use bellwire::{Command, ErrorKind, Format, NoReply, ReplyFormat};
-use builder::{Options, Target};
 use link::Link;
 use std::fmt;
 use std::io;
@@ -144,7 +145,8 @@ impl Client {
     /// Sends a request that has no reply. Returns when its bytes are handed to the system.
     ///
     /// If the server rejects it, the server ends the conversation with an error line. The next call returns it in
-    /// [`CallError::NotSent`], or [`finish`](Self::finish) returns it.
+    /// [`CallError::NotSent`], or [`finish`](Self::finish) returns it. If the line arrives before the last byte is
+    /// handed over, this call returns it in [`CallError::Remote`].
     ///
     /// # Errors
     /// See [`CallError`].
@@ -249,8 +251,7 @@ impl Client {
         }
         match self.link.unreported() {
             None => Ok(()),
-            Some(Cause::Remote(error)) => Err(CallError::Remote(error)),
-            Some(cause) => Err(CallError::MayHaveRun(cause)),
+            Some(cause) => Err(CallError::ended(cause)),
         }
     }
 
@@ -345,7 +346,7 @@ impl Client {
             let what = "this client cannot open its stream again";
             return Err(io::Error::new(io::ErrorKind::Unsupported, what));
         };
-        let limit = after(Instant::now(), self.options.connect_timeout);
+        let limit = after(Instant::now(), target.connect_timeout);
         let deadline = deadline.map_or(limit, |deadline| deadline.min(limit));
         self.link.restart(target.open(deadline)?);
         Ok(())

@@ -71,6 +71,15 @@ fn a_request_that_is_cut_in_the_middle_is_never_repeated() {
 }
 
 #[test]
+fn the_error_line_that_cuts_a_send_is_its_error() {
+    let server = Scripted::start(&[&[Hear("NOTE\nx"), Say("!refused NOTE: no\n"), Reset]]);
+    let mut client = connect(&server);
+    client.set_timeout(Some(PATIENCE));
+    let error = client.send(NOTE, &"x".repeat(1 << 24)).unwrap_err();
+    assert!(matches!(error, CallError::Remote(_)), "{error:?}");
+}
+
+#[test]
 fn a_pipeline_goes_on_over_a_new_connection() {
     // One value fills more than half of the window, so only the first was sent.
     let value = "x".repeat(10_000);

@@ -3,6 +3,7 @@
 mod blocking;
 mod failures;
 mod outages;
+mod panics;
 mod pipeline;
 #[cfg(target_os = "linux")]
 mod soak;

@@ -1,6 +1,6 @@
 //! The async client on a stream that takes only a part of a request.
 
-use bellwire::{Command, Line};
+use bellwire::{Command, Line, NoReply};
 use bellwire_std::tokio::Client;
 use bellwire_std::{CallError, Cause};
 use bellwire_tests::net::SHORT;
@@ -11,6 +11,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 
 const A: Command<Line, Line> = Command::new("A");
+const NOTE: Command<Line, NoReply> = Command::new("NOTE");
 
 /// The bytes that the stream takes.
 const TAKEN: usize = 64;
@@ -49,6 +50,65 @@ fn an_error_line_to_a_request_that_was_sent_in_part_ends_the_conversation() {
     let [one, two] = outcomes(b"!refused A: no\n2\n");
     assert!(matches!(one, Err(CallError::Remote(_))), "{one:?}");
     assert!(matches!(two, Err(CallError::NotSent(_))), "{two:?}");
+}
+
+#[test]
+fn the_error_line_that_cuts_a_send_is_its_error_and_the_next_call_is_not_sent() {
+    runtime().block_on(async {
+        let (near, mut far) = duplex(TAKEN);
+        let client = Client::builder().timeout(Some(SHORT)).stream(near);
+        let long = "x".repeat(1000);
+        let server = async {
+            far.read_exact(&mut [0]).await.unwrap();
+            far.write_all(b"!refused NOTE: no\n").await.unwrap();
+        };
+        let (cut, next, ()) = tokio::join!(client.send(NOTE, &long), client.call(A, "2"), server);
+        assert!(matches!(cut, Err(CallError::Remote(_))), "{cut:?}");
+        let refused = matches!(next, Err(CallError::NotSent(Cause::Remote(_))));
+        assert!(refused, "{next:?}");
+    });
+}
+
+#[test]
+fn the_end_of_the_runtime_fails_a_call_as_not_sent_if_no_byte_of_it_was_written() {
+    let first = runtime();
+    let (near, mut far) = duplex(TAKEN);
+    let client = {
+        let _context = first.enter();
+        Client::builder().timeout(None).stream(near)
+    };
+    let long = "x".repeat(1000);
+    let mut calls = Box::pin(async { tokio::join!(client.call(A, &long), client.call(A, "2")) });
+    first.block_on(async {
+        // The client's task takes both requests.
+        tokio::select! {
+            _ = &mut calls => panic!("there is no server"),
+            byte = far.read_u8() => assert_eq!(byte.unwrap(), b'A'),
+        }
+    });
+    drop(first);
+    let (one, two) = runtime().block_on(calls);
+    let begun = matches!(one, Err(CallError::MayHaveRun(Cause::Closed)));
+    assert!(begun, "{one:?}");
+    let unsent = matches!(two, Err(CallError::NotSent(Cause::Closed)));
+    assert!(unsent, "{two:?}");
+}
+
+#[test]
+fn a_finish_without_an_end_in_time_closes_the_client() {
+    runtime().block_on(async {
+        let (near, mut far) = duplex(TAKEN);
+        let client = Client::builder().timeout(Some(SHORT)).stream(near);
+        let error = client.clone().finish().await.unwrap_err();
+        let late = matches!(error, CallError::MayHaveRun(Cause::TimedOut));
+        assert!(late, "{error:?}");
+        let error = client.call(A, "1").await.unwrap_err();
+        let closed = matches!(error, CallError::NotSent(Cause::TimedOut));
+        assert!(closed, "{error:?}");
+        // The stream is dropped, not only shut down.
+        tokio::time::sleep(SHORT / 10).await;
+        assert!(far.write_all(b"x").await.is_err());
+    });
 }
 
 #[test]

@@ -144,8 +144,7 @@ impl Link {
         match self.report() {
             // The end is clean unless it cuts an error line.
             Some((Cause::Closed, _)) if self.rx.is_empty() => Ok(()),
-            Some((Cause::Remote(error), _)) => Err(CallError::Remote(error)),
-            Some((cause, _)) => Err(CallError::MayHaveRun(cause)),
+            Some((cause, _)) => Err(CallError::ended(cause)),
             None => Ok(()),
         }
     }
@@ -158,10 +157,7 @@ impl Link {
         if !self.rx.is_empty() {
             self.judge();
         }
-        Some(match self.report()?.0 {
-            Cause::Remote(error) => CallError::Remote(error),
-            cause => CallError::MayHaveRun(cause),
-        })
+        self.report().map(|(cause, _)| CallError::ended(cause))
     }
 
     /// Ends the conversation because bytes arrived that no call awaits. Only an error line is read to its end.

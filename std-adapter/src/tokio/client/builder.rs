@@ -1,9 +1,9 @@
 //! The options of an async client.
 
 use super::calls::Shared;
-use super::connect::{Io, Target};
+use super::connect::Io;
 use super::{Client, Handle, task};
-use crate::client::Cause;
+use crate::client::{Cause, Options, Target};
 #[cfg(feature = "tls")]
 use crate::tls;
 use crate::{Dialer, Network};
@@ -12,12 +12,6 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-
-/// The default time limit for connecting, and for a call.
-const TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The default limit of a request, and of a reply.
-const MESSAGE: usize = 1 << 20;
 
 /// The default number of calls that wait at a time.
 const WAITING: usize = 16384;
@@ -46,41 +40,22 @@ pub(super) type Listener = Arc<dyn Fn(&Cause) + Send + Sync>;
 /// ```
 #[derive(Clone)]
 pub struct ClientBuilder {
-    timeout: Option<Duration>,
-    max_request: usize,
-    max_waiting: usize,
-    max_queued: usize,
     options: Options,
     target: Target,
-}
-
-/// The options of the client's task.
-#[derive(Clone)]
-pub(super) struct Options {
-    pub(super) max_reply: usize,
-    pub(super) listener: Option<Listener>,
+    max_waiting: usize,
+    max_queued: usize,
+    listener: Option<Listener>,
 }
 
 impl ClientBuilder {
     /// Returns the default options.
     pub(super) fn new() -> Self {
         Self {
-            timeout: Some(TIMEOUT),
-            max_request: MESSAGE,
+            options: Options::default(),
+            target: Target::default(),
             max_waiting: WAITING,
             max_queued: QUEUED,
-            options: Options {
-                max_reply: MESSAGE,
-                listener: None,
-            },
-            target: Target {
-                address: String::new(),
-                dialer: Dialer::new(),
-                network: Network::Tcp,
-                timeout: TIMEOUT,
-                #[cfg(feature = "tls")]
-                tls: None,
-            },
+            listener: None,
         }
     }
 
@@ -88,7 +63,7 @@ impl ClientBuilder {
     /// With `None` a call waits for ever.
     #[must_use]
     pub fn timeout(mut self, timeout: Option<Duration>) -> Self {
-        self.timeout = timeout;
+        self.options.timeout = timeout;
         self
     }
 
@@ -96,7 +71,7 @@ impl ClientBuilder {
     /// seconds.
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.target.timeout = timeout;
+        self.target.connect_timeout = timeout;
         self
     }
 
@@ -104,7 +79,7 @@ impl ClientBuilder {
     /// [`CallError::Request`](crate::CallError::Request).
     #[must_use]
     pub fn max_request(mut self, bytes: usize) -> Self {
-        self.max_request = bytes;
+        self.options.max_request = bytes;
         self
     }
 
@@ -168,7 +143,7 @@ impl ClientBuilder {
     /// runs on the client's task, so it must be quick. If it panics, the client is closed.
     #[must_use]
     pub fn on_disconnect(mut self, listener: impl Fn(&Cause) + Send + Sync + 'static) -> Self {
-        self.options.listener = Some(Arc::new(listener));
+        self.listener = Some(Arc::new(listener));
         self
     }
 
@@ -181,7 +156,7 @@ impl ClientBuilder {
     /// Outside of a tokio runtime, or if its I/O or time driver is off.
     pub async fn connect(mut self, address: &str) -> io::Result<Client> {
         address.clone_into(&mut self.target.address);
-        let stream = self.target.open().await?;
+        let stream = self.target.open_async().await?;
         let target = self.target.clone();
         Ok(self.start(stream, Some(target)))
     }
@@ -197,11 +172,16 @@ impl ClientBuilder {
 
     fn start(self, stream: Box<dyn Io>, target: Option<Target>) -> Client {
         let shared = Arc::new(Shared::new(self.max_waiting, self.max_queued));
-        tokio::spawn(task::run(Arc::clone(&shared), self.options, stream, target));
+        let task = task::Task {
+            shared: Arc::clone(&shared),
+            max_reply: self.options.max_reply,
+            listener: self.listener,
+            target,
+        };
+        tokio::spawn(task.run(stream));
         Client(Arc::new(Handle {
             shared,
-            timeout: self.timeout,
-            max_request: self.max_request,
+            options: self.options,
         }))
     }
 }
@@ -209,12 +189,10 @@ impl ClientBuilder {
 impl fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientBuilder")
-            .field("timeout", &self.timeout)
-            .field("max_request", &self.max_request)
-            .field("max_reply", &self.options.max_reply)
+            .field("options", &self.options)
+            .field("target", &self.target)
             .field("max_waiting", &self.max_waiting)
             .field("max_queued", &self.max_queued)
-            .field("target", &self.target)
             .finish_non_exhaustive()
     }
 }

@@ -34,10 +34,10 @@ pub(super) struct Calls {
     slots: Slab<Slot>,
     /// The call of `finish`.
     pub(super) finish: Option<usize>,
-    /// Set when the last handle is dropped.
+    /// Set when the task is to end.
     pub(super) released: bool,
     /// Why the client takes no more calls.
-    over: Option<Cause>,
+    pub(super) over: Option<Cause>,
     /// The task, if it is to be woken.
     task: Option<Waker>,
 }
@@ -114,23 +114,21 @@ impl Shared {
         Waiting { shared: self, slot }
     }
 
-    /// Notes that no handle is left.
-    pub(super) fn release(&self) {
+    /// Has the task end, because no handle is left, or because of `cause`. Then no call is accepted any more.
+    pub(super) fn end(&self, cause: Option<Cause>) {
         let mut calls = self.calls();
+        calls.over = calls.over.take().or(cause);
         calls.released = true;
         calls.wake_task();
     }
 
-    /// Refuses all calls from now on. The waiting ones fail.
+    /// Refuses all calls from now on. The queued ones fail. Call it only when no conversation is left.
     pub(super) fn close(&self, cause: &Cause) {
         let mut calls = self.calls();
-        calls.over.get_or_insert_with(|| cause.clone());
-        for request in calls.sent.drain(..).collect::<Vec<_>>() {
-            calls.answer(&request, Err(CallError::MayHaveRun(cause.clone())));
-        }
-        calls.fail_queued(cause);
+        let cause = calls.over.get_or_insert_with(|| cause.clone()).clone();
+        calls.fail_queued(&cause);
         if let Some(slot) = calls.finish.take() {
-            calls.complete(slot, Err(CallError::MayHaveRun(cause.clone())));
+            calls.complete(slot, Err(CallError::MayHaveRun(cause)));
         }
     }
 }

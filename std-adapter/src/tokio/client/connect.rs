@@ -1,11 +1,9 @@
 //! Opening the connection of an async client.
 
-#[cfg(feature = "tls")]
-use crate::tls;
-use crate::{Cancel, Conn, Dialer, Network};
+use crate::client::Target;
+use crate::{Cancel, Conn, Network};
 use std::io;
 use std::os::fd::AsFd;
-use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::task::spawn_blocking;
@@ -14,17 +12,6 @@ use tokio::task::spawn_blocking;
 pub(super) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Io for S {}
-
-/// How to open a connection.
-#[derive(Debug, Clone)]
-pub(super) struct Target {
-    pub(super) address: String,
-    pub(super) dialer: Dialer,
-    pub(super) network: Network,
-    pub(super) timeout: Duration,
-    #[cfg(feature = "tls")]
-    pub(super) tls: Option<(tls::Connector, String)>,
-}
 
 /// Cancels a dial when it is dropped.
 struct Cancels(Cancel);
@@ -37,9 +24,9 @@ impl Drop for Cancels {
 
 impl Target {
     /// Opens a connection within the time limit.
-    pub(super) async fn open(&self) -> io::Result<Box<dyn Io>> {
+    pub(super) async fn open_async(&self) -> io::Result<Box<dyn Io>> {
         #[cfg(feature = "tls")]
-        let deadline = crate::wait::after(std::time::Instant::now(), self.timeout);
+        let deadline = crate::wait::after(std::time::Instant::now(), self.connect_timeout);
         let conn = self.dial().await?;
         let stream = into_stream(&conn, self.network)?;
         #[cfg(feature = "tls")]
@@ -59,7 +46,7 @@ impl Target {
     /// Dials on a thread of its own, because the dialer is blocking.
     async fn dial(&self) -> io::Result<Conn> {
         let cancel = Cancel::new()?;
-        let dialer = self.dialer.clone().timeout(self.timeout);
+        let dialer = self.dialer.clone().timeout(self.connect_timeout);
         let dialer = dialer.cancelled_by(&cancel);
         let _cancels = Cancels(cancel);
         let (network, address) = (self.network, self.address.clone());

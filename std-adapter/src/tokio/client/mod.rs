@@ -11,7 +11,7 @@ mod tls;
 
 pub use builder::ClientBuilder;
 
-use crate::client::{CallError, Cause};
+use crate::client::{CallError, Cause, Options};
 use crate::wait::after;
 use bellwire::format::OwnedReply;
 use bellwire::{Command, ErrorKind, Expected, Format, NoReply};
@@ -67,13 +67,12 @@ pub struct Client(Arc<Handle>);
 #[derive(Debug)]
 struct Handle {
     shared: Arc<Shared>,
-    timeout: Option<Duration>,
-    max_request: usize,
+    options: Options,
 }
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.shared.release();
+        self.shared.end(None);
     }
 }
 
@@ -147,6 +146,7 @@ impl Client {
     ///
     /// If the server rejects it, the server ends the conversation with an error line. The listener of
     /// [`on_disconnect`](ClientBuilder::on_disconnect) gets it, and so does [`finish`](Self::finish).
+    /// If the line arrives before the last byte is handed over, this call returns it in [`CallError::Remote`].
     ///
     /// # Errors
     /// See [`CallError`].
@@ -174,14 +174,13 @@ impl Client {
     /// - [`CallError::NotSent`]: the client was closed already.
     pub async fn finish(self) -> Result<(), CallError> {
         let ended = self.0.shared.finish();
-        let Some(limit) = self.0.timeout else {
+        let Some(limit) = self.0.options.timeout else {
             return ended.await.map(drop);
         };
         if let Ok(outcome) = tokio::time::timeout(limit, ended).await {
             return outcome.map(drop);
         }
-        self.0.shared.close(&Cause::TimedOut);
-        self.0.shared.release();
+        self.0.shared.end(Some(Cause::TimedOut));
         Err(CallError::MayHaveRun(Cause::TimedOut))
     }
 
@@ -192,11 +191,8 @@ impl Client {
         expected: Option<Expected>,
         mut encode: impl FnMut(&mut [u8]) -> Result<usize, ErrorKind>,
     ) -> Outcome {
-        let Handle {
-            shared,
-            timeout,
-            max_request,
-        } = &*self.0;
+        let Handle { shared, options } = &*self.0;
+        let (timeout, max_request) = (options.timeout, options.max_request);
         let mut request = Request {
             slot: None,
             name,
@@ -204,18 +200,18 @@ impl Client {
             size: 0,
             deadline: timeout.map(|timeout| after(Instant::now(), timeout).into()),
         };
-        if *timeout == Some(Duration::ZERO) {
+        if timeout == Some(Duration::ZERO) {
             return Err(CallError::NotSent(Cause::TimedOut));
         }
         let mut short = [0; SHORT];
-        let limit = SHORT.min(*max_request);
+        let limit = SHORT.min(max_request);
         let waiting = match encode(&mut short[..limit]) {
             Ok(size) => {
                 request.size = size;
                 shared.queue(request, &short[..size])?
             }
-            Err(ErrorKind::MessageTooLong { .. }) if *max_request > SHORT => {
-                let long = encode_long(*max_request, encode).map_err(CallError::Request)?;
+            Err(ErrorKind::MessageTooLong { .. }) if max_request > SHORT => {
+                let long = encode_long(max_request, encode).map_err(CallError::Request)?;
                 request.size = long.len();
                 shared.queue(request, &long)?
             }

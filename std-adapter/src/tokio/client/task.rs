@@ -1,10 +1,10 @@
 //! The task of an async client: one conversation after the other.
 
-use super::builder::Options;
+use super::builder::Listener;
 use super::calls::Shared;
-use super::connect::{Io, Target};
+use super::connect::Io;
 use super::conversation::Conversation;
-use crate::client::{CallError, Cause};
+use crate::client::{CallError, Cause, Target};
 use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
@@ -19,84 +19,75 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Fails all calls when the task ends, also with its runtime.
-struct Guard(Arc<Shared>);
+/// The task of a client. When it ends, also with its runtime, all calls fail.
+pub(super) struct Task {
+    pub(super) shared: Arc<Shared>,
+    pub(super) max_reply: usize,
+    pub(super) listener: Option<Listener>,
+    /// `None` for a stream that cannot be opened again.
+    pub(super) target: Option<Target>,
+}
 
-impl Drop for Guard {
+impl Drop for Task {
     fn drop(&mut self) {
-        self.0.close(&Cause::Closed);
+        self.shared.close(&Cause::Closed);
     }
 }
 
-/// Runs until the last handle is dropped, or the client is finished, or its stream cannot be opened again.
-pub(super) async fn run(
-    shared: Arc<Shared>,
-    options: Options,
-    stream: Box<dyn Io>,
-    target: Option<Target>,
-) {
-    let guard = Guard(shared);
-    let shared = &guard.0;
-    let mut next = Some(stream);
-    let mut failures = 0;
-    while let Some(stream) = next.take() {
-        let mut conversation = Conversation::new(shared, stream, options.max_reply);
-        let cause = poll_fn(|context| conversation.poll(context)).await;
-        if conversation.has_answered() {
-            failures = 0;
+impl Task {
+    /// Runs until the last handle is dropped, or the client is finished, or its stream cannot be opened again.
+    pub(super) async fn run(self, stream: Box<dyn Io>) {
+        let mut next = Some(stream);
+        let mut failures = 0;
+        while let Some(stream) = next.take() {
+            let mut conversation = Conversation::new(&self.shared, stream, self.max_reply);
+            let cause = poll_fn(|context| conversation.poll(context)).await;
+            if conversation.has_answered() {
+                failures = 0;
+            }
+            drop(conversation);
+            let Some(cause) = cause else {
+                return; // released, or finished
+            };
+            self.tell(&cause);
+            let Some(target) = &self.target else {
+                return self.shared.close(&cause);
+            };
+            next = self.reconnect(target, &mut failures, cause).await;
         }
-        drop(conversation);
-        let Some(cause) = cause else {
-            return; // released, or finished
-        };
-        tell(&options, &cause);
-        let Some(target) = &target else {
-            return shared.close(&cause);
-        };
-        next = Reconnect {
-            shared,
-            failures: &mut failures,
+    }
+
+    fn tell(&self, cause: &Cause) {
+        if let Some(listener) = &self.listener {
+            listener(cause);
         }
-        .run(target, &options, cause)
-        .await;
     }
-}
 
-fn tell(options: &Options, cause: &Cause) {
-    if let Some(listener) = &options.listener {
-        listener(cause);
-    }
-}
-
-struct Reconnect<'a> {
-    shared: &'a Shared,
-    failures: &'a mut u32,
-}
-
-impl Reconnect<'_> {
     /// Waits for a call and connects for it. Returns `None` if no handle is left or the client is finished.
-    async fn run(self, target: &Target, options: &Options, mut last: Cause) -> Option<Box<dyn Io>> {
-        let mut queue = Queue::new(self.shared);
+    async fn reconnect(
+        &self,
+        target: &Target,
+        failures: &mut u32,
+        mut last: Cause,
+    ) -> Option<Box<dyn Io>> {
+        let mut queue = Queue::new(&self.shared);
         loop {
             if !poll_fn(|context| queue.poll_needed(context, &last)).await {
                 return None;
             }
-            let pause = pause(*self.failures);
+            let pause = pause(*failures);
             let attempt = async {
                 sleep(pause).await;
-                target.open().await
+                target.open_async().await
             };
             let opened = queue.expire_during(attempt, &last).await?;
+            // A server that accepts and closes at once is a failure, too, until it answers.
+            *failures = failures.saturating_add(1);
             match opened {
-                Ok(stream) => {
-                    // A server that accepts and closes at once is a failure, too, until it answers.
-                    *self.failures = self.failures.saturating_add(1);
-                    return Some(stream);
-                }
+                Ok(stream) => return Some(stream),
                 Err(error) => {
-                    *self.failures = self.failures.saturating_add(1);
                     last = Cause::Transport(Arc::new(error));
-                    tell(options, &last);
+                    self.tell(&last);
                 }
             }
         }

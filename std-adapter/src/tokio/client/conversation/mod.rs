@@ -286,15 +286,33 @@ impl<'a> Conversation<'a> {
         Ok(())
     }
 
-    /// Fails the calls of this conversation. Those of which no byte was written are queued again.
+    /// Fails the calls of this conversation. Returns why it is over, or `None` if the client is finished.
     fn fail(&mut self, over: &Over) -> Option<Cause> {
         let mut calls = self.shared.calls();
+        self.fail_sent(&mut calls, over);
+        let Some(slot) = calls.finish.take() else {
+            return Some((*over.cause).clone());
+        };
+        let outcome = match &*over.cause {
+            // The end is clean unless it cuts an error line.
+            Cause::Closed if self.rx.is_empty() => Ok(Vec::new()),
+            cause => Err(CallError::ended(cause.clone())),
+        };
+        calls.complete(slot, outcome);
+        calls.fail_queued(&Cause::Closed);
+        None
+    }
+
+    /// Fails the requests of which a byte was written. The others are queued again, to be sent over a new connection.
+    fn fail_sent(&mut self, calls: &mut Calls, over: &Over) {
         let begun = self.whole + usize::from(self.written > 0);
         let mut sent = std::mem::take(&mut calls.sent);
         let unsent: VecDeque<Request> = sent.split_off(begun.min(sent.len()));
         for request in sent {
             let cause = (*over.cause).clone();
-            let error = if over.ran {
+            let error = if request.expected.is_none() {
+                CallError::ended(cause)
+            } else if over.ran {
                 CallError::MayHaveRun(cause)
             } else {
                 CallError::NotSent(cause)
@@ -308,17 +326,18 @@ impl<'a> Conversation<'a> {
         for request in unsent.into_iter().rev() {
             calls.queued.push_front(request);
         }
-        if let Some(slot) = calls.finish.take() {
-            let outcome = match &*over.cause {
-                // The end is clean unless it cuts an error line.
-                Cause::Closed if self.rx.is_empty() => Ok(Vec::new()),
-                Cause::Remote(error) => Err(CallError::Remote(error.clone())),
-                cause => Err(CallError::MayHaveRun(cause.clone())),
-            };
-            calls.complete(slot, outcome);
-            calls.fail_queued(&Cause::Closed);
-            return None;
+    }
+}
+
+/// The task or its runtime can end before the conversation.
+impl Drop for Conversation<'_> {
+    fn drop(&mut self) {
+        let mut calls = self.shared.calls();
+        if std::thread::panicking() {
+            // The stream may have taken bytes before it panicked.
+            self.whole = calls.sent.len();
         }
-        Some((*over.cause).clone())
+        let cause = calls.over.clone().unwrap_or(Cause::Closed);
+        self.fail_sent(&mut calls, &Over::new(cause));
     }
 }

@@ -1,0 +1,72 @@
+//! The options that both clients share.
+
+use super::ClientStream;
+#[cfg(feature = "tls")]
+use crate::tls;
+use crate::{Dialer, Network};
+use std::io;
+use std::time::{Duration, Instant};
+
+/// The default time limit for connecting, and for a call.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The default limit of a request, and of a reply.
+const MESSAGE: usize = 1 << 20;
+
+/// The limits of a call.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Options {
+    /// `None` for calls that wait for ever.
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) max_request: usize,
+    pub(crate) max_reply: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            timeout: Some(TIMEOUT),
+            max_request: MESSAGE,
+            max_reply: MESSAGE,
+        }
+    }
+}
+
+/// How to open a connection.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    pub(crate) address: String,
+    pub(crate) dialer: Dialer,
+    pub(crate) network: Network,
+    pub(crate) connect_timeout: Duration,
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<(tls::Connector, String)>,
+}
+
+impl Default for Target {
+    fn default() -> Self {
+        Self {
+            address: String::new(),
+            dialer: Dialer::new(),
+            network: Network::Tcp,
+            connect_timeout: TIMEOUT,
+            #[cfg(feature = "tls")]
+            tls: None,
+        }
+    }
+}
+
+impl Target {
+    /// Opens a connection until `deadline`.
+    pub(super) fn open(&self, deadline: Instant) -> io::Result<Box<dyn ClientStream>> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let dialer = self.dialer.clone().timeout(left);
+        let conn = dialer.dial(self.network, &self.address)?;
+        #[cfg(feature = "tls")]
+        if let Some((connector, name)) = &self.tls {
+            conn.set_deadline(Some(deadline));
+            return Ok(Box::new(connector.connect(conn, name)?));
+        }
+        Ok(Box::new(conn))
+    }
+}
