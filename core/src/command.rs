@@ -119,6 +119,11 @@ impl<Req, Rsp> Command<Req, Rsp> {
             !matches!(bytes, b"HELP" | b"SCHEMA" | b"SUBSCRIBE" | b"UNSUBSCRIBE"),
             "this command's name is reserved"
         );
+        Self::reserved(name)
+    }
+
+    /// Creates a command with a name that the wire reserves.
+    pub(crate) const fn reserved(name: &'static str) -> Self {
         Self {
             name,
             formats: PhantomData,

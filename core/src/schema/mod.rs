@@ -30,7 +30,11 @@
 //! A word consists of ASCII letters, digits, `_` and `-`, and does not begin with a digit or `-`. Other names are in
 //! quotes, with the escapes of [`Printable::quoted`](crate::Printable::quoted).
 
+mod lines;
 mod notation;
+
+pub use crate::help::Listed;
+pub use lines::{HELP, Lines, SCHEMA};
 
 use crate::command::{Command, NoReply, ReplyFormat};
 use crate::format::{Format, Line, Ref};
