@@ -14,8 +14,8 @@ use std::collections::BTreeMap;
 #[derive(Debug, Serialize, Deserialize)]
 struct Kinds {
     yes: bool,
-    signed: (i8, (i16, (i32, (i64, i128)))),
-    unsigned: (u8, (u16, (u32, (u64, u128)))),
+    signed: (i8, i16, i32, i64, i128),
+    unsigned: (u8, u16, u32, u64, u128),
     single: f32,
     double: f64,
     letter: char,
@@ -37,7 +37,7 @@ struct Kinds {
 #[derive(Debug, Serialize, Deserialize)]
 struct Maps {
     texts: BTreeMap<String, u8>,
-    letters: BTreeMap<char, ()>,
+    letters: BTreeMap<char, i16>,
     flags: BTreeMap<bool, Option<u8>>,
     sides: BTreeMap<Side, Mode>,
     small: BTreeMap<i8, Vec<u8>>,
@@ -122,7 +122,7 @@ impl Schema for Maps {
         "Maps",
         &[
             ("texts", Type::Map(&Type::Str, &Type::U8)),
-            ("letters", Type::Map(&Type::Char, &Type::Unit)),
+            ("letters", Type::Map(&Type::Char, &Type::I16)),
             ("flags", Type::Map(&Type::Bool, &Type::Option(&Type::U8))),
             ("sides", Type::Map(&SIDE, &MODE)),
             ("small", Type::Map(&Type::I8, &Type::Seq(&Type::U8))),
@@ -139,23 +139,11 @@ impl Schema for Kinds {
             ("yes", Type::Bool),
             (
                 "signed",
-                nested(&[
-                    Type::I8,
-                    nested(&[
-                        Type::I16,
-                        nested(&[Type::I32, nested(&[Type::I64, Type::I128])]),
-                    ]),
-                ]),
+                Type::Tuple(&[Type::I8, Type::I16, Type::I32, Type::I64, Type::I128]),
             ),
             (
                 "unsigned",
-                nested(&[
-                    Type::U8,
-                    nested(&[
-                        Type::U16,
-                        nested(&[Type::U32, nested(&[Type::U64, Type::U128])]),
-                    ]),
-                ]),
+                Type::Tuple(&[Type::U8, Type::U16, Type::U32, Type::U64, Type::U128]),
             ),
             ("single", Type::F32),
             ("double", Type::F64),
@@ -174,10 +162,6 @@ impl Schema for Kinds {
             ("maps", Maps::TYPE),
         ],
     );
-}
-
-const fn nested(elements: &'static [Type]) -> Type {
-    Type::Tuple(elements)
 }
 
 impl Random for Kinds {
@@ -225,10 +209,10 @@ impl Random for Maps {
 
 impl Random for Side {
     fn random(rng: &mut Rng) -> Self {
-        match rng.bool() {
-            true => Self::Left,
-            false => Self::Right,
+        if rng.bool() {
+            return Self::Left;
         }
+        Self::Right
     }
 }
 
