@@ -127,7 +127,7 @@ fn each_difference_names_the_command_and_the_field() {
         (
             1,
             format!("{set}<Off | Level(u8) | Both(u8, [?u8])> -> line"),
-            r#"request field "Both.1.[]": str here, u8 on the server"#,
+            r#"request field "Both.1[]": str here, u8 on the server"#,
         ),
         (
             1,

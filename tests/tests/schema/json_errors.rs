@@ -166,6 +166,11 @@ const MISFITS: &[(&str, &str, &str)] = &[
         r#"{"1": 1}"#,
         "JSON has no form for the keys of this map",
     ),
+    (
+        "T{a: u8, t: ^T}",
+        r#"{"a": 1}"#,
+        r#"field "t": missing, expected an object (T)"#,
+    ),
     ("?u8", r#""1""#, "expected u8, found string"),
     ("()", "0", "expected null, found 0"),
 ];
