@@ -35,6 +35,9 @@
 //! | the format `line` | a string |
 //! | the format `()` | `null` |
 //!
+//! Gob leaves zeros out, so an optional zero becomes `null`. It cannot carry some types at all; see
+//! [`gob`](bellwire::gob#types).
+//!
 //! The reader is strict. Unknown fields, duplicate keys, missing fields and numbers out of range are errors. Only an
 //! optional field may be missing. [`JsonError`] names the field.
 //!
@@ -55,7 +58,7 @@ pub use error::JsonError;
 pub use remote::{JsonCallError, RemoteCommand};
 
 use bellwire::Line;
-use bellwire::format::{EncodeError, Format, postcard};
+use bellwire::format::{EncodeError, Format, gob, postcard};
 use bellwire::schema::{Encoding, Type};
 use value::Value;
 
@@ -87,6 +90,10 @@ pub fn encode(encoding: &Encoding, json: &str) -> Result<Vec<u8>, JsonError> {
             let value = read::read(ty, json)?;
             grow("postcard", |space| postcard::encode(&value, space))
         }
+        ("gob", Some(ty)) => {
+            let value = read::read(ty, json)?;
+            grow("gob", |space| gob::encode_as(ty, &value, space))
+        }
         (format, _) => Err(JsonError::no_form(format)),
     }
 }
@@ -111,6 +118,7 @@ pub fn decode(encoding: &Encoding, payload: &[u8]) -> Result<String, JsonError> 
             Err(error) => Err(JsonError::new(error)),
         },
         ("postcard", Some(ty)) => write::write(ty, |seed| postcard::decode_seed(seed, payload)),
+        ("gob", Some(ty)) => write::write(ty, |seed| gob::decode_seed(seed, payload)),
         (format, _) => Err(JsonError::no_form(format)),
     }
 }

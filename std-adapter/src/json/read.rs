@@ -213,7 +213,10 @@ impl Seed<'_, '_> {
                 whole.push(Value::Option(None));
             } else {
                 self.trace.enter(Step::Name(name));
-                let expected = Place::root(ty).expected();
+                let expected = match self.place.inside(ty).resolve() {
+                    Ok(place) => place.expected(),
+                    Err(problem) => problem.to_owned(),
+                };
                 return self.fail(format_args!("missing, expected {expected}"));
             }
         }

@@ -1,7 +1,7 @@
 //! Calls of commands that are known only at run time.
 
 use super::{JsonError, decode, encode};
-use crate::schema::{FetchError, Listed, fetch, list};
+use crate::schema::{FetchError, fetch};
 use crate::{CallError, Client};
 use bellwire::format::{EncodeError, Frame};
 use bellwire::gob::RawGob;
@@ -50,20 +50,12 @@ impl RemoteCommand {
         Self { description }
     }
 
-    /// Asks the server for the description of the command `name`.
+    /// Asks the server for the description of the command `name`. [`list`](crate::schema::list) asks for all names.
     ///
     /// # Errors
     /// See [`FetchError`].
     pub fn fetch(client: &mut Client, name: &str) -> Result<Self, FetchError> {
         fetch(client, name).map(Self::new)
-    }
-
-    /// Asks the server for its commands.
-    ///
-    /// # Errors
-    /// See [`FetchError`].
-    pub fn list(client: &mut Client) -> Result<Vec<Listed>, FetchError> {
-        list(client)
     }
 
     /// Returns the description.

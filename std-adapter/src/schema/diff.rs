@@ -28,7 +28,7 @@ fn payload(what: &str, ours: Option<&Encoding>, theirs: Option<&Encoding>) -> Op
             if path.is_empty() {
                 return Some(format!("{what}: {difference}"));
             }
-            let path = path.join(".");
+            let path = path.join(".").replace(".[]", "[]");
             Some(format!("{what} field \"{path}\": {difference}"))
         }
         (None, None) => None,

@@ -18,8 +18,8 @@ struct Kept {
     size: usize,
     names: HashSet<&'static str>,
     descriptions: HashMap<&'static str, Description>,
-    #[cfg(feature = "json")]
     /// The names of each list of fields, by its address and length.
+    #[cfg(feature = "json")]
     fields: HashMap<(usize, usize), Names>,
 }
 
@@ -41,8 +41,8 @@ pub(super) fn intern(text: &str, parsed: &Parsed<'_>) -> Option<Description> {
     kept().description(text, parsed)
 }
 
-#[cfg(feature = "json")]
 /// Returns the names of `fields`, which serde wants as a list. Returns `None` if there is no memory left.
+#[cfg(feature = "json")]
 pub(crate) fn field_names(fields: &'static [(&'static str, Type)]) -> Option<Names> {
     let mut kept = kept();
     let key = (fields.as_ptr().addr(), fields.len());

@@ -7,6 +7,7 @@ use bellwire_std::{Client, tokio};
 use bellwire_tests::running::PATIENCE;
 use bellwire_tests::script::Scripted;
 use bellwire_tests::script::Step::{Close, Hear, Say};
+use std::fmt::Write;
 
 const OURS: [&str; 2] = [
     "READ -> postcard Reading{celsius: f32, at: u64}",
@@ -24,7 +25,7 @@ fn server(theirs: &[&str], shown: &[&str]) -> Scripted {
     let mut lines = String::from("OK\n");
     for text in theirs {
         let description = parse(text).expect(text);
-        lines += &format!("{text} #{:08x}\n", description.fingerprint());
+        writeln!(lines, "{text} #{:08x}", description.fingerprint()).unwrap();
     }
     let mut steps = vec![Hear("HELP\n"), Say(leak(lines + "\n"))];
     for text in shown {
@@ -126,7 +127,7 @@ fn each_difference_names_the_command_and_the_field() {
         (
             1,
             format!("{set}<Off | Level(u8) | Both(u8, [?u8])> -> line"),
-            r#"request field "Both.1.[]": str here, u8 on the server"#,
+            r#"request field "Both.1[]": str here, u8 on the server"#,
         ),
         (
             1,

@@ -7,15 +7,14 @@ use bellwire::schema::{Encoding, Schema, Type};
 use bellwire_std::json::{decode, encode};
 use bellwire_std::schema::parse;
 use fastrand::Rng;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize, Serializer};
 use std::collections::BTreeMap;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Kinds {
     yes: bool,
-    signed: (i8, (i16, (i32, (i64, i128)))),
-    unsigned: (u8, (u16, (u32, (u64, u128)))),
+    signed: (i8, i16, i32, i64, i128),
+    unsigned: (u8, u16, u32, u64, u128),
     single: f32,
     double: f64,
     letter: char,
@@ -37,7 +36,7 @@ struct Kinds {
 #[derive(Debug, Serialize, Deserialize)]
 struct Maps {
     texts: BTreeMap<String, u8>,
-    letters: BTreeMap<char, ()>,
+    letters: BTreeMap<char, i16>,
     flags: BTreeMap<bool, Option<u8>>,
     sides: BTreeMap<Side, Mode>,
     small: BTreeMap<i8, Vec<u8>>,
@@ -52,7 +51,7 @@ struct Empty {}
 struct Wrapped(u64);
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-enum Side {
+pub(crate) enum Side {
     Left,
     #[serde(rename = "the other")]
     Right,
@@ -85,7 +84,9 @@ impl Serialize for Bytes {
     }
 }
 
-const SIDE: Type = Type::Enum("Side", &[("Left", None), ("the other", None)]);
+impl Schema for Side {
+    const TYPE: Type = Type::Enum("Side", &[("Left", None), ("the other", None)]);
+}
 
 const MODE: Type = Type::Enum(
     "Mode",
@@ -100,7 +101,7 @@ const MODE: Type = Type::Enum(
             "Point",
             Some(Type::Struct(
                 "Point",
-                &[("x", Type::I32), ("side", Type::Option(&SIDE))],
+                &[("x", Type::I32), ("side", Type::Option(&Side::TYPE))],
             )),
         ),
         ("Nothing", Some(Type::Unit)),
@@ -122,9 +123,9 @@ impl Schema for Maps {
         "Maps",
         &[
             ("texts", Type::Map(&Type::Str, &Type::U8)),
-            ("letters", Type::Map(&Type::Char, &Type::Unit)),
+            ("letters", Type::Map(&Type::Char, &Type::I16)),
             ("flags", Type::Map(&Type::Bool, &Type::Option(&Type::U8))),
-            ("sides", Type::Map(&SIDE, &MODE)),
+            ("sides", Type::Map(&Side::TYPE, &MODE)),
             ("small", Type::Map(&Type::I8, &Type::Seq(&Type::U8))),
             ("large", Type::Map(&Type::U128, &Type::Str)),
             ("optional", Type::Map(&Type::Option(&Type::U64), &Type::U8)),
@@ -139,23 +140,11 @@ impl Schema for Kinds {
             ("yes", Type::Bool),
             (
                 "signed",
-                nested(&[
-                    Type::I8,
-                    nested(&[
-                        Type::I16,
-                        nested(&[Type::I32, nested(&[Type::I64, Type::I128])]),
-                    ]),
-                ]),
+                Type::Tuple(&[Type::I8, Type::I16, Type::I32, Type::I64, Type::I128]),
             ),
             (
                 "unsigned",
-                nested(&[
-                    Type::U8,
-                    nested(&[
-                        Type::U16,
-                        nested(&[Type::U32, nested(&[Type::U64, Type::U128])]),
-                    ]),
-                ]),
+                Type::Tuple(&[Type::U8, Type::U16, Type::U32, Type::U64, Type::U128]),
             ),
             ("single", Type::F32),
             ("double", Type::F64),
@@ -168,16 +157,12 @@ impl Schema for Kinds {
             ("array", Type::Array(3, &Type::I8)),
             ("bytes", Type::Bytes),
             ("wrapped", Type::U64),
-            ("side", SIDE),
+            ("side", Side::TYPE),
             ("mode", MODE),
             ("tree", TREE),
             ("maps", Maps::TYPE),
         ],
     );
-}
-
-const fn nested(elements: &'static [Type]) -> Type {
-    Type::Tuple(elements)
 }
 
 impl Random for Kinds {
@@ -225,10 +210,10 @@ impl Random for Maps {
 
 impl Random for Side {
     fn random(rng: &mut Rng) -> Self {
-        match rng.bool() {
-            true => Self::Left,
-            false => Self::Right,
+        if rng.bool() {
+            return Self::Left;
         }
+        Self::Right
     }
 }
 
@@ -268,33 +253,46 @@ impl Tree {
     }
 }
 
-/// Checks that `value` has the same JSON here and in `serde_json`, and the same payload as in `Postcard`.
-fn is_the_same<T>(value: &T, encoding: &Encoding)
-where
-    T: Serialize + DeserializeOwned + 'static,
-{
-    let mut payload = vec![0; 65536];
-    let size = Postcard::<T>::encode(value, &mut payload).unwrap();
-    payload.truncate(size);
-    let json = serde_json::to_string(value).unwrap();
-    assert_eq!(decode(encoding, &payload).as_ref(), Ok(&json));
-    assert_eq!(encode(encoding, &json).as_ref(), Ok(&payload), "{json}");
+/// A value's JSON and its payload, both made without a description.
+pub(crate) struct Encoded {
+    json: String,
+    payload: Vec<u8>,
 }
 
-fn postcard<T: Schema>() -> Encoding {
-    Encoding {
-        format: "postcard",
-        ty: Some(&T::TYPE),
+impl Encoded {
+    pub(crate) fn new<F, T>(value: &T) -> Self
+    where
+        F: for<'a> Format<Sent<'a> = &'a T>,
+        T: Serialize,
+    {
+        let mut payload = vec![0; 65536];
+        let size = F::encode(value, &mut payload).unwrap();
+        payload.truncate(size);
+        Self {
+            json: serde_json::to_string(value).unwrap(),
+            payload,
+        }
     }
+}
+
+/// Checks that the payload has the same JSON by a description, and the JSON the same payload.
+pub(crate) fn is_the_same(value: &Encoded, encoding: &Encoding) {
+    let Encoded { json, payload } = value;
+    assert_eq!(decode(encoding, payload).as_ref(), Ok(json));
+    assert_eq!(encode(encoding, json).as_ref(), Ok(payload), "{json}");
 }
 
 #[test]
 fn the_json_of_postcard_equals_serde_json_for_random_values() {
-    let parsed = format!("A postcard {}", Kinds::TYPE);
-    let parsed = parse(&parsed).unwrap().request;
+    let parsed = parse(&format!("A postcard {}", Kinds::TYPE)).unwrap();
+    let constant = Encoding {
+        format: "postcard",
+        ty: Some(&Kinds::TYPE),
+    };
     for seed in 0..500 {
         let value = Kinds::random(&mut Rng::with_seed(seed));
-        is_the_same(&value, &postcard::<Kinds>());
-        is_the_same(&value, &parsed);
+        let value = Encoded::new::<Postcard<Kinds>, _>(&value);
+        is_the_same(&value, &constant);
+        is_the_same(&value, &parsed.request);
     }
 }

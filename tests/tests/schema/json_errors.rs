@@ -8,169 +8,178 @@ fn postcard(ty: &str) -> Encoding {
     parse(&format!("A postcard {ty}")).expect(ty).request
 }
 
+const READING: &str = "Reading{celsius: f32, at: u64}";
+const MODE: &str = "Mode<Off | Level(u8) | Point{x: i32}>";
+
+/// A type, a JSON text that does not fit it, and the error.
+const MISFITS: &[(&str, &str, &str)] = &[
+    (
+        READING,
+        r#"{"celsius": "x", "at": 0}"#,
+        r#"field "celsius": expected f32, found string"#,
+    ),
+    (
+        READING,
+        r#"{"celsius": null, "at": 0}"#,
+        r#"field "celsius": expected f32, found null"#,
+    ),
+    (
+        READING,
+        r#"{"celsius": 1e39, "at": 0}"#,
+        r#"field "celsius": expected f32, found 1e39"#,
+    ),
+    (
+        READING,
+        r#"{"celsius": 1, "at": -1}"#,
+        r#"field "at": expected u64, found -1"#,
+    ),
+    (
+        READING,
+        r#"{"celsius": 1, "at": 1.0}"#,
+        r#"field "at": expected u64, found 1.0"#,
+    ),
+    (
+        READING,
+        r#"{"celsius": 1}"#,
+        r#"field "at": missing, expected u64"#,
+    ),
+    (
+        READING,
+        r#"{"celsius": 1, "at": 2, "at": 2}"#,
+        r#"field "at": given twice"#,
+    ),
+    (
+        READING,
+        r#"{"kelvin": 1}"#,
+        r#"unknown field "kelvin"; Reading has celsius, at"#,
+    ),
+    (
+        READING,
+        "[1, 2]",
+        "expected an object (Reading), found array",
+    ),
+    (READING, "3", "expected an object (Reading), found number"),
+    (
+        READING,
+        "{",
+        "invalid JSON: EOF while parsing an object at line 1 column 1",
+    ),
+    (
+        READING,
+        r#"{"celsius": 1, "at": 2} x"#,
+        "invalid JSON: trailing characters at line 1 column 25",
+    ),
+    (
+        MODE,
+        r#""Warm""#,
+        r#"unknown variant "Warm"; Mode has Off, Level, Point"#,
+    ),
+    (
+        MODE,
+        r#""Level""#,
+        r#"the variant Level has content: {"Level": ...}"#,
+    ),
+    (
+        MODE,
+        r#"{"Level": 256}"#,
+        r#"field "Level": expected u8, found 256"#,
+    ),
+    (
+        MODE,
+        r#"{"Point": {"x": true}}"#,
+        r#"field "Point.x": expected i32, found boolean"#,
+    ),
+    (
+        MODE,
+        r#"{"Off": 1}"#,
+        r#"field "Off": expected null, found 1"#,
+    ),
+    (
+        MODE,
+        "{}",
+        "expected a variant of Mode, found an empty object",
+    ),
+    (
+        MODE,
+        r#"{"Level": 1, "Off": null}"#,
+        "expected a variant of Mode, found more than one variant",
+    ),
+    (
+        "L{entries: [S{name: str}]}",
+        r#"{"entries": [{"name": ""}, {"name": 1}]}"#,
+        r#"field "entries[1].name": expected str, found 1"#,
+    ),
+    ("(u8, str)", "[1]", "expected an array of 2 values, found 1"),
+    (
+        "[u8; 2]",
+        "[1, 2, 3]",
+        "expected an array of 2 values, found more",
+    ),
+    (
+        "[u8; 2]",
+        r#"[1, "2"]"#,
+        r#"field "[1]": expected u8, found string"#,
+    ),
+    (
+        "bytes",
+        "[1, 256]",
+        r#"field "[1]": expected u8, found 256"#,
+    ),
+    ("char", r#""ab""#, "expected char, found string"),
+    (
+        "str",
+        r#""\ud800""#,
+        "expected str, found a string that is not Unicode",
+    ),
+    (
+        "{str: u8}",
+        r#"{"a": 1, "a": 1}"#,
+        r#"field "a": given twice"#,
+    ),
+    (
+        "{str: [u8]}",
+        r#"{"\u001b": [true]}"#,
+        r#"field "\u{1b}[0]": expected u8, found boolean"#,
+    ),
+    (
+        "{i8: u8}",
+        r#"{"128": 1}"#,
+        r#"expected a key of type i8, found "128""#,
+    ),
+    (
+        "{i8: u8}",
+        r#"{"+1": 1}"#,
+        r#"expected a key of type i8, found "+1""#,
+    ),
+    (
+        "{f64: u8}",
+        r#"{"1": 1, "1.0": 2}"#,
+        r#"field "1.0": given twice"#,
+    ),
+    (
+        "{f64: u8}",
+        r#"{"inf": 1}"#,
+        r#"expected a key of type f64, found "inf""#,
+    ),
+    (
+        "{[u8]: u8}",
+        r#"{"1": 1}"#,
+        "JSON has no form for the keys of this map",
+    ),
+    (
+        "T{a: u8, t: ^T}",
+        r#"{"a": 1}"#,
+        r#"field "t": missing, expected an object (T)"#,
+    ),
+    ("?u8", r#""1""#, "expected u8, found string"),
+    ("()", "0", "expected null, found 0"),
+];
+
 #[test]
 fn an_error_names_the_field_and_the_expected_type() {
-    let reading = "Reading{celsius: f32, at: u64}";
-    let mode = "Mode<Off | Level(u8) | Point{x: i32}>";
-    for (ty, json, error) in [
-        (
-            reading,
-            r#"{"celsius": "x", "at": 0}"#,
-            r#"field "celsius": expected f32, found string"#,
-        ),
-        (
-            reading,
-            r#"{"celsius": null, "at": 0}"#,
-            r#"field "celsius": expected f32, found null"#,
-        ),
-        (
-            reading,
-            r#"{"celsius": 1e39, "at": 0}"#,
-            r#"field "celsius": expected f32, found 1e39"#,
-        ),
-        (
-            reading,
-            r#"{"celsius": 1, "at": -1}"#,
-            r#"field "at": expected u64, found -1"#,
-        ),
-        (
-            reading,
-            r#"{"celsius": 1, "at": 1.0}"#,
-            r#"field "at": expected u64, found 1.0"#,
-        ),
-        (
-            reading,
-            r#"{"celsius": 1}"#,
-            r#"field "at": missing, expected u64"#,
-        ),
-        (
-            reading,
-            r#"{"celsius": 1, "at": 2, "at": 2}"#,
-            r#"field "at": given twice"#,
-        ),
-        (
-            reading,
-            r#"{"kelvin": 1}"#,
-            r#"unknown field "kelvin"; Reading has celsius, at"#,
-        ),
-        (
-            reading,
-            "[1, 2]",
-            "expected an object (Reading), found array",
-        ),
-        (reading, "3", "expected an object (Reading), found number"),
-        (
-            reading,
-            "{",
-            "invalid JSON: EOF while parsing an object at line 1 column 1",
-        ),
-        (
-            reading,
-            r#"{"celsius": 1, "at": 2} x"#,
-            "invalid JSON: trailing characters at line 1 column 25",
-        ),
-        (
-            mode,
-            r#""Warm""#,
-            r#"unknown variant "Warm"; Mode has Off, Level, Point"#,
-        ),
-        (
-            mode,
-            r#""Level""#,
-            r#"the variant Level has content: {"Level": ...}"#,
-        ),
-        (
-            mode,
-            r#"{"Level": 256}"#,
-            r#"field "Level": expected u8, found 256"#,
-        ),
-        (
-            mode,
-            r#"{"Point": {"x": true}}"#,
-            r#"field "Point.x": expected i32, found boolean"#,
-        ),
-        (
-            mode,
-            r#"{"Off": 1}"#,
-            r#"field "Off": expected null, found 1"#,
-        ),
-        (
-            mode,
-            "{}",
-            "expected a variant of Mode, found an empty object",
-        ),
-        (
-            mode,
-            r#"{"Level": 1, "Off": null}"#,
-            "expected a variant of Mode, found more than one variant",
-        ),
-        (
-            "L{entries: [S{name: str}]}",
-            r#"{"entries": [{"name": ""}, {"name": 1}]}"#,
-            r#"field "entries[1].name": expected str, found 1"#,
-        ),
-        ("(u8, str)", "[1]", "expected an array of 2 values, found 1"),
-        (
-            "[u8; 2]",
-            "[1, 2, 3]",
-            "expected an array of 2 values, found more",
-        ),
-        (
-            "[u8; 2]",
-            r#"[1, "2"]"#,
-            r#"field "[1]": expected u8, found string"#,
-        ),
-        (
-            "bytes",
-            "[1, 256]",
-            r#"field "[1]": expected u8, found 256"#,
-        ),
-        ("char", r#""ab""#, "expected char, found string"),
-        (
-            "str",
-            r#""\ud800""#,
-            "expected str, found a string that is not Unicode",
-        ),
-        (
-            "{str: u8}",
-            r#"{"a": 1, "a": 1}"#,
-            r#"field "a": given twice"#,
-        ),
-        (
-            "{str: [u8]}",
-            r#"{"\u001b": [true]}"#,
-            r#"field "\u{1b}[0]": expected u8, found boolean"#,
-        ),
-        (
-            "{i8: u8}",
-            r#"{"128": 1}"#,
-            r#"expected a key of type i8, found "128""#,
-        ),
-        (
-            "{i8: u8}",
-            r#"{"+1": 1}"#,
-            r#"expected a key of type i8, found "+1""#,
-        ),
-        (
-            "{f64: u8}",
-            r#"{"1": 1, "1.0": 2}"#,
-            r#"field "1.0": given twice"#,
-        ),
-        (
-            "{f64: u8}",
-            r#"{"inf": 1}"#,
-            r#"expected a key of type f64, found "inf""#,
-        ),
-        (
-            "{[u8]: u8}",
-            r#"{"1": 1}"#,
-            "JSON has no form for the keys of this map",
-        ),
-        ("?u8", r#""1""#, "expected u8, found string"),
-        ("()", "0", "expected null, found 0"),
-    ] {
+    for (ty, json, error) in MISFITS {
         let found = encode(&postcard(ty), json).expect_err(json).to_string();
-        assert_eq!(found, error, "{json}");
+        assert_eq!(found, *error, "{json}");
     }
 }
 

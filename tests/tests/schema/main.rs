@@ -4,5 +4,6 @@ mod calls;
 mod check;
 mod json;
 mod json_errors;
+mod json_gob;
 mod parse;
 mod random;

@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 
 /// Returns a description with types of up to four levels.
 pub(crate) fn description(rng: &mut Rng) -> Description {
-    let request = match rng.bool() {
-        true => encoding(rng),
-        false => Encoding {
-            format: "()",
-            ty: None,
-        },
+    let mut request = Encoding {
+        format: "()",
+        ty: None,
     };
+    if rng.bool() {
+        request = encoding(rng);
+    }
     Description {
         name: ["READ", "a-b", "~", "x->y"][rng.usize(..4)],
         request,
@@ -73,10 +73,10 @@ const NAMES: [&str; 10] = [
 /// Returns a type of at most `levels` levels inside the types `around`.
 fn ty(rng: &mut Rng, levels: usize, around: &mut Vec<&'static str>) -> Type {
     if levels == 0 || rng.u8(..4) == 0 {
-        return match around.is_empty() || rng.bool() {
-            true => PLAIN[rng.usize(..PLAIN.len())],
-            false => Type::Outer(around[rng.usize(..around.len())]),
-        };
+        if around.is_empty() || rng.bool() {
+            return PLAIN[rng.usize(..PLAIN.len())];
+        }
+        return Type::Outer(around[rng.usize(..around.len())]);
     }
     let levels = levels - 1;
     match rng.u8(..7) {
@@ -176,18 +176,22 @@ impl Random for bool {
 impl Random for f32 {
     fn random(rng: &mut Rng) -> Self {
         let any = f32::from_bits(rng.u32(..));
-        [any, -0.5, f32::MAX, f32::MIN_POSITIVE, -0.0, 1e20][rng.usize(..6)]
-            .clamp(f32::MIN, f32::MAX)
-            .max(f32::MIN)
+        let special = [-0.5, f32::MAX, f32::MIN_POSITIVE, -0.0, 1e20][rng.usize(..5)];
+        if any.is_finite() && rng.bool() {
+            return any;
+        }
+        special
     }
 }
 
 impl Random for f64 {
     fn random(rng: &mut Rng) -> Self {
         let any = f64::from_bits(rng.u64(..));
-        [any, -0.5, f64::MAX, f64::MIN_POSITIVE, -0.0, 1e20][rng.usize(..6)]
-            .clamp(f64::MIN, f64::MAX)
-            .max(f64::MIN)
+        let special = [-0.5, f64::MAX, f64::MIN_POSITIVE, -0.0, 1e20][rng.usize(..5)];
+        if any.is_finite() && rng.bool() {
+            return any;
+        }
+        special
     }
 }
 
@@ -229,8 +233,14 @@ impl<K: Random + Ord, V: Random> Random for BTreeMap<K, V> {
     }
 }
 
-impl<A: Random, B: Random> Random for (A, B) {
+impl<A: Random, B: Random, C: Random, D: Random, E: Random> Random for (A, B, C, D, E) {
     fn random(rng: &mut Rng) -> Self {
-        (A::random(rng), B::random(rng))
+        (
+            A::random(rng),
+            B::random(rng),
+            C::random(rng),
+            D::random(rng),
+            E::random(rng),
+        )
     }
 }

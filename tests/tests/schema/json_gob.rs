@@ -1,0 +1,173 @@
+//! JSON by a description equals `serde_json`'s for types that Go can carry, through gob.
+
+use crate::json::{Encoded, Side, is_the_same};
+use crate::random::Random;
+use bellwire::Gob;
+use bellwire::schema::{Encoding, Schema, Type};
+use bellwire_std::json::{decode, encode};
+use bellwire_std::schema::parse;
+use bellwire_tests::gob_streams::{MISSION, bytes};
+use fastrand::Rng;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Kinds {
+    yes: bool,
+    small: i8,
+    large: i64,
+    byte: u8,
+    word: u64,
+    single: f32,
+    double: f64,
+    letter: char,
+    text: String,
+    bytes: Vec<u8>,
+    list: Vec<i32>,
+    array: [u16; 3],
+    pair: (f64, f64),
+    map: BTreeMap<String, Vec<bool>>,
+    numbers: BTreeMap<i32, Side>,
+    side: Side,
+    place: Place,
+    tree: Tree,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Place {
+    name: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Tree {
+    name: String,
+    left: Option<Box<Tree>>,
+    more: Vec<Tree>,
+}
+
+const PLACE: Type = Type::Struct("Place", &[("name", Type::Str)]);
+
+const TREE: Type = Type::Struct(
+    "Tree",
+    &[
+        ("name", Type::Str),
+        ("left", Type::Option(&Type::Outer("Tree"))),
+        ("more", Type::Seq(&Type::Outer("Tree"))),
+    ],
+);
+
+impl Schema for Kinds {
+    const TYPE: Type = Type::Struct(
+        "Kinds",
+        &[
+            ("Yes", Type::Bool),
+            ("Small", Type::I8),
+            ("Large", Type::I64),
+            ("Byte", Type::U8),
+            ("Word", Type::U64),
+            ("Single", Type::F32),
+            ("Double", Type::F64),
+            ("Letter", Type::Char),
+            ("Text", Type::Str),
+            ("Bytes", Type::Seq(&Type::U8)),
+            ("List", Type::Seq(&Type::I32)),
+            ("Array", Type::Array(3, &Type::U16)),
+            ("Pair", Type::Tuple(&[Type::F64, Type::F64])),
+            ("Map", Type::Map(&Type::Str, &Type::Seq(&Type::Bool))),
+            ("Numbers", Type::Map(&Type::I32, &Side::TYPE)),
+            ("Side", Side::TYPE),
+            ("Place", PLACE),
+            ("Tree", TREE),
+        ],
+    );
+}
+
+impl Random for Kinds {
+    fn random(rng: &mut Rng) -> Self {
+        Self {
+            yes: Random::random(rng),
+            small: Random::random(rng),
+            large: Random::random(rng),
+            byte: Random::random(rng),
+            word: Random::random(rng),
+            // Gob sends no zero, so a zero loses its sign.
+            single: f32::random(rng) + 0.0,
+            double: f64::random(rng) + 0.0,
+            letter: Random::random(rng),
+            text: Random::random(rng),
+            bytes: Random::random(rng),
+            list: Random::random(rng),
+            array: Random::random(rng),
+            pair: (1.5, f64::random(rng)),
+            map: Random::random(rng),
+            numbers: Random::random(rng),
+            side: Random::random(rng),
+            place: Place {
+                name: Random::random(rng),
+            },
+            tree: Tree::up_to(4, rng),
+        }
+    }
+}
+
+impl Tree {
+    fn up_to(levels: usize, rng: &mut Rng) -> Self {
+        let mut below = || match levels.checked_sub(1) {
+            Some(levels) if rng.bool() => Some(Self::up_to(levels, rng)),
+            _ => None,
+        };
+        Self {
+            left: below().map(Box::new),
+            more: below().into_iter().collect(),
+            name: Random::random(rng),
+        }
+    }
+}
+
+#[test]
+fn the_json_of_gob_equals_serde_json_for_random_values() {
+    let parsed = parse(&format!("A gob {}", Kinds::TYPE)).unwrap().request;
+    let constant = Encoding {
+        format: "gob",
+        ty: Some(&Kinds::TYPE),
+    };
+    for seed in 0..300 {
+        let value = Kinds::random(&mut Rng::with_seed(seed));
+        let payload = Encoded::new::<Gob<Kinds>, _>(&value);
+        is_the_same(&payload, &constant);
+        is_the_same(&payload, &parsed);
+    }
+}
+
+#[test]
+fn the_bytes_of_go_become_json_and_back() {
+    let ty = "complexData{N: i64, S: str, M: {str: i64}, P: bytes, C: ?^complexData}";
+    let encoding = parse(&format!("A gob {ty}")).unwrap().request;
+    let json = decode(&encoding, &bytes(MISSION)).unwrap();
+    let inner = r#"{"N":256,"S":"Recursive structs? Piece of cake!","M":{"01":1,"10":2,"11":3},"P":[],"C":null}"#;
+    let start = r#"{"N":23,"S":"string data","M":{"one":1,"three":3,"two":2},"P":[97,98,99],"C":"#;
+    assert_eq!(json, format!("{start}{inner}}}"));
+    assert_eq!(encode(&encoding, &json), Ok(bytes(MISSION)));
+}
+
+#[test]
+fn fields_of_go_come_in_the_order_of_the_description() {
+    let theirs = parse("A gob P{B: u8, X: str, A: u8}").unwrap().request;
+    let ours = parse("A gob P{A: u8, B: u8, C: str}").unwrap().request;
+    let payload = encode(&theirs, r#"{"A": 1, "B": 2, "X": "x"}"#).unwrap();
+    assert_eq!(decode(&ours, &payload).unwrap(), r#"{"A":1,"B":2,"C":""}"#);
+}
+
+#[test]
+fn a_type_that_go_does_not_have_is_refused() {
+    for (ty, json) in [
+        ("i128", "1"),
+        ("E<A(u8)>", r#"{"A":1}"#),
+        ("(u8, str)", r#"[1,""]"#),
+    ] {
+        let encoding = parse(&format!("A gob {ty}")).unwrap().request;
+        let error = encode(&encoding, json).unwrap_err().to_string();
+        assert_eq!(error, "the format gob cannot carry this value", "{ty}");
+    }
+}
