@@ -196,6 +196,22 @@ fn a_connection_beyond_its_idle_time_ends_cleanly() {
     });
 }
 
+/// Records with content complete all messages before them. If they did not, an idle client would get an error.
+#[test]
+fn records_with_content_do_not_count_as_an_incomplete_request() {
+    each(|kind| {
+        let authority = Authority::new();
+        let server = serve_over_tls(kind, &authority.acceptor(None), |limits| {
+            limits.idle_timeout = Duration::from_millis(100);
+            limits.request_timeout = Duration::from_millis(100);
+        });
+        let mut conn = connect(&server, &authority.connector(None));
+        let request = format!("STRING\n{}\n", "x".repeat(1000));
+        conn.write_all(request.as_bytes()).unwrap();
+        assert_eq!(rest(&mut conn), "Thank you.\n");
+    });
+}
+
 #[test]
 fn an_incomplete_request_gets_the_error_timed_out() {
     each(|kind| {
