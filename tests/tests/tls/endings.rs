@@ -5,9 +5,9 @@ use bellwire_std::{Listener, Network, dial};
 use bellwire_tests::certificates::{Authority, HOST};
 use bellwire_tests::gate::Gate;
 use bellwire_tests::running::{PATIENCE, each, serve_over_tls};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 #[test]
 fn a_slow_reply_arrives_after_the_client_has_shut_down_sending() {
@@ -91,4 +91,27 @@ fn dropping_a_client_ends_the_connection_cleanly() {
     conn.write_all(b"bye").unwrap();
     drop(conn);
     assert_eq!(reading.join().unwrap(), "bye");
+}
+
+/// A close with bytes unread makes the system reset the connection.
+#[test]
+fn a_connection_that_lingered_ends_cleanly() {
+    let authority = Authority::new();
+    let (acceptor, connector) = (authority.acceptor(None), authority.connector(None));
+    let listener = Listener::bind(Network::Tcp, "127.0.0.1:0").unwrap();
+    let address = listener.local_addr().clone();
+    let lingering = thread::spawn(move || {
+        let mut conn = acceptor.accept(listener.accept().unwrap()).unwrap();
+        conn.read_exact(&mut [0]).unwrap();
+        conn.write_all(b"to you").unwrap();
+        conn.linger(1 << 20, Instant::now() + PATIENCE);
+    });
+    let conn = dial(address, PATIENCE).unwrap();
+    conn.set_deadline(Some(Instant::now() + PATIENCE));
+    let mut conn = connector.connect(conn, HOST).unwrap();
+    conn.write_all(b"read").unwrap();
+    conn.write_all(&[0; 40_000]).unwrap();
+    assert_eq!(rest(&mut conn), "to you");
+    drop(conn);
+    lingering.join().unwrap();
 }
