@@ -7,7 +7,7 @@ use crate::{files, metrics};
 use bellwire::{ComplexData, Printable, RegisterError};
 use bellwire_std::{Address, Endpoint, Listener, Server, ServerLimits, tls};
 use commands::shown::Shown;
-use commands::{GOB, Observer, POSTCARD, STRING};
+use commands::{COMMANDS, GOB, Observer, POSTCARD, STRING};
 use std::error::Error;
 use std::io;
 use std::path::PathBuf;
@@ -183,6 +183,7 @@ pub fn endpoint<App: Observer + 'static>() -> Result<Endpoint<App>, RegisterErro
     endpoint.handle(STRING, commands::string)?;
     endpoint.handle(POSTCARD, commands::postcard)?;
     endpoint.handle(GOB, commands::gob)?;
+    endpoint.describe(COMMANDS);
     Ok(endpoint)
 }
 

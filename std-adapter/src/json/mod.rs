@@ -92,7 +92,7 @@ pub fn encode(encoding: &Encoding, json: &str) -> Result<Vec<u8>, JsonError> {
         }
         ("gob", Some(ty)) => {
             let value = read::read(ty, json)?;
-            grow("gob", |space| gob::encode_as(ty, &value, space))
+            grow("gob", |space| gob::encode(ty, &value, space))
         }
         (format, _) => Err(JsonError::no_form(format)),
     }

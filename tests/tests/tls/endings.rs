@@ -110,7 +110,7 @@ fn a_connection_that_lingered_ends_cleanly() {
     conn.set_deadline(Some(Instant::now() + PATIENCE));
     let mut conn = connector.connect(conn, HOST).unwrap();
     conn.write_all(b"read").unwrap();
-    conn.write_all(&[0; 40_000]).unwrap();
+    conn.write_all(&vec![0; 40_000]).unwrap();
     assert_eq!(rest(&mut conn), "to you");
     drop(conn);
     lingering.join().unwrap();
