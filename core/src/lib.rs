@@ -32,6 +32,7 @@
 //! | How large must buffers be? | [`Limits`] |
 //! | A call failed: who must act, and may it be repeated? | [`Error`]; for a server's log, [`ErrorKind`] |
 //! | How is a format of one's own written? | [`Format`] |
+//! | How is a type described, for gob, for `HELP` and for JSON? | [`schema`] |
 //! | How are refused requests logged? | [`Endpoint::on_rejection`] |
 //!
 //! The folder `examples` has a server on a UART, a client, and a format of one's own.
@@ -42,9 +43,11 @@
 //! | `gob` | on | `Gob`, the format of Go's `encoding/gob` |
 //! | `postcard` | on | `Postcard`, a compact format for serde types |
 //! | `sentences` | on | a sentence in each error line; without it only a handler's own reason is sent |
+//! | `derive` | off | `derive(Schema)`, the description of a type |
 //! | `async` | off | the drivers over embedded-io-async |
 //! | `smoltcp` | off | the drivers over smoltcp's TCP sockets |
 //! | `alloc` | off | `HeapComplexData` |
+//! | `std-collections` | off | descriptions of the standard library's `HashMap` and `HashSet` |
 //! | `defmt` | off | `defmt::Format` on errors and data |
 
 // Size. A small machine here is a 32-bit microcontroller with little flash and stack. Attributes serve it in

@@ -152,7 +152,7 @@ mod alloc_types {
 }
 
 /// Types that `core` and `alloc` lack. serde has them with its feature `std`.
-#[cfg(feature = "std")]
+#[cfg(all(feature = "std-collections", not(target_os = "none")))]
 mod std_types {
     extern crate std;
 
