@@ -28,6 +28,11 @@ impl Failure {
         }
     }
 
+    /// Returns whether standard output took no more.
+    pub(crate) fn is_unprinted(&self) -> bool {
+        self.error.is::<crate::output::Unprinted>()
+    }
+
     fn new(code: u8, error: impl Error + 'static) -> Self {
         Self {
             code,

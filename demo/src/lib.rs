@@ -17,5 +17,6 @@ pub mod metrics;
 mod numbers;
 pub mod output;
 pub mod serve;
+pub mod shell;
 pub mod target;
 pub mod tour;

@@ -1,10 +1,10 @@
 //! `bellwire list`: the commands of a server.
 
 use crate::failure::Failure;
-use crate::output;
+use crate::output::{self, Unprinted};
 use crate::target::Target;
 use bellwire::Printable;
-use bellwire_std::schema::{fetch, list};
+use bellwire_std::schema::{Listed, fetch, list};
 
 /// The command line of `bellwire list`.
 #[derive(Debug, clap::Args)]
@@ -24,18 +24,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let mut client = arguments.target.connect()?;
     let listed = list(&mut client)?;
     if !arguments.json {
-        let width = listed.iter().map(|command| command.name.len()).max();
-        for command in &listed {
-            let name = Printable::new(&command.name).to_string();
-            let rest = command.text.get(command.name.len()..).unwrap_or("");
-            let line = format!(
-                "{name:width$}{}",
-                Printable::new(rest),
-                width = width.unwrap_or(0)
-            );
-            output::line(line.trim_ascii_end())?;
-        }
-        return Ok(());
+        return Ok(print(&listed)?);
     }
     let mut texts = Vec::new();
     for command in listed
@@ -46,4 +35,17 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     let json = serde_json::to_string_pretty(&texts).map_err(Failure::usage)?;
     Ok(output::line(json)?)
+}
+
+/// Prints a line for each command. Requests are aligned.
+pub(crate) fn print(listed: &[Listed]) -> Result<(), Unprinted> {
+    let names = listed.iter().map(|command| command.name.len());
+    let width = names.max().unwrap_or(0);
+    for command in listed {
+        let name = Printable::new(&command.name).to_string();
+        let rest = command.text.get(command.name.len()..).unwrap_or("");
+        let line = format!("{name:width$}{}", Printable::new(rest));
+        output::line(line.trim_ascii_end())?;
+    }
+    Ok(())
 }

@@ -4,9 +4,9 @@
 
 use bellwire::Printable;
 use bellwire_demo::failure::Failure;
-use bellwire_demo::output::{Unprinted, of_standard_output};
-use bellwire_demo::{bench, call, connect, convert, files, list, loopback, serve, tour};
-use clap::{Parser, Subcommand};
+use bellwire_demo::output::{self, Unprinted, of_standard_output};
+use bellwire_demo::{bench, call, connect, convert, files, list, loopback, serve, shell, tour};
+use clap::{CommandFactory, Parser, Subcommand};
 use std::error::Error;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ use tracing_subscriber::filter::LevelFilter;
 /// message is printed.
 ///
 /// When the reader of standard output goes away, as `head` does, every command ends silently and with
-/// success. `connect`, `list` and `call` exit with 1 if the server refused, with 2 for wrong arguments or values, and
+/// success. `connect`, `list`, `call` and `shell` exit with 1 if the server refused, with 2 for wrong arguments or values, and
 /// with 3 if the connection failed. SERVER and ADDR are HOST, HOST:PORT, :PORT, an IPv6 address (in brackets if a port follows) or
 /// unix:PATH. The default port is 61000.
 #[derive(Parser)]
@@ -51,6 +51,16 @@ enum Command {
     ///
     /// The server describes its commands, so no program of one's own is needed. The reply is one line of JSON.
     Call(call::Arguments),
+    /// Call commands of a server from a prompt, or from lines on standard input.
+    ///
+    /// A line has a command's name, and then its request as for `call`. `help` lists the commands. The prompt has a
+    /// history and completes names. Without a terminal there is no prompt. Errors go to standard error.
+    Shell(shell::Arguments),
+    /// Print the completions of a command-line shell, such as bash.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
     /// Decode the values on standard input, and print each as a line of JSON.
     Decode(convert::DecodeArguments),
     /// Encode the JSON structures on standard input.
@@ -86,6 +96,8 @@ fn main() -> ExitCode {
         Some(Command::Connect(arguments)) => connect::run(&arguments).map_err(Into::into),
         Some(Command::List(arguments)) => list::run(&arguments).map_err(Into::into),
         Some(Command::Call(arguments)) => call::run(&arguments).map_err(Into::into),
+        Some(Command::Shell(arguments)) => shell::run(&arguments).map_err(Into::into),
+        Some(Command::Completions { shell }) => completions(shell),
         Some(Command::Decode(arguments)) => convert::decode(&arguments).map_err(of_standard_output),
         Some(Command::Encode(arguments)) => convert::encode(&arguments).map_err(of_standard_output),
         Some(Command::Loopback { pcap }) => loopback::run(pcap.as_deref()),
@@ -104,6 +116,13 @@ fn main() -> ExitCode {
             ExitCode::from(code)
         }
     }
+}
+
+/// Prints the completions for a shell.
+fn completions(shell: clap_complete::Shell) -> Result<(), Box<dyn Error>> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "bellwire", &mut script);
+    Ok(output::line(String::from_utf8_lossy(&script).trim_end())?)
 }
 
 /// Returns whether the reader of standard output went away.
