@@ -92,7 +92,8 @@ pub fn encode(encoding: &Encoding, json: &str) -> Result<Vec<u8>, JsonError> {
         }
         ("gob", Some(ty)) => {
             let value = read::read(ty, json)?;
-            grow("gob", |space| gob::encode_as(ty, &value, space))
+            gob::check_type(ty).map_err(JsonError::new)?;
+            grow("gob", |space| gob::encode(ty, &value, space))
         }
         (format, _) => Err(JsonError::no_form(format)),
     }
