@@ -135,12 +135,10 @@ impl<Req, Rsp> Command<Req, Rsp> {
         if let Err(rule) = check_name(name) {
             panic!("{}", rule);
         }
-        Self {
-            name,
-            formats: PhantomData,
-        }
+        Self::reserved(name)
     }
 
+    /// Creates a command with a name that the wire reserves.
     pub(crate) const fn reserved(name: &'static str) -> Self {
         Self {
             name,

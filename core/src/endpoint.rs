@@ -3,6 +3,8 @@
 use crate::command::{Command, ReplyFormat, Route};
 use crate::error::{ErrorKind, RequestError};
 use crate::format::Format;
+use crate::help::Listed;
+use crate::schema::Description;
 use crate::{Reply, ReplySent};
 use core::any::Any;
 use core::fmt;
@@ -25,6 +27,16 @@ pub trait Service {
     /// Answers a complete request. `index` is the [`Route::index`] that [`find`](Self::find)
     /// returned.
     fn call(&mut self, index: usize, payload: &[u8], reply: Reply<'_>) -> ReplySent;
+
+    /// Returns the command with this index for the replies of `HELP` and `SCHEMA`, or `None` after the last one.
+    ///
+    /// The default lists no command, and then `HELP` and `SCHEMA` are unknown commands. As in
+    /// [`find`](Self::find), the result must stay the same during a conversation, but commands may be added at the
+    /// end.
+    fn listed(&self, index: usize) -> Option<Listed<'_>> {
+        let _ = index;
+        None
+    }
 
     /// Is called for each request that was answered with an error line, for example to log it.
     fn rejected(&mut self, rejection: &RequestError) {
@@ -159,6 +171,39 @@ impl<App, const N: usize> Endpoint<App, N> {
         }
     }
 
+    /// Does the same as [`with`](Self::with), and lets the session answer `HELP` and `SCHEMA`.
+    ///
+    /// `HELP` lists all commands of the endpoint in the order of their registration. A command is described if
+    /// `commands` has a description with its name. An endpoint without commands answers neither.
+    ///
+    /// ```
+    /// use bellwire::schema::Description;
+    /// use bellwire::{Command, Endpoint, Line, ServerConnection};
+    ///
+    /// const STRING: Command<Line, Line> = Command::new("STRING");
+    /// const COMMANDS: &[Description] = &[STRING.describe()];
+    ///
+    /// let mut endpoint = Endpoint::<(), 1>::new();
+    /// endpoint.handle(STRING, &|(), _text, reply| reply.send("Thank you."))?;
+    ///
+    /// let (mut rx, mut tx) = ([0; 256], [0; 512]);
+    /// let mut connection = ServerConnection::new(&mut rx, &mut tx);
+    /// connection.space()[..5].copy_from_slice(b"HELP\n");
+    /// connection.received(5);
+    /// connection.advance(&mut endpoint.with_help(&mut (), COMMANDS));
+    /// assert_eq!(connection.pending(), b"OK\nSTRING line -> line #333edc25\n\n");
+    /// # Ok::<(), bellwire::RegisterError>(())
+    /// ```
+    pub fn with_help<'a>(&'a self, app: &'a mut App, commands: &'a [Description]) -> impl Service {
+        Helping {
+            bound: Bound {
+                endpoint: self,
+                app,
+            },
+            commands,
+        }
+    }
+
     fn find(&self, name: &[u8]) -> Option<&Route> {
         let mut routes = self.entries.iter().map(|entry| &entry.route);
         routes.find(|route| route.name.as_bytes() == name)
@@ -206,6 +251,31 @@ impl<App, const N: usize> Service for Bound<'_, App, N> {
         if let Some(listener) = self.endpoint.on_rejection {
             listener(self.app, rejection);
         }
+    }
+}
+
+/// An endpoint that lists its commands.
+struct Helping<'a, App, const N: usize> {
+    bound: Bound<'a, App, N>,
+    commands: &'a [Description],
+}
+
+impl<App, const N: usize> Service for Helping<'_, App, N> {
+    fn find(&self, name: &[u8]) -> Option<Route> {
+        self.bound.find(name)
+    }
+
+    fn call(&mut self, index: usize, payload: &[u8], reply: Reply<'_>) -> ReplySent {
+        self.bound.call(index, payload, reply)
+    }
+
+    fn listed(&self, index: usize) -> Option<Listed<'_>> {
+        let name = self.bound.endpoint.entries.get(index)?.route.name;
+        Some(Listed::among(self.commands, name))
+    }
+
+    fn rejected(&mut self, rejection: &RequestError) {
+        self.bound.rejected(rejection);
     }
 }
 

@@ -77,6 +77,7 @@ mod endpoint;
 mod error;
 mod error_line;
 pub mod format;
+mod help;
 mod limits;
 mod line;
 mod printable;

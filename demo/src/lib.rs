@@ -5,13 +5,17 @@
 
 pub mod address;
 pub mod bench;
+pub mod call;
 pub mod connect;
 pub mod convert;
+pub mod failure;
 pub mod files;
 pub mod json;
+pub mod list;
 pub mod loopback;
 pub mod metrics;
 mod numbers;
 pub mod output;
 pub mod serve;
+pub mod target;
 pub mod tour;

@@ -3,9 +3,11 @@
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 use bellwire::Printable;
+use bellwire_demo::failure::Failure;
 use bellwire_demo::output::{Unprinted, of_standard_output};
-use bellwire_demo::{bench, connect, convert, files, loopback, serve, tour};
+use bellwire_demo::{bench, call, connect, convert, files, list, loopback, serve, tour};
 use clap::{Parser, Subcommand};
+use std::error::Error;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -17,7 +19,8 @@ use tracing_subscriber::filter::LevelFilter;
 /// message is printed.
 ///
 /// When the reader of standard output goes away, as `head` does, every command ends silently and with
-/// success. SERVER and ADDR are HOST, HOST:PORT, :PORT, an IPv6 address (in brackets if a port follows) or
+/// success. `connect`, `list` and `call` exit with 1 if the server refused, with 2 for wrong arguments or values, and
+/// with 3 if the connection failed. SERVER and ADDR are HOST, HOST:PORT, :PORT, an IPv6 address (in brackets if a port follows) or
 /// unix:PATH. The default port is 61000.
 #[derive(Parser)]
 #[command(name = "bellwire", version)]
@@ -42,6 +45,12 @@ enum Command {
     ///
     /// Characters that would control a terminal or hide text are escaped, even if the output is a pipe.
     Connect(connect::Arguments),
+    /// List the commands of a server.
+    List(list::Arguments),
+    /// Call a command of a server, with JSON.
+    ///
+    /// The server describes its commands, so no program of one's own is needed. The reply is one line of JSON.
+    Call(call::Arguments),
     /// Decode the values on standard input, and print each as a line of JSON.
     Decode(convert::DecodeArguments),
     /// Encode the JSON structures on standard input.
@@ -74,7 +83,9 @@ fn main() -> ExitCode {
     let result = match arguments.command {
         None => tour::run(),
         Some(Command::Serve(arguments)) => serve::run(&arguments),
-        Some(Command::Connect(arguments)) => connect::run(&arguments),
+        Some(Command::Connect(arguments)) => connect::run(&arguments).map_err(Into::into),
+        Some(Command::List(arguments)) => list::run(&arguments).map_err(Into::into),
+        Some(Command::Call(arguments)) => call::run(&arguments).map_err(Into::into),
         Some(Command::Decode(arguments)) => convert::decode(&arguments).map_err(of_standard_output),
         Some(Command::Encode(arguments)) => convert::encode(&arguments).map_err(of_standard_output),
         Some(Command::Loopback { pcap }) => loopback::run(pcap.as_deref()),
@@ -82,14 +93,25 @@ fn main() -> ExitCode {
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) if error.downcast_ref().is_some_and(Unprinted::is_closed) => ExitCode::SUCCESS,
+        Err(error) if is_closed(&*error) => ExitCode::SUCCESS,
         Err(error) => {
+            let code = error
+                .downcast_ref()
+                .map_or(1, |failure: &Failure| failure.code);
             // An error may quote a peer or a file. If standard error is closed, the exit code remains.
             let error = error.to_string();
             let _ = writeln!(io::stderr(), "bellwire: {}", Printable::new(&error));
-            ExitCode::FAILURE
+            ExitCode::from(code)
         }
     }
+}
+
+/// Returns whether the reader of standard output went away.
+fn is_closed(error: &(dyn Error + 'static)) -> bool {
+    let unprinted = error
+        .downcast_ref()
+        .or(error.source().and_then(<dyn Error>::downcast_ref));
+    unprinted.is_some_and(Unprinted::is_closed)
 }
 
 /// Logs to standard error, each line with the file and line of the code that wrote it.

@@ -7,7 +7,7 @@ use crate::{files, metrics};
 use bellwire::{ComplexData, Printable, RegisterError};
 use bellwire_std::{Address, Endpoint, Listener, Server, ServerLimits, tls};
 use commands::shown::Shown;
-use commands::{GOB, Observer, POSTCARD, STRING};
+use commands::{COMMANDS, GOB, Observer, POSTCARD, STRING};
 use std::error::Error;
 use std::io;
 use std::path::PathBuf;
@@ -59,10 +59,10 @@ pub struct Arguments {
     reuse_port: bool,
     /// Serve metrics at this address, such as localhost:9100: in Prometheus' text format, over HTTP,
     /// under /metrics.
-    #[arg(long, value_name = "HOST:PORT", conflicts_with = "threads")]
+    #[arg(long, value_name = "HOST:PORT")]
     metrics: Option<String>,
     /// Expect the PROXY protocol's header, which load balancers send, at the start of each connection.
-    #[arg(long, conflicts_with = "threads")]
+    #[arg(long)]
     proxy_protocol: bool,
     /// Use TLS with the certificate in this PEM file, followed by any intermediate certificates.
     #[arg(long, value_name = "FILE", requires = "tls_key")]
@@ -90,7 +90,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 }
 
 fn serve_with_threads(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    show_metrics(arguments)?;
     let mut server = Server::from_listener(listen(arguments)?, Arc::new(endpoint()?));
+    server.proxy_protocol = arguments.proxy_protocol;
     set_limits(&mut server.limits, arguments);
     server.tls = acceptor(arguments, server.local_addr())?;
     let stopper = server.shutdown_handle();
@@ -101,10 +103,7 @@ fn serve_with_threads(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 
 fn serve_with_tasks(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let workers = workers(arguments.workers)?;
-    if let Some(address) = &arguments.metrics {
-        // Install the recorder before the endpoint, which counts its requests from its creation on.
-        metrics::show(address).map_err(|error| format!("cannot show metrics: {error}"))?;
-    }
+    show_metrics(arguments)?;
     let mut server =
         bellwire_std::tokio::Server::from_listener(listen(arguments)?, Arc::new(endpoint()?));
     server.proxy_protocol = arguments.proxy_protocol;
@@ -114,6 +113,16 @@ fn serve_with_tasks(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     ctrlc::set_handler(move || stopper.stop())?;
     announce(server.local_addr())?;
     Ok(server.run_on_threads_with(workers, |_peer| Log)?)
+}
+
+/// Installs the recorder of metrics, if wanted. An endpoint counts its requests only if it is created later.
+fn show_metrics(arguments: &Arguments) -> Result<(), String> {
+    match &arguments.metrics {
+        Some(address) => {
+            metrics::show(address).map_err(|error| format!("cannot show metrics: {error}"))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Returns the number of worker threads. Checked early: too many would fail only after the announcement.
@@ -183,6 +192,7 @@ pub fn endpoint<App: Observer + 'static>() -> Result<Endpoint<App>, RegisterErro
     endpoint.handle(STRING, commands::string)?;
     endpoint.handle(POSTCARD, commands::postcard)?;
     endpoint.handle(GOB, commands::gob)?;
+    endpoint.describe(COMMANDS);
     Ok(endpoint)
 }
 

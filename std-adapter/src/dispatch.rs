@@ -6,6 +6,7 @@ use crate::endpoint::{Commands, Outcome, Run};
 use crate::metrics::count_error;
 use crate::rate::limited;
 use crate::{Address, Endpoint};
+use bellwire::schema::Listed;
 use bellwire::{ErrorKind, Reply, ReplySent, RequestError, Route, Service};
 #[cfg(feature = "tokio")]
 use std::future::poll_fn;
@@ -77,6 +78,10 @@ impl<App: 'static> Service for Dispatch<'_, App> {
                 Outcome::Pending(_, reply) => reply.fail(ErrorKind::Unanswered),
             },
         )
+    }
+
+    fn listed(&self, index: usize) -> Option<Listed<'_>> {
+        self.commands.listed(index)
     }
 
     fn rejected(&mut self, rejection: &RequestError) {

@@ -1,6 +1,7 @@
 //! A registry of handlers that grows.
 
 use crate::metrics::{self, Counter};
+use bellwire::schema::{Description, Listed};
 use bellwire::{
     Command, ErrorKind, Format, RegisterError, Reply, ReplyFormat, ReplySent, RequestError, Route,
 };
@@ -43,12 +44,15 @@ pub(crate) struct Commands<App> {
     /// The routes by the length of their names. Few names have the same length, so a search compares one or two.
     by_length: Vec<Vec<Route>>,
     entries: Vec<Entry<App>>,
+    /// The descriptions for `HELP`, or `None` if this endpoint does not answer it.
+    descriptions: Option<Arc<[Description]>>,
     on_rejection: Option<Arc<OnRejection<App>>>,
 }
 
 type OnRejection<App> = dyn Fn(&mut App, &RequestError) + Send + Sync;
 
 struct Entry<App> {
+    name: &'static str,
     run: Run<App>,
     requests: Counter,
 }
@@ -226,6 +230,32 @@ impl<App: 'static> Endpoint<App> {
         self.publish(more, &mut commands);
     }
 
+    /// Lets this endpoint answer `HELP` and `SCHEMA`. It replaces earlier descriptions.
+    ///
+    /// `HELP` lists all commands of the endpoint in the order of their registration, also those registered later. A
+    /// command is described if `commands` has a description with its name. An endpoint without commands answers
+    /// neither.
+    ///
+    /// ```
+    /// use bellwire::schema::Description;
+    /// use bellwire::{Command, Line};
+    ///
+    /// const STRING: Command<Line, Line> = Command::new("STRING");
+    /// const COMMANDS: &[Description] = &[STRING.describe()];
+    ///
+    /// let endpoint = bellwire_std::Endpoint::new();
+    /// endpoint.handle(STRING, |(), _text, reply| reply.send("Thank you."))?;
+    /// endpoint.describe(COMMANDS);
+    /// # Ok::<(), bellwire::RegisterError>(())
+    /// ```
+    pub fn describe(&self, commands: &[Description]) {
+        let present = self.commands.write();
+        let mut present = present.unwrap_or_else(PoisonError::into_inner);
+        let mut more = Commands::clone(&present);
+        more.descriptions = Some(commands.into());
+        self.publish(more, &mut present);
+    }
+
     fn register<Req: Format, Rsp: ReplyFormat>(
         &self,
         command: Command<Req, Rsp>,
@@ -243,6 +273,7 @@ impl<App: 'static> Endpoint<App> {
         more.by_length.resize_with(lengths, Vec::new);
         more.by_length[name.len()].push(command.route(index));
         more.entries.push(Entry {
+            name,
             run,
             requests: metrics::requests(name),
         });
@@ -275,6 +306,13 @@ impl<App> Commands<App> {
         routes.find(|route| route.name.as_bytes() == name).copied()
     }
 
+    /// Returns the command with this index for `HELP`.
+    pub(crate) fn listed(&self, index: usize) -> Option<Listed<'_>> {
+        let descriptions = self.descriptions.as_deref()?;
+        let name = self.entries.get(index)?.name;
+        Some(Listed::among(descriptions, name))
+    }
+
     /// Returns the handler of the command with this index.
     pub(crate) fn handler(&self, index: usize) -> &Run<App> {
         &self.entries[index].run
@@ -299,6 +337,7 @@ impl<App> Clone for Commands<App> {
             version: self.version,
             by_length: self.by_length.clone(),
             entries: self.entries.clone(),
+            descriptions: self.descriptions.clone(),
             on_rejection: self.on_rejection.clone(),
         }
     }
@@ -307,6 +346,7 @@ impl<App> Clone for Commands<App> {
 impl<App> Clone for Entry<App> {
     fn clone(&self) -> Self {
         Self {
+            name: self.name,
             run: self.run.clone(),
             requests: self.requests.clone(),
         }
@@ -329,6 +369,7 @@ impl<App: 'static> Default for Endpoint<App> {
                 version: 0,
                 by_length: Vec::new(),
                 entries: Vec::new(),
+                descriptions: None,
                 on_rejection: None,
             })),
             version: AtomicU64::new(0),

@@ -218,3 +218,25 @@ impl Backoff {
         self.0 = Duration::ZERO;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Backoff;
+    use std::io::{self, ErrorKind};
+    use std::time::Duration;
+
+    #[test]
+    fn the_wait_after_failed_accepts_doubles_up_to_a_second_and_a_success_resets_it() {
+        let mut backoff = Backoff::default();
+        for _ in 0..2 {
+            let mut fail = |kind: ErrorKind| backoff.after(&io::Error::from(kind));
+            assert_eq!(fail(ErrorKind::ConnectionAborted), None);
+            assert_eq!(fail(ErrorKind::Interrupted), None);
+            for wait in [5, 10, 20, 40, 80, 160, 320, 640, 1000, 1000] {
+                let expected = Duration::from_millis(wait);
+                assert_eq!(fail(ErrorKind::Other), Some(expected));
+            }
+            backoff.reset();
+        }
+    }
+}

@@ -99,6 +99,7 @@ mod types;
 pub use bellwire_derive::Schema;
 
 pub use crate::command::check_name;
+pub use crate::help::Listed;
 pub use lines::{HELP, Lines, SCHEMA};
 
 use crate::command::{Command, NoReply, ReplyFormat};

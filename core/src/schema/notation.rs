@@ -23,6 +23,22 @@ impl Description {
     }
 }
 
+impl Description {
+    /// Returns a hash of the description's text: 32-bit FNV-1a.
+    ///
+    /// Two ends that describe a command alike have the same fingerprint. It finds mistakes, and is no protection
+    /// against a peer that chooses its description.
+    pub fn fingerprint(&self) -> u32 {
+        let mut hash = 0x811c_9dc5u32;
+        self.write_to(&mut |part| {
+            for byte in part.bytes() {
+                hash = (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+            }
+        });
+        hash
+    }
+}
+
 impl Encoding {
     fn write_to(&self, sink: Sink<'_>) {
         sink(self.format);

@@ -7,6 +7,7 @@
 pub mod shown;
 
 use bellwire::complex_data::Inner;
+use bellwire::schema::Description;
 use bellwire::{Command, ComplexData, Gob, Line, NoReply, Postcard, Reply, ReplySent};
 
 /// The port of the Go tutorial's program.
@@ -21,6 +22,9 @@ pub const POSTCARD: Command<Postcard<ComplexData>, Line> = Command::new("POSTCAR
 /// Sends the same structure in Go's gob encoding. As in the tutorial, it has no reply. Go defines two types
 /// for it; the decoder has space for eight.
 pub const GOB: Command<Gob<ComplexData, 8>, NoReply> = Command::new("GOB");
+
+/// All commands, for `HELP` and `SCHEMA`.
+pub const COMMANDS: &[Description] = &[STRING.describe(), POSTCARD.describe(), GOB.describe()];
 
 /// The text that the client sends with [`STRING`].
 pub const TEXT: &str = "Additional data.";

@@ -7,7 +7,6 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
-use std::time::Duration;
 
 #[test]
 fn the_tour_prints_both_ends_and_succeeds() {
@@ -242,7 +241,7 @@ fn without_file_descriptors_serve_pauses_and_later_continues() {
     let crowd: Vec<_> = (0..40)
         .map(|_| TcpStream::connect(&server.address).unwrap())
         .collect();
-    thread::sleep(Duration::from_millis(300));
+    server.wait_for_log("accept failed");
     drop(crowd);
     let output = run(&["connect", &server.address]);
     assert!(output.status.success(), "{output:?}");

@@ -5,7 +5,7 @@ use crate::process::{PATIENCE, Server, bellwire, run};
 use bellwire_tests::running::until;
 use std::fs;
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 
 /// Returns an address of this machine that nobody listens on.
@@ -89,6 +89,34 @@ fn metrics_are_served_in_prometheus_text_format() {
     ] {
         assert!(shown.contains(line), "{line} is not in:\n{shown}");
     }
+}
+
+/// Cause: the threads' server took neither option, although the library's does.
+#[test]
+fn threads_serve_metrics_and_read_proxy_headers() {
+    let metrics = free();
+    let shown = metrics.to_string();
+    let options = ["--threads", "--proxy-protocol", "--metrics", &shown];
+    let server = Server::spawn(&mut bellwire(
+        &[&["serve", "--listen", "127.0.0.1:0"], &options[..]].concat(),
+    ));
+    let reply_to = |request: &[u8]| {
+        let mut client = TcpStream::connect(&server.address).unwrap();
+        client.set_read_timeout(Some(PATIENCE)).unwrap();
+        client.write_all(request).unwrap();
+        let _ = client.shutdown(Shutdown::Write);
+        let mut reply = Vec::new();
+        // A connection without a header may be reset.
+        let _ = client.read_to_end(&mut reply);
+        reply
+    };
+    // The header of version 2 for a connection that the load balancer opened for itself.
+    let header = b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0";
+    assert!(!reply_to(&[header, &b"STRING\na\n"[..]].concat()).is_empty());
+    assert_eq!(reply_to(b"STRING\na\n"), b"");
+    let shown = scrape(metrics);
+    let line = r#"bellwire_requests_total{command="STRING"} 1"#;
+    assert!(shown.contains(line), "{line} is not in:\n{shown}");
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! The demo's binary as a process.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Output, Stdio};
-use std::thread;
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -21,6 +22,8 @@ pub(crate) fn run(arguments: &[&str]) -> Output {
 pub(crate) struct Server {
     child: Child,
     pub(crate) address: String,
+    log: Arc<Mutex<String>>,
+    logging: Option<JoinHandle<()>>,
 }
 
 impl Server {
@@ -36,7 +39,33 @@ impl Server {
         BufReader::new(stdout).read_line(&mut line).unwrap();
         let address = line.trim_end().strip_prefix("listening on ");
         let address = address.expect(&line).to_owned();
-        Self { child, address }
+        let log = Arc::new(Mutex::new(String::new()));
+        let (lines, kept) = (
+            BufReader::new(child.stderr.take().unwrap()),
+            Arc::clone(&log),
+        );
+        let logging = thread::spawn(move || {
+            for line in lines.lines() {
+                let mut log = kept.lock().unwrap();
+                log.push_str(&line.unwrap());
+                log.push('\n');
+            }
+        });
+        Self {
+            child,
+            address,
+            log,
+            logging: Some(logging),
+        }
+    }
+
+    /// Waits until the log contains `part`.
+    pub(crate) fn wait_for_log(&self, part: &str) {
+        let begin = Instant::now();
+        while !self.log.lock().unwrap().contains(part) {
+            assert!(begin.elapsed() < PATIENCE, "no {part:?} in the log");
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -58,9 +87,8 @@ impl Server {
             assert!(begin.elapsed() < PATIENCE, "the server does not stop");
             thread::sleep(Duration::from_millis(5));
         }
-        let mut log = String::new();
-        let mut stderr = self.child.stderr.take().unwrap();
-        stderr.read_to_string(&mut log).unwrap();
+        self.logging.take().unwrap().join().unwrap();
+        let log = self.log.lock().unwrap().clone();
         (self.child.wait().unwrap().code(), log)
     }
 }

@@ -39,9 +39,10 @@ impl Thermostat {
             }
         };
         let heating = may_heat && self.celsius < self.setting.target;
-        self.celsius = match heating {
-            true => self.celsius + 0.25,
-            false => (self.celsius - 0.25).max(15.0),
+        self.celsius = if heating {
+            self.celsius + 0.25
+        } else {
+            (self.celsius - 0.25).max(15.0)
         };
         let reading = Reading {
             celsius: self.celsius,

@@ -4,6 +4,7 @@ use crate::dispatch::{Dispatch, guard};
 use crate::endpoint::{Outcome, ReplyFuture};
 use crate::hangup::{LOOK, is_gone};
 use crate::wait::after;
+use bellwire::schema::Listed;
 use bellwire::{ErrorKind, Reply, ReplySent, RequestError, Route, Service};
 use socket2::Socket;
 use std::sync::Arc;
@@ -37,6 +38,10 @@ impl<App: 'static> Service for Blocking<'_, App> {
                 Outcome::Pending(future, reply) => wait(future, reply, socket, *answer_timeout),
             },
         )
+    }
+
+    fn listed(&self, index: usize) -> Option<Listed<'_>> {
+        self.dispatch.listed(index)
     }
 
     fn rejected(&mut self, rejection: &RequestError) {

@@ -5,6 +5,7 @@ mod client;
 mod drivers;
 mod endpoint;
 mod errors;
+mod help;
 mod properties;
 mod serve_close;
 mod session;

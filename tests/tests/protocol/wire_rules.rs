@@ -8,7 +8,7 @@ use std::panic::catch_unwind;
 #[track_caller]
 fn is_no_name(name: &'static str, because: &str) {
     let panic = catch_unwind(|| Command::<Line, Line>::new(name)).expect_err(name);
-    let message = panic.downcast_ref::<&str>().expect("a message");
+    let message = panic.downcast_ref::<String>().expect("a message");
     assert!(message.contains(because), "{name:?}: {message}");
 }
 

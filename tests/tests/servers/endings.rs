@@ -12,7 +12,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use std::{env, process};
 
 const REQUEST: &[u8] = b"STRING\n8 bytes.\n";
@@ -21,36 +21,40 @@ const REPLY: &str = "Thank you.\n";
 /// The replies to these exceed the client's receive buffer, but fit the server's send buffer.
 const REQUESTS: usize = 4096;
 
+/// The bytes of a small receive buffer.
+const ROOM: usize = 4096;
+
 /// More bytes than both systems buffer for a server that does not read.
 const FLOOD: usize = 8 << 20;
 
 trait Stream: Read + Write {}
 impl<T: Read + Write> Stream for T {}
 
-/// Runs a test against each kind of server, in clear and over TLS. The client's receive buffer is
-/// small.
-fn each_stream(limit: impl Fn(&mut ServerLimits), test: impl Fn(Running, Box<dyn Stream>)) {
-    each_stream_with(4096, limit, test);
-}
+/// Connects to a server with a receive buffer of the given number of bytes.
+type Connect<'a> = &'a dyn Fn(usize) -> Box<dyn Stream>;
 
-fn each_stream_with(
-    room: usize,
-    limit: impl Fn(&mut ServerLimits),
-    test: impl Fn(Running, Box<dyn Stream>),
-) {
+/// Runs a test against each kind of server, in clear and over TLS.
+fn each_server(limit: impl Fn(&mut ServerLimits), test: impl Fn(Running, Connect<'_>)) {
     each(|kind| {
         let server = serve(kind, &limit);
-        let client = connect(server.address, room);
-        test(server, Box::new(client));
+        let address = server.address;
+        test(server, &|room| Box::new(connect(address, room)));
 
         println!("over TLS");
         let authority = Authority::new();
         let server = serve_over_tls(kind, &authority.acceptor(None), &limit);
-        let conn = Conn::try_from(connect(server.address, room)).unwrap();
-        conn.set_deadline(Some(Instant::now() + 6 * PATIENCE));
-        let client = authority.connector(None).connect(conn, HOST).unwrap();
-        test(server, Box::new(client));
+        let address = server.address;
+        test(server, &|room| {
+            let conn = Conn::try_from(connect(address, room)).unwrap();
+            conn.set_deadline(Some(Instant::now() + 6 * PATIENCE));
+            Box::new(authority.connector(None).connect(conn, HOST).unwrap())
+        });
     });
+}
+
+/// Runs a test as [`each_server`] does, with one client whose receive buffer is small.
+fn each_stream(limit: impl Fn(&mut ServerLimits), test: impl Fn(Running, Box<dyn Stream>)) {
+    each_server(limit, |server, connect| test(server, connect(ROOM)));
 }
 
 fn connect(address: SocketAddr, room: usize) -> TcpStream {
@@ -114,7 +118,7 @@ fn a_stop_loses_no_reply_while_requests_keep_arriving() {
 /// Cause: between requests, a stop closed at once, although replies were unsent.
 #[test]
 fn a_stop_loses_no_reply_that_the_client_has_not_read() {
-    stop_before_replies_are_read(4096, REQUESTS);
+    stop_before_replies_are_read(ROOM, REQUESTS);
 }
 
 /// The system's smallest send buffer is larger than these replies.
@@ -124,16 +128,16 @@ fn a_stop_loses_no_reply_in_the_send_buffer() {
 }
 
 fn stop_before_replies_are_read(room: usize, requests: usize) {
-    each_stream_with(
-        room,
+    each_server(
         |limits| limits.stop_timeout = LONG,
-        |mut server, mut client| {
+        |mut server, connect| {
+            let (idle, mut client) = (connect(ROOM), connect(room));
             client.write_all(&REQUEST.repeat(requests)).unwrap();
             client.flush().unwrap();
             until(|| server.texts.lock().unwrap().len() == requests);
             server.begin_stop();
-            // If the server stops late, it runs more requests; the assertions still hold.
-            thread::sleep(SHORT);
+            // The stop has reached the connections once an idle one ends.
+            assert_eq!(read_to_end(idle), "");
             let replies = flood_and_read(client);
             let rest = rest_after_replies(&replies, &server);
             assert!(rest.is_empty() || rest.starts_with("!busy "), "{rest}");
@@ -183,19 +187,39 @@ fn a_final_error_line_loses_no_earlier_reply() {
     );
 }
 
+/// A server that closes while bytes arrive resets the connection at the next one.
+#[test]
+fn a_client_that_still_sends_reads_an_end_and_no_reset() {
+    each_stream(
+        |_| {},
+        |_server, mut client| {
+            client.write_all(b"NONE\n").unwrap();
+            client.read_exact(&mut [0]).unwrap();
+            // The pauses let the server read each byte by itself.
+            for _ in 0..20 {
+                client.write_all(b"x").unwrap();
+                thread::sleep(Duration::from_millis(5));
+            }
+            client.read_to_end(&mut Vec::new()).unwrap();
+        },
+    );
+}
+
 /// Cause: the server closed at once, and the system reset the connection at the next byte.
 #[test]
 fn closing_an_idle_connection_loses_no_reply() {
-    each_stream(
+    each_server(
         |limits| {
             limits.idle_timeout = SHORT;
             limits.reply_timeout = LONG;
         },
-        |server, mut client| {
+        |server, connect| {
+            let mut client = connect(ROOM);
             // A busy server may close before or after these; the assertions hold either way.
             let _ = client.write_all(&REQUEST.repeat(REQUESTS));
             let _ = client.flush();
-            thread::sleep(2 * SHORT);
+            // A connection that becomes idle later ends later.
+            assert_eq!(read_to_end(connect(ROOM)), "");
             let _ = client.write_all(REQUEST);
             let replies = read_to_end(client);
             assert_eq!(rest_after_replies(&replies, &server), "");

@@ -50,7 +50,7 @@ impl<App: 'static> Conversation<'_, App> {
         // Whether there is room for all bytes that a pending reply future would keep.
         let mut has_room = false;
         loop {
-            if requests == REQUESTS && !input.is_empty() {
+            if requests >= REQUESTS && !input.is_empty() {
                 return Ok(TurnEnd::Turn);
             }
             let Self {
@@ -72,6 +72,8 @@ impl<App: 'static> Conversation<'_, App> {
                 },
                 Step::Close => return Ok(TurnEnd::Close),
                 Step::Send => {
+                    // A few bytes can ask for many replies of `HELP`, each of which is work for this turn.
+                    requests += 1;
                     self.send(out)?;
                     if !self.unsent().is_empty() {
                         return Ok(TurnEnd::Send);

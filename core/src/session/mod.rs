@@ -1,10 +1,14 @@
 //! The server's side of one conversation, without I/O.
 
+mod help;
+mod reject;
+
 use crate::Buffer;
 use crate::command::Route;
 use crate::error::{ErrorKind, RequestError, Text};
 use crate::error_line;
-use crate::format::{End, Frame};
+use crate::format::Frame;
+use crate::help as listing;
 use crate::line;
 use crate::{Limits, Reply, ReplySent, Service};
 
@@ -34,7 +38,8 @@ pub struct Session {
     /// The searched bytes of a command line, or the format's progress in a payload; see
     /// [`Format::frame`](crate::Format::frame).
     progress: usize,
-    /// The bytes of a rejected payload that are still to be skipped; for a line, the most that may be.
+    /// The bytes of a rejected payload that are still to be skipped; for a line, the most that may be. In the
+    /// replies of `HELP` and `SCHEMA`, the index of a command, and `progress` counts the written bytes of its text.
     left: usize,
     /// The number of finished requests. It wraps.
     number: u32,
@@ -52,6 +57,10 @@ enum Phase {
     SkipBytes,
     /// Skips the rest of a rejected payload up to its line feed.
     SkipLine,
+    /// Writes the reply of `HELP` in pieces.
+    Help,
+    /// Writes the reply of `SCHEMA` in pieces.
+    Schema,
     /// No more requests are read.
     Ended,
     /// No more requests are read, and an error line told the peer why.
@@ -111,7 +120,8 @@ impl Session {
 
     /// Consumes the front of `input` and returns the driver's next step.
     ///
-    /// It writes only error lines to `out`, and reports each to the service.
+    /// It writes only error lines to `out`, each of which it reports to the service, and the replies of `HELP` and
+    /// `SCHEMA` if the service [lists](Service::listed) its commands.
     ///
     /// The service must stay the same until [`reset`](Self::reset): a name that repeats the last request's is not
     /// looked up again.
@@ -148,7 +158,10 @@ impl Session {
                         return Step::Receive;
                     }
                 }
-                Phase::Ended | Phase::Refused => {
+                Phase::Help | Phase::Schema if service.listed(0).is_some() => {
+                    self.write_help(service, out);
+                }
+                Phase::Help | Phase::Schema | Phase::Ended | Phase::Refused => {
                     *input = &[];
                     return Step::Close;
                 }
@@ -206,7 +219,11 @@ impl Session {
         let name = line::trim(take(input, size));
         self.progress = 0;
         self.phase = Phase::Payload;
-        self.route = service.find(name);
+        if service.listed(0).is_some() && matches!(name, b"HELP" | b"SCHEMA") {
+            self.route = listing::route(service, name);
+        } else {
+            self.route = service.find(name);
+        }
         if self.route.is_none() {
             let kind = match name {
                 [] => ErrorKind::EmptyName,
@@ -219,7 +236,8 @@ impl Session {
         true
     }
 
-    /// Handles a payload that may be absent, partial or complete. Returns `None` if it was rejected.
+    /// Handles a payload that may be absent, partial or complete. Returns `None` if it was rejected, or if
+    /// the session itself answers it.
     #[inline]
     fn payload<'a>(
         &mut self,
@@ -238,6 +256,10 @@ impl Session {
             Frame::Ends(size) if size <= limit && size <= arrived => {
                 self.phase = Phase::Answering;
                 let payload = take(input, size);
+                if index >= listing::SCHEMA && service.listed(0).is_some() {
+                    self.begin_help(index, payload, service, out);
+                    return None;
+                }
                 Some(Step::Request { index, payload })
             }
             Frame::Ends(size) if size <= limit => Some(Step::Receive),
@@ -247,57 +269,6 @@ impl Session {
                 None
             }
         }
-    }
-
-    /// Skips the received bytes of a rejected payload. Returns whether it has ended.
-    #[cold]
-    #[inline(never)]
-    fn skip(&mut self, input: &mut &[u8]) -> bool {
-        let within = front(input, self.left);
-        let line_end = match self.phase {
-            Phase::SkipLine => line::find_end(within, &mut 0),
-            _ => None,
-        };
-        let skipped = take(input, line_end.unwrap_or(within.len()));
-        self.left = self.left.saturating_sub(skipped.len());
-        let ended = line_end.is_some() || self.left == 0;
-        if ended {
-            // A line that exceeds the limit ends the conversation.
-            let found = line_end.is_some() || self.phase == Phase::SkipBytes;
-            self.enter(if found { Phase::Name } else { Phase::Ended });
-        }
-        ended
-    }
-
-    /// Rejects a payload, and skips it if its end is known or can be found.
-    #[cold]
-    #[inline(never)]
-    fn refuse(
-        &mut self,
-        frame: Frame,
-        input: &mut &[u8],
-        service: &mut impl Service,
-        out: &mut Buffer<'_>,
-    ) {
-        let limit = self.limits.payload;
-        let mut kind = ErrorKind::PayloadTooLong { limit };
-        let then = match frame {
-            Frame::Ends(size) if size <= self.limits.skip => {
-                self.left = size;
-                Phase::SkipBytes
-            }
-            Frame::Open(End::LineFeed) => {
-                take(input, limit);
-                self.left = self.limits.skip;
-                Phase::SkipLine
-            }
-            Frame::Ends(_) | Frame::Open(End::Unknown) => Phase::Refused,
-            Frame::Broken(error) => {
-                kind = ErrorKind::Decode(error.into());
-                Phase::Refused
-            }
-        };
-        self.reject(kind, then, service, out);
     }
 
     /// Returns the space for the reply, in `out`.
@@ -332,29 +303,6 @@ impl Session {
         }
     }
 
-    /// Rejects a request because of its handler. The first `size` bytes of the space of `out` hold the
-    /// handler's reason, if it gave one.
-    #[cold]
-    #[inline(never)]
-    fn fail(
-        &mut self,
-        kind: ErrorKind,
-        size: usize,
-        service: &mut impl Service,
-        out: &mut Buffer<'_>,
-    ) {
-        let then = match kind {
-            ErrorKind::Crashed | ErrorKind::TimedOut => Phase::Refused,
-            _ => Phase::Name,
-        };
-        let mut error = RequestError::of(kind);
-        if let Ok(reason) = core::str::from_utf8(front(out.space(), size)) {
-            // It fits: the handler's reason was cut before.
-            let _ = error.detail.push_str(reason);
-        }
-        self.reject_with(&mut error, then, service, out);
-    }
-
     /// Handles the end of the stream, after [`next`](Self::next) returned [`Step::Receive`]. `input` holds the
     /// unused bytes.
     ///
@@ -368,14 +316,16 @@ impl Session {
 
     /// Ends the conversation with an error line, for example with [`ErrorKind::TimedOut`] after a time limit.
     ///
-    /// No error line is sent if the last one ended the conversation, or if the rest of a rejected payload is being
-    /// skipped.
+    /// No error line is sent if the last one ended the conversation, if the rest of a rejected payload is being
+    /// skipped, or if the reply of `HELP` or `SCHEMA` has begun.
     pub fn abort(&mut self, kind: ErrorKind, service: &mut impl Service, out: &mut Buffer<'_>) {
         match self.phase {
             Phase::Name | Phase::Payload | Phase::Answering => {
                 self.reject(kind, Phase::Refused, service, out);
             }
-            Phase::SkipBytes | Phase::SkipLine => self.enter(Phase::Ended),
+            Phase::SkipBytes | Phase::SkipLine | Phase::Help | Phase::Schema => {
+                self.enter(Phase::Ended);
+            }
             Phase::Ended | Phase::Refused => {}
         }
     }
@@ -393,42 +343,6 @@ impl Session {
         }
         self.phase = phase;
         self.progress = 0;
-    }
-
-    /// Rejects a request without detail.
-    #[cold]
-    #[inline(never)]
-    fn reject(
-        &mut self,
-        kind: ErrorKind,
-        then: Phase,
-        service: &mut impl Service,
-        out: &mut Buffer<'_>,
-    ) {
-        self.reject_with(&mut RequestError::of(kind), then, service, out);
-    }
-
-    /// Completes the error, writes its error line, and enters `then`. A command without reply ends the
-    /// conversation instead, because its error line must be the last.
-    #[cold]
-    #[inline(never)]
-    fn reject_with(
-        &mut self,
-        error: &mut RequestError,
-        then: Phase,
-        service: &mut impl Service,
-        out: &mut Buffer<'_>,
-    ) {
-        let route = match self.phase {
-            Phase::Name => None,
-            _ => self.route,
-        };
-        let silent = route.is_some_and(|route| !route.kind.answered);
-        self.enter(if silent { Phase::Refused } else { then });
-        error.command = route.map(|route| route.name);
-        error.fatal = self.is_refused();
-        error_line::write(error, out);
-        service.rejected(error);
     }
 }
 

@@ -1,0 +1,128 @@
+//! `bellwire call`: one command of a server, with JSON.
+
+use crate::failure::Failure;
+use crate::output;
+use crate::target::Target;
+use bellwire::Printable;
+use bellwire::schema::Description;
+use bellwire_std::json::{self, RemoteCommand};
+use bellwire_std::{Client, schema};
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+/// The longest value that is read from a file or from standard input, in bytes.
+const MOST: u64 = 64 << 20;
+
+/// The command line of `bellwire call`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    target: Target,
+    /// The command's name.
+    name: String,
+    /// The request: JSON, or the text itself for a command that takes a line. `@FILE` reads a file, `-` standard
+    /// input.
+    #[arg(allow_hyphen_values = true)]
+    value: Option<String>,
+    /// Print a reply that is a text without quotation marks. Control characters are escaped.
+    #[arg(long)]
+    raw: bool,
+    /// Read the descriptions from this file, which `list --json` wrote, for a server that gives none.
+    #[arg(long, value_name = "FILE")]
+    schema: Option<PathBuf>,
+}
+
+/// Calls the command, and prints its reply as one line of JSON.
+///
+/// # Errors
+/// If the value does not fit the command, or if the server is unreachable or refuses.
+pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let value = read(arguments.value.as_deref())?;
+    let known = arguments.schema.as_deref().map(descriptions).transpose()?;
+    let mut client = arguments.target.connect()?;
+    let command = find(&mut client, known.as_deref(), &arguments.name)?;
+    if let Some(reply) = call(&mut client, &command, &value)? {
+        output::line(shown(&reply, arguments.raw))?;
+    }
+    // The server can still answer a request without reply with an error line.
+    Ok(client.finish()?)
+}
+
+/// Returns the command with this name: from a file's descriptions, or from the server's.
+pub(crate) fn find(
+    client: &mut Client,
+    known: Option<&[Description]>,
+    name: &str,
+) -> Result<RemoteCommand, Failure> {
+    let Some(known) = known else {
+        return Ok(RemoteCommand::fetch(client, name)?);
+    };
+    let mut known = known.iter();
+    match known.find(|description| description.name == name) {
+        Some(description) => Ok(RemoteCommand::new(*description)),
+        None => Err(Failure::usage(format!(
+            "the file describes no command {name:?}"
+        ))),
+    }
+}
+
+/// Calls a command. Returns the reply as JSON, or `None` if the command has no reply.
+pub(crate) fn call(
+    client: &mut Client,
+    command: &RemoteCommand,
+    value: &str,
+) -> Result<Option<String>, Failure> {
+    let description = command.description();
+    let request = match description.request.format {
+        // A person types the text itself, and a shell's input ends with a line feed.
+        "line" => json::encode_line(value.trim_end_matches(['\r', '\n']))?,
+        _ => json::encode(&description.request, value)?,
+    };
+    let reply = command.exchange(client, &request)?;
+    Ok(match (reply, &description.reply) {
+        (Some(reply), Some(encoding)) => Some(json::decode(encoding, &reply)?),
+        _ => None,
+    })
+}
+
+/// Returns a reply as it is printed.
+pub(crate) fn shown(reply: &str, raw: bool) -> String {
+    match serde_json::from_str::<String>(reply) {
+        Ok(text) if raw => Printable::new(&text).to_string(),
+        // JSON leaves a few characters as they are that would confuse a terminal.
+        _ => Printable::new(reply).to_string(),
+    }
+}
+
+/// Reads the descriptions in a file.
+pub(crate) fn descriptions(file: &Path) -> Result<Vec<Description>, Failure> {
+    let text =
+        fs::read_to_string(file).map_err(|error| unreadable(&file.to_string_lossy(), &error))?;
+    let texts: Vec<String> = serde_json::from_str(&text)
+        .map_err(|error| Failure::usage(format!("{}: {error}", file.display())))?;
+    let descriptions = texts.iter().map(|text| schema::parse(text));
+    Ok(descriptions.collect::<Result<_, _>>()?)
+}
+
+fn read(value: Option<&str>) -> Result<String, Failure> {
+    let mut text = String::new();
+    match value {
+        None => return Ok(text),
+        Some("-") => io::stdin()
+            .take(MOST)
+            .read_to_string(&mut text)
+            .map_err(|error| unreadable("standard input", &error))?,
+        Some(value) => match value.strip_prefix('@') {
+            None => return Ok(value.to_owned()),
+            Some(file) => fs::File::open(file)
+                .and_then(|file| file.take(MOST).read_to_string(&mut text))
+                .map_err(|error| unreadable(file, &error))?,
+        },
+    };
+    Ok(text)
+}
+
+fn unreadable(source: &str, error: &io::Error) -> Failure {
+    Failure::usage(format!("cannot read {source}: {error}"))
+}
