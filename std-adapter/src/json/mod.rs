@@ -92,6 +92,7 @@ pub fn encode(encoding: &Encoding, json: &str) -> Result<Vec<u8>, JsonError> {
         }
         ("gob", Some(ty)) => {
             let value = read::read(ty, json)?;
+            gob::check_type(ty).map_err(JsonError::new)?;
             grow("gob", |space| gob::encode(ty, &value, space))
         }
         (format, _) => Err(JsonError::no_form(format)),

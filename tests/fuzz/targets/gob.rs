@@ -4,8 +4,8 @@
 #![no_main]
 
 use bellwire::format::Format;
-use bellwire::{Schema, gob::from_slice};
 use bellwire::{ComplexData, DecodeError, DecodeErrorKind, Gob, HeapComplexData};
+use bellwire::{Schema, gob::from_slice};
 use bellwire_fuzz::formats::{bounded, encoded_in, payload};
 use bellwire_fuzz::values::Kinds;
 use core::fmt::Debug;

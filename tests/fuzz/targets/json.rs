@@ -48,6 +48,9 @@ fn same(encoding: &Encoding, payload: &[u8], wanted: Option<&String>) {
             assert!(wanted.is_none_or(|wanted| *wanted == json), "{json}");
             assert_eq!(encode(encoding, &json).as_deref(), Ok(payload), "{json}");
         }
-        Err(error) => assert!(error.to_string().ends_with("the JSON text is too long"), "{error}"),
+        Err(error) => assert!(
+            error.to_string().ends_with("the JSON text is too long"),
+            "{error}"
+        ),
     }
 }

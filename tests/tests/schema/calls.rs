@@ -1,19 +1,20 @@
 //! Calls of commands that are known by their descriptions only.
 
+use bellwire::schema::{Description, Schema};
 use bellwire::{Code, Command, Line, NoReply, Postcard};
 use bellwire_std::json::{JsonCallError, RemoteCommand};
-use bellwire_std::schema::parse;
+use bellwire_std::schema::{CheckError, FetchError, list, parse};
 use bellwire_std::{CallError, Client};
 use bellwire_tests::running::{Kind, PATIENCE, Running, each, serve};
 use serde::{Deserialize, Serialize};
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, Schema)]
 struct Setting {
     target: f32,
     mode: Mode,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, Schema)]
 enum Mode {
     Off,
     Heat,
@@ -149,4 +150,74 @@ fn a_reply_in_an_unknown_format_is_not_called() {
         matches!(error, JsonCallError::Call(CallError::Request(_))),
         "{error:?}"
     );
+}
+
+/// A server that describes its commands, except `NOTE`.
+fn described(kind: Kind) -> Running {
+    let running = running(kind);
+    running.endpoint.describe(COMMANDS);
+    running
+}
+
+const COMMANDS: &[Description] = &[
+    SET.describe(),
+    COUNT.describe(),
+    RESET.describe(),
+    UPPER.describe(),
+    REFUSE.describe(),
+    FORGET.describe(),
+];
+
+#[test]
+fn a_command_is_listed_fetched_and_called_without_its_types() {
+    each(|kind| {
+        let server = described(kind);
+        let mut client = Client::connect(server.address, PATIENCE).unwrap();
+        let listed = list(&mut client).unwrap();
+        let set = listed.iter().find(|command| command.name == "SET").unwrap();
+        assert_eq!(set.text, SET.describe().to_string());
+        assert_eq!(set.fingerprint, Some(SET.describe().fingerprint()));
+        let note = listed
+            .iter()
+            .find(|command| command.name == "NOTE")
+            .unwrap();
+        assert_eq!((&note.text[..], note.fingerprint), ("NOTE", None));
+        let set = RemoteCommand::fetch(&mut client, "SET").unwrap();
+        assert_eq!(set.description(), &SET.describe());
+        let reply = set.call(&mut client, r#"{"target": 1, "mode": "Off"}"#);
+        assert_eq!(reply.unwrap().unwrap(), r#"{"target":1.5,"mode":"Off"}"#);
+    });
+}
+
+#[test]
+fn a_server_that_describes_its_commands_passes_the_check() {
+    each(|kind| {
+        let server = described(kind);
+        let mut client = Client::connect(server.address, PATIENCE).unwrap();
+        client.check(COMMANDS).unwrap();
+        let other: Command<Postcard<Vec<i32>>, Postcard<u32>> = Command::new("COUNT");
+        let error = client.check(&[other.describe()]).unwrap_err();
+        let message = r#"command COUNT: request field "[]": i32 here, u32 on the server"#;
+        assert_eq!(error.to_string(), message);
+        let other: Command<Line, NoReply> = Command::new("NOTE");
+        let error = client.check(&[other.describe()]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "command NOTE: not described by the server"
+        );
+    });
+}
+
+#[test]
+fn a_server_without_descriptions_is_its_own_error_and_the_next_call_succeeds() {
+    each(|kind| {
+        let server = running(kind);
+        let mut client = Client::connect(server.address, PATIENCE).unwrap();
+        let error = client.check(COMMANDS).unwrap_err();
+        assert!(
+            matches!(error, CheckError::Fetch(FetchError::NotDescribed)),
+            "{error}"
+        );
+        assert_eq!(client.call(UPPER, "a").unwrap(), "A");
+    });
 }

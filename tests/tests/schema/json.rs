@@ -10,7 +10,7 @@ use fastrand::Rng;
 use serde::{Deserialize, Serialize, Serializer};
 use std::collections::BTreeMap;
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, Schema)]
 struct Kinds {
     yes: bool,
     signed: (i8, i16, i32, i64, i128),
@@ -33,7 +33,7 @@ struct Kinds {
     maps: Maps,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, Schema)]
 struct Maps {
     texts: BTreeMap<String, u8>,
     letters: BTreeMap<char, i16>,
@@ -44,20 +44,20 @@ struct Maps {
     optional: BTreeMap<Option<u64>, u8>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, Schema)]
 struct Empty {}
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, Schema)]
 struct Wrapped(u64);
 
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Schema)]
 pub(crate) enum Side {
     Left,
     #[serde(rename = "the other")]
     Right,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, Schema)]
 enum Mode {
     Off,
     Level(u8),
@@ -68,7 +68,7 @@ enum Mode {
 }
 
 /// A type that contains itself.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, Schema)]
 struct Tree {
     name: String,
     left: Option<Box<Tree>>,
@@ -78,91 +78,14 @@ struct Tree {
 #[derive(Debug, Deserialize)]
 struct Bytes(Vec<u8>);
 
+impl Schema for Bytes {
+    const TYPE: Type = Type::Bytes;
+}
+
 impl Serialize for Bytes {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_bytes(&self.0)
     }
-}
-
-impl Schema for Side {
-    const TYPE: Type = Type::Enum("Side", &[("Left", None), ("the other", None)]);
-}
-
-const MODE: Type = Type::Enum(
-    "Mode",
-    &[
-        ("Off", None),
-        ("Level", Some(Type::U8)),
-        (
-            "Both",
-            Some(Type::Tuple(&[Type::F32, Type::Option(&Type::F32)])),
-        ),
-        (
-            "Point",
-            Some(Type::Struct(
-                "Point",
-                &[("x", Type::I32), ("side", Type::Option(&Side::TYPE))],
-            )),
-        ),
-        ("Nothing", Some(Type::Unit)),
-        ("Modes", Some(Type::Seq(&Type::Outer("Mode")))),
-    ],
-);
-
-const TREE: Type = Type::Struct(
-    "Tree",
-    &[
-        ("name", Type::Str),
-        ("left", Type::Option(&Type::Outer("Tree"))),
-        ("more", Type::Seq(&Type::Outer("Tree"))),
-    ],
-);
-
-impl Schema for Maps {
-    const TYPE: Type = Type::Struct(
-        "Maps",
-        &[
-            ("texts", Type::Map(&Type::Str, &Type::U8)),
-            ("letters", Type::Map(&Type::Char, &Type::I16)),
-            ("flags", Type::Map(&Type::Bool, &Type::Option(&Type::U8))),
-            ("sides", Type::Map(&Side::TYPE, &MODE)),
-            ("small", Type::Map(&Type::I8, &Type::Seq(&Type::U8))),
-            ("large", Type::Map(&Type::U128, &Type::Str)),
-            ("optional", Type::Map(&Type::Option(&Type::U64), &Type::U8)),
-        ],
-    );
-}
-
-impl Schema for Kinds {
-    const TYPE: Type = Type::Struct(
-        "Kinds",
-        &[
-            ("yes", Type::Bool),
-            (
-                "signed",
-                Type::Tuple(&[Type::I8, Type::I16, Type::I32, Type::I64, Type::I128]),
-            ),
-            (
-                "unsigned",
-                Type::Tuple(&[Type::U8, Type::U16, Type::U32, Type::U64, Type::U128]),
-            ),
-            ("single", Type::F32),
-            ("double", Type::F64),
-            ("letter", Type::Char),
-            ("a \"name\"\n", Type::Str),
-            ("unit", Type::Unit),
-            ("empty", Type::Struct("Empty", &[])),
-            ("option", Type::Option(&Type::I32)),
-            ("options", Type::Seq(&Type::Option(&Type::Bool))),
-            ("array", Type::Array(3, &Type::I8)),
-            ("bytes", Type::Bytes),
-            ("wrapped", Type::U64),
-            ("side", Side::TYPE),
-            ("mode", MODE),
-            ("tree", TREE),
-            ("maps", Maps::TYPE),
-        ],
-    );
 }
 
 impl Random for Kinds {
