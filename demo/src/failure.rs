@@ -10,12 +10,14 @@ use std::io;
 /// An error with the exit code that tells a script who must act.
 #[derive(Debug)]
 pub struct Failure {
-    /// 1: the server refused. 2: the command line or its input is wrong. 3: the connection failed.
+    /// 1: the server refused, or standard output takes no more. 2: the command line or its input is wrong. 3: the connection failed.
     pub code: u8,
     error: Box<dyn Error>,
 }
 
 const REFUSED: u8 = 1;
+/// As for every other subcommand.
+const OUTPUT: u8 = 1;
 const USAGE: u8 = 2;
 const TRANSPORT: u8 = 3;
 
@@ -95,7 +97,7 @@ impl From<ParseError> for Failure {
 
 impl From<crate::output::Unprinted> for Failure {
     fn from(error: crate::output::Unprinted) -> Self {
-        Self::new(TRANSPORT, error)
+        Self::new(OUTPUT, error)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The server of a subcommand, and how to connect to it.
 
 use crate::address::ServerAddress;
+use crate::failure::Failure;
 use bellwire_std::{Client, tls};
 use std::io;
 use std::path::PathBuf;
@@ -30,12 +31,15 @@ impl Target {
     ///
     /// # Errors
     /// If the server is unreachable, or a file of TLS cannot be used.
-    pub fn connect(&self) -> io::Result<Client> {
+    pub fn connect(&self) -> Result<Client, Failure> {
         let mut builder = Client::builder().network(self.address.network);
         if self.tls {
-            builder = builder.tls(self.connector()?, self.address.host());
+            builder = builder.tls(
+                self.connector().map_err(Failure::usage)?,
+                self.address.host(),
+            );
         }
-        builder.connect(&self.address.text)
+        Ok(builder.connect(&self.address.text)?)
     }
 
     fn connector(&self) -> io::Result<tls::Connector> {

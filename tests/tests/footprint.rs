@@ -73,12 +73,12 @@ fn core_alone(profile: &str, level: &str) -> Vec<Row> {
     let thanks = "Thank you.\n";
     let received = "Thank you.\nReceived.\n";
     // Rejected requests use stack too. The last one ends the conversation.
-    let bad = b"POSTCARD\n\x02\x2e\x0bHELP\n";
+    let bad = b"POSTCARD\n\x02\x2e\x0bNOPE\n";
     let (short, unknown) = match level {
         "terse" => ("!malformed POSTCARD\n", "!unknown-command\n"),
         _ => (
             "!malformed POSTCARD: payload too short in field S\n",
-            "!unknown-command no command is named \"HELP\"\n",
+            "!unknown-command no command is named \"NOPE\"\n",
         ),
     };
     let refused = format!("{received}{short}{unknown}").into_bytes();
@@ -86,12 +86,12 @@ fn core_alone(profile: &str, level: &str) -> Vec<Row> {
     let programs = [
         (
             "server_string",
-            [&string, &b"HELP\n"[..]].concat(),
+            [&string, &b"NOPE\n"[..]].concat(),
             format!("{thanks}{unknown}").into_bytes(),
         ),
         (
             "server_async",
-            [&string, &b"HELP\n"[..]].concat(),
+            [&string, &b"NOPE\n"[..]].concat(),
             format!("{thanks}{unknown}").into_bytes(),
         ),
         (
@@ -106,12 +106,12 @@ fn core_alone(profile: &str, level: &str) -> Vec<Row> {
         ),
         (
             "server_gob",
-            [&string, &request(GOB, &commands::value()), &b"HELP\n"[..]].concat(),
+            [&string, &request(GOB, &commands::value()), &b"NOPE\n"[..]].concat(),
             format!("{thanks}{unknown}").into_bytes(),
         ),
         (
             "server_gob nested",
-            [&string, &nested(), &b"HELP\n"[..]].concat(),
+            [&string, &nested(), &b"NOPE\n"[..]].concat(),
             format!("{thanks}{unknown}").into_bytes(),
         ),
         (
@@ -120,7 +120,7 @@ fn core_alone(profile: &str, level: &str) -> Vec<Row> {
                 &string,
                 &request(GOB, &commands::value()),
                 &request(SMALL, &commands::value()),
-                &b"HELP\n"[..],
+                &b"NOPE\n"[..],
             ]
             .concat(),
             format!("{thanks}{unknown}").into_bytes(),
@@ -204,7 +204,7 @@ fn whole_firmware(board: &mut Board) -> Row {
     board.hears_the_demos_client();
     let lines = "STRING\nhi\n".repeat(300);
     assert_eq!(board.answer(lines), "Thank you.\n".repeat(300));
-    for bad in ["HELP\n", "STRING\nh", "POSTCARD\n\x02\x2e\x0b"] {
+    for bad in ["NOPE\n", "STRING\nh", "POSTCARD\n\x02\x2e\x0b"] {
         assert!(board.answer(bad).starts_with('!'));
     }
     let hidden = [nested(), b"STRING\nhi\n".into()].concat();

@@ -79,15 +79,15 @@ fn bad_input_logs_one_line() {
     let server = Server::start("127.0.0.1:0");
     let mut stream = TcpStream::connect(&server.address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream.write_all(b"HELP\n").unwrap();
+    stream.write_all(b"NOPE\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
-    assert_eq!(answer, "!unknown-command no command is named \"HELP\"\n");
+    assert_eq!(answer, "!unknown-command no command is named \"NOPE\"\n");
     let peer = stream.local_addr().unwrap();
     drop(stream);
     let (_, log) = server.stop("TERM");
-    let line = format!("{peer}: no command is named \"HELP\"; the conversation ends");
-    assert_eq!(log.matches("HELP").count(), 1, "{log}");
+    let line = format!("{peer}: no command is named \"NOPE\"; the conversation ends");
+    assert_eq!(log.matches("NOPE").count(), 1, "{log}");
     assert!(log.contains(&line), "{log}");
 }
 
@@ -166,7 +166,7 @@ fn a_taken_port_is_a_clear_error() {
 fn an_unreachable_server_is_a_clear_error() {
     let output = run(&["connect", "127.0.0.1:1"]);
     let error = "bellwire: cannot connect to 127.0.0.1:1: Connection refused";
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(3));
     assert!(text(&output.stderr).starts_with(error), "{output:?}");
 }
 

@@ -33,13 +33,13 @@ fn netcat_talks_to_the_board_over_tcp_and_over_the_uart() {
         return;
     };
     for address in [board.address, board.uart] {
-        let answer = match netcat(address, "STRING\nhi\nHELP\n", 2) {
+        let answer = match netcat(address, "STRING\nhi\nNOPE\n", 2) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 return not_tested("netcat and the board", "nc is not installed");
             }
             answer => answer.unwrap(),
         };
-        let unknown = "!unknown-command no command is named \"HELP\"";
+        let unknown = "!unknown-command no command is named \"NOPE\"";
         assert_eq!(answer, ["Thank you.", unknown]);
     }
 }

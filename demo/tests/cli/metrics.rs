@@ -73,7 +73,7 @@ fn metrics_are_served_in_prometheus_text_format() {
     let mut unknown = TcpStream::connect(("127.0.0.1", server.port().parse().unwrap())).unwrap();
     // Requests that arrive together are counted separately, under their own names.
     unknown
-        .write_all(b"STRING\na\nSTRING\nb\nPOSTCARD\n\x00STRING\nc\nHELP\n")
+        .write_all(b"STRING\na\nSTRING\nb\nPOSTCARD\n\x00STRING\nc\nNOPE\n")
         .unwrap();
     unknown.read_to_string(&mut String::new()).unwrap();
 

@@ -103,7 +103,7 @@ fn a_closed_log_neither_stops_a_server_nor_changes_an_exit_code() {
     let status = bellwire(&["connect", "127.0.0.1:1"])
         .stderr(closed())
         .status();
-    assert_eq!(status.unwrap().code(), Some(1));
+    assert_eq!(status.unwrap().code(), Some(3));
 }
 
 /// Starts a server that answers each connection's first bytes with `reply`.
@@ -161,11 +161,11 @@ fn a_peers_path_cannot_forge_a_line_of_the_log() {
         .unwrap();
     let to = socket2::SockAddr::unix(folder.join("bell")).unwrap();
     socket.connect(&to).unwrap();
-    (&socket).write_all(b"HELP\n").unwrap();
+    (&socket).write_all(b"NOPE\n").unwrap();
     (&socket).read_to_end(&mut Vec::new()).unwrap();
     let (_, log) = server.stop("TERM");
     fs::remove_dir_all(&folder).unwrap();
-    let line = "a\\nforged \\u{1b}[2J: no command is named \"HELP\"";
+    let line = "a\\nforged \\u{1b}[2J: no command is named \"NOPE\"";
     assert!(log.contains(line), "{log}");
     assert!(!log.contains("\nforged"), "{log}");
 }

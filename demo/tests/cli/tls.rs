@@ -41,9 +41,14 @@ fn connect(server: &Server, arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-/// Returns the single line of standard error of a failed run.
+/// Returns the single line of standard error of a run whose connection failed.
 fn failure(output: &Output) -> &str {
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    fails_with(3, output)
+}
+
+/// Returns the single line of standard error of a run that failed with this exit code.
+fn fails_with(code: i32, output: &Output) -> &str {
+    assert_eq!(output.status.code(), Some(code), "{output:?}");
     text(&output.stderr)
 }
 
@@ -108,7 +113,7 @@ fn a_plain_client_at_a_tls_port_is_explained_to_the_client_and_in_the_log() {
     let folder = files("cli-tls-plain-client");
     let server = serve(&folder, &[]);
     assert_eq!(
-        failure(&connect(&server, &[])),
+        fails_with(1, &connect(&server, &[])),
         "bellwire: server error (refused): this port speaks TLS only; connect with TLS\n"
     );
     let (_, log) = server.stop("TERM");

@@ -32,7 +32,8 @@ fn are_refused(folder: &Folder, cert: &str, key: &str, culprit: &str, reason: &s
     // Nobody listens on this port: the files are read first.
     let to = ["connect", "127.0.0.1:1", "--tls", "--ca", &ca];
     let connect = run(&[&to[..], &["--cert", &cert, "--key", &key]].concat());
-    for output in [serve, connect] {
+    // A client's wrong file is a wrong argument.
+    for (output, code) in [(serve, 1), (connect, 2)] {
         let shown = text(&output.stderr);
         let start = format!("bellwire: {culprit}: {reason}");
         assert!(
@@ -40,7 +41,7 @@ fn are_refused(folder: &Folder, cert: &str, key: &str, culprit: &str, reason: &s
             "{start}\n{shown}"
         );
         assert_eq!(shown.matches("bellwire: ").count(), 1, "{shown}");
-        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(output.status.code(), Some(code));
     }
 }
 
@@ -110,13 +111,13 @@ fn unusable_authority_files_are_clear_errors() {
         let listen = ["serve", "--listen", "localhost:0", "--client-ca", &ca];
         let serve = refused(&[&listen[..], &["--tls-cert", &cert, "--tls-key", &key]].concat());
         let connect = run(&["connect", "127.0.0.1:1", "--tls", "--ca", &ca]);
-        for output in [serve, connect] {
+        for (output, code) in [(serve, 1), (connect, 2)] {
             let shown = text(&output.stderr);
             assert!(
                 shown.starts_with(&format!("bellwire: {ca}: {reason}")),
                 "{shown}"
             );
-            assert_eq!(output.status.code(), Some(1));
+            assert_eq!(output.status.code(), Some(code));
         }
     }
     are_refused(

@@ -4,6 +4,7 @@ mod any_type;
 mod attributes;
 mod capacities;
 mod complex_data;
+mod described;
 mod gob;
 mod schema;
 mod user_format;

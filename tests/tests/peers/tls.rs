@@ -64,7 +64,7 @@ fn an_openssl_client_with_a_certificate_is_served() {
             .spawn()
             .unwrap();
         let mut requests = openssl.stdin.take().unwrap();
-        requests.write_all(b"STRING\nby hand\nHELP\n").unwrap();
+        requests.write_all(b"STRING\nby hand\nNOPE\n").unwrap();
         // The server ends the connection after this error line, so openssl exits.
         let replies = BufReader::new(openssl.stdout.take().unwrap()).lines();
         let replies: Vec<_> = replies.map(Result::unwrap).collect();
@@ -73,7 +73,7 @@ fn an_openssl_client_with_a_certificate_is_served() {
             replies,
             [
                 "Thank you.",
-                "!unknown-command no command is named \"HELP\""
+                "!unknown-command no command is named \"NOPE\""
             ]
         );
         openssl.wait().unwrap();

@@ -178,10 +178,10 @@ fn a_final_error_line_loses_no_earlier_reply() {
         |limits| limits.reply_timeout = LONG,
         |server, mut client| {
             client.write_all(&REQUEST.repeat(REQUESTS)).unwrap();
-            client.write_all(b"HELP\n").unwrap();
+            client.write_all(b"NOPE\n").unwrap();
             let replies = flood_and_read(client);
             let rest = rest_after_replies(&replies, &server);
-            assert_eq!(rest, "!unknown-command no command is named \"HELP\"\n");
+            assert_eq!(rest, "!unknown-command no command is named \"NOPE\"\n");
             assert_eq!(server.texts.lock().unwrap().len(), REQUESTS);
         },
     );

@@ -40,7 +40,7 @@ fn a_panic_while_making_an_app_ends_only_its_connection() {
         assert_eq!(first.read(&mut [0]).unwrap(), 0);
         let mut second = dial(address, PATIENCE).unwrap();
         second.set_deadline(Some(Instant::now() + PATIENCE));
-        second.write_all(b"HELP\n").unwrap();
+        second.write_all(b"NOPE\n").unwrap();
         let mut told = String::new();
         second.read_to_string(&mut told).unwrap();
         assert!(told.starts_with("!unknown-command "), "{told}");
@@ -204,7 +204,7 @@ fn a_final_error_line_arrives_although_the_client_keeps_sending() {
     each(|kind| {
         let server = serve(kind, |_| {});
         let mut stream = server.connect();
-        stream.write_all(b"HELP\n").unwrap();
+        stream.write_all(b"NOPE\n").unwrap();
         for _ in 0..50 {
             let _ = stream.write_all(&[b'x'; 10_000]);
         }

@@ -323,10 +323,10 @@ fn one_endpoint_can_serve_tcp_and_unix_sockets_with_threads_and_tasks() {
     // The final error line and the end arrive, although the client sent more.
     for path in [&threads, &tasks] {
         let mut conn = Dialer::new().dial(Network::Unix, path).unwrap();
-        conn.write_all(b"HELP\nSTRING\n").unwrap();
+        conn.write_all(b"NOPE\nSTRING\n").unwrap();
         let mut said = String::new();
         conn.read_to_string(&mut said).unwrap();
-        assert_eq!(said, "!unknown-command no command is named \"HELP\"\n");
+        assert_eq!(said, "!unknown-command no command is named \"NOPE\"\n");
     }
 
     stop_threads.stop();

@@ -23,8 +23,8 @@ fn a_final_error_line_arrives_before_a_clean_end() {
         let (server, connector) = open_server(kind);
         let tail = "STRING\nnever run\n".repeat(1000);
         assert_eq!(
-            answer(&server, &connector, format!("HELP\n{tail}")),
-            "!unknown-command no command is named \"HELP\"\n"
+            answer(&server, &connector, format!("NOPE\n{tail}")),
+            "!unknown-command no command is named \"NOPE\"\n"
         );
         assert!(server.texts.lock().unwrap().is_empty());
     });

@@ -1,6 +1,6 @@
 //! JSON by a description equals `serde_json`'s for the same Rust type.
 
-use crate::random::Random;
+use super::random::Random;
 use bellwire::Postcard;
 use bellwire::format::Format;
 use bellwire::schema::{Encoding, Schema, Type};

@@ -1,6 +1,6 @@
 //! The parser of descriptions.
 
-use crate::random::description;
+use super::random::description;
 use bellwire_std::schema::{MAX_TEXT, parse};
 use fastrand::Rng;
 

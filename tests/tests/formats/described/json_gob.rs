@@ -1,7 +1,7 @@
 //! JSON by a description equals `serde_json`'s for types that Go can carry, through gob.
 
-use crate::json::{Encoded, Side, is_the_same};
-use crate::random::Random;
+use super::json::{Encoded, Side, is_the_same};
+use super::random::Random;
 use bellwire::Gob;
 use bellwire::schema::{Encoding, Schema};
 use bellwire_std::json::{decode, encode};
