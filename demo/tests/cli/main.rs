@@ -4,6 +4,7 @@ mod arguments;
 mod bench;
 mod binary;
 mod board;
+mod call;
 mod convert;
 mod loopback;
 mod metrics;

@@ -1,0 +1,325 @@
+//! `list`, `call` and `shell`: commands that the binary does not know.
+
+use crate::process::{bellwire, text};
+use bellwire_std::{Endpoint, Network, Server, tls};
+use bellwire_tests::certificates::{Authority, Folder, HOST};
+use std::fs;
+use std::io::Write;
+use std::process::{Output, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use thermostat::{COMMANDS, HISTORY, LOG, READ, SET, Thermostat};
+
+/// The context of a connection. All connections share one thermostat.
+#[derive(Clone, Default)]
+struct Shared(Arc<Mutex<Thermostat>>);
+
+impl Shared {
+    fn room(&self) -> MutexGuard<'_, Thermostat> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn endpoint() -> Endpoint<Shared> {
+    let endpoint = Endpoint::<Shared>::default();
+    endpoint
+        .handle(READ, |app, (), reply| {
+            thermostat::read(&mut app.room(), (), reply)
+        })
+        .unwrap();
+    endpoint
+        .handle(SET, |app, setting, reply| {
+            thermostat::set(&mut app.room(), setting, reply)
+        })
+        .unwrap();
+    endpoint
+        .handle(LOG, |app, note, reply| {
+            thermostat::log(&mut app.room(), note, reply)
+        })
+        .unwrap();
+    endpoint
+        .handle(HISTORY, |app, most, reply| {
+            thermostat::history(&mut app.room(), most, reply)
+        })
+        .unwrap();
+    endpoint
+}
+
+/// A server in this process, stopped when dropped.
+struct Thermo {
+    /// The address and the options that reach it.
+    target: Vec<String>,
+    stop: Option<(bellwire_std::ShutdownHandle, JoinHandle<()>)>,
+    /// The files of its certificate, while it runs.
+    folder: Option<Folder>,
+}
+
+impl Thermo {
+    fn start() -> Self {
+        let endpoint = endpoint();
+        endpoint.describe(COMMANDS);
+        Self::serve(endpoint)
+    }
+
+    fn serve(endpoint: Endpoint<Shared>) -> Self {
+        Self::run(Server::bind("127.0.0.1:0", endpoint).unwrap())
+    }
+
+    fn run(server: Server<Shared>) -> Self {
+        let address = server.local_addr();
+        let scheme = if address.tcp().is_some() { "" } else { "unix:" };
+        let target = vec![format!("{scheme}{address}")];
+        let handle = server.shutdown_handle();
+        let shared = Shared::default();
+        let serving = thread::spawn(move || server.run_with(move |_| shared.clone()).unwrap());
+        Self {
+            target,
+            stop: Some((handle, serving)),
+            folder: None,
+        }
+    }
+
+    fn run_bellwire(&self, command: &str, arguments: &[&str]) -> Output {
+        let mut run = bellwire(&[command]);
+        run.args(&self.target).args(arguments).output().unwrap()
+    }
+
+    /// Runs `call`, which must succeed, and returns its output.
+    #[track_caller]
+    fn call(&self, arguments: &[&str]) -> String {
+        let output = self.run_bellwire("call", arguments);
+        assert!(output.status.success(), "{output:?}");
+        text(&output.stdout).to_owned()
+    }
+
+    /// Runs `call`, which must fail with this exit code and line.
+    #[track_caller]
+    fn fails(&self, arguments: &[&str], code: i32, line: &str) {
+        let output = self.run_bellwire("call", arguments);
+        let shown = text(&output.stderr);
+        assert_eq!(shown, format!("bellwire: {line}\n"));
+        assert_eq!(
+            (output.status.code(), text(&output.stdout)),
+            (Some(code), ""),
+            "{shown}"
+        );
+    }
+
+    fn script(&self, lines: &str, arguments: &[&str]) -> Output {
+        let mut shell = bellwire(&["shell"])
+            .args(&self.target)
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        shell
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(lines.as_bytes())
+            .unwrap();
+        shell.wait_with_output().unwrap()
+    }
+}
+
+impl Drop for Thermo {
+    fn drop(&mut self) {
+        if let Some((handle, serving)) = self.stop.take() {
+            handle.stop();
+            let _ = serving.join();
+        }
+    }
+}
+
+const LISTED: &str = "\
+READ    -> postcard Reading{celsius: f32, heating: bool}
+SET     postcard Setting{target: f32, mode: Mode<Off | Heat | HeatFor(u16)>} -> ()
+LOG     line
+HISTORY postcard u8 -> postcard [Entry{number: u32, reading: Reading{celsius: f32, heating: bool}, note: ?str}]
+";
+
+/// Lists the commands and calls each of them.
+#[track_caller]
+fn answers_all_commands(server: &Thermo) {
+    assert_eq!(text(&server.run_bellwire("list", &[]).stdout), LISTED);
+    assert_eq!(
+        server.call(&["READ"]),
+        "{\"celsius\":19.75,\"heating\":false}\n"
+    );
+    assert_eq!(
+        server.call(&["SET", r#"{"target":22.5,"mode":{"HeatFor":3}}"#]),
+        "null\n"
+    );
+    assert_eq!(server.call(&["LOG", "window open"]), "");
+    assert_eq!(
+        server.call(&["HISTORY", "1"]),
+        "[{\"number\":1,\"reading\":{\"celsius\":19.75,\"heating\":false},\"note\":\"window open\"}]\n"
+    );
+}
+
+#[test]
+fn commands_are_listed_and_called_over_tcp() {
+    answers_all_commands(&Thermo::start());
+}
+
+#[test]
+fn commands_are_listed_and_called_over_a_unix_socket() {
+    let path = std::env::temp_dir().join(format!("bellwire-call-{}", std::process::id()));
+    let endpoint = endpoint();
+    endpoint.describe(COMMANDS);
+    let listener = bellwire_std::Listener::bind(Network::Unix, path.to_str().unwrap()).unwrap();
+    answers_all_commands(&Thermo::run(Server::from_listener(listener, endpoint)));
+}
+
+#[test]
+fn commands_are_listed_and_called_over_tls() {
+    let authority = Authority::new();
+    let folder = Folder::new("cli-call-tls", &authority, &[]);
+    let signed = authority.sign(&[HOST]);
+    fs::write(folder.file("server.pem"), &signed.chain).unwrap();
+    fs::write(folder.file("server.key"), &signed.key).unwrap();
+    let [chain, key, ca] = ["server.pem", "server.key", "ca.pem"].map(|name| folder.file(name));
+    let identity = tls::Identity::from_files(chain, key).unwrap();
+    let endpoint = endpoint();
+    endpoint.describe(COMMANDS);
+    let mut server = Server::bind("localhost:0", endpoint).unwrap();
+    server.tls = Some(tls::Acceptor::new(identity, None).unwrap());
+    let port = server.local_addr().tcp().unwrap().port();
+    let mut server = Thermo::run(server);
+    server.target = ["--tls", "--ca", &ca, &format!("{HOST}:{port}")]
+        .map(str::to_owned)
+        .to_vec();
+    server.folder = Some(folder);
+    answers_all_commands(&server);
+}
+
+#[test]
+fn a_value_is_read_from_a_file_or_standard_input() {
+    let server = Thermo::start();
+    let file = std::env::temp_dir().join(format!("bellwire-value-{}", std::process::id()));
+    fs::write(&file, "{\"target\": 21,\n \"mode\": \"Off\"}\n").unwrap();
+    assert_eq!(
+        server.call(&["SET", &format!("@{}", file.display())]),
+        "null\n"
+    );
+    fs::remove_file(&file).unwrap();
+    let missing = format!("@{}", file.display());
+    let line = format!(
+        "cannot read {}: No such file or directory (os error 2)",
+        file.display()
+    );
+    server.fails(&["SET", &missing], 2, &line);
+
+    let mut call = bellwire(&["call"])
+        .args(&server.target)
+        .args(["SET", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let input = br#"{"target":21,"mode":"Off"}"#;
+    call.stdin.take().unwrap().write_all(input).unwrap();
+    assert_eq!(text(&call.wait_with_output().unwrap().stdout), "null\n");
+}
+
+#[test]
+fn a_value_that_does_not_fit_is_a_usage_error_that_names_the_field() {
+    let server = Thermo::start();
+    for (value, line) in [
+        (
+            r#"{"target":"warm","mode":"Off"}"#,
+            r#"field "target": expected f32, found string"#,
+        ),
+        (
+            r#"{"target":1,"mode":"Off","x":1}"#,
+            r#"unknown field "x"; Setting has target, mode"#,
+        ),
+        (
+            r#"{"target":1}"#,
+            r#"field "mode": missing, expected a variant of Mode"#,
+        ),
+        (
+            r#"{"target":1,"target":1,"mode":"Off"}"#,
+            r#"field "target": given twice"#,
+        ),
+    ] {
+        server.fails(&["SET", value], 2, line);
+    }
+}
+
+#[test]
+fn an_exit_code_tells_who_must_act() {
+    let server = Thermo::start();
+    let refused = "server error (refused): SET: the target must be from 5 to 35 degrees";
+    server.fails(&["SET", r#"{"target":50,"mode":"Off"}"#], 1, refused);
+    let unknown = "server error (refused): SCHEMA: no command is named \"NOPE\"";
+    server.fails(&["NOPE"], 1, unknown);
+    let output = bellwire(&["call", "127.0.0.1:1", "READ"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+}
+
+#[test]
+fn the_error_line_of_a_command_without_reply_is_reported() {
+    let server = Thermo::start();
+    let line = "server error (refused): LOG: a note takes at most 32 bytes";
+    server.fails(&["LOG", &"x".repeat(33)], 1, line);
+}
+
+#[test]
+fn a_schema_file_serves_for_a_server_that_gives_no_descriptions() {
+    let file = std::env::temp_dir().join(format!("bellwire-schema-{}", std::process::id()));
+    let listed = Thermo::start().run_bellwire("list", &["--json"]);
+    fs::write(&file, &listed.stdout).unwrap();
+    let silent = Thermo::serve(endpoint());
+    silent.fails(&["READ"], 1, "the server does not describe its commands");
+    let schema = file.to_str().unwrap();
+    let reply = silent.call(&["READ", "--schema", schema]);
+    assert_eq!(reply, "{\"celsius\":19.75,\"heating\":false}\n");
+    let line = "the file describes no command \"NOPE\"";
+    silent.fails(&["NOPE", "--schema", schema], 2, line);
+    fs::remove_file(&file).unwrap();
+}
+
+#[test]
+fn control_characters_of_a_reply_are_never_printed_raw() {
+    let endpoint = Endpoint::<Shared>::default();
+    let say = bellwire::Command::<(), bellwire::Line>::new("SAY");
+    endpoint
+        .handle(say, |_, (), reply| reply.send("\x1b[2J\u{202e}\u{2028}é"))
+        .unwrap();
+    endpoint.describe(&[say.describe()]);
+    let server = Thermo::serve(endpoint);
+    assert_eq!(server.call(&["SAY"]), "\"\\u001b[2J\\u{202e}\\u{2028}é\"\n");
+    assert_eq!(
+        server.call(&["SAY", "--raw"]),
+        "\\u{1b}[2J\\u{202e}\\u{2028}é\n"
+    );
+}
+
+#[test]
+fn a_script_calls_a_command_for_each_line_and_goes_on_after_errors() {
+    let server = Thermo::start();
+    let output = server.script("READ\n\nNOPE\n  READ  \nLOG hi there\nhelp\n", &[]);
+    let readings = "{\"celsius\":19.75,\"heating\":false}\n{\"celsius\":19.5,\"heating\":false}\n";
+    assert_eq!(text(&output.stdout), format!("{readings}{LISTED}"));
+    assert_eq!(text(&output.stderr).lines().count(), 1, "{output:?}");
+    assert!(output.status.success());
+}
+
+#[test]
+fn a_script_can_stop_at_the_first_error() {
+    let server = Thermo::start();
+    let output = server.script("NOPE\nREAD\n", &["--stop-on-error"]);
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(1), ""));
+}
+
+#[test]
+fn completions_are_printed_for_a_shell() {
+    let output = bellwire(&["completions", "bash"]).output().unwrap();
+    assert!(
+        text(&output.stdout).contains("complete -F _bellwire"),
+        "{output:?}"
+    );
+}
