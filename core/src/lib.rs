@@ -84,6 +84,7 @@ mod remote_error;
 mod reply;
 pub mod schema;
 mod sentence;
+pub mod serial;
 mod session;
 #[cfg(feature = "smoltcp")]
 pub mod smoltcp;
