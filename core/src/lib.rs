@@ -44,6 +44,7 @@
 //! | `sentences` | on | a sentence in each error line; without it only a handler's own reason is sent |
 //! | `async` | off | the drivers over embedded-io-async |
 //! | `smoltcp` | off | the drivers over smoltcp's TCP sockets |
+//! | `link` | off | a reliable stream over a serial line |
 //! | `alloc` | off | `HeapComplexData` |
 //! | `defmt` | off | `defmt::Format` on errors and data |
 
@@ -79,6 +80,8 @@ mod error_line;
 pub mod format;
 mod limits;
 mod line;
+#[cfg(feature = "link")]
+pub mod link;
 mod printable;
 mod remote_error;
 mod reply;
