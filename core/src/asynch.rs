@@ -296,7 +296,10 @@ impl<'b, S: Read + Write> Client<'b, S> {
 }
 
 /// Runs both futures. Returns the output of `one`, or `None` if `other` completes first.
-async fn first<T>(one: impl Future<Output = T>, other: impl Future<Output = ()>) -> Option<T> {
+pub(crate) async fn first<T>(
+    one: impl Future<Output = T>,
+    other: impl Future<Output = ()>,
+) -> Option<T> {
     let (mut one, mut other) = (pin!(one), pin!(other));
     poll_fn(|context| match one.as_mut().poll(context) {
         Poll::Ready(output) => Poll::Ready(Some(output)),

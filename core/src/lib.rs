@@ -46,6 +46,7 @@
 //! | `derive` | off | `derive(Schema)`, the description of a type |
 //! | `async` | off | the drivers over embedded-io-async |
 //! | `smoltcp` | off | the drivers over smoltcp's TCP sockets |
+//! | `link` | off | a reliable stream over a serial line |
 //! | `alloc` | off | `HeapComplexData` |
 //! | `std-collections` | off | descriptions of the standard library's `HashMap` and `HashSet` |
 //! | `defmt` | off | `defmt::Format` on errors and data |
@@ -83,11 +84,14 @@ pub mod format;
 mod help;
 mod limits;
 mod line;
+#[cfg(feature = "link")]
+pub mod link;
 mod printable;
 mod remote_error;
 mod reply;
 pub mod schema;
 mod sentence;
+pub mod serial;
 mod session;
 #[cfg(feature = "smoltcp")]
 pub mod smoltcp;

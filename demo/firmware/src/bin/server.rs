@@ -64,7 +64,7 @@ fn main() -> ! {
         if network.is_idle() && line.is_idle() && console.is_idle() {
             let limits = servers.iter().filter_map(|(_, server)| server.poll_at());
             let wake = limits
-                .chain(line.poll_at())
+                .chain(line.poll_at(now))
                 .chain(network.poll_at(now))
                 .min();
             clock.sleep_until(wake);

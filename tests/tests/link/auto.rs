@@ -1,0 +1,186 @@
+//! A person and a program on one port.
+
+use crate::line::{End, host};
+use crate::port::Port;
+use bellwire::link::{Auto, Ended, Link, State};
+use bellwire::{Command, Endpoint, Line, ServerConnection};
+
+const STRING: Command<Line, Line> = Command::new("STRING");
+/// A request with any bytes, zeros too.
+const RAW: Command<bellwire::Postcard<heapless::Vec<u8, 16>>, Line> = Command::new("RAW");
+
+/// A device with a server in `auto` mode, and the port's other end.
+struct Bench {
+    server: Auto<'static, Vec<u8>>,
+    port: Port,
+    now: u32,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let buffer = || vec![0; 256].leak();
+        let link = Link::listen(vec![0; 256], vec![0; 256], 5);
+        Self {
+            server: Auto::new(ServerConnection::new(buffer(), buffer()), link, 0),
+            port: Port::default(),
+            now: 0,
+        }
+    }
+
+    /// Lets bytes arrive, then time pass. Returns the output.
+    fn feed(&mut self, bytes: &[u8], milliseconds: u32) -> Vec<u8> {
+        let mut endpoint = Endpoint::<(), 2>::new();
+        endpoint
+            .handle(STRING, &|(), text, reply| reply.send(text))
+            .unwrap();
+        endpoint
+            .handle(RAW, &|(), bytes, reply| reply.send(&format!("{bytes:?}")))
+            .unwrap();
+        let mut nothing = ();
+        let mut service = endpoint.with(&mut nothing);
+        self.port.input.extend(bytes);
+        for _ in 0..=milliseconds {
+            while self
+                .server
+                .poll(&mut self.port, &mut service, self.now)
+                .unwrap()
+                || !self.port.input.is_empty()
+            {}
+            self.now += 1;
+        }
+        std::mem::take(&mut self.port.output)
+    }
+
+    fn text(&mut self, bytes: &str) -> String {
+        String::from_utf8(self.feed(bytes.as_bytes(), 0)).unwrap()
+    }
+
+    /// Exchanges bytes with a link for some time.
+    fn exchange(&mut self, link: &mut End, milliseconds: u32) {
+        for _ in 0..milliseconds {
+            let mut bytes = [0; 64];
+            let n = link.transmit(self.now, &mut bytes);
+            let output = self.feed(&bytes[..n], 0);
+            link.receive(self.now, &output);
+        }
+    }
+
+    /// Makes a call over a link.
+    fn call(&mut self, link: &mut End, request: &str) -> String {
+        assert_eq!(link.write(request.as_bytes()), Ok(request.len()));
+        self.exchange(link, 50);
+        let mut bytes = [0; 64];
+        let n = link.read(&mut bytes).unwrap();
+        String::from_utf8_lossy(&bytes[..n]).into()
+    }
+}
+
+#[test]
+fn text_is_accepted_only_after_a_tenth_of_a_second_of_quiet() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.text("STRING\nlost\n"), "");
+    bench.feed(b"", 98);
+    assert_eq!(bench.text("STRING\nlost too\n"), "");
+    bench.feed(b"", 101);
+    assert_eq!(bench.text("STRING\nheard\n"), "heard\n");
+}
+
+#[test]
+fn a_program_and_then_a_person_and_then_a_program_are_served() {
+    let mut bench = Bench::new();
+    bench.feed(b"", 200);
+    assert_eq!(bench.text("STRING\nperson\n"), "person\n");
+
+    let mut link = host(256, 1, bench.now);
+    bench.exchange(&mut link, 50);
+    assert!(bench.server.is_linked());
+    assert_eq!(bench.call(&mut link, "STRING\nprogram\n"), "program\n");
+    link.close();
+    bench.exchange(&mut link, 1);
+    assert!(!bench.server.is_linked());
+
+    assert_eq!(bench.text("STRING\ntoo early\n"), "");
+    bench.feed(b"", 101);
+    assert_eq!(bench.text("STRING\nperson\n"), "person\n");
+
+    let mut link = host(256, 2, bench.now);
+    bench.exchange(&mut link, 50);
+    assert_eq!(bench.call(&mut link, "STRING\nprogram\n"), "program\n");
+}
+
+#[test]
+fn a_program_is_served_without_quiet() {
+    let mut bench = Bench::new();
+    let mut link = host(256, 1, bench.now);
+    bench.exchange(&mut link, 50);
+    assert_eq!(bench.call(&mut link, "STRING\nnow\n"), "now\n");
+}
+
+#[test]
+fn a_zero_in_a_payload_is_data() {
+    let mut bench = Bench::new();
+    bench.feed(b"", 200);
+    assert_eq!(bench.feed(b"RAW\n\x04\x03\0\x01\0", 0), b"[0, 1, 0]\n");
+    assert_eq!(bench.feed(b"RAW\n\x03\x02\0", 0), b"");
+    assert_eq!(bench.feed(b"\0", 0), b"[0, 0]\n");
+    assert_eq!(bench.text("STRING\nheard\n"), "heard\n");
+}
+
+#[test]
+fn a_stray_zero_costs_a_person_a_tenth_of_a_second() {
+    let mut bench = Bench::new();
+    bench.feed(b"", 200);
+    assert_eq!(bench.text("\0STRING\nlost\n"), "");
+    bench.feed(b"", 101);
+    assert_eq!(bench.text("STRING\nheard\n"), "heard\n");
+}
+
+#[test]
+fn text_inside_frames_never_runs_as_text() {
+    // A host goes on with an old conversation after the device has restarted.
+    let mut bench = Bench::new();
+    let mut link = host(256, 1, bench.now);
+    bench.exchange(&mut link, 50);
+    link.write(b"STRING\nevil\n").unwrap();
+    let mut frame = [0; 64];
+    let n = link.transmit(bench.now, &mut frame);
+    for cut in 0..n {
+        let mut device = Bench::new();
+        let output = device.feed(&frame[cut..n], 0);
+        let text = output.windows(4).any(|bytes| bytes == b"evil");
+        assert!(!text, "cut at {cut}");
+    }
+}
+
+#[test]
+fn a_program_that_vanishes_gives_the_port_back_to_a_person() {
+    let mut bench = Bench::new();
+    let mut link = host(256, 1, bench.now);
+    bench.exchange(&mut link, 50);
+    bench.feed(b"", 8_200);
+    assert!(!bench.server.is_linked());
+    bench.feed(b"", 100);
+    assert_eq!(bench.text("STRING\nheard\n"), "heard\n");
+
+    // The same if it vanishes while the conversation begins.
+    let mut link = host(256, 2, bench.now);
+    let mut bytes = [0; 64];
+    let n = link.transmit(bench.now, &mut bytes);
+    bench.feed(&bytes[..n], 8_200);
+    bench.feed(b"", 100);
+    assert_eq!(bench.text("STRING\nheard\n"), "heard\n");
+}
+
+#[test]
+fn the_last_error_line_of_a_conversation_arrives_before_its_end() {
+    let mut bench = Bench::new();
+    let mut link = host(256, 1, bench.now);
+    bench.exchange(&mut link, 50);
+    let answer = bench.call(&mut link, "NONSENSE\n");
+    assert!(answer.starts_with("!unknown-command"), "{answer}");
+    assert_eq!(link.read(&mut [0; 9]), Err(Ended::Closed));
+    link.restart(bench.now);
+    bench.exchange(&mut link, 50);
+    assert_eq!(link.state(), State::Open);
+    assert_eq!(bench.call(&mut link, "STRING\nagain\n"), "again\n");
+}
