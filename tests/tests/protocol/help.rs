@@ -170,6 +170,24 @@ fn no_line_ends_inside_a_character() {
 }
 
 #[test]
+fn a_name_without_a_description_is_never_cut() {
+    let name = "N".repeat(200);
+    let command = Command::<Line, Line>::new(name.clone().leak());
+    let mut endpoint = Endpoint::<u32, 1>::new();
+    endpoint
+        .handle(command, &|_, text, reply| reply.send(text))
+        .unwrap();
+    let (mut rx, mut tx) = ([0; 64], [0; 64]);
+    let outcome = converse(
+        &mut ServerConnection::new(&mut rx, &mut tx),
+        &mut endpoint.with_help(&mut 0, COMMANDS),
+        [&b"HELP\n"[..]],
+        false,
+    );
+    assert_eq!(show(&outcome.sent), format!("OK\\n{name}\\n\\n"));
+}
+
+#[test]
 fn lines_decode_to_what_was_encoded() {
     for text in ["", "one\n", "one\ntwo\n"] {
         let mut space = [0; 16];
