@@ -45,13 +45,21 @@ fn endpoint() -> Endpoint<u32, 3> {
 
 /// Returns the replies to `chunks`, with a transmit buffer of `tx` bytes.
 fn replies<'c>(tx: usize, chunks: impl IntoIterator<Item = &'c [u8]>) -> String {
+    show(&sent(COMMANDS, tx, chunks))
+}
+
+/// Returns the bytes of the replies of an endpoint with these descriptions.
+fn sent<'c>(
+    commands: &[Description],
+    tx: usize,
+    chunks: impl IntoIterator<Item = &'c [u8]>,
+) -> Vec<u8> {
     let (mut rx, mut tx) = ([0; 256], vec![0; tx]);
     let mut connection = ServerConnection::new(&mut rx, &mut tx);
     let endpoint = endpoint();
     let mut count = 0;
-    let service = &mut endpoint.with_help(&mut count, COMMANDS);
-    let outcome = converse(&mut connection, service, chunks, true);
-    show(&outcome.sent)
+    let service = &mut endpoint.with_help(&mut count, commands);
+    converse(&mut connection, service, chunks, true).sent
 }
 
 /// Returns the replies of HELP and of SCHEMA for ADD.
@@ -86,39 +94,6 @@ fn help_and_schema_keep_their_order_under_every_split_and_with_any_transmit_buff
             replies(tx, b"SCHEMA\nADD\n".chunks(1)),
             show(schema.as_bytes())
         );
-    }
-}
-
-#[test]
-fn schema_of_an_unknown_or_undescribed_command_is_refused_and_the_conversation_goes_on() {
-    let unknown = "!refused SCHEMA: no command is named \"WHAT?\"\n";
-    assert_eq!(
-        replies(512, [&b"SCHEMA\nWHAT\x07\nPING\n"[..]]),
-        show(format!("{unknown}pong\n").as_bytes())
-    );
-    let bare = "!refused SCHEMA: the command has no description\n";
-    assert_eq!(
-        replies(512, [&b"SCHEMA\nBARE\nPING\n"[..]]),
-        show(format!("{bare}pong\n").as_bytes())
-    );
-}
-
-#[test]
-fn an_endpoint_that_does_not_opt_in_knows_neither() {
-    for name in ["HELP", "SCHEMA"] {
-        let (mut rx, mut tx) = ([0; 64], [0; 256]);
-        let mut connection = ServerConnection::new(&mut rx, &mut tx);
-        let endpoint = endpoint();
-        let input = format!("{name}\nPING\n");
-        let outcome = converse(
-            &mut connection,
-            &mut endpoint.with(&mut 0),
-            [input.as_bytes()],
-            false,
-        );
-        let error = format!("!unknown-command no command is named \"{name}\"\n");
-        assert_eq!(show(&outcome.sent), show(error.as_bytes()));
-        assert!(outcome.closed);
     }
 }
 
@@ -162,6 +137,54 @@ fn a_help_line_has_at_most_160_bytes_and_ends_with_the_fingerprint_of_the_whole_
         ..ADD.describe()
     };
     assert_ne!(other.fingerprint(), ADD.describe().fingerprint());
+}
+
+#[test]
+fn no_line_ends_inside_a_character() {
+    let mut shorter = 0;
+    for character in ["\u{fc}", "\u{20ac}", "\u{1f600}"] {
+        // Every offset of the character to the end of a line, for the lines of both replies.
+        for padding in 100..=170 {
+            let name = "x".repeat(padding) + &character.repeat(60);
+            let fields = Box::leak(Box::new([(&*name.leak(), Type::U8)]));
+            let ty = Box::leak(Box::new(Type::Struct("Wide", fields)));
+            let mut described = ADD.describe();
+            described.request.ty = Some(ty);
+            for request in ["HELP\n", "SCHEMA\nADD\n"] {
+                let sent = sent(&[described], 64, [request.as_bytes()]);
+                let text = str::from_utf8(&sent).expect("whole characters");
+                let lines: Vec<_> = text.lines().skip(1).collect();
+                assert!(lines.iter().all(|line| line.len() <= 159), "{text}");
+                if request == "HELP\n" {
+                    let (begin, _) = lines[1].rsplit_once("...").unwrap();
+                    assert!(described.to_string().starts_with(begin), "{text}");
+                    shorter += usize::from(lines[1].len() < 159);
+                } else {
+                    assert_eq!(lines.concat(), described.to_string());
+                    shorter += usize::from(lines[0].len() < 159);
+                }
+            }
+        }
+    }
+    assert!(shorter > 100, "{shorter} lines end before a character");
+}
+
+#[test]
+fn a_name_without_a_description_is_never_cut() {
+    let name = "N".repeat(200);
+    let command = Command::<Line, Line>::new(name.clone().leak());
+    let mut endpoint = Endpoint::<u32, 1>::new();
+    endpoint
+        .handle(command, &|_, text, reply| reply.send(text))
+        .unwrap();
+    let (mut rx, mut tx) = ([0; 64], [0; 64]);
+    let outcome = converse(
+        &mut ServerConnection::new(&mut rx, &mut tx),
+        &mut endpoint.with_help(&mut 0, COMMANDS),
+        [&b"HELP\n"[..]],
+        false,
+    );
+    assert_eq!(show(&outcome.sent), format!("OK\\n{name}\\n\\n"));
 }
 
 #[test]

@@ -1,9 +1,39 @@
-//! The rules of the wire, version 1, that `core/src/wire.md` states. `bad_input.rs` tests its errors in depth.
+//! The rules of the wire that `core/src/wire.md` states. `bad_input.rs` tests its errors in depth, and `help.rs` its
+//! version 2.
 
-use bellwire::{Command, Line};
+use bellwire::schema::{Description, Encoding, Type};
+use bellwire::{Command, Line, ServerConnection};
 use bellwire_tests::expect::{answers, ends};
-use bellwire_tests::server::Setup;
+use bellwire_tests::server::{App, PING, POSTCARD, Setup, converse, endpoint, show};
 use std::panic::catch_unwind;
+
+/// Checks the reply of a server that describes some of its commands, and that the conversation goes on.
+#[track_caller]
+fn lists(request: &str, reply: &str) {
+    const LONG: Encoding = Encoding {
+        format: "gob",
+        ty: Some(&Type::Tuple(&[Type::Bytes; 25])),
+    };
+    let long = Description {
+        reply: Some(LONG),
+        ..Command::<Line, Line>::new("RAW").describe()
+    };
+    let commands = [long, POSTCARD.describe(), PING.describe()];
+    let (endpoint, mut app) = (endpoint(), App::default());
+    let (mut rx, mut tx) = ([0; 2048], [0; 512]);
+    let input = format!("{request}PING\n");
+    let outcome = converse(
+        &mut ServerConnection::new(&mut rx, &mut tx),
+        &mut endpoint.with_help(&mut app, &commands),
+        [input.as_bytes()],
+        false,
+    );
+    assert_eq!(
+        show(&outcome.sent),
+        show(format!("{reply}pong\n").as_bytes())
+    );
+    assert!(outcome.idle && !outcome.closed, "{request}");
+}
 
 #[track_caller]
 fn is_no_name(name: &'static str, because: &str) {
@@ -104,4 +134,55 @@ fn a_bad_payload_whose_end_is_known_is_skipped_and_never_run() {
     let error = "!malformed TEXT: payload too short\n";
     let payload = b"TEXT\n\x06\x7fPING\nPING\n";
     answers(payload, format!("{error}pong\n"));
+}
+
+#[test]
+fn a_server_without_help_and_schema_does_not_know_them() {
+    for name in ["HELP", "SCHEMA"] {
+        let error = format!("!unknown-command no command is named \"{name}\"\n");
+        ends(format!("{name}\nPING\n"), error);
+    }
+}
+
+/// The beginning of the description of `RAW`, 146 bytes, and the rest of its first and second line.
+const RAW: [&str; 3] = [
+    "RAW line -> gob (bytes, bytes, bytes, bytes, bytes, bytes, bytes, bytes, bytes, bytes, bytes, bytes, bytes, bytes, bytes, bytes, bytes, bytes, byt",
+    "es, bytes, by",
+    "tes, bytes, bytes, bytes, bytes)",
+];
+
+#[test]
+fn help_lists_every_command_in_a_line_with_a_fingerprint_if_it_is_described() {
+    let help = format!(
+        "OK\nSTRING\nECHO\nREFUSE\nLOG\nPING -> line #cb79ea6e\nRESET\n\
+        POSTCARD postcard complexData{{N: i64, S: str, M: {{str: i64}}, P: bytes, C: ?^complexData}} -> line #848bdefb\n\
+        LAST\nTEXT\nREPEAT\nGOB\n{}... #ce040d1e\n\n",
+        RAW[0]
+    );
+    lists("HELP\n", &help);
+    lists(" HELP \r\n", &help);
+}
+
+#[test]
+fn schema_sends_a_description_in_lines_to_be_joined() {
+    lists("SCHEMA\nPING\n", "OK\nPING -> line\n\n");
+    let [begin, first, second] = RAW;
+    let schema = format!("OK\n{begin}{first}\n{second}\n\n");
+    lists("SCHEMA\n RAW \r\n", &schema);
+}
+
+#[test]
+fn a_line_of_help_or_schema_takes_at_most_160_bytes_with_its_line_feed() {
+    // The lines that the two tests above expect are as long as they may be.
+    let [begin, first, _] = RAW;
+    assert_eq!(format!("{begin}... #01234567\n").len(), 160);
+    assert_eq!(format!("{begin}{first}\n").len(), 160);
+}
+
+#[test]
+fn schema_refuses_an_unknown_or_undescribed_name() {
+    let unknown = "!refused SCHEMA: no command is named \"WHAT?\"\n";
+    lists("SCHEMA\nWHAT\x07\n", unknown);
+    let bare = "!refused SCHEMA: the command has no description\n";
+    lists("SCHEMA\nECHO\n", bare);
 }

@@ -7,6 +7,7 @@ mod endings;
 mod extremes;
 mod fairness;
 mod hangups;
+mod help;
 mod in_flight;
 mod limits;
 mod tasks;
