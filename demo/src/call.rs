@@ -90,9 +90,25 @@ pub(crate) fn call(
 pub(crate) fn shown(reply: &str, raw: bool) -> String {
     match serde_json::from_str::<String>(reply) {
         Ok(text) if raw => Printable::new(&text).to_string(),
-        // JSON leaves a few characters as they are that would confuse a terminal.
-        _ => Printable::new(reply).to_string(),
+        _ => escaped(reply),
     }
+}
+
+/// Escapes characters that JSON allows but that would confuse a terminal. They are only in strings.
+fn escaped(json: &str) -> String {
+    let mut printable = String::with_capacity(json.len());
+    for character in json.chars() {
+        let mut bytes = [0; 4];
+        let text = &*character.encode_utf8(&mut bytes);
+        if (' '..='~').contains(&character) || Printable::new(text).to_string() == text {
+            printable.push(character);
+            continue;
+        }
+        for unit in character.encode_utf16(&mut [0; 2]) {
+            printable.push_str(&format!("\\u{unit:04x}"));
+        }
+    }
+    printable
 }
 
 /// Reads the descriptions in a file.
