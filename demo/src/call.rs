@@ -7,6 +7,7 @@ use bellwire::Printable;
 use bellwire::schema::Description;
 use bellwire_std::json::{self, RemoteCommand};
 use bellwire_std::{Client, schema};
+use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -105,7 +106,8 @@ fn escaped(json: &str) -> String {
             continue;
         }
         for unit in character.encode_utf16(&mut [0; 2]) {
-            printable.push_str(&format!("\\u{unit:04x}"));
+            // Writing to a String cannot fail.
+            let _ = write!(printable, "\\u{unit:04x}");
         }
     }
     printable

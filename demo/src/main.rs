@@ -19,8 +19,10 @@ use tracing_subscriber::filter::LevelFilter;
 /// message is printed.
 ///
 /// When the reader of standard output goes away, as `head` does, every command ends silently and with
-/// success. `connect`, `list`, `call` and `shell` exit with 1 if the server refused, with 2 for wrong arguments or values, and
-/// with 3 if the connection failed. SERVER and ADDR are HOST, HOST:PORT, :PORT, an IPv6 address (in brackets if a port follows) or
+/// success. `connect`, `list`, `call` and `shell` exit with 1 if the server refused or the output failed,
+/// with 2 for wrong arguments or values, and with 3 if the connection failed.
+///
+/// SERVER and ADDR are HOST, HOST:PORT, :PORT, an IPv6 address (in brackets if a port follows) or
 /// unix:PATH. The default port is 61000.
 #[derive(Parser)]
 #[command(name = "bellwire", version)]
