@@ -4,7 +4,7 @@
 //! run time for types that they learn from a peer.
 
 use super::constant::Bytes;
-use super::go_type::GoType;
+use super::go_type::{GoType, agree, is_same};
 use super::limits::MAX_TYPES;
 use crate::schema::{Schema, Type};
 use core::marker::PhantomData;
@@ -339,86 +339,13 @@ const fn write_type<const N: usize>(go: GoType, text: &mut Bytes<N>) {
     }
 }
 
-/// Returns whether two descriptions are of one Go type. Structs are identified by their names.
-const fn is_same(a: &'static Type, b: &'static Type) -> bool {
-    match (GoType::of(a), GoType::of(b)) {
-        (GoType::Bool, GoType::Bool)
-        | (GoType::Int, GoType::Int)
-        | (GoType::Uint, GoType::Uint)
-        | (GoType::Float, GoType::Float)
-        | (GoType::Complex, GoType::Complex)
-        | (GoType::String, GoType::String)
-        | (GoType::Bytes, GoType::Bytes) => true,
-        (GoType::Slice(a), GoType::Slice(b)) => is_same(a, b),
-        (GoType::Array(m, a), GoType::Array(n, b)) => m == n && is_same(a, b),
-        (GoType::Map(j, a), GoType::Map(k, b)) => is_same(j, k) && is_same(a, b),
-        (GoType::Struct(a, _) | GoType::Outer(a), GoType::Struct(b, _) | GoType::Outer(b)) => {
-            is_equal(a, b)
-        }
-        _ => false,
-    }
-}
-
-/// Returns whether two descriptions of one type have the same fields, at all levels.
-const fn agree(a: &'static Type, b: &'static Type) -> bool {
-    match (GoType::of(a), GoType::of(b)) {
-        (GoType::Slice(a), GoType::Slice(b)) => agree(a, b),
-        (GoType::Array(m, a), GoType::Array(n, b)) => m == n && agree(a, b),
-        (GoType::Map(j, a), GoType::Map(k, b)) => agree(j, k) && agree(a, b),
-        (GoType::Struct(a, fields), GoType::Struct(b, others)) => {
-            is_equal(a, b) && have_same_fields(fields, others)
-        }
-        _ => is_same(a, b),
-    }
-}
-
-const fn have_same_fields(a: &'static [(&str, Type)], b: &'static [(&str, Type)]) -> bool {
-    let mut index = 0;
-    while index < a.len() && index < b.len() {
-        if !is_equal(a[index].0, b[index].0) || !agree(&a[index].1, &b[index].1) {
-            return false;
-        }
-        index += 1;
-    }
-    a.len() == b.len()
-}
-
-const fn is_equal(a: &str, b: &str) -> bool {
-    let (a, b) = (a.as_bytes(), b.as_bytes());
-    let mut index = 0;
-    while index < a.len() && index < b.len() {
-        if a[index] != b[index] {
-            return false;
-        }
-        index += 1;
-    }
-    a.len() == b.len()
-}
-
 /// Tests of the checks at compile time. The workspace's tests compare accepted types with Go.
 #[cfg(test)]
 mod tests {
-    use super::{FIRST_ID, Table, Type, have_same_fields, is_equal};
+    use super::{FIRST_ID, Table, Type};
 
     const A: (&str, Type) = ("A", Type::I64);
-    const B: (&str, Type) = ("B", Type::I8);
     const OTHER_A: (&str, Type) = ("A", Type::Bool);
-
-    #[test]
-    fn the_same_fields_have_equal_names_types_and_count() {
-        assert!(have_same_fields(&[A, B], &[A, B]));
-        assert!(!have_same_fields(&[A], &[B]));
-        assert!(!have_same_fields(&[A], &[OTHER_A]));
-        assert!(!have_same_fields(&[A], &[A, B]));
-        assert!(!have_same_fields(&[A, B], &[A]));
-    }
-
-    #[test]
-    fn a_prefix_of_a_name_is_a_different_name() {
-        assert!(is_equal("name", "name"));
-        assert!(!is_equal("name", "names"));
-        assert!(!is_equal("names", "name"));
-    }
 
     fn reason(ty: &'static Type) -> &'static str {
         Table::of(ty, FIRST_ID).err().unwrap_or("accepted")
