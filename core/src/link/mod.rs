@@ -354,8 +354,11 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> Link<M> {
     /// Ends the conversation. Received bytes stay.
     #[inline(never)] // size
     fn lose(&mut self, why: Ended) {
-        if self.phase == Phase::Open || self.active {
-            self.ended.get_or_insert(why);
+        if self.ended.is_some() {
+            // The caller has not accepted this conversation. Its bytes must not follow those of the last.
+            self.rx.clear();
+        } else if self.phase == Phase::Open || self.active {
+            self.ended = Some(why);
         }
         self.phase = Phase::Idle;
         self.due = None;

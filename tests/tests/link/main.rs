@@ -2,6 +2,7 @@
 
 mod auto;
 mod calls;
+mod drivers;
 mod faults;
 mod line;
 mod plain;

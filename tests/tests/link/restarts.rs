@@ -158,3 +158,29 @@ fn consecutive_boots_use_no_tag_twice() {
     let frames: std::collections::HashSet<_> = (0..1000).map(first).collect();
     assert_eq!(frames.len(), 1000);
 }
+
+#[test]
+fn bytes_of_a_conversation_that_ends_unaccepted_do_not_follow_the_old_ones() {
+    type End = fn(&mut World);
+    let ends: [End; 4] = [
+        |world| world.ends[1].close(),
+        |world| world.ends[0].close(),
+        |world| world.ends[0] = host(256, 3, world.now()),
+        |world| world.ends[0] = device(256, 3), // which is silent: the conversation dies
+    ];
+    for end in ends {
+        let mut world = World::new(256);
+        world.open();
+        world.write(0, &mut &b"old"[..]);
+        world.pass(1, &mut clean);
+        world.ends[0] = host(256, 2, world.now());
+        world.run(1, &mut clean, |world| {
+            world.write(0, &mut &b"new"[..]);
+            world.ends[0].unacknowledged() > 0
+        });
+        world.pass(1, &mut clean);
+        end(&mut world);
+        world.pass(12, &mut clean);
+        assert_eq!(world.ends[1].read(&mut [0; 9]), Err(Ended::Reset));
+    }
+}
