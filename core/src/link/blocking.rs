@@ -183,15 +183,9 @@ where
 {
     /// Waits for bytes. Returns 0 after the peer has closed the link.
     fn read(&mut self, space: &mut [u8]) -> Result<usize, Self::Error> {
-        if space.is_empty() {
-            return Ok(0);
-        }
         loop {
-            match self.link.read(space) {
-                Ok(0) => {}
-                Ok(n) => return Ok(n),
-                Err(Ended::Closed) => return Ok(0),
-                Err(ended) => return Err(Error::Ended(ended)),
+            if let Some(n) = self.link.read_stream(space).map_err(Error::Ended)? {
+                return Ok(n);
             }
             self.poll_receive().map_err(Error::Transport)?;
             if !self.link.is_readable() {

@@ -31,8 +31,7 @@
 //!   the last frame arrived. If only one direction is broken, one end notices within that time, and the other
 //!   within that time after it.
 //!
-//! CRC-32 and COBS are our own, 50 lines together. The crate `crc` needs 0.2 KB more flash, even without its table.
-//! The encoder of the crate `cobs` needs memory for a whole frame, and its decoder cannot be cloned.
+//! CRC-32 and COBS are our own. The crate `crc` needs 0.2 KB more flash, and the encoder of `cobs` a whole frame of memory.
 
 #[cfg(feature = "async")]
 pub mod asynch;
@@ -309,6 +308,16 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> Link<M> {
             self.owe(Kind::Data); // tells the peer that there is room again
         }
         Ok(n)
+    }
+
+    /// As [`read`](Self::read), for a stream: returns 0 after the peer has closed the link, and `None` if there is
+    /// nothing yet.
+    fn read_stream(&mut self, space: &mut [u8]) -> Result<Option<usize>, Ended> {
+        match self.read(space) {
+            Err(Ended::Closed) => Ok(Some(0)),
+            Ok(0) if !space.is_empty() => Ok(None),
+            read => read.map(Some),
+        }
     }
 
     /// Returns whether [`read`](Self::read) returns bytes or an error.
