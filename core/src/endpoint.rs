@@ -3,8 +3,7 @@
 use crate::command::{Command, ReplyFormat, Route};
 use crate::error::{ErrorKind, RequestError};
 use crate::format::Format;
-use crate::help::Listed;
-use crate::schema::Description;
+use crate::schema::{Description, Listed};
 use crate::{Reply, ReplySent};
 use core::any::Any;
 use core::fmt;

@@ -81,7 +81,6 @@ mod endpoint;
 mod error;
 mod error_line;
 pub mod format;
-mod help;
 mod limits;
 mod line;
 #[cfg(feature = "link")]

@@ -91,6 +91,8 @@
 //! A word consists of ASCII letters, digits, `_` and `-`, and does not begin with a digit or `-`. Other names are in
 //! quotes, with the escapes of [`Printable::quoted`](crate::Printable::quoted).
 
+mod depth;
+pub(crate) mod help;
 mod lines;
 mod notation;
 mod types;
@@ -99,11 +101,12 @@ mod types;
 pub use bellwire_derive::Schema;
 
 pub use crate::command::check_name;
-pub use crate::help::Listed;
+pub use help::Listed;
 pub use lines::{HELP, Lines, SCHEMA};
 
 use crate::command::{Command, NoReply, ReplyFormat};
-use crate::format::{Format, Line};
+use crate::format::{Format, Line, MAX_DEPTH};
+use depth::depth;
 
 /// A type as serde sees it.
 ///
@@ -235,8 +238,33 @@ impl<T: crate::Payload + Schema> Described for crate::Postcard<T> {
 }
 
 impl<Req: Described, Rsp: DescribedReply> Command<Req, Rsp> {
+    /// Evaluated in `describe`, at compile time.
+    const IS_BOUNDED: () = {
+        assert!(
+            depth(Req::ENCODING.ty) <= MAX_DEPTH,
+            "the request nests too deep"
+        );
+        if let Some(reply) = Rsp::ENCODING {
+            assert!(depth(reply.ty) <= MAX_DEPTH, "the reply nests too deep");
+        }
+    };
+
     /// Returns the command's description.
+    ///
+    /// A type that nests deeper than [`MAX_DEPTH`] is a compile error.
+    ///
+    /// ```compile_fail,E0080
+    /// use bellwire::schema::Description;
+    /// use bellwire::{Command, Line, Postcard};
+    ///
+    /// type Four<T> = Option<Option<Option<Option<T>>>>;
+    /// type Sixteen<T> = Four<Four<Four<Four<T>>>>;
+    ///
+    /// const DEEP: Command<Postcard<Sixteen<Sixteen<Option<u8>>>>, Line> = Command::new("DEEP");
+    /// const COMMANDS: &[Description] = &[DEEP.describe()];
+    /// ```
     pub const fn describe(&self) -> Description {
+        let () = Self::IS_BOUNDED;
         Description {
             name: self.name(),
             request: Req::ENCODING,

@@ -2,7 +2,7 @@
 
 use super::{Phase, Session, front, show};
 use crate::error::{ErrorKind, RequestError};
-use crate::help::{self, Piece};
+use crate::schema::help::{self, Piece};
 use crate::{Buffer, Service, line};
 
 impl Session {

@@ -8,8 +8,8 @@ use crate::command::Route;
 use crate::error::{ErrorKind, RequestError, Text};
 use crate::error_line;
 use crate::format::Frame;
-use crate::help as listing;
 use crate::line;
+use crate::schema::help as listing;
 use crate::{Limits, Reply, ReplySent, Service};
 
 /// The server's side of one conversation as a state machine.

@@ -217,7 +217,8 @@ impl<T: Payload + Schema, const TYPES: usize> Described for Gob<T, TYPES> {
 
 /// Encodes a value of the type `ty` at the start of `space`, as [`Gob`] does. Returns the number of bytes written.
 ///
-/// It is for tools that know the type only at run time.
+/// It is for tools that know the type only at run time. It computes the definitions then, so no device should use it:
+/// it takes more than 2 KiB of stack, and CI does not prove that it cannot panic.
 ///
 /// # Errors
 /// See [`EncodeError`]; [`EncodeError::Unencodable`] also for a type that [`check_type`] refuses. After an error the
