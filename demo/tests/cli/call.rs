@@ -1,10 +1,9 @@
 //! `list`, `call` and `shell`: commands that the binary does not know.
 
-use crate::process::{bellwire, text};
+use crate::process::{bellwire, fed, text};
 use bellwire_std::{Endpoint, Network, Server, tls};
 use bellwire_tests::certificates::{Authority, Folder, HOST};
 use std::fs;
-use std::io::Write;
 use std::process::{Output, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -106,21 +105,12 @@ impl Thermo {
     }
 
     fn script(&self, lines: &str, arguments: &[&str]) -> Output {
-        let mut shell = bellwire(&["shell"])
+        let mut shell = bellwire(&["shell"]);
+        shell
             .args(&self.target)
             .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        shell
-            .stdin
-            .take()
-            .unwrap()
-            .write_all(lines.as_bytes())
-            .unwrap();
-        shell.wait_with_output().unwrap()
+            .stdout(Stdio::piped());
+        fed(&mut shell, lines.as_bytes())
     }
 }
 
@@ -212,16 +202,12 @@ fn a_value_is_read_from_a_file_or_standard_input() {
     );
     server.fails(&["SET", &missing], 2, &line);
 
-    let mut call = bellwire(&["call"])
-        .args(&server.target)
+    let mut call = bellwire(&["call"]);
+    call.args(&server.target)
         .args(["SET", "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let input = br#"{"target":21,"mode":"Off"}"#;
-    call.stdin.take().unwrap().write_all(input).unwrap();
-    assert_eq!(text(&call.wait_with_output().unwrap().stdout), "null\n");
+        .stdout(Stdio::piped());
+    let output = fed(&mut call, br#"{"target":21,"mode":"Off"}"#);
+    assert_eq!(text(&output.stdout), "null\n");
 }
 
 #[test]

@@ -1,27 +1,16 @@
 //! `bellwire decode` and `bellwire encode`, as a user runs them.
 
+use crate::process::fed;
 use bellwire_tests::go::Go;
 use bellwire_tests::gob_streams::VECTORS;
 use serde_json::Value;
-use std::io::Write;
 use std::process::{Command, Output, Stdio};
-use std::thread;
 
 fn run(program: &str, arguments: &[&str], input: &[u8]) -> Output {
-    let mut child = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let input = input.to_vec();
-    // The program may stop reading at the first error.
-    let writing = thread::spawn(move || drop(stdin.write_all(&input)));
-    let output = child.wait_with_output().unwrap();
-    writing.join().unwrap();
-    output
+    fed(
+        Command::new(program).args(arguments).stdout(Stdio::piped()),
+        input,
+    )
 }
 
 fn bellwire(arguments: &[&str], input: &[u8]) -> Output {

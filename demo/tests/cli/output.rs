@@ -1,11 +1,11 @@
 //! The output of the demo's binary: to closed pipes, to full disks, and with control characters from
 //! peers.
 
-use crate::process::{PATIENCE, Server, bellwire, run, text};
+use crate::process::{PATIENCE, Server, bellwire, fed, run, text};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 use std::thread;
 
 /// Runs each command that prints, with the standard output from `output`.
@@ -36,14 +36,6 @@ fn each(output: impl Fn() -> Stdio, check: impl Fn(&str, &Output)) {
         command.args(arguments).stdout(output());
         check(&format!("{arguments:?}"), &fed(&mut command, input));
     }
-}
-
-/// Runs a command with `input` as standard input.
-fn fed(command: &mut Command, input: &[u8]) -> Output {
-    command.stdin(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    let _ = child.stdin.take().unwrap().write_all(input);
-    child.wait_with_output().unwrap()
 }
 
 /// A pipe that nobody reads.

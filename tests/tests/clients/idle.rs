@@ -1,16 +1,18 @@
-//! The memory of idle clients, in allocated bytes. Its allocator counts for the whole process.
+//! The memory of idle clients, in allocated bytes. The allocator counts for the whole process.
 
-use bellwire::{Command, Line};
+use bellwire::Line;
 use bellwire_std::{Client, tokio};
 use bellwire_tests::running::PATIENCE;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::env;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-const A: Command<Line, Line> = Command::new("A");
+const A: bellwire::Command<Line, Line> = bellwire::Command::new("A");
 
 /// The number of clients.
 const CLIENTS: usize = 1000;
@@ -66,9 +68,20 @@ fn bytes_each<C>(mut connect: impl FnMut() -> C) -> usize {
     each
 }
 
-// One test, because another one would allocate meanwhile.
 #[test]
 fn a_thousand_idle_clients_need_at_most_8_kb_each_if_blocking_and_13_kb_if_async() {
+    let measured = Command::new(env::current_exe().unwrap())
+        .args(["idle::measures", "--exact", "--ignored", "--nocapture"])
+        .output()
+        .unwrap();
+    let shown = String::from_utf8_lossy(&measured.stdout);
+    assert!(measured.status.success(), "{measured:?}");
+    assert!(shown.contains("test result: ok. 1 passed"), "{shown}");
+}
+
+#[test]
+#[ignore = "runs in a process of its own, because other tests would allocate meanwhile"]
+fn measures() {
     let limit = getrlimit(Resource::Nofile);
     // Both ends of each connection, and the server's ends of the first round.
     let needed = 4 * CLIENTS as u64;

@@ -1,7 +1,10 @@
 //! The clients of hosts, over real sockets.
 
 mod blocking;
+mod check;
+mod described;
 mod failures;
+mod idle;
 mod outages;
 mod panics;
 mod pipeline;

@@ -1,4 +1,4 @@
-//! The wire's rules over memory, for both ends and both drivers: no sockets, no clock.
+//! The wire's rules over memory, for both ends and both drivers: no sockets, no real clock.
 
 mod bad_input;
 mod client;
@@ -6,6 +6,7 @@ mod drivers;
 mod endpoint;
 mod errors;
 mod help;
+mod link;
 mod properties;
 mod serve_close;
 mod session;

@@ -69,7 +69,7 @@ enum Mode {
 
 /// A type that contains itself.
 #[derive(Debug, Serialize, Deserialize, Schema)]
-struct Tree {
+pub(crate) struct Tree {
     name: String,
     left: Option<Box<Tree>>,
     more: Vec<Tree>,

@@ -1,6 +1,6 @@
 //! JSON by a description equals `serde_json`'s for types that Go can carry, through gob.
 
-use super::json::{Encoded, Side, is_the_same};
+use super::json::{Encoded, Side, Tree, is_the_same};
 use super::random::Random;
 use bellwire::Gob;
 use bellwire::schema::{Encoding, Schema};
@@ -39,13 +39,6 @@ struct Place {
     name: String,
 }
 
-#[derive(Debug, Serialize, Deserialize, Schema)]
-struct Tree {
-    name: String,
-    left: Option<Box<Tree>>,
-    more: Vec<Tree>,
-}
-
 impl Random for Kinds {
     fn random(rng: &mut Rng) -> Self {
         Self {
@@ -69,21 +62,7 @@ impl Random for Kinds {
             place: Place {
                 name: Random::random(rng),
             },
-            tree: Tree::up_to(4, rng),
-        }
-    }
-}
-
-impl Tree {
-    fn up_to(levels: usize, rng: &mut Rng) -> Self {
-        let mut below = || match levels.checked_sub(1) {
-            Some(levels) if rng.bool() => Some(Self::up_to(levels, rng)),
-            _ => None,
-        };
-        Self {
-            left: below().map(Box::new),
-            more: below().into_iter().collect(),
-            name: Random::random(rng),
+            tree: Tree::random(rng),
         }
     }
 }

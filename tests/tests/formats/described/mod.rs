@@ -1,7 +1,5 @@
-//! Descriptions at run time: their text, JSON by them, and calls of commands that only their server knows.
+//! Descriptions at run time: their text, and JSON by them.
 
-mod calls;
-mod check;
 mod json;
 mod json_errors;
 mod json_gob;

@@ -1,7 +1,7 @@
 //! A person and a program on one port.
 
-use crate::line::{End, host};
-use crate::port::Port;
+use super::line::{End, host};
+use super::port::Port;
 use bellwire::link::{Auto, Ended, Link, State};
 use bellwire::{Command, Endpoint, Line, ServerConnection};
 

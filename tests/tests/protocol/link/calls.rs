@@ -1,6 +1,6 @@
 //! Calls over a line that hurts frames: no command is altered, run twice or shifted, and every call ends.
 
-use crate::line::{Fault, World};
+use super::line::{Fault, World};
 use bellwire::link::State;
 use bellwire::{ClientConnection, Command, Endpoint, Line, ServerConnection};
 
@@ -96,7 +96,7 @@ fn run(calls: u32, seed: u64, restarts: bool) -> Counts {
             }
             if restart_in == Some(0) {
                 boots += 1;
-                world.ends[1] = crate::line::device(256, boots);
+                world.ends[1] = super::line::device(256, boots);
                 server.reset();
             }
             restart_in = restart_in.and_then(|steps| steps.checked_sub(1));

@@ -1,6 +1,6 @@
 //! A table of faults. In each case all bytes arrive, in order and once, or both ends notice in time.
 
-use crate::line::{Fault, Faults, World, clean, sample};
+use super::line::{Fault, Faults, World, clean, sample};
 use bellwire::link::{Ended, Link, State};
 
 /// The stated bound, and as much again if one direction only is broken. Milliseconds.
@@ -166,7 +166,7 @@ fn a_reader_that_pauses_loses_nothing() {
 
 #[test]
 fn noise_alone_opens_nothing_and_gets_no_answer() {
-    let mut device = crate::line::device(512, 1);
+    let mut device = super::line::device(512, 1);
     let mut random = fastrand::Rng::with_seed(3);
     for now in 0..200_000 {
         device.receive(now, &[random.u8(..), random.u8(..3)]);
@@ -188,7 +188,7 @@ fn both_ends_may_connect_at_the_same_time() {
             for _ in 0..later {
                 world.step(&mut faults);
             }
-            world.ends[1] = crate::line::host(256, 9, world.now());
+            world.ends[1] = super::line::host(256, 9, world.now());
             let is_open = |world: &mut World| {
                 // The old device's answer may be complete but for the zero with which the new one begins.
                 if let State::Over(Ended::Reset) = world.ends[0].state() {

@@ -1,6 +1,6 @@
 //! A server on a line in plain text resynchronises on silence.
 
-use crate::port::Port;
+use super::port::Port;
 use bellwire::serial::{QUIET, REQUEST, Server};
 use bellwire::{Command, Endpoint, Line, ServerConnection};
 

@@ -1,6 +1,6 @@
 //! Restarts of either end, at every point of an exchange.
 
-use crate::line::{World, clean, device, host, sample};
+use super::line::{World, clean, device, host, sample};
 use bellwire::link::{Ended, Link, State};
 
 /// Runs an exchange of two messages, and restarts `end` after `steps` bytes. Returns whether it ended before.

@@ -1,6 +1,6 @@
 //! The share of the line that is left for bytes.
 
-use crate::line::{World, clean, sample};
+use super::line::{World, clean, sample};
 
 #[test]
 fn bytes_get_85_percent_of_the_line_in_one_and_in_both_directions() {
