@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use crate::output::{self, Unprinted};
 use crate::target::Target;
 use bellwire::Printable;
-use bellwire_std::schema::{Listed, fetch, list};
+use bellwire_std::schema::{fetch, list};
 
 /// The command line of `bellwire list`.
 #[derive(Debug, clap::Args)]
@@ -24,7 +24,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let mut client = arguments.target.connect()?;
     let listed = list(&mut client)?;
     if !arguments.json {
-        return Ok(print(&listed)?);
+        let texts: Vec<_> = listed.into_iter().map(|command| command.text).collect();
+        return Ok(print(&texts)?);
     }
     let mut texts = Vec::new();
     for command in listed
@@ -37,15 +38,21 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     Ok(output::line(json)?)
 }
 
-/// Prints a line for each command. Requests are aligned.
-pub(crate) fn print(listed: &[Listed]) -> Result<(), Unprinted> {
-    let names = listed.iter().map(|command| command.name.len());
+/// Prints a line for each description. Requests are aligned.
+pub(crate) fn print(texts: &[String]) -> Result<(), Unprinted> {
+    let names = texts.iter().map(|text| name(text).len());
     let width = names.max().unwrap_or(0);
-    for command in listed {
-        let name = Printable::new(&command.name).to_string();
-        let rest = command.text.get(command.name.len()..).unwrap_or("");
+    for text in texts {
+        let name = name(text);
+        let rest = text.get(name.len()..).unwrap_or("");
+        let name = Printable::new(name).to_string();
         let line = format!("{name:width$}{}", Printable::new(rest));
         output::line(line.trim_ascii_end())?;
     }
     Ok(())
+}
+
+/// Returns the name of the described command.
+pub(crate) fn name(text: &str) -> &str {
+    text.split(' ').next().unwrap_or("")
 }

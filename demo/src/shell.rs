@@ -8,7 +8,7 @@ use crate::target::Target;
 use bellwire::Printable;
 use bellwire::schema::Description;
 use bellwire_std::json::RemoteCommand;
-use bellwire_std::schema::{self, Listed};
+use bellwire_std::schema;
 use bellwire_std::{CallError, Client};
 use rustyline::completion::Completer;
 use rustyline::error::ReadlineError;
@@ -50,7 +50,12 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         return shell.end();
     }
     let mut editor = Editor::<Names, DefaultHistory>::new().map_err(Failure::usage)?;
-    editor.set_helper(Some(Names(shell.names()?)));
+    let names = shell
+        .list()?
+        .iter()
+        .map(|text| list::name(text).to_owned())
+        .collect();
+    editor.set_helper(Some(Names(names)));
     loop {
         match editor.readline("> ") {
             Ok(line) => {
@@ -107,16 +112,13 @@ impl Shell {
         }
     }
 
-    fn list(&mut self) -> Result<Vec<Listed>, Failure> {
-        Ok(schema::list(&mut self.client)?)
-    }
-
-    /// Returns the names to complete.
-    fn names(&mut self) -> Result<Vec<String>, Failure> {
-        Ok(match &self.known {
-            Some(known) => known.iter().map(|known| known.name.to_owned()).collect(),
-            None => self.list()?.into_iter().map(|listed| listed.name).collect(),
-        })
+    /// Returns the descriptions of all commands; the server's may be cut.
+    fn list(&mut self) -> Result<Vec<String>, Failure> {
+        if let Some(known) = &self.known {
+            return Ok(known.iter().map(ToString::to_string).collect());
+        }
+        let listed = schema::list(&mut self.client)?;
+        Ok(listed.into_iter().map(|command| command.text).collect())
     }
 
     /// Ends the connection. The server can still reject a request without reply.

@@ -5,44 +5,8 @@ use bellwire_std::{Endpoint, Network, Server, tls};
 use bellwire_tests::certificates::{Authority, Folder, HOST};
 use std::fs;
 use std::process::{Output, Stdio};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use thermostat::{COMMANDS, HISTORY, LOG, READ, SET, Thermostat};
-
-/// The context of a connection. All connections share one thermostat.
-#[derive(Clone, Default)]
-struct Shared(Arc<Mutex<Thermostat>>);
-
-impl Shared {
-    fn room(&self) -> MutexGuard<'_, Thermostat> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn endpoint() -> Endpoint<Shared> {
-    let endpoint = Endpoint::<Shared>::default();
-    endpoint
-        .handle(READ, |app, (), reply| {
-            thermostat::read(&mut app.room(), (), reply)
-        })
-        .unwrap();
-    endpoint
-        .handle(SET, |app, setting, reply| {
-            thermostat::set(&mut app.room(), setting, reply)
-        })
-        .unwrap();
-    endpoint
-        .handle(LOG, |app, note, reply| {
-            thermostat::log(&mut app.room(), note, reply)
-        })
-        .unwrap();
-    endpoint
-        .handle(HISTORY, |app, most, reply| {
-            thermostat::history(&mut app.room(), most, reply)
-        })
-        .unwrap();
-    endpoint
-}
+use thermostat::host::{Shared, endpoint, silent_endpoint};
 
 /// A server in this process, stopped when dropped.
 struct Thermo {
@@ -55,9 +19,7 @@ struct Thermo {
 
 impl Thermo {
     fn start() -> Self {
-        let endpoint = endpoint();
-        endpoint.describe(COMMANDS);
-        Self::serve(endpoint)
+        Self::serve(endpoint().unwrap())
     }
 
     fn serve(endpoint: Endpoint<Shared>) -> Self {
@@ -155,10 +117,26 @@ fn commands_are_listed_and_called_over_tcp() {
 }
 
 #[test]
+fn commands_of_a_server_of_tasks_are_listed_and_called() {
+    let server = bellwire_std::tokio::Server::bind("127.0.0.1:0", endpoint().unwrap()).unwrap();
+    let target = vec![server.local_addr().to_string()];
+    let handle = server.shutdown_handle();
+    let shared = Shared::default();
+    let serving = thread::spawn(move || {
+        let run = server.run_on_threads_with(1, move |_| shared.clone());
+        run.unwrap();
+    });
+    answers_all_commands(&Thermo {
+        target,
+        stop: Some((handle, serving)),
+        folder: None,
+    });
+}
+
+#[test]
 fn commands_are_listed_and_called_over_a_unix_socket() {
     let path = std::env::temp_dir().join(format!("bellwire-call-{}", std::process::id()));
-    let endpoint = endpoint();
-    endpoint.describe(COMMANDS);
+    let endpoint = endpoint().unwrap();
     let listener = bellwire_std::Listener::bind(Network::Unix, path.to_str().unwrap()).unwrap();
     answers_all_commands(&Thermo::run(Server::from_listener(listener, endpoint)));
 }
@@ -172,8 +150,7 @@ fn commands_are_listed_and_called_over_tls() {
     fs::write(folder.file("server.key"), &signed.key).unwrap();
     let [chain, key, ca] = ["server.pem", "server.key", "ca.pem"].map(|name| folder.file(name));
     let identity = tls::Identity::from_files(chain, key).unwrap();
-    let endpoint = endpoint();
-    endpoint.describe(COMMANDS);
+    let endpoint = endpoint().unwrap();
     let mut server = Server::bind("localhost:0", endpoint).unwrap();
     server.tls = Some(tls::Acceptor::new(identity, None).unwrap());
     let port = server.local_addr().tcp().unwrap().port();
@@ -258,7 +235,7 @@ fn a_schema_file_serves_for_a_server_that_gives_no_descriptions() {
     let file = std::env::temp_dir().join(format!("bellwire-schema-{}", std::process::id()));
     let listed = Thermo::start().run_bellwire("list", &["--json"]);
     fs::write(&file, &listed.stdout).unwrap();
-    let silent = Thermo::serve(endpoint());
+    let silent = Thermo::serve(silent_endpoint().unwrap());
     silent.fails(&["READ"], 1, "the server does not describe its commands");
     let schema = file.to_str().unwrap();
     let reply = silent.call(&["READ", "--schema", schema]);
@@ -299,6 +276,22 @@ fn a_script_can_stop_at_the_first_error() {
     let server = Thermo::start();
     let output = server.script("NOPE\nREAD\n", &["--stop-on-error"]);
     assert_eq!((output.status.code(), text(&output.stdout)), (Some(1), ""));
+}
+
+#[test]
+fn a_shell_with_a_schema_file_lists_and_calls_without_asking_the_server() {
+    let file = std::env::temp_dir().join(format!("bellwire-shell-{}", std::process::id()));
+    let listed = Thermo::start().run_bellwire("list", &["--json"]);
+    fs::write(&file, &listed.stdout).unwrap();
+    let silent = Thermo::serve(silent_endpoint().unwrap());
+    let output = silent.script("help\nREAD\n", &["--schema", file.to_str().unwrap()]);
+    let reply = "{\"celsius\":19.75,\"heating\":false}\n";
+    assert_eq!(
+        text(&output.stdout),
+        format!("{LISTED}{reply}"),
+        "{output:?}"
+    );
+    fs::remove_file(&file).unwrap();
 }
 
 #[test]

@@ -1,15 +1,17 @@
 //! A thermostat, as an example of a protocol of one's own: its commands, their types, and the handlers.
 //!
-//! The same handlers serve on a host (`examples/threads.rs`, `examples/tokio.rs`) and on a board
-//! (`demo/firmware/src/bin/thermostat.rs`). A client needs only the commands; a shell needs neither:
+//! The handlers need no operating system. The feature `host` and the examples serve them with threads and with tokio.
+//! A client needs only the commands; a shell needs neither:
 //!
 //! ```console
 //! $ bellwire list localhost
 //! $ bellwire call localhost SET '{"target":22.5,"mode":"Heat"}'
 //! ```
 #![forbid(unsafe_code)]
-#![cfg_attr(not(test), no_std)]
+#![cfg_attr(not(any(test, feature = "host")), no_std)]
 
+#[cfg(feature = "host")]
+pub mod host;
 mod room;
 
 pub use room::Thermostat;
