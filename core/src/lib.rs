@@ -33,6 +33,7 @@
 //! | A call failed: who must act, and may it be repeated? | [`Error`]; for a server's log, [`ErrorKind`] |
 //! | How is a format of one's own written? | [`Format`] |
 //! | How is a type described, for gob, for `HELP` and for JSON? | [`schema`] |
+//! | How is a serial line served, in plain text or reliably? | [`serial`]; with the feature `link`, `link` |
 //! | How are refused requests logged? | [`Endpoint::on_rejection`] |
 //!
 //! The folder `examples` has a server on a UART, a client, and a format of one's own.
