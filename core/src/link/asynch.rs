@@ -196,6 +196,9 @@ impl<S: ErrorType, M, T> ErrorType for Stream<S, M, T> {
 impl<S: Read + Write, M: AsRef<[u8]> + AsMut<[u8]>, T: Timer> Read for Stream<S, M, T> {
     /// Waits for bytes. Returns 0 after the peer has closed the link.
     async fn read(&mut self, space: &mut [u8]) -> Result<usize, Self::Error> {
+        if space.is_empty() {
+            return Ok(0);
+        }
         loop {
             if let Some(n) = self.link.read_stream(space).map_err(Error::Ended)? {
                 return Ok(n);

@@ -183,6 +183,9 @@ where
 {
     /// Waits for bytes. Returns 0 after the peer has closed the link.
     fn read(&mut self, space: &mut [u8]) -> Result<usize, Self::Error> {
+        if space.is_empty() {
+            return Ok(0);
+        }
         loop {
             if let Some(n) = self.link.read_stream(space).map_err(Error::Ended)? {
                 return Ok(n);

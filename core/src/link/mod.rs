@@ -311,12 +311,13 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> Link<M> {
     }
 
     /// As [`read`](Self::read), for a stream: returns 0 after the peer has closed the link, and `None` if there is
-    /// nothing yet.
+    /// nothing yet. `space` is not empty.
     fn read_stream(&mut self, space: &mut [u8]) -> Result<Option<usize>, Ended> {
         match self.read(space) {
+            Ok(0) => Ok(None),
+            Ok(n) => Ok(Some(n)),
             Err(Ended::Closed) => Ok(Some(0)),
-            Ok(0) if !space.is_empty() => Ok(None),
-            read => read.map(Some),
+            Err(ended) => Err(ended),
         }
     }
 
