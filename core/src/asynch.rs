@@ -9,6 +9,7 @@ use crate::client::{ClientConnection, SKIP};
 use crate::command::{Command, NoReply};
 use crate::error::Error;
 use crate::format::Format;
+use crate::topics::{Heard, Listener, Listening, Push, TopicSet};
 use crate::{Next, ServerConnection, Service};
 use core::convert::Infallible;
 use core::future::poll_fn;
@@ -42,7 +43,7 @@ use embedded_io_async::{Read, Write};
 pub async fn serve<S: Read + Write>(
     stream: &mut S,
     service: &mut impl Service,
-    connection: &mut ServerConnection<'_>,
+    connection: &mut ServerConnection<'_, impl TopicSet>,
 ) -> Result<(), Error<S::Error>> {
     while answer(stream, service, connection).await? {
         match read(stream, connection.space()).await? {
@@ -51,6 +52,55 @@ pub async fn serve<S: Read + Write>(
         }
     }
     Ok(())
+}
+
+/// Serves the conversation until `event` completes, and returns its output, or `None` if the conversation ends first.
+///
+/// So one task serves requests and publishes the values of a source. The event is polled while the conversation waits
+/// for a request, after all earlier bytes were sent. So a source that is faster than the stream delays no request: its
+/// own queue holds, joins or drops the values until then. The event is dropped if the conversation ends or fails first.
+///
+/// # Cancel safety
+/// As [`serve`], if the event is cancel safe too.
+///
+/// # Errors
+/// As [`blocking::serve`].
+///
+/// ```
+/// # #[cfg(feature = "postcard")]
+/// # {
+/// use bellwire::{Error, Postcard, ServerConnection, Service, Topic, asynch};
+///
+/// const TICK: Topic<Postcard<u64>> = Topic::new("TICK");
+///
+/// # async fn example<S: embedded_io_async::Read + embedded_io_async::Write>(
+/// #     uart: &mut S, service: &mut impl Service, mut next_second: impl AsyncFnMut() -> u64) -> Result<(), Error<S::Error>> {
+/// let (mut rx, mut tx) = ([0; 256], [0; 512]);
+/// let mut connection = ServerConnection::new(&mut rx, &mut tx).with_topics([TICK.name()]);
+/// while let Some(second) = asynch::serve_until(uart, service, &mut connection, next_second()).await? {
+///     connection.publish(TICK, &second);
+/// }
+/// # Ok(())
+/// # }
+/// # }
+/// ```
+pub async fn serve_until<S: Read + Write, E>(
+    stream: &mut S,
+    service: &mut impl Service,
+    connection: &mut ServerConnection<'_, impl TopicSet>,
+    event: impl Future<Output = E>,
+) -> Result<Option<E>, Error<S::Error>> {
+    let mut event = pin!(event);
+    while answer(stream, service, connection).await? {
+        match first(read(stream, connection.space()), event.as_mut()).await {
+            First::One(read) => match read? {
+                0 => connection.end(),
+                n => connection.received(n),
+            },
+            First::Other(output) => return Ok(Some(output)),
+        }
+    }
+    Ok(None)
 }
 
 /// Answers all requests that have arrived and sends the replies; see [`blocking::answer`].
@@ -63,7 +113,7 @@ pub async fn serve<S: Read + Write>(
 pub async fn answer<S: Write>(
     stream: &mut S,
     service: &mut impl Service,
-    connection: &mut ServerConnection<'_>,
+    connection: &mut ServerConnection<'_, impl TopicSet>,
 ) -> Result<bool, Error<S::Error>> {
     loop {
         let next = connection.advance(service);
@@ -98,7 +148,7 @@ pub async fn answer<S: Write>(
 /// ```
 pub async fn close<S: Read>(
     mut stream: S,
-    connection: &mut ServerConnection<'_>,
+    connection: &mut ServerConnection<'_, impl TopicSet>,
     shutdown: impl AsyncFnOnce(&mut S) -> Result<(), S::Error>,
 ) -> Result<(), Error<S::Error>> {
     connection.reset();
@@ -131,9 +181,9 @@ pub async fn close<S: Read>(
 /// # }
 /// ```
 #[derive(Debug)]
-pub struct Client<'b, S> {
+pub struct Client<'b, S, T = ()> {
     stream: S,
-    caller: ClientConnection<'b>,
+    caller: ClientConnection<'b, T>,
     /// Whether bytes of the last request may still have to be written or flushed.
     unsent: bool,
 }
@@ -148,6 +198,21 @@ impl<'b, S: Read + Write> Client<'b, S> {
         }
     }
 
+    /// Passes the pushes of these topics to `listener`; see [`blocking::Client::with_topics`].
+    pub fn with_topics<L: FnMut(Push<'_>), const N: usize>(
+        self,
+        topics: [Heard; N],
+        listener: L,
+    ) -> Client<'b, S, Listening<L, N>> {
+        Client {
+            stream: self.stream,
+            caller: self.caller.with_topics(topics, listener),
+            unsent: self.unsent,
+        }
+    }
+}
+
+impl<'b, S: Read + Write, T: Listener> Client<'b, S, T> {
     /// Begins another conversation over `stream`, and returns the old stream.
     pub fn replace_stream(&mut self, stream: S) -> S {
         self.reset();
@@ -215,6 +280,15 @@ impl<'b, S: Read + Write> Client<'b, S> {
         self.flush().await
     }
 
+    /// Waits between calls until at least one push has arrived and was passed to the listener.
+    ///
+    /// # Errors
+    /// As [`blocking::Client::hear`].
+    pub async fn hear(&mut self) -> Result<(), Error<S::Error>> {
+        self.settle().await?;
+        self.receive_until(ClientConnection::hear).await
+    }
+
     /// Waits until the server has ended the conversation.
     ///
     /// # Errors
@@ -242,13 +316,15 @@ impl<'b, S: Read + Write> Client<'b, S> {
         let mut discarded = 0usize;
         while discarded <= SKIP {
             let read = read(&mut self.stream, self.caller.discard());
-            let Some(read) = first(read, wait()).await else {
-                self.reset();
-                return Ok(());
-            };
-            match read? {
-                0 => return Err(Error::Closed),
-                n => discarded = discarded.saturating_add(n),
+            match first(read, wait()).await {
+                First::Other(()) => {
+                    self.reset();
+                    return Ok(());
+                }
+                First::One(read) => match read? {
+                    0 => return Err(Error::Closed),
+                    n => discarded = discarded.saturating_add(n),
+                },
             }
         }
         Err(Error::Closed)
@@ -268,7 +344,7 @@ impl<'b, S: Read + Write> Client<'b, S> {
     /// Receives until `is_done` returns true.
     async fn receive_until(
         &mut self,
-        is_done: fn(&mut ClientConnection<'b>) -> Result<bool, Error<Infallible>>,
+        is_done: fn(&mut ClientConnection<'b, T>) -> Result<bool, Error<Infallible>>,
     ) -> Result<(), Error<S::Error>> {
         while !is_done(&mut self.caller).map_err(Error::widen)? {
             self.receive().await?;
@@ -295,15 +371,21 @@ impl<'b, S: Read + Write> Client<'b, S> {
     }
 }
 
-/// Runs both futures. Returns the output of `one`, or `None` if `other` completes first.
-pub(crate) async fn first<T>(
-    one: impl Future<Output = T>,
-    other: impl Future<Output = ()>,
-) -> Option<T> {
+/// The output of the future that completes first.
+pub(crate) enum First<A, B> {
+    One(A),
+    Other(B),
+}
+
+/// Runs both futures until one completes, and drops the other.
+pub(crate) async fn first<A, B>(
+    one: impl Future<Output = A>,
+    other: impl Future<Output = B>,
+) -> First<A, B> {
     let (mut one, mut other) = (pin!(one), pin!(other));
     poll_fn(|context| match one.as_mut().poll(context) {
-        Poll::Ready(output) => Poll::Ready(Some(output)),
-        Poll::Pending => other.as_mut().poll(context).map(|()| None),
+        Poll::Ready(output) => Poll::Ready(First::One(output)),
+        Poll::Pending => other.as_mut().poll(context).map(First::Other),
     })
     .await
 }

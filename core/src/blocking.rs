@@ -4,6 +4,7 @@ use crate::client::{ClientConnection, SKIP};
 use crate::command::{Command, NoReply};
 use crate::error::Error;
 use crate::format::Format;
+use crate::topics::{Heard, Listener, Listening, Push, TopicSet};
 use crate::{Next, ServerConnection, Service};
 use core::convert::Infallible;
 use embedded_io::{Error as _, Read, ReadReady, Write};
@@ -46,7 +47,7 @@ use embedded_io::{Error as _, Read, ReadReady, Write};
 pub fn serve<S: Read + Write>(
     stream: &mut S,
     service: &mut impl Service,
-    connection: &mut ServerConnection<'_>,
+    connection: &mut ServerConnection<'_, impl TopicSet>,
 ) -> Result<(), Error<S::Error>> {
     while answer(stream, service, connection)? {
         match read(stream, connection.space())? {
@@ -70,7 +71,7 @@ pub fn serve<S: Read + Write>(
 pub fn answer<S: Write>(
     stream: &mut S,
     service: &mut impl Service,
-    connection: &mut ServerConnection<'_>,
+    connection: &mut ServerConnection<'_, impl TopicSet>,
 ) -> Result<bool, Error<S::Error>> {
     loop {
         let next = connection.advance(service);
@@ -84,6 +85,54 @@ pub fn answer<S: Write>(
             return Ok(next == Next::Receive);
         }
     }
+}
+
+/// Receives the bytes that have arrived, answers them, and sends all pending bytes. Does not wait for bytes.
+///
+/// This is for a loop that has other work, such as to [publish](ServerConnection::publish). Call it repeatedly, and
+/// after each [`publish`](ServerConnection::publish). It waits only until the stream accepts the bytes to send. Returns
+/// `true` if the conversation continues.
+///
+/// # Errors
+/// As [`serve`].
+///
+/// ```
+/// # #[cfg(feature = "postcard")]
+/// # {
+/// use bellwire::{Error, Postcard, ServerConnection, Service, Topic, blocking};
+///
+/// const TICK: Topic<Postcard<u64>> = Topic::new("TICK");
+///
+/// # fn example<S: embedded_io::Read + embedded_io::Write + embedded_io::ReadReady>(
+/// #     uart: &mut S, service: &mut impl Service, seconds: fn() -> u64) -> Result<(), Error<S::Error>> {
+/// let (mut rx, mut tx) = ([0; 256], [0; 512]);
+/// let mut connection = ServerConnection::new(&mut rx, &mut tx).with_topics([TICK.name()]);
+/// let mut last = 0;
+/// while blocking::poll(uart, service, &mut connection)? {
+///     if seconds() > last {
+///         last = seconds();
+///         connection.publish(TICK, &last);
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// # }
+/// ```
+pub fn poll<S: Read + Write + ReadReady>(
+    stream: &mut S,
+    service: &mut impl Service,
+    connection: &mut ServerConnection<'_, impl TopicSet>,
+) -> Result<bool, Error<S::Error>> {
+    while answer(stream, service, connection)? {
+        if !stream.read_ready().map_err(Error::Transport)? {
+            return Ok(true);
+        }
+        match read(stream, connection.space())? {
+            0 => connection.end(),
+            n => connection.received(n),
+        }
+    }
+    Ok(false)
 }
 
 /// Closes a stream after [`serve`] so that the last line arrives, and resets the connection.
@@ -122,7 +171,7 @@ pub fn answer<S: Write>(
 /// ```
 pub fn close<S: Read>(
     mut stream: S,
-    connection: &mut ServerConnection<'_>,
+    connection: &mut ServerConnection<'_, impl TopicSet>,
     shutdown: impl FnOnce(&mut S) -> Result<(), S::Error>,
 ) -> Result<(), Error<S::Error>> {
     connection.reset();
@@ -157,9 +206,9 @@ pub fn close<S: Read>(
 /// # }
 /// ```
 #[derive(Debug)]
-pub struct Client<'b, S> {
+pub struct Client<'b, S, T = ()> {
     stream: S,
-    caller: ClientConnection<'b>,
+    caller: ClientConnection<'b, T>,
     /// Whether bytes of the last request may still have to be written or flushed.
     unsent: bool,
 }
@@ -174,6 +223,24 @@ impl<'b, S: Read + Write> Client<'b, S> {
         }
     }
 
+    /// Passes the pushes of these topics to `listener`; see
+    /// [`ClientConnection::with_topics`](crate::ClientConnection::with_topics).
+    ///
+    /// The listener runs inside each call and inside [`hear`](Client::hear).
+    pub fn with_topics<L: FnMut(Push<'_>), const N: usize>(
+        self,
+        topics: [Heard; N],
+        listener: L,
+    ) -> Client<'b, S, Listening<L, N>> {
+        Client {
+            stream: self.stream,
+            caller: self.caller.with_topics(topics, listener),
+            unsent: self.unsent,
+        }
+    }
+}
+
+impl<'b, S: Read + Write, T: Listener> Client<'b, S, T> {
     /// Begins another conversation over `stream`, and returns the old stream.
     pub fn replace_stream(&mut self, stream: S) -> S {
         self.reset();
@@ -244,6 +311,18 @@ impl<'b, S: Read + Write> Client<'b, S> {
         self.caller.request(command, value).map_err(Error::widen)?;
         self.unsent = true;
         self.flush()
+    }
+
+    /// Waits between calls until at least one push has arrived and was passed to the listener.
+    ///
+    /// # Errors
+    /// - [`Error::Remote`]: the server ended the conversation with an error line.
+    /// - [`Error::Closed`], [`Error::Transport`]: the conversation is over, or the stream failed. After a time limit of
+    ///   the stream, repeat the call.
+    /// - [`Error::Protocol`]: bytes arrived that are no push, and the conversation is over.
+    pub fn hear(&mut self) -> Result<(), Error<S::Error>> {
+        self.settle()?;
+        self.receive_until(ClientConnection::hear)
     }
 
     /// Waits until the server has ended the conversation.
@@ -317,7 +396,7 @@ impl<'b, S: Read + Write> Client<'b, S> {
     #[inline(never)] // size
     fn receive_until(
         &mut self,
-        is_done: fn(&mut ClientConnection<'b>) -> Result<bool, Error<Infallible>>,
+        is_done: fn(&mut ClientConnection<'b, T>) -> Result<bool, Error<Infallible>>,
     ) -> Result<(), Error<S::Error>> {
         while !is_done(&mut self.caller).map_err(Error::widen)? {
             self.receive()?;

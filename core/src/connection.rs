@@ -1,7 +1,9 @@
 //! One conversation of a server: a session and its two buffers.
 
 use crate::error::ErrorKind;
+use crate::format::Format;
 use crate::session::{Session, Step};
+use crate::topics::{Published, Subscriptions, Topic, TopicSet, WithTopics};
 use crate::{Buffer, Limits, Service};
 
 /// The server's side of one conversation, over two lent buffers.
@@ -32,12 +34,15 @@ use crate::{Buffer, Limits, Service};
 /// assert_eq!(connection.pending(), b"Thank you.\n");
 /// # Ok::<(), bellwire::RegisterError>(())
 /// ```
+///
+/// `T` is `()`, or [`Subscriptions`] for a connection [with topics](Self::with_topics).
 #[derive(Debug)]
-pub struct ServerConnection<'b> {
+pub struct ServerConnection<'b, T = ()> {
     session: Session,
     rx: Buffer<'b>,
     tx: Buffer<'b>,
     ended: bool,
+    topics: T,
 }
 
 /// The driver's next step after [`ServerConnection::advance`].
@@ -47,7 +52,8 @@ pub struct ServerConnection<'b> {
 pub enum Next {
     /// Receive more bytes into [`ServerConnection::space`].
     Receive,
-    /// Call [`ServerConnection::advance`] again: more requests can be answered once the replies are sent.
+    /// Call [`ServerConnection::advance`] again: once the pending bytes are sent, more requests can be answered, or
+    /// losses of pushes told.
     Send,
     /// Close the stream, in the way [`Step::Close`] describes, so that the last error line arrives.
     Close,
@@ -65,9 +71,30 @@ impl<'b> ServerConnection<'b> {
             rx: Buffer::new(rx),
             tx: Buffer::new(tx),
             ended: false,
+            topics: (),
         }
     }
 
+    /// Adds the topics with these names, to which the client can subscribe. See [`topics`](crate::topics).
+    ///
+    /// The connection then answers [`SUBSCRIBE`](crate::topics::SUBSCRIBE) and
+    /// [`UNSUBSCRIBE`](crate::topics::UNSUBSCRIBE) itself. The transmit buffer holds the longest push in addition to
+    /// the larger of [`Limits::reply`] and 160 bytes. A push for which it is too small is always lost.
+    pub fn with_topics<const N: usize>(
+        self,
+        names: [&'static str; N],
+    ) -> ServerConnection<'b, Subscriptions<N>> {
+        ServerConnection {
+            session: self.session,
+            rx: self.rx,
+            tx: self.tx,
+            ended: self.ended,
+            topics: Subscriptions::new(names),
+        }
+    }
+}
+
+impl<T: TopicSet> ServerConnection<'_, T> {
     /// Sets other limits. A limit that exceeds its buffer is lowered to the buffer's size.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
@@ -80,12 +107,13 @@ impl<'b> ServerConnection<'b> {
         self
     }
 
-    /// Begins another conversation with the same buffers and limits.
+    /// Begins another conversation with the same buffers and limits, and without subscriptions.
     pub fn reset(&mut self) {
         self.session.reset();
         self.rx.clear();
         self.tx.clear();
         self.ended = false;
+        self.topics.reset();
     }
 
     /// Returns the space for received bytes. It is never empty after [`Next::Receive`].
@@ -137,30 +165,82 @@ impl<'b> ServerConnection<'b> {
 
     /// Ends the conversation with an error line; see [`Session::abort`].
     pub fn abort(&mut self, fault: ErrorKind, service: &mut impl Service) {
+        // The same type as in `advance`, so that there is one copy of the code.
+        let topics = &mut self.topics;
+        let service = &mut WithTopics { topics, service };
         self.session.abort(fault, service, &mut self.tx);
     }
 
-    /// Answers all requests that have arrived completely, as far as the replies fit.
+    /// Returns whether the client is subscribed to a topic. Such a client is not idle, even if it sends nothing.
+    pub fn is_subscribed(&self) -> bool {
+        self.topics.is_subscribed()
+    }
+
+    /// Answers all requests that have arrived completely, as far as the replies fit, and tells the losses of pushes.
     ///
     /// The service must stay the same until [`reset`](Self::reset).
     pub fn advance(&mut self, service: &mut impl Service) -> Next {
-        let Self { session, tx, .. } = self;
+        let Self {
+            session,
+            tx,
+            topics,
+            ..
+        } = self;
         let mut input = self.rx.filled();
         let arrived = input.len();
         let next = loop {
+            let mut service = WithTopics { topics, service };
+            let service = &mut service;
             match session.next(service, &mut input, tx) {
                 Step::Receive if self.ended => session.end(input, service, tx),
                 Step::Receive => break Next::Receive,
                 Step::Send => break Next::Send,
                 Step::Close => break Next::Close,
                 Step::Request { index, payload } => {
-                    let answered = service.call(index, payload, session.reply(tx));
-                    session.answered(answered, service, tx);
+                    let answered = if service.topics.has(index) {
+                        service.topics.call(index, payload, session, tx)
+                    } else {
+                        Some(service.call(index, payload, session.reply(tx)))
+                    };
+                    match answered {
+                        Some(answered) => session.answered(answered, service, tx),
+                        None => session.refuse_name("no topic is named \"", payload, service, tx),
+                    }
                 }
             }
         };
         let left = input.len();
         self.rx.consume(arrived.saturating_sub(left));
-        next
+        // An empty buffer has no more room later.
+        let untold = self.topics.tell(&self.session, &mut self.tx) && !self.tx.is_empty();
+        match next {
+            Next::Receive if untold => Next::Send,
+            next => next,
+        }
+    }
+}
+
+impl<const N: usize> ServerConnection<'_, Subscriptions<N>> {
+    /// Publishes a value: sends it to the client if the client is subscribed to the topic. It never waits.
+    ///
+    /// The value is encoded only if the client is subscribed and no earlier bytes are in the way. The push follows the
+    /// [`pending`](Self::pending) bytes. It leaves room for the longest reply and for an error line, so it delays no
+    /// reply by more than the time to send it. After [`Published::Lost`] send the pending bytes, then call
+    /// [`advance`](Self::advance), which tells the client.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))] // size
+    pub fn publish<F: Format>(&mut self, topic: Topic<F>, value: F::Sent<'_>) -> Published {
+        let Some(subscription) = self.topics.subscribed(topic.name()) else {
+            return Published::NotSubscribed;
+        };
+        // The loss of earlier values is told first.
+        if !subscription.tell(self.session.needed(), &self.session, &mut self.tx)
+            && let Some(space) = self.session.push_space(&mut self.tx)
+            && let Ok(size) = topic.encode(value, space)
+        {
+            self.tx.fill(size);
+            return Published::Queued;
+        }
+        subscription.lose();
+        Published::Lost
     }
 }

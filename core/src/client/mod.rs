@@ -8,6 +8,7 @@ pub use session::{ClientSession, Found};
 use crate::command::{Command, Expected, ReplyFormat};
 use crate::error::{Error, ErrorKind};
 use crate::format::{Format, Line};
+use crate::topics::{Heard, Hearing, Listener, Listening, Push};
 use crate::{Buffer, RemoteError};
 use core::convert::Infallible;
 
@@ -45,8 +46,10 @@ const ANY_LINE: Command<(), Line> = Command::new("-");
 /// assert_eq!(client.reply(STRING)?, "Thank you.");
 /// # Ok::<(), bellwire::Error<core::convert::Infallible>>(())
 /// ```
+///
+/// `T` is `()`, or [`Listening`] for a client [with topics](Self::with_topics).
 #[derive(Debug)]
-pub struct ClientConnection<'b> {
+pub struct ClientConnection<'b, T = ()> {
     rx: Buffer<'b>,
     tx: Buffer<'b>,
     /// The expected reply.
@@ -57,6 +60,7 @@ pub struct ClientConnection<'b> {
     ended: bool,
     /// Whether the end of a reply could not be found. Then the received bytes have no meaning.
     lost: bool,
+    topics: T,
 }
 
 impl<'b> ClientConnection<'b> {
@@ -73,14 +77,43 @@ impl<'b> ClientConnection<'b> {
             past: 0,
             ended: false,
             lost: false,
+            topics: (),
         }
     }
 
+    /// Passes the pushes of these topics to `listener`, in their order. See [`topics`](crate::topics).
+    ///
+    /// The client recognizes only these topics. A push of another one ends the conversation, so
+    /// [subscribe](crate::topics::SUBSCRIBE) to no other. `rx` holds one push or one reply at a time. A push that
+    /// exceeds it counts as lost if its end is known, and otherwise ends the conversation.
+    ///
+    /// The listener runs inside the methods that look for a reply: [`hear`](Self::hear),
+    /// [`has_reply`](Self::has_reply), [`skip`](Self::skip) and [`is_over`](Self::is_over).
+    pub fn with_topics<L: FnMut(Push<'_>), const N: usize>(
+        self,
+        topics: [Heard; N],
+        listener: L,
+    ) -> ClientConnection<'b, Listening<L, N>> {
+        ClientConnection {
+            rx: self.rx,
+            tx: self.tx,
+            expected: self.expected,
+            session: self.session,
+            past: self.past,
+            ended: self.ended,
+            lost: self.lost,
+            topics: Listening::new(topics, listener),
+        }
+    }
+}
+
+impl<'b, T: Listener> ClientConnection<'b, T> {
     /// Begins another conversation with the same buffers. Unsent and received bytes are discarded.
     pub fn reset(&mut self) {
         self.rx.clear();
         self.tx.clear();
         self.expect(None);
+        self.topics.reset();
         self.past = 0;
         self.ended = false;
         self.lost = false;
@@ -174,6 +207,9 @@ impl<'b> ClientConnection<'b> {
     /// the next call. After all other errors the conversation is over.
     pub fn has_reply(&mut self) -> Result<bool, Error<Infallible>> {
         self.drop_past();
+        if !self.pass_pushes_on()? {
+            return Ok(false);
+        }
         let Some(expected) = self.expected else {
             return Ok(false);
         };
@@ -284,12 +320,58 @@ impl<'b> ClientConnection<'b> {
         }
     }
 
+    /// Passes on the pushes that have arrived completely. Returns whether there was one.
+    ///
+    /// Call it between calls, after each receipt of bytes. While a call waits for its reply,
+    /// [`has_reply`](Self::has_reply) does the same.
+    ///
+    /// # Errors
+    /// - [`ErrorKind::ReplyPending`]: the reply to a call is expected.
+    /// - [`Error::Remote`]: the server ended the conversation with an error line.
+    /// - [`Error::Closed`]: the stream has ended, or the conversation was over earlier.
+    /// - [`ErrorKind::UnexpectedReply`]: bytes arrived that are no push.
+    pub fn hear(&mut self) -> Result<bool, Error<Infallible>> {
+        if self.is_waiting() {
+            return Err(ErrorKind::ReplyPending.into());
+        }
+        self.topics.take_heard();
+        let is_over = self.is_over()?;
+        match self.topics.take_heard() {
+            false if is_over => Err(Error::Closed),
+            heard => Ok(heard),
+        }
+    }
+
+    /// Passes on the pushes at the front. Returns whether no part of a push is left there.
+    fn pass_pushes_on(&mut self) -> Result<bool, Error<Infallible>> {
+        if self.lost {
+            return Ok(true);
+        }
+        loop {
+            match self.topics.hear(self.rx.filled(), self.rx.capacity()) {
+                Ok(Hearing::Nothing) => return Ok(true),
+                Ok(Hearing::Push(size)) => {
+                    self.past = size;
+                    self.drop_past();
+                }
+                Ok(Hearing::Part) if self.ended => {
+                    self.expect(None);
+                    return Err(Error::Closed);
+                }
+                Ok(Hearing::Part) if self.rx.room() == 0 => return self.lose(self.too_long()),
+                Ok(Hearing::Part) => return Ok(false),
+                Err(kind) => return self.lose(kind),
+            }
+        }
+    }
+
     fn expect(&mut self, reply: Option<Expected>) {
         self.expected = reply;
         self.session.next();
     }
 
     /// Marks the reply at the front, of `size` bytes, as taken. Its bytes are removed later.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))] // size
     fn take(&mut self, size: usize) {
         self.expect(None);
         self.past = size;
@@ -302,6 +384,7 @@ impl<'b> ClientConnection<'b> {
         RemoteError::parse(line, waiting)
     }
 
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))] // size
     fn drop_past(&mut self) {
         let arrived = self.rx.filled().len();
         let now = self.past.min(arrived);

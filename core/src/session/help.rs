@@ -1,6 +1,6 @@
 //! A session's replies to `HELP` and `SCHEMA`.
 
-use super::{Phase, Session, front, show};
+use super::{Phase, Session};
 use crate::error::{ErrorKind, RequestError};
 use crate::schema::help::{self, Piece};
 use crate::{Buffer, Service, line};
@@ -31,16 +31,7 @@ impl Session {
                 return self.reject_with(&mut error, Phase::Name, service, out);
             }
         }
-        let _ = error.detail.push_str("no command is named \"");
-        // The quotation mark after the name fits too.
-        let room = error
-            .detail
-            .capacity()
-            .saturating_sub(error.detail.len())
-            .saturating_sub(1);
-        show(front(name, room), &mut error.detail);
-        let _ = error.detail.push('"');
-        self.reject_with(&mut error, Phase::Name, service, out);
+        self.refuse_name("no command is named \"", payload, service, out);
     }
 
     /// Writes a piece of the reply of `HELP` or `SCHEMA`: the rest of one command's text, or as much as fits.

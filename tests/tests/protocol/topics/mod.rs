@@ -1,0 +1,25 @@
+//! Topics: subscriptions, pushes and told losses, for both ends.
+
+mod client;
+mod drivers;
+mod exchange;
+mod serial;
+mod server;
+
+use bellwire::topics::Push;
+use bellwire::{Line, Postcard, Topic};
+
+/// A number.
+const TICK: Topic<Postcard<u32>> = Topic::new("TICK");
+/// A line of text.
+const LOG: Topic<Line> = Topic::new("LOG");
+
+/// Returns a push as text, for comparison.
+fn shown(push: Push<'_>) -> String {
+    let tick = push.value(TICK).map(|value| format!("TICK {value:?}"));
+    let log = push.value(LOG).map(|value| format!("LOG {value:?}"));
+    match push {
+        Push::Lost { topic, count } => format!("{topic} lost {count}"),
+        Push::Value { .. } => tick.or(log).expect("a value of one of the topics"),
+    }
+}
