@@ -48,7 +48,7 @@ const ANY_LINE: Command<(), Line> = Command::new("-");
 /// # Ok::<(), bellwire::Error<core::convert::Infallible>>(())
 /// ```
 ///
-/// `T` is `()`, or [`Listening`] for a client [with topics](Self::with_topics).
+/// `T` is `()`, or [`Listening`](crate::topics::Listening) for a client [with topics](Self::with_topics).
 #[derive(Debug)]
 pub struct ClientConnection<'b, T = ()> {
     rx: Buffer<'b>,
