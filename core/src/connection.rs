@@ -84,12 +84,18 @@ impl<'b> ServerConnection<'b> {
         self,
         names: [&'static str; N],
     ) -> ServerConnection<'b, Subscriptions<N>> {
+        self.with_topic_set(Subscriptions::new(names))
+    }
+
+    /// Adds topics that are kept in another way.
+    #[doc(hidden)]
+    pub fn with_topic_set<T: TopicSet>(self, topics: T) -> ServerConnection<'b, T> {
         ServerConnection {
             session: self.session,
             rx: self.rx,
             tx: self.tx,
             ended: self.ended,
-            topics: Subscriptions::new(names),
+            topics,
         }
     }
 }
@@ -119,6 +125,11 @@ impl<T: TopicSet> ServerConnection<'_, T> {
     /// Returns the space for received bytes. It is never empty after [`Next::Receive`].
     pub fn space(&mut self) -> &mut [u8] {
         self.rx.space()
+    }
+
+    #[doc(hidden)]
+    pub fn topics(&mut self) -> &mut T {
+        &mut self.topics
     }
 
     /// Counts the first `n` bytes of [`space`](Self::space) as received.
@@ -197,14 +208,9 @@ impl<T: TopicSet> ServerConnection<'_, T> {
                 Step::Send => break Next::Send,
                 Step::Close => break Next::Close,
                 Step::Request { index, payload } => {
-                    let answered = if service.topics.has(index) {
-                        service.topics.call(index, payload, session, tx)
-                    } else {
-                        Some(service.call(index, payload, session.reply(tx)))
-                    };
-                    match answered {
-                        Some(answered) => session.answered(answered, service, tx),
-                        None => session.refuse_name("no topic is named \"", payload, service, tx),
+                    if !service.answer(index, payload, session, tx) {
+                        let answered = service.call(index, payload, session.reply(tx));
+                        session.answered(answered, service, tx);
                     }
                 }
             }

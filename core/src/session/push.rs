@@ -21,7 +21,8 @@ impl Session {
     }
 
     /// Does the same, except that `reserved` bytes stay free.
-    pub(crate) fn space_beside<'o>(
+    #[doc(hidden)]
+    pub fn space_beside<'o>(
         &self,
         reserved: usize,
         out: &'o mut Buffer<'_>,

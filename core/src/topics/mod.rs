@@ -69,7 +69,8 @@ mod subscriptions;
 pub use find::{Front, Heard, Pushes};
 pub(crate) use listener::Hearing;
 pub use listener::{Listener, Listening, Push};
-pub(crate) use subscriptions::WithTopics;
+#[doc(hidden)]
+pub use subscriptions::WithTopics;
 pub use subscriptions::{Published, Subscriptions, TopicSet};
 
 use crate::command::{Command, check_name, put};

@@ -39,20 +39,16 @@ pub trait TopicSet {
     #[doc(hidden)]
     fn is_subscribed(&self) -> bool;
 
-    /// Returns the route of `SUBSCRIBE` or `UNSUBSCRIBE`.
+    /// Returns whether there are topics. Without any, `SUBSCRIBE` is an unknown command.
     #[doc(hidden)]
-    fn find(&self, name: &[u8]) -> Option<Route>;
+    fn has_topics(&self) -> bool;
 
-    /// Returns whether this is the index of `SUBSCRIBE` or `UNSUBSCRIBE`.
-    #[doc(hidden)]
-    fn has(&self, index: usize) -> bool;
-
-    /// Answers `SUBSCRIBE` or `UNSUBSCRIBE`. Returns `None` if no topic has the name in `payload`.
+    /// Answers `SUBSCRIBE`, or `UNSUBSCRIBE` if the client `leaves`. Returns `None` if there is no topic `name`.
     #[doc(hidden)]
     fn call(
         &mut self,
-        index: usize,
-        payload: &[u8],
+        leaves: bool,
+        name: &[u8],
         session: &Session,
         out: &mut Buffer<'_>,
     ) -> Option<ReplySent>;
@@ -69,18 +65,14 @@ impl TopicSet for () {
         false
     }
 
-    fn find(&self, _name: &[u8]) -> Option<Route> {
-        None
-    }
-
-    fn has(&self, _index: usize) -> bool {
+    fn has_topics(&self) -> bool {
         false
     }
 
     fn call(
         &mut self,
-        _index: usize,
-        _payload: &[u8],
+        _leaves: bool,
+        _name: &[u8],
         _session: &Session,
         _out: &mut Buffer<'_>,
     ) -> Option<ReplySent> {
@@ -166,30 +158,19 @@ impl<const N: usize> TopicSet for Subscriptions<N> {
         self.topics.iter().any(|topic| topic.subscribed)
     }
 
-    fn find(&self, name: &[u8]) -> Option<Route> {
-        let long = UNSUBSCRIBE.name();
-        match long.as_bytes().strip_suffix(name)? {
-            b"" => Some(UNSUBSCRIBE.route(UNSUBSCRIBED)),
-            b"UN" => Some(SUBSCRIBE.route(SUBSCRIBED)),
-            _ => None,
-        }
-    }
-
-    fn has(&self, index: usize) -> bool {
-        index == SUBSCRIBED || index == UNSUBSCRIBED
+    fn has_topics(&self) -> bool {
+        true
     }
 
     fn call(
         &mut self,
-        index: usize,
-        payload: &[u8],
+        leaves: bool,
+        name: &[u8],
         session: &Session,
         out: &mut Buffer<'_>,
     ) -> Option<ReplySent> {
-        let name = line::trim(payload);
         let mut topics = self.topics.iter_mut();
         let topic = topics.find(|topic| topic.name.as_bytes() == name)?;
-        let leaves = index == UNSUBSCRIBED;
         let limit = session.limits().reply;
         if limit < OK.len() || leaves && topic.tell(OK.len(), session, out) {
             return Some(session.reply(out).fail(ErrorKind::MessageTooLong { limit }));
@@ -207,15 +188,48 @@ impl<const N: usize> TopicSet for Subscriptions<N> {
     }
 }
 
-/// A service to which a session adds `SUBSCRIBE` and `UNSUBSCRIBE`. [`TopicSet::call`] answers these.
-pub(crate) struct WithTopics<'a, T, S> {
-    pub(crate) topics: &'a mut T,
-    pub(crate) service: &'a mut S,
+/// A service with the commands of topics.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct WithTopics<'a, T, S> {
+    pub topics: &'a mut T,
+    pub service: &'a mut S,
+}
+
+impl<T: TopicSet, S: Service> WithTopics<'_, T, S> {
+    /// Answers the request if it is one of topics. Returns whether it is.
+    #[doc(hidden)]
+    pub fn answer(
+        &mut self,
+        index: usize,
+        payload: &[u8],
+        session: &mut Session,
+        out: &mut Buffer<'_>,
+    ) -> bool {
+        if !self.topics.has_topics() || index != SUBSCRIBED && index != UNSUBSCRIBED {
+            return false;
+        }
+        let name = line::trim(payload);
+        match self.topics.call(index == UNSUBSCRIBED, name, session, out) {
+            Some(answered) => session.answered(answered, self, out),
+            None => session.refuse_name("no topic is named \"", payload, self, out),
+        }
+        true
+    }
 }
 
 impl<T: TopicSet, S: Service> Service for WithTopics<'_, T, S> {
     fn find(&self, name: &[u8]) -> Option<Route> {
-        self.topics.find(name).or_else(|| self.service.find(name))
+        if self.topics.has_topics()
+            && let Some(before) = UNSUBSCRIBE.name().as_bytes().strip_suffix(name)
+        {
+            match before {
+                b"" => return Some(UNSUBSCRIBE.route(UNSUBSCRIBED)),
+                b"UN" => return Some(SUBSCRIBE.route(SUBSCRIBED)),
+                _ => {}
+            }
+        }
+        self.service.find(name)
     }
 
     fn call(&mut self, index: usize, payload: &[u8], reply: Reply<'_>) -> ReplySent {
