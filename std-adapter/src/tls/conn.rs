@@ -2,8 +2,9 @@
 
 use super::driver::Driver;
 use crate::ending::{Ending, LINGER};
-use crate::wait::after;
+use crate::wait::{Waker, after};
 use std::io::{self, ErrorKind, Read, Write};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A TLS connection on top of a [`bellwire_std::Conn`](crate::Conn): Go's `tls.Conn`.
@@ -99,6 +100,11 @@ impl Conn {
             self.inner.set_read_deadline(Some(until));
             self.receive()?;
         }
+    }
+
+    /// See [`Conn::watch`](crate::Conn::watch).
+    pub(crate) fn watch(&mut self, pushes: Arc<Waker>) {
+        self.inner.watch(pushes);
     }
 
     /// Returns whether a record or a handshake message is partial.

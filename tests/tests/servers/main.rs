@@ -12,3 +12,4 @@ mod in_flight;
 mod limits;
 mod tasks;
 mod tcp;
+mod topics;

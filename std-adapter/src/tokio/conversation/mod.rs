@@ -12,6 +12,7 @@ use crate::ending::Peer;
 use crate::endpoint::ReplyFuture;
 use crate::metrics::Stopwatch;
 use crate::probe::is_cut;
+use crate::topics::Feeds;
 use bellwire::{Buffer, ErrorKind, Limits, Session};
 use kept::Kept;
 use std::cell::RefCell;
@@ -49,6 +50,7 @@ pub(super) struct Conversation<'a, App> {
     pub(super) stream: &'a mut Stream,
     pub(super) shared: &'a Shared<App>,
     service: Dispatch<'a, App>,
+    pub(super) feeds: Feeds<'a>,
     /// Boxed, like the stop notification: tokio allocates tasks in steps of 128 bytes, and boxes fit
     /// into the gaps between them.
     session: Box<Session>,
@@ -80,7 +82,7 @@ pub(super) struct Done {
     pub(super) future: Option<ReplyFuture>,
     /// Bytes read.
     pub(super) arrived: usize,
-    /// Whether requests remain for the next turn.
+    /// Whether requests or pushes remain for the next turn.
     pub(super) left: bool,
     /// The time when it was done.
     pub(super) at: Instant,
@@ -113,6 +115,7 @@ impl<'a, App: 'static> Conversation<'a, App> {
         let limits = Limits::for_buffers(limits.receive_buffer, limits.transmit_buffer);
         let mut conversation = Self {
             service: Dispatch::new(&shared.server.endpoint, app, peer),
+            feeds: Feeds::new(&shared.server.endpoint.topics),
             stream,
             shared,
             session: Box::new(Session::new(limits)),
@@ -171,7 +174,10 @@ impl<'a, App: 'static> Conversation<'a, App> {
             let resumed = self.more;
             set_size(rx, server.limits.receive_buffer);
             set_size(tx, server.limits.transmit_buffer);
-            let arrived = ready!(self.read(context, rx))?;
+            let arrived = match self.read(context, rx) {
+                Poll::Pending if !self.feeds.arm(context.waker()) => 0,
+                read => ready!(read)?,
+            };
             let stopwatch = Stopwatch::start();
             let mut fresh = &rx[..arrived];
             let mut out = Buffer::new(tx);
@@ -201,10 +207,11 @@ impl<'a, App: 'static> Conversation<'a, App> {
                 }
                 end
             };
+            self.push(&mut out)?;
             self.send(&mut out)?;
             self.more = !matches!(end, TurnEnd::Receive);
             self.over = matches!(end, TurnEnd::Close);
-            let left = matches!(end, TurnEnd::Turn);
+            let left = matches!(end, TurnEnd::Turn) || self.feeds.is_turn_over();
             let mut future = None;
             if let TurnEnd::Await(reply, taken) = end {
                 future = Some(guard_future(reply));
