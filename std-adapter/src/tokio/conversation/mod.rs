@@ -174,13 +174,14 @@ impl<'a, App: 'static> Conversation<'a, App> {
             let resumed = self.more;
             set_size(rx, server.limits.receive_buffer);
             set_size(tx, server.limits.transmit_buffer);
+            let mut out = Buffer::new(tx);
             let arrived = match self.read(context, rx) {
-                Poll::Pending if !self.feeds.arm(context.waker()) => 0,
-                read => ready!(read)?,
+                Poll::Pending if self.feeds.arm(context.waker()) => return Poll::Pending,
+                Poll::Pending => return Poll::Ready(self.push_only(&mut out)),
+                Poll::Ready(read) => read?,
             };
             let stopwatch = Stopwatch::start();
             let mut fresh = &rx[..arrived];
-            let mut out = Buffer::new(tx);
             self.service.refresh(&self.shared.server.endpoint);
             let end = if self.unread().is_empty() {
                 let end = self.work(context, &mut fresh, &mut out)?;
@@ -232,6 +233,21 @@ impl<'a, App: 'static> Conversation<'a, App> {
                 left,
                 at,
             }))
+        })
+    }
+
+    /// Does the work of a turn in which no byte has arrived, but pushes are due.
+    fn push_only(&mut self, out: &mut Buffer<'_>) -> io::Result<Done> {
+        self.push(out)?;
+        self.send(out)?;
+        if !self.reserve() {
+            self.give_up()?;
+        }
+        Ok(Done {
+            future: None,
+            arrived: 0,
+            left: self.feeds.is_turn_over(),
+            at: Instant::now(),
         })
     }
 
