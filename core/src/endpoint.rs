@@ -270,7 +270,7 @@ impl<App, const N: usize> Service for Helping<'_, App, N> {
 
     fn listed(&self, index: usize) -> Option<Listed<'_>> {
         let name = self.bound.endpoint.entries.get(index)?.route.name;
-        Some(Listed::among(self.commands, name))
+        Some(Listed::among(self.commands, index, name))
     }
 
     fn rejected(&mut self, rejection: &RequestError) {

@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use crate::output;
 use crate::target::Target;
 use bellwire::Printable;
-use bellwire::schema::Description;
+use bellwire::schema::Signature;
 use bellwire_std::json::{self, RemoteCommand};
 use bellwire_std::{Client, schema};
 use std::fmt::Write as _;
@@ -53,15 +53,15 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 /// Returns the command with this name: from a file's descriptions, or from the server's.
 pub(crate) fn find(
     client: &mut Client,
-    known: Option<&[Description]>,
+    known: Option<&[Signature]>,
     name: &str,
 ) -> Result<RemoteCommand, Failure> {
     let Some(known) = known else {
         return Ok(RemoteCommand::fetch(client, name)?);
     };
     let mut known = known.iter();
-    match known.find(|description| description.name == name) {
-        Some(description) => Ok(RemoteCommand::new(*description)),
+    match known.find(|signature| signature.name == name) {
+        Some(signature) => Ok(RemoteCommand::new(*signature)),
         None => Err(Failure::usage(format!(
             "the file describes no command {name:?}"
         ))),
@@ -74,14 +74,14 @@ pub(crate) fn call(
     command: &RemoteCommand,
     value: &str,
 ) -> Result<Option<String>, Failure> {
-    let description = command.description();
-    let request = match description.request.format {
+    let signature = command.signature();
+    let request = match signature.request.format {
         // A person types the text itself, and a shell's input ends with a line feed.
         "line" => json::encode_line(value.trim_end_matches(['\r', '\n']))?,
-        _ => json::encode(&description.request, value)?,
+        _ => json::encode(&signature.request, value)?,
     };
     let reply = command.exchange(client, &request)?;
-    Ok(match (reply, &description.reply) {
+    Ok(match (reply, &signature.reply) {
         (Some(reply), Some(encoding)) => Some(json::decode(encoding, &reply)?),
         _ => None,
     })
@@ -114,13 +114,13 @@ fn escaped(json: &str) -> String {
 }
 
 /// Reads the descriptions in a file.
-pub(crate) fn descriptions(file: &Path) -> Result<Vec<Description>, Failure> {
+pub(crate) fn descriptions(file: &Path) -> Result<Vec<Signature>, Failure> {
     let text =
         fs::read_to_string(file).map_err(|error| unreadable(&file.to_string_lossy(), &error))?;
     let texts: Vec<String> = serde_json::from_str(&text)
         .map_err(|error| Failure::usage(format!("{}: {error}", file.display())))?;
-    let descriptions = texts.iter().map(|text| schema::parse(text));
-    Ok(descriptions.collect::<Result<_, _>>()?)
+    let signatures = texts.iter().map(|text| schema::parse(text));
+    Ok(signatures.collect::<Result<_, _>>()?)
 }
 
 fn read(value: Option<&str>) -> Result<String, Failure> {

@@ -6,7 +6,7 @@ use crate::list;
 use crate::output;
 use crate::target::Target;
 use bellwire::Printable;
-use bellwire::schema::Description;
+use bellwire::schema::Signature;
 use bellwire_std::json::RemoteCommand;
 use bellwire_std::schema;
 use bellwire_std::{CallError, Client};
@@ -73,7 +73,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 struct Shell {
     client: Client,
     /// The descriptions of a file, which replace the server's.
-    known: Option<Vec<Description>>,
+    known: Option<Vec<Signature>>,
     /// The commands that were called before.
     commands: HashMap<String, RemoteCommand>,
 }

@@ -358,7 +358,7 @@ impl<App> Commands<App> {
     pub(crate) fn listed(&self, index: usize) -> Option<Listed<'_>> {
         let descriptions = self.descriptions.as_deref()?;
         let name = self.entries.get(index)?.name;
-        Some(Listed::among(descriptions, name))
+        Some(Listed::among(descriptions, index, name))
     }
 
     /// Returns the handler of the command with this index.

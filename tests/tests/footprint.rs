@@ -6,6 +6,7 @@
 
 use bellwire::complex_data::Inner;
 use bellwire::format::MAX_DEPTH;
+use bellwire::schema::Description;
 use bellwire::{
     ClientConnection, Command, ComplexData, Format, Gob, Line, NoReply, Postcard, ReplyFormat,
 };
@@ -65,11 +66,35 @@ fn the_footprint_has_not_grown() {
     }
     other_capacities_share_the_code(&rows);
     topics_take_less_than_a_kilobyte(&rows);
+    help_takes_at_most_a_kilobyte_and_a_half(&rows);
     share_of_the_echo(&server, &echo);
 }
 
 /// Measures the minimal programs and subtracts the program without the core.
 fn core_alone(profile: &str, level: &str) -> Vec<Row> {
+    let empty = footprint(profile, "empty");
+    let measure = |(name, input, replies): (&str, Vec<u8>, Vec<u8>)| {
+        let program = name.split(' ').next().unwrap();
+        let size = footprint(profile, program);
+        let (stack, state) = run(profile, program, &input, &replies);
+        Row {
+            name: format!("{name} {level}"),
+            figures: vec![
+                size.flash - empty.flash,
+                size.ram - empty.ram + state,
+                stack,
+            ],
+        }
+    };
+    // A client sends no error lines, so leaving out sentences changes only servers.
+    let differs = |program: &str| level != "terse" || program.starts_with("server");
+    let programs = programs(level).into_iter();
+    let programs = programs.filter(|(program, ..)| differs(program));
+    programs.map(measure).collect()
+}
+
+/// Returns the minimal programs, each with the bytes that it receives and those that it sends.
+fn programs(level: &str) -> Vec<(&'static str, Vec<u8>, Vec<u8>)> {
     let inner = commands::value().c.unwrap();
     let string = request(STRING, "Additional data.");
     let thanks = "Thank you.\n";
@@ -85,7 +110,7 @@ fn core_alone(profile: &str, level: &str) -> Vec<Row> {
     };
     let refused = format!("{received}{short}{unknown}").into_bytes();
     let value = request(POSTCARD, &commands::value());
-    let programs = [
+    vec![
         (
             "server_string",
             [&string, &b"NOPE\n"[..]].concat(),
@@ -93,7 +118,7 @@ fn core_alone(profile: &str, level: &str) -> Vec<Row> {
         ),
         (
             "server_string_topics",
-            [&string, &b"SUBSCRIBE\nTOCK\nHELP\n"[..]].concat(),
+            [&string, &b"SUBSCRIBE\nTOCK\nNOPE\n"[..]].concat(),
             format!("{thanks}!refused SUBSCRIBE: no topic is named \"TOCK\"\n{unknown}")
                 .into_bytes(),
         ),
@@ -110,7 +135,18 @@ fn core_alone(profile: &str, level: &str) -> Vec<Row> {
         (
             "server_postcard",
             [&string, &value, &bad[..]].concat(),
-            refused,
+            refused.clone(),
+        ),
+        (
+            "server_postcard_help",
+            [
+                b"HELP\nSCHEMA\nPOSTCARD\nSCHEMA\nNOPE\n",
+                &string[..],
+                &value,
+                bad,
+            ]
+            .concat(),
+            [help().as_bytes(), &refused].concat(),
         ),
         (
             "server_gob",
@@ -144,27 +180,19 @@ fn core_alone(profile: &str, level: &str) -> Vec<Row> {
             thanks.into(),
             [&string[..], &request(GOB, &commands::value())].concat(),
         ),
-    ];
-    let empty = footprint(profile, "empty");
-    let measure = |(name, input, replies): (&str, Vec<u8>, Vec<u8>)| {
-        let program = name.split(' ').next().unwrap();
-        let size = footprint(profile, program);
-        let (stack, state) = run(profile, program, &input, &replies);
-        Row {
-            name: format!("{name} {level}"),
-            figures: vec![
-                size.flash - empty.flash,
-                size.ram - empty.ram + state,
-                stack,
-            ],
-        }
-    };
-    // A client sends no error lines, so leaving out sentences changes only servers.
-    let differs = |program: &str| level != "terse" || program.starts_with("server");
-    let programs = programs
-        .into_iter()
-        .filter(|(program, ..)| differs(program));
-    programs.map(measure).collect()
+    ]
+}
+
+/// Returns the replies to `HELP`, and to `SCHEMA` for POSTCARD and for an unknown name.
+fn help() -> String {
+    let [string, postcard] = [STRING.describe(), POSTCARD.describe()];
+    let line = |command: Description| format!("{command} #{:08x}\n", command.fingerprint());
+    let unknown = "!refused SCHEMA: no command is named \"NOPE\"\n";
+    format!(
+        "OK\n{}{}\nOK\n{postcard}\n\n{unknown}",
+        line(string),
+        line(postcard)
+    )
 }
 
 /// Returns the bytes of a request.
@@ -300,6 +328,12 @@ fn other_capacities_share_the_code(rows: &[Row]) {
 fn topics_take_less_than_a_kilobyte(rows: &[Row]) {
     let added = flash(rows, "server_string_topics s") - flash(rows, "server_string s");
     assert!(added < 1 << 10, "topics add {added} bytes");
+}
+
+fn help_takes_at_most_a_kilobyte_and_a_half(rows: &[Row]) {
+    let added = flash(rows, "server_postcard_help s") - flash(rows, "server_postcard s");
+    println!("HELP and SCHEMA add {added} bytes of flash");
+    assert!(added <= 3 << 9, "HELP and SCHEMA add {added} bytes");
 }
 
 fn flash(rows: &[Row], name: &str) -> usize {

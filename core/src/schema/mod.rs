@@ -92,6 +92,7 @@
 //! quotes, with the escapes of [`Printable::quoted`](crate::Printable::quoted).
 
 mod depth;
+mod description;
 pub(crate) mod help;
 mod lines;
 mod notation;
@@ -101,12 +102,12 @@ mod types;
 pub use bellwire_derive::Schema;
 
 pub use crate::command::check_name;
+pub use description::Description;
 pub use help::Listed;
 pub use lines::{HELP, Lines, SCHEMA};
 
-use crate::command::{Command, NoReply, ReplyFormat};
-use crate::format::{Format, Line, MAX_DEPTH};
-use depth::depth;
+use crate::command::{NoReply, ReplyFormat};
+use crate::format::{Format, Line};
 
 /// A type as serde sees it.
 ///
@@ -173,9 +174,9 @@ pub trait Schema {
     const TYPE: Type;
 }
 
-/// A command in a form that can be shown and compared. See [`Command::describe`](crate::Command::describe).
+/// The name, formats and types of a command. `bellwire_std::schema::parse` gets one from a description's text.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Description {
+pub struct Signature {
     /// The command's name.
     pub name: &'static str,
     /// The encoding of the request. The format `()` stands for a request without payload.
@@ -197,7 +198,8 @@ pub struct Encoding {
 ///
 /// Implement it for a format of your own, so that `HELP` can show its name.
 pub trait Described: Format {
-    /// The description of a payload in this format.
+    /// The description of a payload in this format. The format's name is a word of the
+    /// [notation](self#the-notation).
     const ENCODING: Encoding;
 }
 
@@ -235,40 +237,4 @@ impl<T: crate::Payload + Schema> Described for crate::Postcard<T> {
         format: "postcard",
         ty: Some(&T::TYPE),
     };
-}
-
-impl<Req: Described, Rsp: DescribedReply> Command<Req, Rsp> {
-    /// Evaluated in `describe`, at compile time.
-    const IS_BOUNDED: () = {
-        assert!(
-            depth(Req::ENCODING.ty) <= MAX_DEPTH,
-            "the request nests too deep"
-        );
-        if let Some(reply) = Rsp::ENCODING {
-            assert!(depth(reply.ty) <= MAX_DEPTH, "the reply nests too deep");
-        }
-    };
-
-    /// Returns the command's description.
-    ///
-    /// A type that nests deeper than [`MAX_DEPTH`] is a compile error.
-    ///
-    /// ```compile_fail,E0080
-    /// use bellwire::schema::Description;
-    /// use bellwire::{Command, Line, Postcard};
-    ///
-    /// type Four<T> = Option<Option<Option<Option<T>>>>;
-    /// type Sixteen<T> = Four<Four<Four<Four<T>>>>;
-    ///
-    /// const DEEP: Command<Postcard<Sixteen<Sixteen<Option<u8>>>>, Line> = Command::new("DEEP");
-    /// const COMMANDS: &[Description] = &[DEEP.describe()];
-    /// ```
-    pub const fn describe(&self) -> Description {
-        let () = Self::IS_BOUNDED;
-        Description {
-            name: self.name(),
-            request: Req::ENCODING,
-            reply: Rsp::ENCODING,
-        }
-    }
 }

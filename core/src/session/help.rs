@@ -38,27 +38,33 @@ impl Session {
     #[inline(never)]
     pub(super) fn write_help(&mut self, service: &mut impl Service, out: &mut Buffer<'_>) {
         let listed = service.listed(self.left);
-        let mut piece = Piece::new(out.space(), self.progress);
-        match listed {
-            Some(listed) if self.phase == Phase::Schema => {
-                if let Some(description) = listed.description {
-                    piece.schema(description);
-                }
-            }
-            listed => piece.help(self.left, listed),
+        let whole = self.phase == Phase::Schema;
+        let space = out.space();
+        let room = space.len();
+        let mut piece = Piece::new(space, self.progress);
+        if self.left == 0 || whole {
+            piece.add(b"OK\n");
         }
-        let is_last = listed.is_none() || self.phase == Phase::Schema;
-        let (size, complete) = piece.finish();
-        out.fill(size);
-        match complete {
-            true if is_last => self.enter(Phase::Name),
-            true => {
-                self.left = self.left.wrapping_add(1);
-                self.progress = 0;
+        if let Some(listed) = listed {
+            match listed.description {
+                Some(description) if whole => piece.schema(description),
+                _ => piece.help(listed),
             }
-            // A buffer without memory can carry no reply.
-            false if out.capacity() == 0 => self.enter(Phase::Ended),
-            false => self.progress = self.progress.wrapping_add(size),
+        }
+        piece.add(if whole { b"\n\n" } else { b"\n" });
+        let size = piece.size();
+        out.fill(size);
+        if size == room {
+            // Bytes may be left. A buffer without memory can carry none.
+            self.progress = self.progress.wrapping_add(size);
+            if out.capacity() == 0 {
+                self.enter(Phase::Ended);
+            }
+        } else if whole || listed.is_none() {
+            self.enter(Phase::Name);
+        } else {
+            self.left = self.left.wrapping_add(1);
+            self.progress = 0;
         }
     }
 }

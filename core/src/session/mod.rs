@@ -218,11 +218,10 @@ impl Session {
         let name = line::trim(take(input, size));
         self.progress = 0;
         self.phase = Phase::Payload;
-        if service.listed(0).is_some() && matches!(name, b"HELP" | b"SCHEMA") {
-            self.route = listing::route(service, name);
-        } else {
-            self.route = service.find(name);
-        }
+        self.route = match listing::route(service, name) {
+            None => service.find(name),
+            route => route,
+        };
         if self.route.is_none() {
             let kind = match name {
                 [] => ErrorKind::EmptyName,

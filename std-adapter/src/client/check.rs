@@ -31,7 +31,7 @@ impl Client {
         let mut check = Check::new(list(self)?);
         for ours in commands {
             if check.differs(ours) {
-                check.compare(ours, fetch(self, ours.name))?;
+                check.compare(ours, fetch(self, ours.name()))?;
             }
         }
         check.finish()

@@ -5,7 +5,7 @@ use crate::schema::{FetchError, fetch};
 use crate::{CallError, Client};
 use bellwire::format::{EncodeError, Frame};
 use bellwire::gob::RawGob;
-use bellwire::schema::Description;
+use bellwire::schema::Signature;
 use bellwire::{Command, DecodeError, Format, Line, NoReply, Postcard};
 use std::fmt;
 
@@ -24,7 +24,7 @@ use std::fmt;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RemoteCommand {
-    description: Description,
+    signature: Signature,
 }
 
 /// Why a call with JSON failed.
@@ -40,14 +40,14 @@ pub enum JsonCallError {
 }
 
 impl RemoteCommand {
-    /// Creates a command from its description, for example one from a file.
+    /// Creates a command from its signature, for example one from a file.
     ///
     /// # Panics
-    /// Panics if [`Command::new`] does not accept the description's name. [`parse`](crate::schema::parse()) returns no
-    /// such description.
-    pub fn new(description: Description) -> Self {
-        let _: Command<(), ()> = Command::new(description.name);
-        Self { description }
+    /// Panics if [`Command::new`] does not accept the name. [`parse`](crate::schema::parse()) returns no such
+    /// signature.
+    pub fn new(signature: Signature) -> Self {
+        let _: Command<(), ()> = Command::new(signature.name);
+        Self { signature }
     }
 
     /// Asks the server for the description of the command `name`. [`list`](crate::schema::list) asks for all names.
@@ -58,9 +58,9 @@ impl RemoteCommand {
         fetch(client, name).map(Self::new)
     }
 
-    /// Returns the description.
-    pub fn description(&self) -> &Description {
-        &self.description
+    /// Returns the command's name, formats and types.
+    pub fn signature(&self) -> &Signature {
+        &self.signature
     }
 
     /// Converts the request from JSON, calls the command, and converts the reply to JSON. Returns `None` if the command
@@ -69,11 +69,11 @@ impl RemoteCommand {
     /// # Errors
     /// See [`JsonCallError`].
     pub fn call(&self, client: &mut Client, json: &str) -> Result<Option<String>, JsonCallError> {
-        let request = encode(&self.description.request, json).map_err(JsonCallError::Request)?;
+        let request = encode(&self.signature.request, json).map_err(JsonCallError::Request)?;
         let reply = self
             .exchange(client, &request)
             .map_err(JsonCallError::Call)?;
-        match (reply, &self.description.reply) {
+        match (reply, &self.signature.reply) {
             (Some(reply), Some(encoding)) => decode(encoding, &reply)
                 .map(Some)
                 .map_err(JsonCallError::Reply),
@@ -93,9 +93,9 @@ impl RemoteCommand {
         client: &mut Client,
         payload: &[u8],
     ) -> Result<Option<Vec<u8>>, CallError> {
-        match self.description.reply.map(|reply| reply.format) {
+        match self.signature.reply.map(|reply| reply.format) {
             None => {
-                let command: Command<Ready, NoReply> = Command::new(self.description.name);
+                let command: Command<Ready, NoReply> = Command::new(self.signature.name);
                 client.send(command, payload).map(|()| None)
             }
             Some("()") => self.exchange_in::<Raw<()>>(client, payload),
@@ -114,7 +114,7 @@ impl RemoteCommand {
     where
         F: for<'a> Format<Value<'a> = &'a [u8]>,
     {
-        let command: Command<Ready, F> = Command::new(self.description.name);
+        let command: Command<Ready, F> = Command::new(self.signature.name);
         client.call_with(command, payload, |reply| Some(reply.to_vec()))
     }
 }

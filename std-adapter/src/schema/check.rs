@@ -1,9 +1,9 @@
 //! Compares a client's commands with those of its server.
 
 use super::diff::diff;
-use super::{FetchError, Listed};
+use super::{FetchError, Listed, parse};
 use crate::CallError;
-use bellwire::schema::Description;
+use bellwire::schema::{Description, Signature};
 use std::collections::HashMap;
 use std::error::Error;
 use std::fmt;
@@ -49,7 +49,7 @@ impl Check {
 
     /// Compares fingerprints. Returns whether the difference must be found in the server's description.
     pub(crate) fn differs(&mut self, ours: &Description) -> bool {
-        match self.listed.get(ours.name) {
+        match self.listed.get(ours.name()) {
             Some(Some(fingerprint)) => *fingerprint != ours.fingerprint(),
             Some(None) => {
                 self.add(ours, "not described by the server");
@@ -69,14 +69,17 @@ impl Check {
     pub(crate) fn compare(
         &mut self,
         ours: &Description,
-        theirs: Result<Description, FetchError>,
+        theirs: Result<Signature, FetchError>,
     ) -> Result<(), CheckError> {
         match theirs {
-            Ok(theirs) => {
-                if let Some(difference) = diff(ours, &theirs) {
-                    self.add(ours, difference);
+            Ok(theirs) => match parse(&ours.to_string()) {
+                Ok(signature) => {
+                    if let Some(difference) = diff(&signature, &theirs) {
+                        self.add(ours, difference);
+                    }
                 }
-            }
+                Err(error) => self.add(ours, error),
+            },
             Err(FetchError::Call(error)) if !matches!(error, CallError::Remote(_)) => {
                 return Err(FetchError::Call(error).into());
             }
@@ -95,7 +98,7 @@ impl Check {
 
     fn add(&mut self, ours: &Description, difference: impl fmt::Display) {
         self.mismatches.push(Mismatch {
-            command: ours.name,
+            command: ours.name(),
             difference: difference.to_string(),
         });
     }

@@ -1,7 +1,7 @@
 //! The rules of the wire that `core/src/wire.md` states. `bad_input.rs` tests its errors in depth, and `help.rs` and
 //! `topics` its version 2.
 
-use bellwire::schema::{Description, Encoding, Type};
+use bellwire::schema::Description;
 use bellwire::topics::{SUBSCRIBE, UNSUBSCRIBE, encode_lost};
 use bellwire::{Command, Line, ServerConnection, Topic};
 use bellwire_tests::expect::{answers, ends};
@@ -11,14 +11,7 @@ use std::panic::catch_unwind;
 /// Checks the reply of a server that describes some of its commands, and that the conversation goes on.
 #[track_caller]
 fn lists(request: &str, reply: &str) {
-    const LONG: Encoding = Encoding {
-        format: "gob",
-        ty: Some(&Type::Tuple(&[Type::Bytes; 25])),
-    };
-    let long = Description {
-        reply: Some(LONG),
-        ..Command::<Line, Line>::new("RAW").describe()
-    };
+    let long = Description::from_text(RAW.concat().leak()).unwrap();
     let commands = [long, POSTCARD.describe(), PING.describe()];
     let (endpoint, mut app) = (endpoint(), App::default());
     let (mut rx, mut tx) = ([0; 2048], [0; 512]);

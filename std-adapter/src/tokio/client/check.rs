@@ -17,10 +17,10 @@ impl Client {
         let mut check = Check::new(listed.map_err(FetchError::from)?);
         for ours in commands {
             if check.differs(ours) {
-                let lines = self.call(SCHEMA, ours.name).await;
+                let lines = self.call(SCHEMA, ours.name()).await;
                 let theirs = lines
                     .map_err(FetchError::from)
-                    .and_then(|lines| described(ours.name, &lines));
+                    .and_then(|lines| described(ours.name(), &lines));
                 check.compare(ours, theirs)?;
             }
         }

@@ -1,0 +1,198 @@
+//! Descriptions of commands, which the compiler renders as text.
+
+use super::notation::{Text, encodings, has_name};
+use super::{Described, DescribedReply, depth::depth};
+use crate::command::{Command, check_name};
+use crate::format::MAX_DEPTH;
+use crate::sentence::hexadecimal;
+use core::fmt;
+
+/// The description of a command, for `HELP` and `SCHEMA`. See [`Command::describe`].
+///
+/// It displays as its [text](super#the-notation).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Description {
+    pub(super) name: &'static str,
+    /// The text after the name.
+    pub(super) types: &'static str,
+    /// The digits of the fingerprint.
+    pub(super) digits: [u8; 8],
+}
+
+impl Description {
+    /// Returns the description with this text, for a command that is known only at run time.
+    ///
+    /// ```
+    /// use bellwire::schema::Description;
+    ///
+    /// let read = Description::from_text("READ -> postcard u64")?;
+    /// assert_eq!(read.name(), "READ");
+    /// assert_eq!(read.to_string(), "READ -> postcard u64");
+    /// # Ok::<(), &str>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Returns the rule that the text breaks: one of [`check_name`]'s, or that it contains no control characters. The
+    /// formats and types are not checked.
+    pub const fn from_text(text: &'static str) -> Result<Self, &'static str> {
+        let mut rest = text.as_bytes();
+        let mut size = 0usize;
+        let mut is_name = true;
+        while let [byte, tail @ ..] = rest {
+            if byte.is_ascii_control() {
+                return Err("a description must not contain control characters");
+            }
+            is_name = is_name && *byte != b' ';
+            if is_name {
+                size = size.saturating_add(1);
+            }
+            rest = tail;
+        }
+        let (name, types) = match text.split_at_checked(size) {
+            Some(split) => split,
+            None => (text, ""),
+        };
+        match check_name(name) {
+            Ok(()) => Ok(Self::new(name, types)),
+            Err(rule) => Err(rule),
+        }
+    }
+
+    const fn new(name: &'static str, types: &'static str) -> Self {
+        Self {
+            name,
+            types,
+            digits: hexadecimal(hash(name, types)),
+        }
+    }
+
+    /// Returns the command's name.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Returns a hash of the text: 32-bit FNV-1a.
+    ///
+    /// Two ends that describe a command alike have the same fingerprint. It finds mistakes, and is no protection
+    /// against a peer that chooses its description.
+    pub const fn fingerprint(&self) -> u32 {
+        hash(self.name, self.types)
+    }
+}
+
+/// Returns the hash of a text in two parts.
+const fn hash(first: &str, second: &str) -> u32 {
+    let mut hash = 0x811c_9dc5u32;
+    let (mut rest, mut after) = (first.as_bytes(), second.as_bytes());
+    loop {
+        while let [byte, tail @ ..] = rest {
+            hash = (hash ^ *byte as u32).wrapping_mul(0x0100_0193);
+            rest = tail;
+        }
+        if after.is_empty() {
+            return hash;
+        }
+        (rest, after) = (after, rest);
+    }
+}
+
+impl fmt::Display for Description {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)?;
+        f.write_str(self.types)
+    }
+}
+
+impl fmt::Debug for Description {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Description({self})")
+    }
+}
+
+impl<Req: Described, Rsp: DescribedReply> Command<Req, Rsp> {
+    /// The text after the name.
+    const TYPES: &'static str = {
+        assert!(
+            depth(Req::ENCODING.ty) <= MAX_DEPTH,
+            "the request nests too deep"
+        );
+        assert!(
+            has_name(&Req::ENCODING),
+            "the request's format has no valid name"
+        );
+        if let Some(reply) = Rsp::ENCODING {
+            assert!(depth(reply.ty) <= MAX_DEPTH, "the reply nests too deep");
+            assert!(has_name(&reply), "the reply's format has no valid name");
+        }
+        types::<Req, Rsp>()
+    };
+
+    /// Returns the command's description.
+    ///
+    /// Keep it in a constant. The compiler renders the text then, and the program contains no code for it.
+    ///
+    /// A type that nests deeper than [`MAX_DEPTH`] is a compile error.
+    ///
+    /// ```compile_fail,E0080
+    /// use bellwire::schema::Description;
+    /// use bellwire::{Command, Line, Postcard};
+    ///
+    /// type Four<T> = Option<Option<Option<Option<T>>>>;
+    /// type Sixteen<T> = Four<Four<Four<Four<T>>>>;
+    ///
+    /// const DEEP: Command<Postcard<Sixteen<Sixteen<Option<u8>>>>, Line> = Command::new("DEEP");
+    /// const COMMANDS: &[Description] = &[DEEP.describe()];
+    /// ```
+    pub const fn describe(&self) -> Description {
+        Description::new(self.name(), Self::TYPES)
+    }
+}
+
+/// Returns the formats and types of a command as text.
+///
+/// A constant array of exactly this size cannot be declared, because the size depends on the types. So this takes the
+/// smallest of some sizes that differ by a quarter at most. A call is evaluated only if its size is needed.
+const fn types<Req: Described, Rsp: DescribedReply>() -> &'static str {
+    macro_rules! smallest {
+        ($size:ident of $($capacity:literal)+) => {
+            $(if $size <= $capacity {
+                return front(rendered::<Req, Rsp, $capacity>(), $size);
+            })+
+        };
+    }
+    let size = render::<Req, Rsp>(&mut []);
+    smallest!(size of
+        16 32 48 64 80 96 112 128 160 192 224 256 320 384 448 512 640 768 896 1024 1280 1536 1792 2048
+        2560 3072 3584 4096 5120 6144 7168 8192 10240 12288 14336 16384 20480 24576 28672 32768
+        40960 49152 57344 65536
+    );
+    panic!("the description is longer than 64 KiB")
+}
+
+/// Returns static memory that begins with the text.
+const fn rendered<Req: Described, Rsp: DescribedReply, const N: usize>() -> &'static [u8] {
+    const {
+        &{
+            let mut space = [0; N];
+            render::<Req, Rsp>(&mut space);
+            space
+        }
+    }
+}
+
+/// Writes the formats and types of a command, and returns the size of the whole text.
+const fn render<Req: Described, Rsp: DescribedReply>(space: &mut [u8]) -> usize {
+    let mut text = Text::new(space);
+    encodings(&Req::ENCODING, Rsp::ENCODING.as_ref(), &mut text);
+    text.size()
+}
+
+/// Returns the first `size` bytes.
+const fn front(bytes: &'static [u8], size: usize) -> &'static str {
+    if let Some((text, _)) = bytes.split_at_checked(size)
+        && let Ok(text) = str::from_utf8(text)
+    {
+        return text;
+    }
+    panic!("the text fits, and consists of characters")
+}
