@@ -27,11 +27,10 @@ pub trait Service {
     /// returned.
     fn call(&mut self, index: usize, payload: &[u8], reply: Reply<'_>) -> ReplySent;
 
-    /// Returns the command with this index for the replies of `HELP` and `SCHEMA`, or `None` after the last one.
+    /// Returns the command or topic with this index for the replies of `HELP` and `SCHEMA`, or `None` after the last one.
     ///
-    /// The default lists no command, and then `HELP` and `SCHEMA` are unknown commands. As in
-    /// [`find`](Self::find), the result must stay the same during a conversation, but commands may be added at the
-    /// end.
+    /// The default lists none, and then `HELP` and `SCHEMA` are unknown commands. As in [`find`](Self::find), the
+    /// result must stay the same during a conversation, but more may be added at the end.
     fn listed(&self, index: usize) -> Option<Listed<'_>> {
         let _ = index;
         None
@@ -172,8 +171,9 @@ impl<App, const N: usize> Endpoint<App, N> {
 
     /// Does the same as [`with`](Self::with), and lets the session answer `HELP` and `SCHEMA`.
     ///
-    /// `HELP` lists all commands of the endpoint in the order of their registration. A command is described if
-    /// `commands` has a description with its name. An endpoint without commands answers neither.
+    /// `HELP` lists all commands of the endpoint in the order of their registration, then the topics in `commands`. A
+    /// command is described if `commands` has a description with its name. An endpoint without commands and topics
+    /// answers neither.
     ///
     /// ```
     /// use bellwire::schema::Description;
@@ -269,8 +269,11 @@ impl<App, const N: usize> Service for Helping<'_, App, N> {
     }
 
     fn listed(&self, index: usize) -> Option<Listed<'_>> {
-        let name = self.bound.endpoint.entries.get(index)?.route.name;
-        Some(Listed::among(self.commands, index, name))
+        let entries = &self.bound.endpoint.entries;
+        match entries.get(index) {
+            Some(entry) => Some(Listed::among(self.commands, index, entry.route.name)),
+            None => Listed::topic(self.commands, index.saturating_sub(entries.len())),
+        }
     }
 
     fn rejected(&mut self, rejection: &RequestError) {

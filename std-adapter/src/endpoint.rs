@@ -238,9 +238,9 @@ impl<App: 'static> Endpoint<App> {
 
     /// Lets this endpoint answer `HELP` and `SCHEMA`. It replaces earlier descriptions.
     ///
-    /// `HELP` lists all commands of the endpoint in the order of their registration, also those registered later. A
-    /// command is described if `commands` has a description with its name. An endpoint without commands answers
-    /// neither.
+    /// `HELP` lists all commands of the endpoint in the order of their registration, also those registered later, then
+    /// the topics in `commands`. A command is described if `commands` has a description with its name. An endpoint
+    /// without commands and topics answers neither.
     ///
     /// ```
     /// use bellwire::schema::Description;
@@ -357,8 +357,10 @@ impl<App> Commands<App> {
     /// Returns the command with this index for `HELP`.
     pub(crate) fn listed(&self, index: usize) -> Option<Listed<'_>> {
         let descriptions = self.descriptions.as_deref()?;
-        let name = self.entries.get(index)?.name;
-        Some(Listed::among(descriptions, index, name))
+        match self.entries.get(index) {
+            Some(entry) => Some(Listed::among(descriptions, index, entry.name)),
+            None => Listed::topic(descriptions, index.saturating_sub(self.entries.len())),
+        }
     }
 
     /// Returns the handler of the command with this index.

@@ -1,17 +1,20 @@
-//! Descriptions of commands, which the compiler renders as text.
+//! Descriptions of commands and topics, which the compiler renders as text.
 
 use super::notation::{Text, encodings, has_name};
 use super::{Described, DescribedReply, depth::depth};
-use crate::command::{Command, check_name};
+use crate::command::{Command, NoReply, check_name};
 use crate::format::MAX_DEPTH;
 use crate::sentence::hexadecimal;
+use crate::topics::Topic;
 use core::fmt;
 
-/// The description of a command, for `HELP` and `SCHEMA`. See [`Command::describe`].
+/// The description of a command or topic, for `HELP` and `SCHEMA`. See [`Command::describe`] and [`Topic::describe`].
 ///
 /// It displays as its [text](super#the-notation).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Description {
+    /// `>` for a topic, otherwise empty.
+    pub(super) mark: &'static str,
     pub(super) name: &'static str,
     /// The text after the name.
     pub(super) types: &'static str,
@@ -20,7 +23,7 @@ pub struct Description {
 }
 
 impl Description {
-    /// Returns the description with this text, for a command that is known only at run time.
+    /// Returns the description with this text, for a command or topic that is known only at run time.
     ///
     /// ```
     /// use bellwire::schema::Description;
@@ -52,21 +55,31 @@ impl Description {
             Some(split) => split,
             None => (text, ""),
         };
+        let (mark, name) = match name.as_bytes() {
+            [b'>', ..] => name.split_at(1),
+            _ => ("", name),
+        };
         match check_name(name) {
-            Ok(()) => Ok(Self::new(name, types)),
+            Ok(()) => Ok(Self::new(mark, name, types)),
             Err(rule) => Err(rule),
         }
     }
 
-    const fn new(name: &'static str, types: &'static str) -> Self {
+    const fn new(mark: &'static str, name: &'static str, types: &'static str) -> Self {
         Self {
+            mark,
             name,
             types,
-            digits: hexadecimal(hash(name, types)),
+            digits: hexadecimal(hash([mark, name, types])),
         }
     }
 
-    /// Returns the command's name.
+    /// Returns whether it describes a topic.
+    pub const fn is_topic(&self) -> bool {
+        !self.mark.is_empty()
+    }
+
+    /// Returns the name of the command or topic.
     pub const fn name(&self) -> &'static str {
         self.name
     }
@@ -76,30 +89,31 @@ impl Description {
     /// Two ends that describe a command alike have the same fingerprint. It finds mistakes, and is no protection
     /// against a peer that chooses its description.
     pub const fn fingerprint(&self) -> u32 {
-        hash(self.name, self.types)
+        hash([self.mark, self.name, self.types])
     }
 }
 
-/// Returns the hash of a text in two parts.
-const fn hash(first: &str, second: &str) -> u32 {
+/// Returns the hash of a text in three parts.
+const fn hash(mut parts: [&str; 3]) -> u32 {
     let mut hash = 0x811c_9dc5u32;
-    let (mut rest, mut after) = (first.as_bytes(), second.as_bytes());
-    loop {
+    let mut left: &mut [&str] = &mut parts;
+    while let [part, after @ ..] = left {
+        let mut rest = part.as_bytes();
         while let [byte, tail @ ..] = rest {
             hash = (hash ^ *byte as u32).wrapping_mul(0x0100_0193);
             rest = tail;
         }
-        if after.is_empty() {
-            return hash;
-        }
-        (rest, after) = (after, rest);
+        left = after;
     }
+    hash
 }
 
 impl fmt::Display for Description {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name)?;
-        f.write_str(self.types)
+        for part in [self.mark, self.name, self.types] {
+            f.write_str(part)?;
+        }
+        Ok(())
     }
 }
 
@@ -144,7 +158,28 @@ impl<Req: Described, Rsp: DescribedReply> Command<Req, Rsp> {
     /// const COMMANDS: &[Description] = &[DEEP.describe()];
     /// ```
     pub const fn describe(&self) -> Description {
-        Description::new(self.name(), Self::TYPES)
+        Description::new("", self.name(), Self::TYPES)
+    }
+}
+
+impl<F: Described> Topic<F> {
+    /// Returns the topic's description: that of its values.
+    ///
+    /// Put it in the list of commands that the server describes. `HELP` then lists the topic after the commands.
+    ///
+    /// ```
+    /// # #[cfg(feature = "postcard")]
+    /// # {
+    /// use bellwire::schema::Description;
+    /// use bellwire::{Postcard, Topic};
+    ///
+    /// const TICK: Topic<Postcard<u64>> = Topic::new("TICK");
+    /// const COMMANDS: &[Description] = &[TICK.describe()];
+    /// assert_eq!(COMMANDS[0].to_string(), ">TICK postcard u64");
+    /// # }
+    /// ```
+    pub const fn describe(&self) -> Description {
+        Description::new(">", self.name(), Command::<F, NoReply>::TYPES)
     }
 }
 

@@ -15,12 +15,12 @@ const WIDTH: usize = 159;
 /// The bytes of a space, `#` and a fingerprint.
 const FINGERPRINT: usize = 10;
 
-/// A command as `HELP` lists it. See [`Service::listed`].
+/// A command or topic as `HELP` lists it. See [`Service::listed`].
 #[derive(Debug, Clone, Copy)]
 pub struct Listed<'a> {
-    /// The command's name.
+    /// The name.
     pub name: &'static str,
-    /// The command's description, if it has one.
+    /// The description, if there is one. A topic always has one.
     pub description: Option<&'a Description>,
 }
 
@@ -28,10 +28,26 @@ impl<'a> Listed<'a> {
     /// Returns the command with this name, with its description if `commands` has it. The description with this index
     /// is compared first.
     pub fn among(commands: &'a [Description], index: usize, name: &'static str) -> Self {
-        let is_it = |description: &&Description| description.name == name;
+        let is_it =
+            |description: &&Description| description.name == name && !description.is_topic();
         let likely = commands.get(index).filter(is_it);
         let description = likely.or_else(|| commands.iter().find(is_it));
         Self { name, description }
+    }
+
+    /// Returns the topic with this index among the topics in `commands`.
+    pub fn topic(commands: &'a [Description], index: usize) -> Option<Self> {
+        let mut topics = commands.iter().filter(|one| one.is_topic());
+        topics.nth(index).map(|topic| Self {
+            name: topic.name,
+            description: Some(topic),
+        })
+    }
+
+    /// Returns whether `SCHEMA` means this command or topic by `name`.
+    pub(crate) fn is_named(&self, name: &[u8]) -> bool {
+        let mark = self.description.map_or("", |description| description.mark);
+        name.strip_prefix(mark.as_bytes()) == Some(self.name.as_bytes())
     }
 }
 
@@ -81,7 +97,10 @@ impl<'a> Piece<'a> {
         let Some(description) = listed.description else {
             return self.add(listed.name.as_bytes());
         };
-        let size = description.name.len();
+        let size = description
+            .mark
+            .len()
+            .saturating_add(description.name.len());
         let size = size.saturating_add(description.types.len());
         let (room, mark) = if size <= WIDTH - FINGERPRINT {
             (size, " #")
@@ -102,7 +121,7 @@ impl<'a> Piece<'a> {
     /// lines.
     fn text(&mut self, description: &Description, width: usize, rest_follows: bool) {
         let mut room = width;
-        for part in [description.name, description.types] {
+        for part in [description.mark, description.name, description.types] {
             let mut rest = part;
             loop {
                 let size = rest.floor_char_boundary(room);

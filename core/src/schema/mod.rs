@@ -1,4 +1,4 @@
-//! Descriptions of types and commands, for gob's definitions, for tools, and for a person with netcat.
+//! Descriptions of types, commands and topics, for gob's definitions, for tools, and for a person with netcat.
 //!
 //! A type is described once, by a derive, with the feature `derive`:
 //!
@@ -71,6 +71,7 @@
 //!
 //! ```abnf
 //! command  = name [SP encoding] [" -> " encoding]       ; request, reply
+//! topic    = ">" name SP encoding                       ; each value
 //! encoding = format [SP type]                           ; "line", "postcard Reading{…}", "()" for an empty reply
 //! type     = "bool" / "i8" / "i16" / "i32" / "i64" / "i128" / "u8" / "u16" / "u32" / "u64" / "u128"
 //!          / "f32" / "f64" / "char" / "str" / "bytes" / "()"
@@ -174,12 +175,12 @@ pub trait Schema {
     const TYPE: Type;
 }
 
-/// The name, formats and types of a command. `bellwire_std::schema::parse` gets one from a description's text.
+/// The name, formats and types of a command or topic. `bellwire_std::schema::parse` gets one from a description's text.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Signature {
-    /// The command's name.
+    /// The command's name. For a topic it begins with `>`.
     pub name: &'static str,
-    /// The encoding of the request. The format `()` stands for a request without payload.
+    /// The encoding of the request, or of a topic's values. The format `()` stands for a request without payload.
     pub request: Encoding,
     /// The encoding of the reply, or `None` if the command has no reply.
     pub reply: Option<Encoding>,

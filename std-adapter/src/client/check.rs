@@ -30,8 +30,8 @@ impl Client {
     pub fn check(&mut self, commands: &[Description]) -> Result<(), CheckError> {
         let mut check = Check::new(list(self)?);
         for ours in commands {
-            if check.differs(ours) {
-                check.compare(ours, fetch(self, ours.name()))?;
+            if let Some(name) = check.differs(ours) {
+                check.compare(ours, fetch(self, &name))?;
             }
         }
         check.finish()

@@ -22,8 +22,8 @@ pub enum CheckError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Mismatch {
-    /// The command's name.
-    pub command: &'static str,
+    /// The command's name. A topic's name begins with `>`.
+    pub command: String,
     /// The difference, safe to print.
     pub difference: String,
 }
@@ -47,19 +47,15 @@ impl Check {
         }
     }
 
-    /// Compares fingerprints. Returns whether the difference must be found in the server's description.
-    pub(crate) fn differs(&mut self, ours: &Description) -> bool {
-        match self.listed.get(ours.name()) {
-            Some(Some(fingerprint)) => *fingerprint != ours.fingerprint(),
-            Some(None) => {
-                self.add(ours, "not described by the server");
-                false
-            }
-            None => {
-                self.add(ours, "missing on the server");
-                false
-            }
+    /// Compares fingerprints. If they differ, returns the name by which to fetch the server's description.
+    pub(crate) fn differs(&mut self, ours: &Description) -> Option<String> {
+        let name = listed_name(ours);
+        match self.listed.get(&name) {
+            Some(Some(fingerprint)) => return (*fingerprint != ours.fingerprint()).then_some(name),
+            Some(None) => self.add(ours, "not described by the server"),
+            None => self.add(ours, "missing on the server"),
         }
+        None
     }
 
     /// Compares a command with the server's description.
@@ -98,10 +94,16 @@ impl Check {
 
     fn add(&mut self, ours: &Description, difference: impl fmt::Display) {
         self.mismatches.push(Mismatch {
-            command: ours.name(),
+            command: listed_name(ours),
             difference: difference.to_string(),
         });
     }
+}
+
+/// Returns the name by which `HELP` and `SCHEMA` know the command or topic.
+fn listed_name(description: &Description) -> String {
+    let mark = if description.is_topic() { ">" } else { "" };
+    format!("{mark}{}", description.name())
 }
 
 impl From<FetchError> for CheckError {
@@ -116,7 +118,10 @@ impl fmt::Display for Mismatch {
             command,
             difference,
         } = self;
-        write!(f, "command {command}: {difference}")
+        match command.strip_prefix('>') {
+            Some(topic) => write!(f, "topic {topic}: {difference}"),
+            None => write!(f, "command {command}: {difference}"),
+        }
     }
 }
 

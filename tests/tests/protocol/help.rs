@@ -3,7 +3,7 @@
 use bellwire::schema::{self, Description, Lines, Type};
 use bellwire::{
     Buffer, Command, Endpoint, ErrorKind, Format, Limits, Line, NoReply, Postcard,
-    ServerConnection, Session, Step,
+    ServerConnection, Session, Step, Topic,
 };
 use bellwire_tests::server::{converse, show};
 use std::fmt::Write;
@@ -242,4 +242,32 @@ fn a_description_from_text_has_a_valid_name_and_no_control_characters() {
     }
     let bare = Description::from_text("A").unwrap();
     assert_eq!((bare.name(), bare.to_string()), ("A", "A".to_owned()));
+}
+
+#[test]
+fn topics_are_listed_after_the_commands_and_described_by_their_marked_name() {
+    const TICK: Topic<Postcard<u64>> = Topic::new("PING");
+    let list = &[TICK.describe(), PING.describe()];
+    let mut endpoint = Endpoint::<(), 1>::new();
+    endpoint
+        .handle(PING, &|(), (), reply| reply.send("pong"))
+        .unwrap();
+    let (mut rx, mut tx) = ([0; 64], [0; 512]);
+    let outcome = converse(
+        &mut ServerConnection::new(&mut rx, &mut tx),
+        &mut endpoint.with_help(&mut (), list),
+        [&b"HELP\nSCHEMA\n>PING\nSCHEMA\nPING\n"[..]],
+        false,
+    );
+    let digits = |index: usize| format!("{:08x}", list[index].fingerprint());
+    let expected = format!(
+        "OK\nPING -> line #{}\n>PING postcard u64 #{}\n\nOK\n>PING postcard u64\n\nOK\nPING -> line\n\n",
+        digits(1),
+        digits(0)
+    );
+    assert_eq!(show(&outcome.sent), show(expected.as_bytes()));
+    assert_eq!(
+        Description::from_text(">PING postcard u64"),
+        Ok(TICK.describe())
+    );
 }

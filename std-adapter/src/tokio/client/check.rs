@@ -16,11 +16,11 @@ impl Client {
         let listed = self.call_with(HELP, (), listing::parse).await;
         let mut check = Check::new(listed.map_err(FetchError::from)?);
         for ours in commands {
-            if check.differs(ours) {
-                let lines = self.call(SCHEMA, ours.name()).await;
+            if let Some(name) = check.differs(ours) {
+                let lines = self.call(SCHEMA, &name).await;
                 let theirs = lines
                     .map_err(FetchError::from)
-                    .and_then(|lines| described(ours.name(), &lines));
+                    .and_then(|lines| described(&name, &lines));
                 check.compare(ours, theirs)?;
             }
         }
