@@ -240,7 +240,7 @@ impl<App: 'static> Endpoint<App> {
     ///
     /// `HELP` lists all commands of the endpoint in the order of their registration, also those registered later, then
     /// the topics in `commands`. A command is described if `commands` has a description with its name. An endpoint
-    /// without commands and topics answers neither.
+    /// without commands answers neither.
     ///
     /// ```
     /// use bellwire::schema::Description;
@@ -357,10 +357,14 @@ impl<App> Commands<App> {
     /// Returns the command with this index for `HELP`.
     pub(crate) fn listed(&self, index: usize) -> Option<Listed<'_>> {
         let descriptions = self.descriptions.as_deref()?;
-        match self.entries.get(index) {
-            Some(entry) => Some(Listed::among(descriptions, index, entry.name)),
-            None => Listed::topic(descriptions, index.saturating_sub(self.entries.len())),
-        }
+        let name = self.entries.get(index)?.name;
+        Some(Listed::among(descriptions, index, name))
+    }
+
+    /// Returns the topic with this index for `HELP`.
+    pub(crate) fn listed_topic(&self, index: usize) -> Option<Listed<'_>> {
+        let descriptions = self.descriptions.as_deref()?;
+        Listed::topic(descriptions, index.checked_sub(self.entries.len())?)
     }
 
     /// Returns the handler of the command with this index.

@@ -13,11 +13,8 @@ use core::fmt;
 /// It displays as its [text](super#the-notation).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Description {
-    /// `>` for a topic, otherwise empty.
-    pub(super) mark: &'static str,
-    pub(super) name: &'static str,
-    /// The text after the name.
-    pub(super) types: &'static str,
+    /// The text: `>` for a topic, the name, and the types after it.
+    pub(super) text: [&'static str; 3],
     /// The digits of the fingerprint.
     pub(super) digits: [u8; 8],
 }
@@ -66,22 +63,23 @@ impl Description {
     }
 
     const fn new(mark: &'static str, name: &'static str, types: &'static str) -> Self {
+        let text = [mark, name, types];
         Self {
-            mark,
-            name,
-            types,
-            digits: hexadecimal(hash([mark, name, types])),
+            text,
+            digits: hexadecimal(hash(text)),
         }
     }
 
     /// Returns whether it describes a topic.
     pub const fn is_topic(&self) -> bool {
-        !self.mark.is_empty()
+        let [mark, ..] = self.text;
+        !mark.is_empty()
     }
 
     /// Returns the name of the command or topic.
     pub const fn name(&self) -> &'static str {
-        self.name
+        let [_, name, _] = self.text;
+        name
     }
 
     /// Returns a hash of the text: 32-bit FNV-1a.
@@ -89,7 +87,7 @@ impl Description {
     /// Two ends that describe a command alike have the same fingerprint. It finds mistakes, and is no protection
     /// against a peer that chooses its description.
     pub const fn fingerprint(&self) -> u32 {
-        hash([self.mark, self.name, self.types])
+        hash(self.text)
     }
 }
 
@@ -110,7 +108,7 @@ const fn hash(mut parts: [&str; 3]) -> u32 {
 
 impl fmt::Display for Description {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for part in [self.mark, self.name, self.types] {
+        for part in self.text {
             f.write_str(part)?;
         }
         Ok(())

@@ -29,7 +29,7 @@ impl<'a> Listed<'a> {
     /// is compared first.
     pub fn among(commands: &'a [Description], index: usize, name: &'static str) -> Self {
         let is_it =
-            |description: &&Description| description.name == name && !description.is_topic();
+            |description: &&Description| description.name() == name && !description.is_topic();
         let likely = commands.get(index).filter(is_it);
         let description = likely.or_else(|| commands.iter().find(is_it));
         Self { name, description }
@@ -39,15 +39,20 @@ impl<'a> Listed<'a> {
     pub fn topic(commands: &'a [Description], index: usize) -> Option<Self> {
         let mut topics = commands.iter().filter(|one| one.is_topic());
         topics.nth(index).map(|topic| Self {
-            name: topic.name,
+            name: topic.name(),
             description: Some(topic),
         })
     }
 
     /// Returns whether `SCHEMA` means this command or topic by `name`.
     pub(crate) fn is_named(&self, name: &[u8]) -> bool {
-        let mark = self.description.map_or("", |description| description.mark);
-        name.strip_prefix(mark.as_bytes()) == Some(self.name.as_bytes())
+        let is_topic = self.description.is_some_and(Description::is_topic);
+        let bare = match name {
+            [b'>', bare @ ..] if is_topic => bare,
+            _ if is_topic => return false,
+            _ => name,
+        };
+        bare == self.name.as_bytes()
     }
 }
 
@@ -97,11 +102,8 @@ impl<'a> Piece<'a> {
         let Some(description) = listed.description else {
             return self.add(listed.name.as_bytes());
         };
-        let size = description
-            .mark
-            .len()
-            .saturating_add(description.name.len());
-        let size = size.saturating_add(description.types.len());
+        let sizes = description.text.iter().map(|part| part.len());
+        let size = sizes.fold(0usize, usize::saturating_add);
         let (room, mark) = if size <= WIDTH - FINGERPRINT {
             (size, " #")
         } else {
@@ -121,8 +123,8 @@ impl<'a> Piece<'a> {
     /// lines.
     fn text(&mut self, description: &Description, width: usize, rest_follows: bool) {
         let mut room = width;
-        for part in [description.mark, description.name, description.types] {
-            let mut rest = part;
+        for part in &description.text {
+            let mut rest = *part;
             loop {
                 let size = rest.floor_char_boundary(room);
                 let Some((line, after)) = rest.split_at_checked(size) else {

@@ -22,7 +22,7 @@ impl Session {
         let name = line::trim(payload);
         let mut error = RequestError::of(ErrorKind::Refused);
         while let Some(listed) = service.listed(self.left) {
-            if !listed.is_named(name) {
+            if !service.is_named(listed, name) {
                 self.left = self.left.wrapping_add(1);
             } else if listed.description.is_some() {
                 return self.enter(Phase::Schema);

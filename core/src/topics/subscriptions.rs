@@ -237,7 +237,19 @@ impl<T: TopicSet, S: Service> Service for WithTopics<'_, T, S> {
     }
 
     fn listed(&self, index: usize) -> Option<Listed<'_>> {
-        self.service.listed(index)
+        let listed = self.service.listed(index);
+        if listed.is_none() && self.topics.has_topics() {
+            return self.service.listed_topic(index);
+        }
+        listed
+    }
+
+    fn is_named(&self, listed: Listed<'_>, name: &[u8]) -> bool {
+        if self.topics.has_topics() {
+            listed.is_named(name)
+        } else {
+            self.service.is_named(listed, name)
+        }
     }
 
     fn rejected(&mut self, rejection: &RequestError) {

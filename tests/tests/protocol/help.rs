@@ -254,7 +254,7 @@ fn topics_are_listed_after_the_commands_and_described_by_their_marked_name() {
         .unwrap();
     let (mut rx, mut tx) = ([0; 64], [0; 512]);
     let outcome = converse(
-        &mut ServerConnection::new(&mut rx, &mut tx),
+        &mut ServerConnection::new(&mut rx, &mut tx).with_topics([TICK.name()]),
         &mut endpoint.with_help(&mut (), list),
         [&b"HELP\nSCHEMA\n>PING\nSCHEMA\nPING\n"[..]],
         false,
