@@ -181,8 +181,11 @@ impl Pushes {
     }
 }
 
-/// Parses the number of lost pushes, which is neither zero nor larger than 32 bits.
+/// Parses the number of lost pushes. It has at most 32 bits and begins with a digit other than zero.
 fn count(digits: &[u8]) -> Option<u32> {
+    if !matches!(digits, [b'1'..=b'9', ..]) {
+        return None;
+    }
     let mut count = 0u32;
     for digit in digits {
         let digit = u32::from(*digit).checked_sub(u32::from(b'0'))?;
@@ -191,5 +194,5 @@ fn count(digits: &[u8]) -> Option<u32> {
         }
         count = count.checked_mul(10)?.checked_add(digit)?;
     }
-    (count > 0).then_some(count)
+    Some(count)
 }

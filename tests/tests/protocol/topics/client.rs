@@ -216,6 +216,7 @@ fn a_push_of_another_topic_ends_the_conversation() {
 fn a_malformed_line_of_a_push_ends_the_conversation() {
     for push in [
         ">LOG +0\n",
+        ">LOG +01\n",
         ">LOG +\n",
         ">LOG 1\n",
         ">LOG  +1\n",
