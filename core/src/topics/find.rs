@@ -132,6 +132,8 @@ impl Pushes {
             };
         };
         let line = within.get(1..size.saturating_sub(1)).unwrap_or(&[]);
+        #[cfg(test)]
+        crate::work::count(line.len().saturating_mul(topics.len().saturating_add(1)));
         let end = line.iter().position(|byte| *byte == b' ');
         let (name, rest) = line
             .split_at_checked(end.unwrap_or(line.len()))

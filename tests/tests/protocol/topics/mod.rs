@@ -1,5 +1,6 @@
 //! Topics: subscriptions, pushes and told losses, for both ends.
 
+mod bad_input;
 mod client;
 mod drivers;
 mod exchange;
