@@ -4,6 +4,7 @@ mod bad_input;
 mod client;
 mod drivers;
 mod exchange;
+mod machines;
 mod serial;
 mod server;
 
