@@ -52,8 +52,8 @@ pub struct ServerConnection<'b, T = ()> {
 pub enum Next {
     /// Receive more bytes into [`ServerConnection::space`].
     Receive,
-    /// Call [`ServerConnection::advance`] again: once the pending bytes are sent, more requests can be answered, or
-    /// losses of pushes told.
+    /// Call [`ServerConnection::advance`] again: once the pending bytes are sent, more requests can be answered. A
+    /// publisher may refill the pending bytes for ever. So if the client is subscribed, call it whenever some are sent.
     Send,
     /// Close the stream, in the way [`Step::Close`] describes, so that the last error line arrives.
     Close,
@@ -158,8 +158,11 @@ impl<T: TopicSet> ServerConnection<'_, T> {
     }
 
     /// Counts the first `n` bytes of [`pending`](Self::pending) as sent.
+    ///
+    /// If this makes room, the losses of pushes are told: then more bytes are pending.
     pub fn sent(&mut self, n: usize) {
         self.tx.consume(n);
+        self.topics.sent(&self.session, &mut self.tx);
     }
 
     /// Returns the number of the request that has arrived in part, or `None` between requests.
@@ -187,7 +190,7 @@ impl<T: TopicSet> ServerConnection<'_, T> {
         self.topics.is_subscribed()
     }
 
-    /// Answers all requests that have arrived completely, as far as the replies fit, and tells the losses of pushes.
+    /// Answers all requests that have arrived completely, as far as the replies fit.
     ///
     /// The service must stay the same until [`reset`](Self::reset).
     pub fn advance(&mut self, service: &mut impl Service) -> Next {
@@ -231,15 +234,15 @@ impl<const N: usize> ServerConnection<'_, Subscriptions<N>> {
     ///
     /// The value is encoded only if the client is subscribed and no earlier bytes are in the way. The push follows the
     /// [`pending`](Self::pending) bytes. It leaves room for the longest reply and for an error line, so it delays no
-    /// reply by more than the time to send it. After [`Published::Lost`] send the pending bytes, then call
-    /// [`advance`](Self::advance), which tells the client.
+    /// reply by more than the time to send it. A loss is told in the same place, at once or after bytes are
+    /// [`sent`](Self::sent).
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))] // size
     pub fn publish<F: Format>(&mut self, topic: Topic<F>, value: F::Sent<'_>) -> Published {
         let Some(subscription) = self.topics.subscribed(topic.name()) else {
             return Published::NotSubscribed;
         };
-        // The loss of earlier values is told first.
-        if !subscription.tell(self.session.needed(), &self.session, &mut self.tx)
+        // The loss of earlier values is told first. If it is still untold, there is no room.
+        if subscription.is_told()
             && let Some(space) = self.session.push_space(&mut self.tx)
             && let Ok(size) = topic.encode(value, space)
         {
@@ -247,6 +250,7 @@ impl<const N: usize> ServerConnection<'_, Subscriptions<N>> {
             return Published::Queued;
         }
         subscription.lose();
+        subscription.tell(self.session.needed(), &self.session, &mut self.tx);
         Published::Lost
     }
 }

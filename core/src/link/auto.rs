@@ -192,13 +192,16 @@ impl<'b, M: AsRef<[u8]> + AsMut<[u8]>, T: TopicSet> Auto<'b, M, T> {
         let connection = self.text.connection();
         let sent = self.link.write(connection.pending()).unwrap_or(0);
         connection.sent(sent);
-        if connection.is_pending() {
-            return false;
-        }
+        let pending = connection.is_pending();
         if *next == Next::Close {
-            if self.link.unacknowledged() == 0 {
+            if !pending && self.link.unacknowledged() == 0 {
                 self.link.close();
             }
+            return false;
+        }
+        // Unsent pushes hold no request back: a publisher may refill the buffer for ever. Unsent replies do.
+        let pushes = connection.is_subscribed() && (sent > 0 || *next == Next::Receive);
+        if pending && !pushes {
             return false;
         }
         let received = self.link.read(connection.space()).unwrap_or(0);
@@ -216,14 +219,6 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Auto<'_, M, Subscriptions<N>>
     ///
     /// The next [`poll`](Self::poll) sends it.
     pub fn publish<F: Format>(&mut self, topic: Topic<F>, value: F::Sent<'_>) -> Published {
-        let published = self.text.publish(topic, value);
-        if let Mode::Framed { next, .. } = &mut self.mode
-            && published == Published::Lost
-            && *next == Next::Receive
-        {
-            // The connection tells the loss when it advances.
-            *next = Next::Send;
-        }
-        published
+        self.text.publish(topic, value)
     }
 }

@@ -132,6 +132,8 @@ impl Pushes {
             };
         };
         let line = within.get(1..size.saturating_sub(1)).unwrap_or(&[]);
+        #[cfg(test)]
+        crate::work::count(line.len().saturating_mul(topics.len().saturating_add(1)));
         let end = line.iter().position(|byte| *byte == b' ');
         let (name, rest) = line
             .split_at_checked(end.unwrap_or(line.len()))
@@ -181,8 +183,11 @@ impl Pushes {
     }
 }
 
-/// Parses the number of lost pushes, which is neither zero nor larger than 32 bits.
+/// Parses the number of lost pushes. It has at most 32 bits and begins with a digit other than zero.
 fn count(digits: &[u8]) -> Option<u32> {
+    if !matches!(digits, [b'1'..=b'9', ..]) {
+        return None;
+    }
     let mut count = 0u32;
     for digit in digits {
         let digit = u32::from(*digit).checked_sub(u32::from(b'0'))?;
@@ -191,5 +196,5 @@ fn count(digits: &[u8]) -> Option<u32> {
         }
         count = count.checked_mul(10)?.checked_add(digit)?;
     }
-    (count > 0).then_some(count)
+    Some(count)
 }

@@ -24,7 +24,7 @@ pub enum Published {
     /// The push is among the pending bytes.
     Queued,
     /// There was no room for the push, its format cannot carry the value, or the conversation is over. The loss was
-    /// counted, and the client is told as soon as there is room.
+    /// counted, and is told as soon as there is room.
     Lost,
 }
 
@@ -53,9 +53,14 @@ pub trait TopicSet {
         out: &mut Buffer<'_>,
     ) -> Option<ReplySent>;
 
-    /// Writes the untold losses to `out`, if there is room. Returns whether some are still untold.
+    /// Writes the untold losses to `out`, if there is room. Returns whether to do so again after bytes have left, in
+    /// place of a request.
     #[doc(hidden)]
     fn tell(&mut self, session: &Session, out: &mut Buffer<'_>) -> bool;
+
+    /// Does the same after bytes of `out` have left.
+    #[doc(hidden)]
+    fn sent(&mut self, _session: &Session, _out: &mut Buffer<'_>) {}
 }
 
 impl TopicSet for () {
@@ -126,9 +131,11 @@ impl Subscription {
         session: &Session,
         out: &mut Buffer<'_>,
     ) -> bool {
-        if self.lost == 0 {
+        if self.is_told() {
             return false;
         }
+        #[cfg(test)]
+        crate::work::count(1);
         let Some(space) = session.space_beside(reserved, out) else {
             return true;
         };
@@ -138,6 +145,11 @@ impl Subscription {
         out.fill(size);
         self.lost = 0;
         false
+    }
+
+    /// Returns whether the client has been told all losses.
+    pub(crate) fn is_told(&self) -> bool {
+        self.lost == 0
     }
 
     /// Counts a lost push.
@@ -180,11 +192,15 @@ impl<const N: usize> TopicSet for Subscriptions<N> {
     }
 
     fn tell(&mut self, session: &Session, out: &mut Buffer<'_>) -> bool {
-        let mut untold = false;
         for topic in &mut self.topics {
-            untold |= topic.tell(session.needed(), session, out);
+            topic.tell(session.needed(), session, out);
         }
-        untold
+        // Losses hold no request back: a publisher may refill the buffer for ever.
+        false
+    }
+
+    fn sent(&mut self, session: &Session, out: &mut Buffer<'_>) {
+        self.tell(session, out);
     }
 }
 

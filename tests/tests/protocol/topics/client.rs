@@ -179,6 +179,31 @@ fn bytes_like_a_push_inside_a_reply_or_a_value_are_no_push() {
 }
 
 #[test]
+fn bytes_like_a_push_inside_an_error_line_are_no_push() {
+    let (mut rx, mut tx) = ([0; 64], [0; 64]);
+    let mut heard = Vec::new();
+    let client = ClientConnection::new(&mut rx, &mut tx);
+    let mut client = client.with_topics([LOG.heard()], |push| heard.push(shown(push)));
+    let line = b"!timed-out ECHO: >LOG +1>LOG\n>LOG\na\n";
+    for call in 0..2 {
+        client.request(ECHO, "hi").expect("room for the request");
+        for byte in &line[call * 29..] {
+            client.space()[0] = *byte;
+            client.received(1);
+            if client.has_reply() == Ok(true) {
+                break;
+            }
+        }
+        if call == 0 {
+            let error = client.reply(ECHO).expect_err("an error line").to_string();
+            assert!(error.contains(">LOG +1>LOG"), "{error}");
+        }
+    }
+    drop(client);
+    assert_eq!(heard, ["LOG Ok(\"a\")"]);
+}
+
+#[test]
 fn a_client_without_topics_takes_the_mark_as_any_byte() {
     let (mut rx, mut tx) = ([0; 64], [0; 64]);
     let mut client = ClientConnection::new(&mut rx, &mut tx);
@@ -216,6 +241,7 @@ fn a_push_of_another_topic_ends_the_conversation() {
 fn a_malformed_line_of_a_push_ends_the_conversation() {
     for push in [
         ">LOG +0\n",
+        ">LOG +01\n",
         ">LOG +\n",
         ">LOG 1\n",
         ">LOG  +1\n",

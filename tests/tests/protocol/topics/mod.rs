@@ -1,8 +1,10 @@
 //! Topics: subscriptions, pushes and told losses, for both ends.
 
+mod bad_input;
 mod client;
 mod drivers;
 mod exchange;
+mod machines;
 mod serial;
 mod server;
 

@@ -122,3 +122,69 @@ fn a_program_on_a_link_gets_pushes_and_losses() {
         ">TICK\n\x01\x02>TICK\n\x01\x03>TICK +2\n"
     );
 }
+
+/// Runs a link to a subscriber that reads `slow` bytes a millisecond, while the device publishes faster. On a noisy line
+/// one byte of 200 changes.
+fn run(slow: usize, is_noisy: bool) {
+    let mut random = fastrand::Rng::with_seed(1);
+    let mut device = Device::new();
+    let mut link = host(256, 1, device.now);
+    let (mut received, mut published, mut asked) = (Vec::new(), 0u32, 0);
+    for millisecond in 0..20_000 {
+        let mut bytes = [0; 64];
+        let mut carry = |bytes: &mut [u8]| {
+            for byte in bytes {
+                if is_noisy && random.u8(..200) == 0 {
+                    *byte ^= 1 << random.u8(..8);
+                }
+            }
+        };
+        let n = link.transmit(device.now, &mut bytes);
+        carry(&mut bytes[..n]);
+        let mut output = device.feed(&bytes[..n], 0);
+        carry(&mut output);
+        link.receive(device.now, &output);
+        let n = link.read(&mut bytes[..slow]).unwrap();
+        received.extend_from_slice(&bytes[..n]);
+        let request = match millisecond {
+            0..10_000 if millisecond % 1000 == 100 => "SUBSCRIBE\nTICK\n",
+            10_000 => "UNSUBSCRIBE\nTICK\n",
+            _ => "",
+        };
+        assert_eq!(link.write(request.as_bytes()), Ok(request.len()));
+        asked += usize::from(!request.is_empty());
+        for _ in 0..100 {
+            let tick = device.server.publish(TICK, &(published + 1));
+            published += u32::from(tick != Published::NotSubscribed);
+        }
+    }
+    let (mut last, mut replies, mut rest) = (0, 0, &received[..]);
+    while !rest.is_empty() {
+        let line = rest.split_inclusive(|byte| *byte == b'\n').next().unwrap();
+        rest = &rest[line.len()..];
+        match str::from_utf8(line).unwrap() {
+            "OK\n" => replies += 1,
+            ">TICK\n" => {
+                let (value, later) = rest.split_at(usize::from(rest[0]) + 1);
+                last += 1;
+                assert_eq!(postcard::from_bytes(&value[1..]), Ok(last));
+                rest = later;
+            }
+            loss => {
+                let count = loss.strip_prefix(">TICK +").unwrap().trim_end();
+                last += count.parse::<u32>().unwrap();
+            }
+        }
+    }
+    assert_eq!((replies, last), (asked, published));
+}
+
+#[test]
+fn over_a_slow_link_requests_are_answered_and_no_value_is_lost_untold() {
+    run(3, false);
+}
+
+#[test]
+fn over_a_noisy_link_requests_are_answered_and_no_value_is_lost_untold() {
+    run(64, true);
+}

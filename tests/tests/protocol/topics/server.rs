@@ -4,7 +4,7 @@ use super::{LOG, TICK};
 use bellwire::format::{EncodeError, Format, Frame};
 use bellwire::topics::{Published, Subscriptions};
 use bellwire::{DecodeError, ErrorKind, Limits, Next, ServerConnection, Topic};
-use bellwire_tests::server::{App, Setup, converse, endpoint, show};
+use bellwire_tests::server::{App, PING, Setup, converse, endpoint, show};
 use std::cell::Cell;
 
 /// A connection with two topics.
@@ -59,6 +59,17 @@ impl Server {
     fn is_pending(&self, expected: &str) {
         assert_eq!(show(self.connection.pending()), show(expected.as_bytes()));
     }
+}
+
+/// Creates a connection with 512 bytes for replies of up to `reply` bytes.
+fn limited(reply: usize) -> ServerConnection<'static, Subscriptions<2>> {
+    let limits = Limits {
+        reply,
+        ..Limits::for_buffers(256, 512)
+    };
+    ServerConnection::new(vec![0; 256].leak(), vec![0; 512].leak())
+        .with_limits(limits)
+        .with_topics([TICK.name(), LOG.name()])
 }
 
 #[test]
@@ -154,6 +165,38 @@ fn a_rejected_payload_that_is_skipped_does_not_hold_pushes_back() {
 }
 
 #[test]
+fn no_push_stands_inside_the_reply_to_help() {
+    let commands = [PING.describe()];
+    // The reply of 90 bytes leaves in pieces.
+    let mut server = Server::new();
+    server.connection = limited(490);
+    server.hears("SUBSCRIBE\nLOG\n", "OK\n");
+    let endpoint = endpoint();
+    let service = &mut endpoint.with_help(&mut server.app, &commands);
+    server.connection.space()[..5].copy_from_slice(b"HELP\n");
+    server.connection.received(5);
+    let (mut sent, mut lost) = (Vec::new(), 0);
+    let mut next = server.connection.advance(service);
+    while next == Next::Send {
+        assert_eq!(server.connection.publish(LOG, "1"), Published::Lost);
+        lost += 1;
+        sent.extend(server.connection.pending());
+        server.connection.sent(server.connection.pending().len());
+        next = server.connection.advance(service);
+    }
+    while !server.connection.pending().is_empty() {
+        sent.extend(server.connection.pending());
+        server.connection.sent(server.connection.pending().len());
+    }
+    assert!(lost > 0, "the reply fits at once");
+    let sent = show(&sent).replace("\\n", "\n");
+    let (help, told) = sent.split_once("\n\n").expect("the end of the reply");
+    assert_eq!(help.lines().count(), 13, "{help}");
+    assert!(!help.contains(">LOG"), "{help}");
+    assert_eq!(told, format!(">LOG +{lost}\n"));
+}
+
+#[test]
 fn a_push_leaves_room_for_the_longest_reply_and_for_an_error_line() {
     for tx in [320, 512, 700] {
         let mut server = Server::with_room(tx);
@@ -189,11 +232,29 @@ fn a_loss_is_told_as_soon_as_there_is_room_without_another_publish() {
     let mut server = Server::subscribed();
     let queued = server.fill("1");
     assert_eq!(server.connection.publish(LOG, "2"), Published::Lost);
-    assert_eq!(server.advance(), Next::Send, "there is no room yet");
+    assert_eq!(server.advance(), Next::Receive);
     server.is_pending(&">LOG\n1\n".repeat(queued));
     server.connection.sent(queued * 7);
-    assert_eq!(server.advance(), Next::Receive);
     server.is_pending(">LOG +2\n");
+}
+
+#[test]
+fn a_publisher_faster_than_the_line_holds_no_request_back() {
+    let mut server = Server::subscribed();
+    let (mut requests, mut sent) = (b"PING\n".iter().cycle(), Vec::new());
+    // The buffer never empties.
+    for _ in 0..10_000 {
+        server.fill("1");
+        sent.push(server.connection.pending()[0]);
+        server.connection.sent(1);
+        server.fill("2");
+        if server.advance() == Next::Receive {
+            server.connection.space()[0] = *requests.next().expect("a cycle");
+            server.connection.received(1);
+        }
+    }
+    let replies = show(&sent).matches("pong").count();
+    assert!(replies >= 10, "{replies} replies");
 }
 
 #[test]
@@ -227,13 +288,7 @@ fn unsubscribe_tells_the_loss_before_its_reply() {
     server.hears("UNSUBSCRIBE\nLOG\nSUBSCRIBE\nLOG\n", ">LOG +1\nOK\nOK\n");
 
     // There is no room that pushes may use.
-    let limits = Limits {
-        reply: 500,
-        ..Limits::for_buffers(256, 512)
-    };
-    let connection = ServerConnection::new(vec![0; 256].leak(), vec![0; 512].leak());
-    let connection = connection.with_limits(limits);
-    server.connection = connection.with_topics([TICK.name(), LOG.name()]);
+    server.connection = limited(500);
     server.hears("SUBSCRIBE\nLOG\n", "OK\n");
     assert_eq!(server.connection.publish(LOG, "a value"), Published::Lost);
     server.hears("UNSUBSCRIBE\nLOG\nPING\n", ">LOG +1\nOK\npong\n");
@@ -251,14 +306,8 @@ fn without_room_for_the_loss_unsubscribe_fails_and_the_subscription_stays() {
 
 #[test]
 fn without_room_for_ok_there_is_no_subscription() {
-    let limits = Limits {
-        reply: 2,
-        ..Limits::for_buffers(256, 512)
-    };
     let mut server = Server::new();
-    server.connection = ServerConnection::new(vec![0; 256].leak(), vec![0; 512].leak())
-        .with_limits(limits)
-        .with_topics([TICK.name(), LOG.name()]);
+    server.connection = limited(2);
     let error = "!failed SUBSCRIBE: message exceeds 2 bytes\n";
     server.hears("SUBSCRIBE\nLOG\n", error);
     assert_eq!(
