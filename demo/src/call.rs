@@ -4,8 +4,8 @@ use crate::failure::Failure;
 use crate::output;
 use crate::target::Target;
 use bellwire::Printable;
-use bellwire::schema::Description;
-use bellwire_std::json::{self, RemoteCommand};
+use bellwire::schema::{Description, Encoding};
+use bellwire_std::json::{self, JsonCallError, JsonError, RemoteCommand};
 use bellwire_std::{Client, schema};
 use std::fmt::Write as _;
 use std::fs;
@@ -75,16 +75,22 @@ pub(crate) fn call(
     value: &str,
 ) -> Result<Option<String>, Failure> {
     let description = command.description();
-    let request = match description.request.format {
-        // A person types the text itself, and a shell's input ends with a line feed.
-        "line" => json::encode_line(value.trim_end_matches(['\r', '\n']))?,
-        _ => json::encode(&description.request, value)?,
-    };
+    let request = encode(&description.request, value)?;
     let reply = command.exchange(client, &request)?;
     Ok(match (reply, &description.reply) {
-        (Some(reply), Some(encoding)) => Some(json::decode(encoding, &reply)?),
+        (Some(reply), Some(encoding)) => {
+            Some(json::decode(encoding, &reply).map_err(JsonCallError::Reply)?)
+        }
         _ => None,
     })
+}
+
+/// Encodes a request. A person types a line's text itself, and a shell's input ends with a line feed.
+pub(crate) fn encode(request: &Encoding, value: &str) -> Result<Vec<u8>, JsonError> {
+    match request.format {
+        "line" => json::encode_line(value.trim_end_matches(['\r', '\n'])),
+        _ => json::encode(request, value),
+    }
 }
 
 /// Returns a reply as it is printed.
@@ -123,7 +129,8 @@ pub(crate) fn descriptions(file: &Path) -> Result<Vec<Description>, Failure> {
     Ok(descriptions.collect::<Result<_, _>>()?)
 }
 
-fn read(value: Option<&str>) -> Result<String, Failure> {
+/// Returns the value of a command line: itself, or the contents of a file or of standard input.
+pub(crate) fn read(value: Option<&str>) -> Result<String, Failure> {
     let mut text = String::new();
     match value {
         None => return Ok(text),

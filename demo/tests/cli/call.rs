@@ -1,89 +1,12 @@
 //! `list`, `call` and `shell`: commands that the binary does not know.
 
 use crate::process::{bellwire, fed, text};
-use bellwire_std::{Endpoint, Network, Server, tls};
-use bellwire_tests::certificates::{Authority, Folder, HOST};
+use crate::thermo::Thermo;
+use bellwire_std::Endpoint;
 use std::fs;
-use std::process::{Output, Stdio};
-use std::thread::{self, JoinHandle};
+use std::process::Stdio;
+use std::thread;
 use thermostat::host::{Shared, endpoint, silent_endpoint};
-
-/// A server in this process, stopped when dropped.
-struct Thermo {
-    /// The address and the options that reach it.
-    target: Vec<String>,
-    stop: Option<(bellwire_std::ShutdownHandle, JoinHandle<()>)>,
-    /// The files of its certificate, while it runs.
-    folder: Option<Folder>,
-}
-
-impl Thermo {
-    fn start() -> Self {
-        Self::serve(endpoint().unwrap())
-    }
-
-    fn serve(endpoint: Endpoint<Shared>) -> Self {
-        Self::run(Server::bind("127.0.0.1:0", endpoint).unwrap())
-    }
-
-    fn run(server: Server<Shared>) -> Self {
-        let address = server.local_addr();
-        let scheme = if address.tcp().is_some() { "" } else { "unix:" };
-        let target = vec![format!("{scheme}{address}")];
-        let handle = server.shutdown_handle();
-        let shared = Shared::default();
-        let serving = thread::spawn(move || server.run_with(move |_| shared.clone()).unwrap());
-        Self {
-            target,
-            stop: Some((handle, serving)),
-            folder: None,
-        }
-    }
-
-    fn run_bellwire(&self, command: &str, arguments: &[&str]) -> Output {
-        let mut run = bellwire(&[command]);
-        run.args(&self.target).args(arguments).output().unwrap()
-    }
-
-    /// Runs `call`, which must succeed, and returns its output.
-    #[track_caller]
-    fn call(&self, arguments: &[&str]) -> String {
-        let output = self.run_bellwire("call", arguments);
-        assert!(output.status.success(), "{output:?}");
-        text(&output.stdout).to_owned()
-    }
-
-    /// Runs `call`, which must fail with this exit code and line.
-    #[track_caller]
-    fn fails(&self, arguments: &[&str], code: i32, line: &str) {
-        let output = self.run_bellwire("call", arguments);
-        let shown = text(&output.stderr);
-        assert_eq!(shown, format!("bellwire: {line}\n"));
-        assert_eq!(
-            (output.status.code(), text(&output.stdout)),
-            (Some(code), ""),
-            "{shown}"
-        );
-    }
-
-    fn script(&self, lines: &str, arguments: &[&str]) -> Output {
-        let mut shell = bellwire(&["shell"]);
-        shell
-            .args(&self.target)
-            .args(arguments)
-            .stdout(Stdio::piped());
-        fed(&mut shell, lines.as_bytes())
-    }
-}
-
-impl Drop for Thermo {
-    fn drop(&mut self) {
-        if let Some((handle, serving)) = self.stop.take() {
-            handle.stop();
-            let _ = serving.join();
-        }
-    }
-}
 
 const LISTED: &str = "\
 READ    -> postcard Reading{celsius: f32, heating: bool}
@@ -135,31 +58,12 @@ fn commands_of_a_server_of_tasks_are_listed_and_called() {
 
 #[test]
 fn commands_are_listed_and_called_over_a_unix_socket() {
-    let path = std::env::temp_dir().join(format!("bellwire-call-{}", std::process::id()));
-    let endpoint = endpoint().unwrap();
-    let listener = bellwire_std::Listener::bind(Network::Unix, path.to_str().unwrap()).unwrap();
-    answers_all_commands(&Thermo::run(Server::from_listener(listener, endpoint)));
+    answers_all_commands(&Thermo::over_unix("call", endpoint().unwrap()));
 }
 
 #[test]
 fn commands_are_listed_and_called_over_tls() {
-    let authority = Authority::new();
-    let folder = Folder::new("cli-call-tls", &authority, &[]);
-    let signed = authority.sign(&[HOST]);
-    fs::write(folder.file("server.pem"), &signed.chain).unwrap();
-    fs::write(folder.file("server.key"), &signed.key).unwrap();
-    let [chain, key, ca] = ["server.pem", "server.key", "ca.pem"].map(|name| folder.file(name));
-    let identity = tls::Identity::from_files(chain, key).unwrap();
-    let endpoint = endpoint().unwrap();
-    let mut server = Server::bind("localhost:0", endpoint).unwrap();
-    server.tls = Some(tls::Acceptor::new(identity, None).unwrap());
-    let port = server.local_addr().tcp().unwrap().port();
-    let mut server = Thermo::run(server);
-    server.target = ["--tls", "--ca", &ca, &format!("{HOST}:{port}")]
-        .map(str::to_owned)
-        .to_vec();
-    server.folder = Some(folder);
-    answers_all_commands(&server);
+    answers_all_commands(&Thermo::over_tls("call", endpoint().unwrap()));
 }
 
 #[test]
