@@ -55,8 +55,8 @@ enum Command {
     Call(call::Arguments),
     /// Call commands of a server from a prompt, or from lines on standard input.
     ///
-    /// A line has a command's name, and then its request as for `call`. `help` lists the commands. The prompt has a
-    /// history and completes names. Without a terminal there is no prompt. Errors go to standard error.
+    /// A line has a command's name, and then its request as for `call`. `help` lists the commands. `call NAME VALUE`
+    /// also calls a command named `help` or `call`. The prompt has a history and completes names. Without a terminal there is no prompt. Errors go to standard error.
     Shell(shell::Arguments),
     /// Print the completions of a command-line shell, such as bash.
     Completions {

@@ -199,6 +199,27 @@ fn a_shell_with_a_schema_file_lists_and_calls_without_asking_the_server() {
 }
 
 #[test]
+fn call_in_a_shell_reaches_a_command_with_a_name_of_the_shells_own() {
+    let endpoint = Endpoint::<Shared>::default();
+    let names = ["help", "call"].map(bellwire::Command::<bellwire::Line, bellwire::Line>::new);
+    for command in names {
+        endpoint
+            .handle(command, move |_, text, reply| {
+                reply.send(&format!("{} {text}", command.name()))
+            })
+            .unwrap();
+    }
+    endpoint.describe(&names.map(|command| command.describe()));
+    let server = Thermo::serve(endpoint);
+    let output = server.script("call help  me\ncall call me\nhelp\ncall\n", &[]);
+    let listed = "help line -> line\ncall line -> line\n";
+    let replies = format!("\"help me\"\n\"call me\"\n{listed}");
+    assert_eq!(text(&output.stdout), replies, "{output:?}");
+    let error = "bellwire: `call` needs the name of a command\n";
+    assert_eq!(text(&output.stderr), error);
+}
+
+#[test]
 fn completions_are_printed_for_a_shell() {
     let output = bellwire(&["completions", "bash"]).output().unwrap();
     assert!(
