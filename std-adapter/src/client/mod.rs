@@ -1,5 +1,6 @@
 //! Clients that own their memory.
 
+mod batch;
 mod buffer;
 mod builder;
 mod check;
@@ -10,6 +11,7 @@ mod pipeline;
 mod stream;
 mod verdict;
 
+pub use batch::{Batch, Replies, Ticket};
 pub use builder::ClientBuilder;
 pub use error::{CallError, Cause};
 pub(crate) use options::{Options, Target};
@@ -242,6 +244,26 @@ impl Client {
         pipeline::new(self, command, values, move |value, space| {
             command.encode(borrow(value), space)
         })
+    }
+
+    /// Begins a batch: requests of different commands that are sent together.
+    ///
+    /// ```no_run
+    /// # use bellwire::{Command, Line, Postcard};
+    /// # const NAME: Command<(), Line> = Command::new("NAME");
+    /// # const SPEED: Command<Line, Postcard<u32>> = Command::new("SPEED");
+    /// # let mut client = bellwire_std::Client::connect(":61000", std::time::Duration::from_secs(5))?;
+    /// let mut batch = client.batch();
+    /// let name = batch.queue(NAME, ())?;
+    /// let speed = batch.queue(SPEED, "left")?;
+    /// let mut replies = batch.send()?;
+    /// println!("{}: {}", replies.take(name)?, replies.take(speed)?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// For many values of one command, [`pipeline`](Self::pipeline) needs no memory for all of them.
+    pub fn batch(&mut self) -> Batch<'_> {
+        Batch::new(self)
     }
 
     /// Opens a new connection now and closes the last one. Replies that were not taken are lost.

@@ -1,5 +1,6 @@
 //! The clients of hosts, over real sockets.
 
+mod batch;
 mod blocking;
 mod check;
 mod described;
