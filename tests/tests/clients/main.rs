@@ -3,6 +3,7 @@
 mod batch;
 mod blocking;
 mod check;
+mod checked;
 mod described;
 mod failures;
 mod idle;

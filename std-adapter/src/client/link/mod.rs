@@ -75,6 +75,14 @@ impl Link {
         self.stream = Some(stream);
     }
 
+    /// Returns the stream of a conversation in which no reply is due.
+    pub(super) fn into_stream(self) -> io::Result<Box<dyn ClientStream>> {
+        match self.stream {
+            Some(stream) if self.rx.is_empty() => Ok(stream),
+            _ => Err(io::Error::other(ErrorKind::UnexpectedReply)),
+        }
+    }
+
     pub(super) fn is_open(&self) -> bool {
         self.stream.is_some()
     }
