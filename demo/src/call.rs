@@ -4,8 +4,8 @@ use crate::failure::Failure;
 use crate::output;
 use crate::target::Target;
 use bellwire::Printable;
-use bellwire::schema::{Description, Encoding};
-use bellwire_std::json::{self, JsonCallError, JsonError, RemoteCommand};
+use bellwire::schema::Description;
+use bellwire_std::json::{self, JsonCallError, RemoteCommand};
 use bellwire_std::{Client, schema};
 use std::fmt::Write as _;
 use std::fs;
@@ -75,7 +75,7 @@ pub(crate) fn call(
     value: &str,
 ) -> Result<Option<String>, Failure> {
     let description = command.description();
-    let request = encode(&description.request, value)?;
+    let request = encode(description, value)?;
     let reply = command.exchange(client, &request)?;
     Ok(match (reply, &description.reply) {
         (Some(reply), Some(encoding)) => {
@@ -86,10 +86,19 @@ pub(crate) fn call(
 }
 
 /// Encodes a request. A person types a line's text itself, and a shell's input ends with a line feed.
-pub(crate) fn encode(request: &Encoding, value: &str) -> Result<Vec<u8>, JsonError> {
-    match request.format {
+pub(crate) fn encode(command: &Description, value: &str) -> Result<Vec<u8>, Failure> {
+    let Description { name, request, .. } = command;
+    let encoded = match request.format {
         "line" => json::encode_line(value.trim_end_matches(['\r', '\n'])),
         _ => json::encode(request, value),
+    };
+    match (encoded, request.ty) {
+        (Err(_), Some(ty)) if value.trim_ascii().is_empty() => {
+            let ty = ty.to_string();
+            let ty = Printable::new(&ty).at_most(160);
+            Err(Failure::usage(format!("{name} takes a value: {ty}")))
+        }
+        (encoded, _) => Ok(encoded?),
     }
 }
 

@@ -20,7 +20,8 @@ const LONGEST: usize = 1 << 20;
 #[derive(Debug, clap::Args)]
 pub(super) struct CallOptions {
     /// Call this command of the server instead. VALUE is as for `call`: JSON, or the text for a command that takes a
-    /// line. The first call is made before the load, on a connection of its own. Its reply is the expected one.
+    /// line. SERVER comes before this option. The first call is made before the load, on a connection of its own. Its
+    /// reply is the expected one.
     #[arg(long, value_names = ["NAME", "VALUE"], num_args = 1..=2, allow_negative_numbers = true,
         conflicts_with_all = ["command", "request"])]
     call: Option<Vec<String>>,
@@ -81,7 +82,7 @@ impl Called {
             let problem = format!("{name} has no reply that can be checked");
             return Err(Failure::usage(problem));
         };
-        let payload = encode(&description.request, &value)?;
+        let payload = encode(description, &value)?;
         let wanted = arguments.expect.as_deref();
         let wanted = wanted.map(|text| normal(&encoding, text)).transpose()?;
         let reply = command.exchange(&mut client, &payload)?.unwrap_or_default();

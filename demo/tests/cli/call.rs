@@ -114,6 +114,9 @@ fn a_value_that_does_not_fit_is_a_usage_error_that_names_the_field() {
     ] {
         server.fails(&["SET", value], 2, line);
     }
+    let line = "SET takes a value: Setting{target: f32, mode: Mode<Off | Heat | HeatFor(u16)>}";
+    server.fails(&["SET"], 2, line);
+    server.fails(&["READ", "1"], 2, "expected null, found 1");
 }
 
 #[test]
