@@ -5,7 +5,7 @@ use crate::output;
 use crate::target::Target;
 use bellwire::Printable;
 use bellwire::schema::Signature;
-use bellwire_std::json::{self, RemoteCommand};
+use bellwire_std::json::{self, JsonCallError, RemoteCommand};
 use bellwire_std::{Client, schema};
 use std::fmt::Write as _;
 use std::fs;
@@ -75,16 +75,31 @@ pub(crate) fn call(
     value: &str,
 ) -> Result<Option<String>, Failure> {
     let signature = command.signature();
-    let request = match signature.request.format {
-        // A person types the text itself, and a shell's input ends with a line feed.
-        "line" => json::encode_line(value.trim_end_matches(['\r', '\n']))?,
-        _ => json::encode(&signature.request, value)?,
-    };
+    let request = encode(signature, value)?;
     let reply = command.exchange(client, &request)?;
     Ok(match (reply, &signature.reply) {
-        (Some(reply), Some(encoding)) => Some(json::decode(encoding, &reply)?),
+        (Some(reply), Some(encoding)) => {
+            Some(json::decode(encoding, &reply).map_err(JsonCallError::Reply)?)
+        }
         _ => None,
     })
+}
+
+/// Encodes a request. A person types a line's text itself, and a shell's input ends with a line feed.
+pub(crate) fn encode(command: &Signature, value: &str) -> Result<Vec<u8>, Failure> {
+    let Signature { name, request, .. } = command;
+    let encoded = match request.format {
+        "line" => json::encode_line(value.trim_end_matches(['\r', '\n'])),
+        _ => json::encode(request, value),
+    };
+    match (encoded, request.ty) {
+        (Err(_), Some(ty)) if value.trim_ascii().is_empty() => {
+            let ty = ty.to_string();
+            let ty = Printable::new(&ty).at_most(160);
+            Err(Failure::usage(format!("{name} takes a value: {ty}")))
+        }
+        (encoded, _) => Ok(encoded?),
+    }
 }
 
 /// Returns a reply as it is printed.
@@ -123,7 +138,8 @@ pub(crate) fn descriptions(file: &Path) -> Result<Vec<Signature>, Failure> {
     Ok(signatures.collect::<Result<_, _>>()?)
 }
 
-fn read(value: Option<&str>) -> Result<String, Failure> {
+/// Returns the value of a command line: itself, or the contents of a file or of standard input.
+pub(crate) fn read(value: Option<&str>) -> Result<String, Failure> {
     let mut text = String::new();
     match value {
         None => return Ok(text),

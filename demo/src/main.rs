@@ -19,8 +19,8 @@ use tracing_subscriber::filter::LevelFilter;
 /// message is printed.
 ///
 /// When the reader of standard output goes away, as `head` does, every command ends silently and with
-/// success. `connect`, `list`, `call` and `shell` exit with 1 if the server refused or the output failed,
-/// with 2 for wrong arguments or values, and with 3 if the connection failed.
+/// success. `connect`, `list`, `call`, `shell` and `bench` exit with 1 if the server refused, a reply was wrong or
+/// the output failed, with 2 for wrong arguments or values, and with 3 if the connection failed.
 ///
 /// SERVER and ADDR are HOST, HOST:PORT, :PORT, an IPv6 address (in brackets if a port follows) or
 /// unix:PATH. The default port is 61000.
@@ -55,8 +55,8 @@ enum Command {
     Call(call::Arguments),
     /// Call commands of a server from a prompt, or from lines on standard input.
     ///
-    /// A line has a command's name, and then its request as for `call`. `help` lists the commands. The prompt has a
-    /// history and completes names. Without a terminal there is no prompt. Errors go to standard error.
+    /// A line has a command's name, and then its request as for `call`. `help` lists the commands. `call NAME VALUE`
+    /// also calls a command named `help` or `call`. The prompt has a history and completes names. Without a terminal there is no prompt. Errors go to standard error.
     Shell(shell::Arguments),
     /// Print the completions of a command-line shell, such as bash.
     Completions {
@@ -84,7 +84,7 @@ enum Command {
     /// therefore counts once for each request in flight, not for every request that users would have
     /// sent meanwhile.
     ///
-    /// Fails if any reply was wrong or missing.
+    /// Fails if any reply was wrong or missing. `--call` loads a command of the server's own.
     Bench(bench::Arguments),
 }
 
@@ -103,7 +103,7 @@ fn main() -> ExitCode {
         Some(Command::Decode(arguments)) => convert::decode(&arguments).map_err(of_standard_output),
         Some(Command::Encode(arguments)) => convert::encode(&arguments).map_err(of_standard_output),
         Some(Command::Loopback { pcap }) => loopback::run(pcap.as_deref()),
-        Some(Command::Bench(arguments)) => bench::run(&arguments),
+        Some(Command::Bench(arguments)) => bench::run(&arguments).map_err(Into::into),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

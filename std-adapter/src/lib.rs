@@ -99,7 +99,7 @@ mod topics;
 mod wait;
 
 pub use address::{Address, Network};
-pub use client::{CallError, Cause, Client, ClientBuilder, ClientStream};
+pub use client::{Batch, CallError, Cause, Client, ClientBuilder, ClientStream, Replies, Ticket};
 pub use conn::Conn;
 pub use dial::{Cancel, Dialer, dial};
 pub use endpoint::Endpoint;

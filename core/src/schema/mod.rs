@@ -170,6 +170,11 @@ pub enum Type {
 }
 
 /// A type with a description.
+#[diagnostic::on_unimplemented(
+    message = "the type `{Self}` has no description",
+    note = "add `#[derive(bellwire::Schema)]` to it, with bellwire's feature `derive`",
+    note = "for a field of a foreign type, name one of the same serde form: `#[schema(as = \"TYPE\")]`"
+)]
 pub trait Schema {
     /// The description.
     const TYPE: Type;

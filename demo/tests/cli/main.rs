@@ -2,6 +2,7 @@
 
 mod arguments;
 mod bench;
+mod bench_call;
 mod binary;
 mod board;
 mod call;
@@ -10,5 +11,6 @@ mod loopback;
 mod metrics;
 mod output;
 mod process;
+mod thermo;
 mod tls;
 mod tls_files;

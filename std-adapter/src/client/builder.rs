@@ -7,6 +7,7 @@ use super::{Client, ClientStream};
 use crate::tls;
 use crate::wait::after;
 use crate::{Dialer, Network};
+use bellwire::schema::Description;
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -95,10 +96,23 @@ impl ClientBuilder {
         self
     }
 
+    /// Compares these commands with the server's on each new connection, as [`Client::check`] does, before any call is
+    /// sent on it. Default: no comparison.
+    ///
+    /// It costs one call for each connection, within the [`connect_timeout`](Self::connect_timeout). A difference is an
+    /// error of [`connect`](Self::connect), with a [`CheckError`](crate::schema::CheckError) inside. When the
+    /// client connects again, it fails the call with [`CallError::NotSent`](super::CallError::NotSent).
+    #[must_use]
+    pub fn check(mut self, commands: &[Description]) -> Self {
+        self.target.commands = Some(commands.into());
+        self
+    }
+
     /// Connects to `address`: `HOST:PORT` or a path.
     ///
     /// # Errors
-    /// The errors of [`Dialer::dial`], and with TLS of `tls::Connector::connect`.
+    /// The errors of [`Dialer::dial`], and with TLS of `tls::Connector::connect`. With a [check](Self::check) those of
+    /// [`CheckError`](crate::schema::CheckError).
     pub fn connect(mut self, address: &str) -> io::Result<Client> {
         address.clone_into(&mut self.target.address);
         let limit = after(Instant::now(), self.target.connect_timeout);

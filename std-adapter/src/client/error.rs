@@ -73,6 +73,19 @@ impl CallError {
     }
 }
 
+impl Cause {
+    /// Returns the kind of the I/O error that describes it best.
+    pub(crate) fn kind(&self) -> io::ErrorKind {
+        match self {
+            Self::Closed => io::ErrorKind::UnexpectedEof,
+            Self::TimedOut => io::ErrorKind::TimedOut,
+            Self::Transport(error) => error.kind(),
+            Self::Protocol(_) => io::ErrorKind::InvalidData,
+            Self::Busy | Self::Remote(_) => io::ErrorKind::Other,
+        }
+    }
+}
+
 impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,5 +1,6 @@
 //! Clients that own their memory.
 
+mod batch;
 mod buffer;
 mod builder;
 mod check;
@@ -10,6 +11,7 @@ mod pipeline;
 mod stream;
 mod verdict;
 
+pub use batch::{Batch, Replies, Ticket};
 pub use builder::ClientBuilder;
 pub use error::{CallError, Cause};
 pub(crate) use options::{Options, Target};
@@ -22,7 +24,7 @@ pub(crate) use {
 
 use crate::wait::{after, has_passed};
 use bellwire::format::OwnedReply;
-use bellwire::{Command, ErrorKind, Format, NoReply, ReplyFormat};
+use bellwire::{Command, ErrorKind, Expected, Format, NoReply};
 use link::Link;
 use std::fmt;
 use std::io;
@@ -136,10 +138,10 @@ impl Client {
         Req: Format<Sent<'v>: Clone>,
         Rsp: Format,
     {
-        let deadline = self.deadline();
-        self.request(command, &value, deadline)?;
-        let place = self.link.reply(deadline)?;
-        decode::<Rsp, T>(self.link.payload(place), take)
+        let payload = self.exchange(command.name(), command.expected(), |space| {
+            command.encode(value.clone(), space)
+        })?;
+        decode::<Rsp, T>(payload, take)
     }
 
     /// Sends a request that has no reply. Returns when its bytes are handed to the system.
@@ -158,10 +160,29 @@ impl Client {
     where
         Req: Format<Sent<'v>: Clone>,
     {
-        self.request(command, &value, self.deadline())?;
+        let encode = |space: &mut [u8]| command.encode(value.clone(), space);
+        self.exchange(command.name(), None, encode).map(drop)
+    }
+
+    /// Sends one request, and returns the payload of its reply. It is empty for a command without reply.
+    pub(crate) fn exchange(
+        &mut self,
+        name: &'static str,
+        expected: Option<Expected>,
+        encode: impl FnMut(&mut [u8]) -> Result<usize, ErrorKind>,
+    ) -> Result<&[u8], CallError> {
+        self.link.abandon();
+        let deadline = self.deadline();
+        let limit = self.options.max_request;
+        self.link.encode(name, expected, limit, encode)?;
+        self.transmit(usize::MAX, deadline)?;
+        if expected.is_some() {
+            let place = self.link.reply(deadline)?;
+            return Ok(self.link.payload(place));
+        }
         match self.link.sent_in_part() {
             Some(error) => Err(error),
-            None => Ok(()),
+            None => Ok(&[]),
         }
     }
 
@@ -225,6 +246,26 @@ impl Client {
         })
     }
 
+    /// Begins a batch: requests of different commands that are sent together.
+    ///
+    /// ```no_run
+    /// # use bellwire::{Command, Line, Postcard};
+    /// # const NAME: Command<(), Line> = Command::new("NAME");
+    /// # const SPEED: Command<Line, Postcard<u32>> = Command::new("SPEED");
+    /// # let mut client = bellwire_std::Client::connect(":61000", std::time::Duration::from_secs(5))?;
+    /// let mut batch = client.batch();
+    /// let name = batch.queue(NAME, ())?;
+    /// let speed = batch.queue(SPEED, "left")?;
+    /// let mut replies = batch.send()?;
+    /// println!("{}: {}", replies.take(name)?, replies.take(speed)?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// For many values of one command, [`pipeline`](Self::pipeline) needs no memory for all of them.
+    pub fn batch(&mut self) -> Batch<'_> {
+        Batch::new(self)
+    }
+
     /// Opens a new connection now and closes the last one. Replies that were not taken are lost.
     ///
     /// # Errors
@@ -258,26 +299,6 @@ impl Client {
     fn deadline(&self) -> Option<Instant> {
         let timeout = self.options.timeout?;
         Some(after(Instant::now(), timeout))
-    }
-
-    /// Sends one request.
-    fn request<'v, Req, Rsp>(
-        &mut self,
-        command: Command<Req, Rsp>,
-        value: &Req::Sent<'v>,
-        deadline: Option<Instant>,
-    ) -> Result<(), CallError>
-    where
-        Req: Format<Sent<'v>: Clone>,
-        Rsp: ReplyFormat,
-    {
-        self.link.abandon();
-        let limit = self.options.max_request;
-        self.link
-            .encode(command.name(), command.expected(), limit, |space| {
-                command.encode(value.clone(), space)
-            })?;
-        self.transmit(usize::MAX, deadline)
     }
 
     /// Sends the encoded requests that fit into `window`. If no call waits, opens a connection first if none is open.

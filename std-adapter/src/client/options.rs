@@ -1,10 +1,13 @@
 //! The options that both clients share.
 
-use super::ClientStream;
+use super::link::Link;
+use super::{Client, ClientStream};
 #[cfg(feature = "tls")]
 use crate::tls;
 use crate::{Dialer, Network};
+use bellwire::schema::Description;
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The default time limit for connecting, and for a call.
@@ -41,6 +44,8 @@ pub(crate) struct Target {
     pub(crate) connect_timeout: Duration,
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<(tls::Connector, String)>,
+    /// The commands to compare with the server's on each new connection.
+    pub(crate) commands: Option<Arc<[Description]>>,
 }
 
 impl Default for Target {
@@ -52,13 +57,30 @@ impl Default for Target {
             connect_timeout: TIMEOUT,
             #[cfg(feature = "tls")]
             tls: None,
+            commands: None,
         }
     }
 }
 
 impl Target {
-    /// Opens a connection until `deadline`.
+    /// Opens a connection until `deadline`, and checks the server's commands.
     pub(super) fn open(&self, deadline: Instant) -> io::Result<Box<dyn ClientStream>> {
+        let stream = self.connect(deadline)?;
+        let Some(commands) = &self.commands else {
+            return Ok(stream);
+        };
+        let options = Options::default();
+        let mut client = Client {
+            target: None,
+            options,
+            link: Link::new(options.max_reply),
+        };
+        client.link.restart(stream);
+        client.check_until(commands, Some(deadline))?;
+        client.link.into_stream()
+    }
+
+    fn connect(&self, deadline: Instant) -> io::Result<Box<dyn ClientStream>> {
         let left = deadline.saturating_duration_since(Instant::now());
         let dialer = self.dialer.clone().timeout(left);
         let conn = dialer.dial(self.network, &self.address)?;

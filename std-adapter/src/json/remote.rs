@@ -6,7 +6,7 @@ use crate::{CallError, Client};
 use bellwire::format::{EncodeError, Frame};
 use bellwire::gob::RawGob;
 use bellwire::schema::Signature;
-use bellwire::{Command, DecodeError, Format, Line, NoReply, Postcard};
+use bellwire::{Command, DecodeError, ErrorKind, Expected, Format, Line, Postcard};
 use std::fmt;
 
 /// A command of a server, known by its description only.
@@ -93,29 +93,28 @@ impl RemoteCommand {
         client: &mut Client,
         payload: &[u8],
     ) -> Result<Option<Vec<u8>>, CallError> {
-        match self.signature.reply.map(|reply| reply.format) {
-            None => {
-                let command: Command<Ready, NoReply> = Command::new(self.signature.name);
-                client.send(command, payload).map(|()| None)
-            }
-            Some("()") => self.exchange_in::<Raw<()>>(client, payload),
-            Some("line") => self.exchange_in::<Raw<Line>>(client, payload),
-            Some("postcard") => self.exchange_in::<Raw<Postcard<()>>>(client, payload),
-            Some("gob") => self.exchange_in::<Raw<RawGob>>(client, payload),
-            Some(_) => Err(CallError::Request(bellwire::ErrorKind::Unencodable)),
+        let Signature { name, reply, .. } = self.signature;
+        let expected = self.expected();
+        if expected.is_some() != reply.is_some() {
+            return Err(CallError::Request(ErrorKind::Unencodable));
         }
+        let command: Command<Ready, ()> = Command::new(name);
+        let reply = client.exchange(name, expected, |space| command.encode(payload, space))?;
+        Ok(expected.map(|_| reply.to_vec()))
     }
 
-    fn exchange_in<F>(
-        &self,
-        client: &mut Client,
-        payload: &[u8],
-    ) -> Result<Option<Vec<u8>>, CallError>
-    where
-        F: for<'a> Format<Value<'a> = &'a [u8]>,
-    {
-        let command: Command<Ready, F> = Command::new(self.signature.name);
-        client.call_with(command, payload, |reply| Some(reply.to_vec()))
+    /// Returns the reply that a client expects, for a [`ClientSession`](bellwire::ClientSession) of your own. `None` if
+    /// the command has no reply, or a reply in a format of the server's own.
+    pub fn expected(&self) -> Option<Expected> {
+        let Signature { name, reply, .. } = self.signature;
+        // These find the end of a payload by its format, without its type.
+        match reply?.format {
+            "()" => Command::<(), ()>::new(name).expected(),
+            "line" => Command::<(), Line>::new(name).expected(),
+            "postcard" => Command::<(), Postcard<()>>::new(name).expected(),
+            "gob" => Command::<(), RawGob>::new(name).expected(),
+            _ => None,
+        }
     }
 }
 
@@ -138,27 +137,6 @@ impl Format for Ready {
         let space = space.get_mut(..payload.len());
         space.ok_or(EncodeError::NoRoom)?.copy_from_slice(payload);
         Ok(payload.len())
-    }
-}
-
-/// A payload of the format `F` that is not decoded.
-struct Raw<F>(std::marker::PhantomData<fn() -> F>);
-
-impl<F: Format> Format for Raw<F> {
-    type Value<'a> = &'a [u8];
-    type Sent<'a> = &'a [u8];
-    const PREFIX: &'static [u8] = F::PREFIX;
-
-    fn frame(input: &[u8], progress: &mut usize) -> Frame {
-        F::frame(input, progress)
-    }
-
-    fn decode(payload: &[u8]) -> Result<&[u8], DecodeError> {
-        Ok(payload)
-    }
-
-    fn encode(payload: &[u8], space: &mut [u8]) -> Result<usize, EncodeError> {
-        Ready::encode(payload, space)
     }
 }
 

@@ -7,6 +7,7 @@ use bellwire::schema::{Description, Signature};
 use std::collections::HashMap;
 use std::error::Error;
 use std::fmt;
+use std::io;
 
 /// Why a client and its server may not understand each other.
 #[derive(Debug, Clone)]
@@ -109,6 +110,20 @@ fn listed_name(description: &Description) -> String {
 impl From<FetchError> for CheckError {
     fn from(error: FetchError) -> Self {
         Self::Fetch(error)
+    }
+}
+
+/// The error of connecting with a check. [`get_ref`](io::Error::get_ref) returns the [`CheckError`].
+impl From<CheckError> for io::Error {
+    fn from(error: CheckError) -> Self {
+        let kind = match &error {
+            CheckError::Fetch(FetchError::Call(error)) => match error {
+                CallError::NotSent(cause) | CallError::MayHaveRun(cause) => cause.kind(),
+                _ => io::ErrorKind::Other,
+            },
+            _ => io::ErrorKind::InvalidData,
+        };
+        Self::new(kind, error)
     }
 }
 

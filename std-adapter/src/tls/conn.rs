@@ -25,18 +25,11 @@ impl Conn {
     /// Creates a connection and performs its handshake.
     pub(super) fn with_handshake(mut inner: crate::Conn, driver: Driver) -> io::Result<Self> {
         let mut driver = Box::new(driver);
-        loop {
-            match driver.handshake(&mut inner) {
-                Ok(true) => return Ok(Self { inner, driver }),
-                Ok(false) => {}
-                Err(error) => {
-                    if driver.is_server() {
-                        inner.linger(usize::MAX, after(Instant::now(), LINGER));
-                    }
-                    return Err(error);
-                }
-            }
+        let result = driver.handshake_over(&mut inner);
+        if result.is_err() && driver.is_server() {
+            inner.linger(usize::MAX, after(Instant::now(), LINGER));
         }
+        result.map(|()| Self { inner, driver })
     }
 
     /// Returns the underlying connection, for its addresses and deadlines. (Go: `Conn.NetConn`.)

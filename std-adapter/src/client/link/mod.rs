@@ -7,6 +7,7 @@ use super::{CallError, Cause, ClientStream};
 use bellwire::{ClientSession, ErrorKind, Expected};
 use std::collections::VecDeque;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -72,6 +73,14 @@ impl Link {
         self.session.next();
         self.over = None;
         self.stream = Some(stream);
+    }
+
+    /// Returns the stream of a conversation in which no reply is due.
+    pub(super) fn into_stream(self) -> io::Result<Box<dyn ClientStream>> {
+        match self.stream {
+            Some(stream) if self.rx.is_empty() => Ok(stream),
+            _ => Err(io::Error::other(ErrorKind::UnexpectedReply)),
+        }
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -165,22 +174,43 @@ impl Link {
     }
 
     fn write(&mut self, mut size: usize, deadline: Option<Instant>) -> Result<(), Cause> {
-        let stream = self.stream.as_mut().ok_or(Cause::Closed)?;
-        stream.set_deadline(deadline).map_err(cause)?;
+        self.on_stream(0, |stream, _, _| stream.set_deadline(deadline))?;
         while size > 0 {
-            let stream = self.stream.as_mut().ok_or(Cause::Closed)?;
-            match stream.write(&self.tx.filled()[..size]) {
-                Ok(0) => return Err(cause(io::ErrorKind::WriteZero.into())),
-                Ok(n) => {
-                    size -= n;
-                    self.sent(n);
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(cause(error)),
+            let n = self.on_stream(size, |stream, bytes, _| stream.write(bytes))?;
+            if n == 0 {
+                return Err(cause(io::ErrorKind::WriteZero.into()));
             }
+            size -= n;
+            self.sent(n);
         }
+        self.on_stream(0, |stream, _, _| stream.flush())
+    }
+
+    /// Passes the stream, `offered` bytes to send and the receive buffer to `action`, and repeats it if a signal
+    /// interrupts it.
+    ///
+    /// If the stream panics, it is closed, because it may have taken the offered bytes or lost received ones.
+    fn on_stream<T>(
+        &mut self,
+        offered: usize,
+        mut action: impl FnMut(&mut dyn ClientStream, &[u8], &mut Buffer) -> io::Result<T>,
+    ) -> Result<T, Cause> {
         let stream = self.stream.as_mut().ok_or(Cause::Closed)?;
-        stream.flush().map_err(cause)
+        let bytes = &self.tx.filled()[..offered];
+        let done = catch_unwind(AssertUnwindSafe(|| {
+            loop {
+                match action(stream.as_mut(), bytes, &mut self.rx) {
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    done => return done,
+                }
+            }
+        }));
+        done.unwrap_or_else(|panic| {
+            self.sent(offered);
+            self.end_stream(Cause::Closed);
+            resume_unwind(panic)
+        })
+        .map_err(cause)
     }
 
     /// Counts `n` bytes as sent. Requests whose first byte is among them wait from now on.

@@ -1,6 +1,6 @@
 //! The received bytes, and the end of a conversation.
 
-use super::{Link, cause};
+use super::Link;
 use crate::client::verdict::{Verdict, name};
 use crate::client::{CallError, Cause, ClientStream};
 use bellwire::{ErrorKind, Found, RemoteError};
@@ -130,10 +130,8 @@ impl Link {
     /// Ends the sending and waits for the server's end. Call it only if no call waits.
     pub(in crate::client) fn finish(&mut self, deadline: Option<Instant>) -> Result<(), CallError> {
         self.set_deadline(deadline);
-        if let Some(stream) = &mut self.stream {
-            // If the server has closed already, reading reports why.
-            let _ = stream.close_write();
-        }
+        // If the server has closed already, reading reports why.
+        let _ = self.on_stream(0, |stream, _, _| stream.close_write());
         while self.is_open() {
             if !self.rx.is_empty() {
                 self.judge();
@@ -214,25 +212,20 @@ impl Link {
         &mut self,
         read: impl Fn(&mut dyn ClientStream, &mut [u8]) -> io::Result<usize>,
     ) -> Result<(), Cause> {
-        let stream = self.stream.as_mut().ok_or(Cause::Closed)?;
-        loop {
-            match read(stream.as_mut(), self.rx.space(READ)) {
-                Ok(0) => return Err(Cause::Closed),
-                Ok(n) => {
-                    self.rx.fill(n);
-                    return Ok(());
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(cause(error)),
+        match self.on_stream(0, |stream, _, buffer| read(stream, buffer.space(READ)))? {
+            0 => Err(Cause::Closed),
+            n => {
+                self.rx.fill(n);
+                Ok(())
             }
         }
     }
 
     fn set_deadline(&mut self, deadline: Option<Instant>) {
-        if let Some(stream) = &mut self.stream
-            && let Err(error) = stream.set_deadline(deadline)
+        if self.is_open()
+            && let Err(cause) = self.on_stream(0, |stream, _, _| stream.set_deadline(deadline))
         {
-            self.end_stream(cause(error));
+            self.end_stream(cause);
         }
     }
 

@@ -7,6 +7,7 @@ use crate::client::{Cause, Options, Target};
 #[cfg(feature = "tls")]
 use crate::tls;
 use crate::{Dialer, Network};
+use bellwire::schema::Description;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -147,10 +148,24 @@ impl ClientBuilder {
         self
     }
 
+    /// Compares these commands with the server's on each new connection, as [`Client::check`] does, before any call is
+    /// sent on it. Default: no comparison.
+    ///
+    /// It costs one call for each connection, within the [`connect_timeout`](Self::connect_timeout). A difference is an
+    /// error of [`connect`](Self::connect), with a [`CheckError`](crate::schema::CheckError) inside. When the
+    /// client connects again, it counts as a failure to connect: the listener is told, and the client tries again while
+    /// calls wait.
+    #[must_use]
+    pub fn check(mut self, commands: &[Description]) -> Self {
+        self.target.commands = Some(commands.into());
+        self
+    }
+
     /// Connects to `address`: `HOST:PORT` or a path.
     ///
     /// # Errors
-    /// The errors of [`Dialer::dial`], and with TLS of `tls::Connector::connect`.
+    /// The errors of [`Dialer::dial`], and with TLS of `tls::Connector::connect`. With a [check](Self::check) those of
+    /// [`CheckError`](crate::schema::CheckError).
     ///
     /// # Panics
     /// Outside of a tokio runtime, or if its I/O or time driver is off.

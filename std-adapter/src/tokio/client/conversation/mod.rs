@@ -92,6 +92,11 @@ impl<'a> Conversation<'a> {
         }
     }
 
+    /// Returns the stream of a conversation in which no reply is due.
+    pub(super) fn take_stream(&mut self) -> Box<dyn Io> {
+        std::mem::replace(&mut self.stream, Box::new(tokio::io::empty()))
+    }
+
     /// Returns whether a reply has arrived.
     pub(super) fn has_answered(&self) -> bool {
         self.answered
