@@ -9,7 +9,7 @@
 //! ```text
 //! server  client          the programs, in src/bin
 //! echo    panic           programs to measure and to test, in src/bin
-//! serial   network        the two transports: UART0, and TCP over smoltcp
+//! serial   tcp   network  the two transports: UART0, and TCP over smoltcp
 //! console                 the console on UART1
 //! uart  ethernet  clock   the drivers
 //! registers  interrupt    access to the hardware
@@ -25,4 +25,5 @@ pub mod network;
 mod registers;
 pub mod serial;
 pub mod stack;
+pub mod tcp;
 pub mod uart;
