@@ -8,6 +8,7 @@
 //!
 //! ```text
 //! server  client          the programs, in src/bin
+//! thermostat              a program with commands of its own, in src/bin
 //! echo    panic           programs to measure and to test, in src/bin
 //! serial   tcp   network  the two transports: UART0, and TCP over smoltcp
 //! console                 the console on UART1

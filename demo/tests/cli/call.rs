@@ -2,6 +2,7 @@
 
 use crate::process::{bellwire, fed, text};
 use bellwire_std::{Endpoint, Network, Server, tls};
+use bellwire_tests::board::Board;
 use bellwire_tests::certificates::{Authority, Folder, HOST};
 use std::fs;
 use std::process::{Output, Stdio};
@@ -129,6 +130,18 @@ fn commands_of_a_server_of_tasks_are_listed_and_called() {
     answers_all_commands(&Thermo {
         target,
         stop: Some((handle, serving)),
+        folder: None,
+    });
+}
+
+#[test]
+fn commands_of_a_board_are_listed_and_called() {
+    let Some(board) = Board::thermostat() else {
+        return;
+    };
+    answers_all_commands(&Thermo {
+        target: vec![board.address.to_string()],
+        stop: None,
         folder: None,
     });
 }
