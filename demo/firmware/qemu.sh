@@ -3,6 +3,7 @@
 #
 #   qemu.sh [PORT [UART_PORT]]   runs the server at 127.0.0.1:PORT (default 61000);
 #                                with UART_PORT, UART0 is a byte stream at 127.0.0.1:UART_PORT
+#   qemu.sh --thermostat [PORT]  runs the thermostat
 #   qemu.sh --client [PORT]      runs the client, which connects to port PORT of this machine
 #   qemu.sh --echo [PORT]        runs an echo server, the baseline for the server's speed
 #   qemu.sh --panic              panics, to show the board's report
@@ -19,7 +20,7 @@ case ${1:-} in
     sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
     exit
     ;;
---client | --echo | --panic)
+--client | --echo | --panic | --thermostat)
     program=${1#--}
     shift
     ;;

@@ -40,6 +40,11 @@ impl Board {
         Self::serving(&[])
     }
 
+    /// Boots the thermostat. Returns `None` like [`Board::server`].
+    pub fn thermostat() -> Option<Self> {
+        Self::serving(&["--thermostat"])
+    }
+
     /// Boots the echo program, which sends back every byte. Returns `None` like [`Board::server`].
     pub fn echo() -> Option<Self> {
         Self::serving(&["--echo"])

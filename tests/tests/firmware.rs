@@ -1,13 +1,14 @@
 //! Tests of the firmware on an emulated board, over TCP and over a noisy UART.
 
-use bellwire_std::{Endpoint, Server};
+use bellwire::schema::Description;
+use bellwire_std::{Client, Endpoint, Server};
 use bellwire_tests::arrived::Arrived;
 use bellwire_tests::bad_input::cases;
 use bellwire_tests::board::{BOOT, Board, PATIENCE, soon};
 use bellwire_tests::go::Go;
 use bellwire_tests::image::path;
 use bellwire_tests::running::{line, rest};
-use commands::{POSTCARD, STRING, TEXT};
+use commands::{COMMANDS, GOB, POSTCARD, STRING, TEXT};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
@@ -24,6 +25,27 @@ fn the_demos_client_talks_to_the_board() {
     assert!(board.says("received STRING \"Additional data.\"", PATIENCE));
     assert!(board.says("received outer N=23 S=\"string data\"", PATIENCE));
     assert!(board.says("received inner N=256 S=\"Recursive structs?", PATIENCE));
+}
+
+#[test]
+fn the_board_describes_its_commands_over_tcp_and_over_the_uart() {
+    let Some(board) = Board::server() else {
+        return;
+    };
+    let mut client = Client::connect(board.address, PATIENCE).unwrap();
+    client.check(COMMANDS).unwrap();
+    drop(client);
+
+    let requests = "HELP\nSCHEMA\nGOB\nSCHEMA\nNOPE\nSTRING\nhi\n";
+    let line = |command: &Description| format!("{command} #{:08x}\n", command.fingerprint());
+    let lines: String = COMMANDS.iter().map(line).collect();
+    let gob = GOB.describe();
+    let unknown = "!refused SCHEMA: no command is named \"NOPE\"";
+    let replies = format!("OK\n{lines}\nOK\n{gob}\n\n{unknown}\nThank you.\n");
+    assert_eq!(board.answer(requests), replies);
+    let mut uart = board.serial();
+    uart.write_all(requests.as_bytes()).unwrap();
+    assert_eq!(soon(&mut uart), replies);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use crate::process::{bellwire, fed, text};
 use crate::thermo::Thermo;
 use bellwire_std::Endpoint;
+use bellwire_tests::board::Board;
 use std::fs;
 use std::process::Stdio;
 use std::thread;
@@ -52,6 +53,18 @@ fn commands_of_a_server_of_tasks_are_listed_and_called() {
     answers_all_commands(&Thermo {
         target,
         stop: Some((handle, serving)),
+        folder: None,
+    });
+}
+
+#[test]
+fn commands_of_a_board_are_listed_and_called() {
+    let Some(board) = Board::thermostat() else {
+        return;
+    };
+    answers_all_commands(&Thermo {
+        target: vec![board.address.to_string()],
+        stop: None,
         folder: None,
     });
 }

@@ -2,15 +2,15 @@
 #![no_std]
 #![no_main]
 
-use bellwire::smoltcp::{Server, Timeouts};
 use bellwire::{Endpoint, RegisterError, ServerConnection};
-use commands::{GOB, PORT, POSTCARD, STRING};
+use commands::{COMMANDS, GOB, PORT, POSTCARD, STRING};
 use core::panic::PanicInfo;
 use cortex_m_rt::entry;
 use firmware::clock::Clock;
 use firmware::console::{self, Console};
 use firmware::network::{Memory, Network, Room};
 use firmware::serial::Line;
+use firmware::tcp::Servers;
 use firmware::uart::Uart;
 
 /// Connections served at a time.
@@ -37,32 +37,20 @@ fn main() -> ! {
     let mut line = Line::new(Uart::zero(), ServerConnection::new(rx, tx));
 
     let mut network = Network::start(NETWORK, clock.now());
-    let mut servers = MEMORY.each_mut().map(|memory| {
-        let handle = network.add(&mut memory.arriving, &mut memory.leaving);
-        // The first poll would refuse early clients if the socket did not listen yet. `listen` fails
-        // only for port 0.
-        let _ = network.socket(handle).listen(PORT);
-        let connection = ServerConnection::new(&mut memory.rx, &mut memory.tx);
-        (handle, Server::new(connection, Timeouts::default()))
-    });
+    let mut servers = Servers::start(PORT, &mut network, MEMORY, ServerConnection::new);
 
     console.say(&|write| write("up"));
     loop {
         let now = clock.now();
         console.poll(now);
         network.poll(now);
-        for (handle, server) in &mut servers {
-            let socket = network.socket(*handle);
-            let mut service = endpoint.with(&mut console);
-            if server.poll(socket, &mut service, now).is_ready() {
-                // The connection has ended, so the socket is free for another.
-                let _ = socket.listen(PORT);
-            }
-        }
-        line.poll(&mut endpoint.with(&mut console), now);
+        let mut service = endpoint.with_help(&mut console, COMMANDS);
+        servers.poll(&mut network, &mut service, now);
+        line.poll(&mut service, now);
+        drop(service);
 
         if network.is_idle() && line.is_idle() && console.is_idle() {
-            let limits = servers.iter().filter_map(|(_, server)| server.poll_at());
+            let limits = servers.poll_at().into_iter();
             let wake = limits
                 .chain(line.poll_at(now))
                 .chain(network.poll_at(now))

@@ -1,0 +1,81 @@
+//! The thermostat: a server of the commands of the crate `bellwire-thermostat`, on three TCP sockets.
+#![no_std]
+#![no_main]
+
+use bellwire::{Endpoint, RegisterError, ServerConnection};
+use commands::PORT;
+use core::panic::PanicInfo;
+use cortex_m_rt::entry;
+use firmware::clock::Clock;
+use firmware::console::{self, Console};
+use firmware::network::{Memory, Network, Room};
+use firmware::tcp::Servers;
+use thermostat::{COMMANDS, HISTORY, LOG, READ, SET, Thermostat};
+
+/// Connections served at a time.
+const SOCKETS: usize = 3;
+
+/// The context of all connections.
+struct App {
+    room: Thermostat,
+    console: Console,
+}
+
+#[panic_handler]
+fn panic(_info: &PanicInfo<'_>) -> ! {
+    console::panicked()
+}
+
+#[entry]
+fn main() -> ! {
+    static mut NETWORK: Room<SOCKETS> = Room::NEW;
+    static mut MEMORY: [Memory; SOCKETS] = [Memory::NEW; SOCKETS];
+
+    let mut clock = Clock::start();
+    let mut app = App {
+        room: Thermostat::new(),
+        console: Console::start(),
+    };
+    let Ok(endpoint) = endpoint() else {
+        panic!("the endpoint has too little room for the commands");
+    };
+
+    let mut network = Network::start(NETWORK, clock.now());
+    let mut servers = Servers::start(PORT, &mut network, MEMORY, ServerConnection::new);
+
+    app.console.say(&|write| write("up"));
+    loop {
+        let now = clock.now();
+        app.console.poll(now);
+        network.poll(now);
+        servers.poll(
+            &mut network,
+            &mut endpoint.with_help(&mut app, COMMANDS),
+            now,
+        );
+
+        if network.is_idle() && app.console.is_idle() {
+            let wake = servers.poll_at().into_iter().chain(network.poll_at(now));
+            clock.sleep_until(wake.min());
+        }
+    }
+}
+
+/// Returns an endpoint with the thermostat's commands.
+fn endpoint() -> Result<Endpoint<App, 4>, RegisterError> {
+    let mut endpoint = Endpoint::new();
+    endpoint.handle(READ, &|app: &mut App, (), reply| {
+        thermostat::read(&mut app.room, (), reply)
+    })?;
+    endpoint.handle(SET, &|app, setting, reply| {
+        thermostat::set(&mut app.room, setting, reply)
+    })?;
+    endpoint.handle(LOG, &|app, note, reply| {
+        thermostat::log(&mut app.room, note, reply)
+    })?;
+    endpoint.handle(HISTORY, &|app, most, reply| {
+        thermostat::history(&mut app.room, most, reply)
+    })?;
+    endpoint.on_rejection(|app, rejection| app.console.rejected(rejection));
+    Ok(endpoint)
+}
