@@ -2,8 +2,8 @@
 
 use crate::network::{Memory, Network};
 use bellwire::smoltcp::{Server, Timeouts};
-use bellwire::topics::TopicSet;
-use bellwire::{ServerConnection, Service};
+use bellwire::topics::{Subscriptions, TopicSet};
+use bellwire::{Format, ServerConnection, Service, Topic};
 use smoltcp::iface::SocketHandle;
 use smoltcp::time::Instant;
 
@@ -52,5 +52,17 @@ impl<T: TopicSet, const SOCKETS: usize> Servers<T, SOCKETS> {
     pub fn poll_at(&self) -> Option<Instant> {
         let limits = self.servers.iter();
         limits.filter_map(|(_, server)| server.poll_at()).min()
+    }
+}
+
+impl<const TOPICS: usize, const SOCKETS: usize> Servers<Subscriptions<TOPICS>, SOCKETS> {
+    /// Publishes a value to the clients that are subscribed to the topic. The next [`poll`](Self::poll) sends it.
+    pub fn publish<F>(&mut self, topic: Topic<F>, value: F::Sent<'_>)
+    where
+        F: for<'a> Format<Sent<'a>: Copy>,
+    {
+        for (_, server) in &mut self.servers {
+            server.publish(topic, value);
+        }
     }
 }

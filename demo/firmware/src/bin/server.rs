@@ -3,7 +3,7 @@
 #![no_main]
 
 use bellwire::{Endpoint, RegisterError, ServerConnection};
-use commands::{COMMANDS, GOB, PORT, POSTCARD, STRING};
+use commands::{COMMANDS, GOB, PORT, POSTCARD, STRING, TICK};
 use core::panic::PanicInfo;
 use cortex_m_rt::entry;
 use firmware::clock::Clock;
@@ -12,6 +12,10 @@ use firmware::network::{Memory, Network, Room};
 use firmware::serial::Line;
 use firmware::tcp::Servers;
 use firmware::uart::Uart;
+use smoltcp::time::Duration;
+
+/// The time between two values of [`TICK`].
+const SECOND: Duration = Duration::from_secs(1);
 
 /// Connections served at a time.
 const SOCKETS: usize = 3;
@@ -37,11 +41,19 @@ fn main() -> ! {
     let mut line = Line::new(Uart::zero(), ServerConnection::new(rx, tx));
 
     let mut network = Network::start(NETWORK, clock.now());
-    let mut servers = Servers::start(PORT, &mut network, MEMORY, ServerConnection::new);
+    let mut servers = Servers::start(PORT, &mut network, MEMORY, |rx, tx| {
+        ServerConnection::new(rx, tx).with_topics([TICK.name()])
+    });
 
     console.say(&|write| write("up"));
+    let (mut seconds, mut next_second) = (0, clock.now() + SECOND);
     loop {
         let now = clock.now();
+        if now >= next_second {
+            seconds += 1;
+            next_second += SECOND;
+            servers.publish(TICK, &seconds);
+        }
         console.poll(now);
         network.poll(now);
         let mut service = endpoint.with_help(&mut console, COMMANDS);
@@ -54,6 +66,7 @@ fn main() -> ! {
             let wake = limits
                 .chain(line.poll_at(now))
                 .chain(network.poll_at(now))
+                .chain([next_second])
                 .min();
             clock.sleep_until(wake);
         }
