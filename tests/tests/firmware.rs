@@ -48,6 +48,34 @@ fn the_board_describes_its_commands_over_tcp_and_over_the_uart() {
     assert_eq!(soon(&mut uart), replies);
 }
 
+/// Subscribes to `TICK`, and calls a command between two values.
+fn ticks_between_requests(mut stream: TcpStream) {
+    let tick = |stream: &mut TcpStream| {
+        assert_eq!(line(stream), ">TICK\n");
+        let mut payload = [0; 2];
+        stream.read_exact(&mut payload).unwrap();
+        assert_eq!(payload[0], 1, "a number below 128");
+        payload[1]
+    };
+    stream.write_all(b"SUBSCRIBE\nTICK\n").unwrap();
+    assert_eq!(line(&mut stream), "OK\n");
+    let first = tick(&mut stream);
+    stream.write_all(b"STRING\nhi\n").unwrap();
+    assert_eq!(line(&mut stream), "Thank you.\n");
+    assert_eq!(tick(&mut stream), first + 1);
+    stream.write_all(b"UNSUBSCRIBE\nTICK\n").unwrap();
+    assert_eq!(line(&mut stream), "OK\n");
+}
+
+#[test]
+fn the_board_publishes_its_seconds_between_answered_requests() {
+    let Some(board) = Board::server() else {
+        return;
+    };
+    ticks_between_requests(board.connect());
+    ticks_between_requests(board.serial());
+}
+
 #[test]
 fn a_client_in_go_talks_to_the_board() {
     let Some(go) = Go::find() else { return };

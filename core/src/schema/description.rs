@@ -5,7 +5,7 @@ use super::{Described, DescribedReply, depth::depth};
 use crate::command::{Command, NoReply, check_name};
 use crate::format::MAX_DEPTH;
 use crate::sentence::hexadecimal;
-use crate::topics::Topic;
+use crate::topics::{Topic, check_topic_name};
 use core::fmt;
 
 /// The description of a command or topic, for `HELP` and `SCHEMA`. See [`Command::describe`] and [`Topic::describe`].
@@ -52,11 +52,14 @@ impl Description {
             Some(split) => split,
             None => (text, ""),
         };
-        let (mark, name) = match name.as_bytes() {
-            [b'>', ..] => name.split_at(1),
-            _ => ("", name),
+        let (mark, name, checked) = match name.as_bytes() {
+            [b'>', ..] => {
+                let (mark, name) = name.split_at(1);
+                (mark, name, check_topic_name(name))
+            }
+            _ => ("", name, check_name(name)),
         };
-        match check_name(name) {
+        match checked {
             Ok(()) => Ok(Self::new(mark, name, types)),
             Err(rule) => Err(rule),
         }

@@ -93,6 +93,17 @@ pub const UNSUBSCRIBE: Command<Line, ()> = Command::reserved("UNSUBSCRIBE");
 /// The most bytes of a topic's name.
 const LONGEST_NAME: usize = 62;
 
+/// Checks a topic's name, for one that is known only at run time.
+///
+/// # Errors
+/// Returns the rule that the name breaks; see [`Topic::new`].
+pub const fn check_topic_name(name: &str) -> Result<(), &'static str> {
+    if name.len() > LONGEST_NAME {
+        return Err("a topic's name must not exceed 62 bytes");
+    }
+    check_name(name)
+}
+
 /// A topic: its name and the format `F` of its values.
 ///
 /// Define a topic once, as a constant in code that both ends share. See [`topics`](self).
@@ -121,13 +132,9 @@ impl<F> Topic<F> {
     /// # Panics
     /// Panics if the name breaks these rules. For a constant this is a compile error.
     pub const fn new(name: &'static str) -> Self {
-        if let Err(rule) = check_name(name) {
+        if let Err(rule) = check_topic_name(name) {
             panic!("{}", rule);
         }
-        assert!(
-            name.len() <= LONGEST_NAME,
-            "a topic's name must not exceed 62 bytes"
-        );
         Self {
             name,
             format: PhantomData,

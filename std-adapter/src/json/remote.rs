@@ -55,7 +55,11 @@ impl RemoteCommand {
     /// # Errors
     /// See [`FetchError`].
     pub fn fetch(client: &mut Client, name: &str) -> Result<Self, FetchError> {
-        fetch(client, name).map(Self::new)
+        let signature = fetch(client, name)?;
+        if signature.name.starts_with('>') {
+            return Err(FetchError::Other(signature.name.to_owned()));
+        }
+        Ok(Self::new(signature))
     }
 
     /// Returns the command's name, formats and types.

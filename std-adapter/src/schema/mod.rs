@@ -73,7 +73,7 @@ pub(crate) fn described(name: &str, lines: &str) -> Result<Signature, FetchError
     let text: String = lines.lines().collect();
     let signature = parse(&text)?;
     if signature.name != name {
-        return Err(FetchError::OtherCommand(signature.name.to_owned()));
+        return Err(FetchError::Other(signature.name.to_owned()));
     }
     Ok(signature)
 }

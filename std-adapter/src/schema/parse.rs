@@ -3,6 +3,7 @@
 use super::text::{Name, ParseError, Text};
 use bellwire::format::MAX_DEPTH;
 use bellwire::schema::{Type, check_name};
+use bellwire::topics::check_topic_name;
 use std::collections::HashSet;
 
 /// The longest text of a description in bytes.
@@ -61,7 +62,7 @@ impl<'t> Parser<'t> {
         let end = self.text.text.find(' ').unwrap_or(self.text.text.len());
         let name = &self.text.text[..end];
         let topic = name.strip_prefix('>');
-        if let Err(problem) = check_name(topic.unwrap_or(name)) {
+        if let Err(problem) = topic.map_or_else(|| check_name(name), check_topic_name) {
             return self.text.fail(problem);
         }
         let name = self.text.advance(end);

@@ -13,3 +13,4 @@ mod limits;
 mod tasks;
 mod tcp;
 mod topics;
+mod topics_soak;

@@ -199,7 +199,6 @@ fn bytes_like_a_push_inside_an_error_line_are_no_push() {
             assert!(error.contains(">LOG +1>LOG"), "{error}");
         }
     }
-    drop(client);
     assert_eq!(heard, ["LOG Ok(\"a\")"]);
 }
 

@@ -128,7 +128,7 @@ fn a_program_on_a_link_gets_pushes_and_losses() {
 fn run(slow: usize, is_noisy: bool) {
     let mut random = fastrand::Rng::with_seed(1);
     let mut device = Device::new();
-    let mut link = host(256, 1, device.now);
+    let mut host = host(256, 1, device.now);
     let (mut received, mut published, mut asked) = (Vec::new(), 0u32, 0);
     for millisecond in 0..20_000 {
         let mut bytes = [0; 64];
@@ -139,19 +139,19 @@ fn run(slow: usize, is_noisy: bool) {
                 }
             }
         };
-        let n = link.transmit(device.now, &mut bytes);
+        let n = host.transmit(device.now, &mut bytes);
         carry(&mut bytes[..n]);
         let mut output = device.feed(&bytes[..n], 0);
         carry(&mut output);
-        link.receive(device.now, &output);
-        let n = link.read(&mut bytes[..slow]).unwrap();
+        host.receive(device.now, &output);
+        let n = host.read(&mut bytes[..slow]).unwrap();
         received.extend_from_slice(&bytes[..n]);
         let request = match millisecond {
             0..10_000 if millisecond % 1000 == 100 => "SUBSCRIBE\nTICK\n",
             10_000 => "UNSUBSCRIBE\nTICK\n",
             _ => "",
         };
-        assert_eq!(link.write(request.as_bytes()), Ok(request.len()));
+        assert_eq!(host.write(request.as_bytes()), Ok(request.len()));
         asked += usize::from(!request.is_empty());
         for _ in 0..100 {
             let tick = device.server.publish(TICK, &(published + 1));
@@ -165,10 +165,10 @@ fn run(slow: usize, is_noisy: bool) {
         match str::from_utf8(line).unwrap() {
             "OK\n" => replies += 1,
             ">TICK\n" => {
-                let (value, later) = rest.split_at(usize::from(rest[0]) + 1);
+                let (value, after) = rest.split_at(usize::from(rest[0]) + 1);
                 last += 1;
                 assert_eq!(postcard::from_bytes(&value[1..]), Ok(last));
-                rest = later;
+                rest = after;
             }
             loss => {
                 let count = loss.strip_prefix(">TICK +").unwrap().trim_end();
