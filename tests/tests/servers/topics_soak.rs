@@ -100,12 +100,11 @@ impl<'a> Subscriber<'a> {
             let subscription = subscription
                 .as_mut()
                 .expect("a push without a subscription");
-            match push.strip_prefix("COUNT +") {
-                Some(count) => subscription.loses(count.parse().expect("a number")),
-                None => {
-                    assert_eq!(push, "COUNT");
-                    subscription.delivers(self.line()?.parse().expect("a number"));
-                }
+            if let Some(count) = push.strip_prefix("COUNT +") {
+                subscription.loses(count.parse().expect("a number"));
+            } else {
+                assert_eq!(push, "COUNT");
+                subscription.delivers(self.line()?.parse().expect("a number"));
             }
         }
     }
@@ -293,7 +292,7 @@ fn every_value_is_delivered_or_told_lost_whatever_its_subscribers_do() {
             let results: Vec<_> = subscribers
                 .collect::<Vec<_>>()
                 .into_iter()
-                .map(|one| one.join())
+                .map(thread::ScopedJoinHandle::join)
                 .collect();
             soak.over.store(true, Ordering::SeqCst);
             for result in results {
