@@ -3,6 +3,7 @@
 use super::load::Load;
 use super::tally::Tally;
 use bellwire::Printable;
+use bellwire_std::Conn;
 use mio::net::TcpStream;
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
@@ -18,6 +19,8 @@ pub(super) struct Link {
     unsent: usize,
     /// The bytes of the next reply that have arrived.
     read: usize,
+    /// The serial port of the stream. It closes after the stream.
+    _port: Option<Conn>,
 }
 
 /// The most bytes of an error code that are shown; Bellwire's longest code has 15.
@@ -27,13 +30,14 @@ const CODE: usize = 32;
 pub(super) type Failure = String;
 
 impl Link {
-    pub(super) fn new(stream: TcpStream) -> Self {
+    pub(super) fn new(stream: TcpStream, port: Option<Conn>) -> Self {
         Self {
             stream,
             flights: VecDeque::new(),
             in_flight: 0,
             unsent: 0,
             read: 0,
+            _port: port,
         }
     }
 

@@ -38,7 +38,7 @@ const MOST_THREADS: usize = 256;
 /// The command line of `bellwire bench`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The server: HOST[:PORT] or unix:PATH.
+    /// The server: HOST[:PORT], unix:PATH, or serial:PATH with --connections 1.
     server: ServerAddress,
     /// The number of connections to open.
     #[arg(short, long, value_name = "N", default_value_t = 50, value_parser = number(1..=1_000_000))]
@@ -107,6 +107,10 @@ fn measure(arguments: &Arguments, stop: &AtomicBool) -> Result<Report, Box<dyn E
     let address = &arguments.server;
     let target = match address.network {
         Network::Unix => Target::Unix(address.text.clone().into()),
+        Network::Serial if arguments.connections > 1 => {
+            return Err("a serial port has room for one connection: --connections 1".into());
+        }
+        Network::Serial => Target::Serial(address.text.clone()),
         network => Target::Tcp(resolve(network, &address.text)?),
     };
     let load = match (&arguments.request, &arguments.reply) {

@@ -3,10 +3,11 @@
 use super::link::{Failure, Link};
 use super::load::{Load, READ};
 use super::tally::Tally;
+use bellwire_std::{Conn, Dialer, Network};
 use mio::{Events, Interest, Poll, Token};
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpStream};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -32,6 +33,7 @@ pub(super) enum Target {
     /// The first of these that accepts a connection is used.
     Tcp(Vec<SocketAddr>),
     Unix(PathBuf),
+    Serial(String),
 }
 
 /// Opens `count` connections, or fewer if `stop` is set.
@@ -44,7 +46,7 @@ pub(super) fn open(
     let mut tally = Tally::default();
     let wanted = (0..count).take_while(|_| !stop.load(Ordering::Relaxed));
     let links = wanted.filter_map(|_| match connect(target, timeout) {
-        Ok(stream) => Some(Link::new(mio::net::TcpStream::from_std(stream))),
+        Ok((stream, port)) => Some(Link::new(mio::net::TcpStream::from_std(stream), port)),
         Err(error) => {
             tally.fail(error.to_string(), 1);
             None
@@ -53,14 +55,20 @@ pub(super) fn open(
     (links.collect(), tally)
 }
 
-fn connect(target: &Target, timeout: Duration) -> io::Result<TcpStream> {
+/// Returns a connection, and the serial port that it needs.
+fn connect(target: &Target, timeout: Duration) -> io::Result<(TcpStream, Option<Conn>)> {
     let addresses = match target {
         Target::Tcp(addresses) => addresses,
         Target::Unix(path) => {
             let stream = UnixStream::connect(path)?;
             stream.set_nonblocking(true)?;
             // Reading and writing a Unix socket works as for TCP.
-            return Ok(OwnedFd::from(stream).into());
+            return Ok((OwnedFd::from(stream).into(), None));
+        }
+        Target::Serial(address) => {
+            let port = Dialer::new().timeout(timeout);
+            let port = port.dial(Network::Serial, address)?;
+            return Ok((port.as_fd().try_clone_to_owned()?.into(), Some(port)));
         }
     };
     let mut failure = io::Error::new(ErrorKind::NotFound, "the name has no address");
@@ -69,7 +77,7 @@ fn connect(target: &Target, timeout: Duration) -> io::Result<TcpStream> {
             Ok(stream) => {
                 stream.set_nodelay(true)?;
                 stream.set_nonblocking(true)?;
-                return Ok(stream);
+                return Ok((stream, None));
             }
             Err(error) => failure = error,
         }
