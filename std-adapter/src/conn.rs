@@ -112,15 +112,6 @@ impl Conn {
         self.line.as_ref()
     }
 
-    /// Returns the result of a read or write. The socket of a serial port does not know why the line failed.
-    fn explained(&self, ended: io::Result<usize>) -> io::Result<usize> {
-        #[cfg(feature = "serial")]
-        if let Some(failure) = self.line.as_ref().and_then(|line| line.failure()) {
-            return Err(failure);
-        }
-        ended
-    }
-
     /// Makes reads fail with [`ErrorKind::WouldBlock`] instead of waiting once `stop` is given.
     pub(crate) fn serve(&mut self, stop: Arc<StopSignal>) {
         self.stop = Some(stop);
@@ -274,7 +265,15 @@ impl Conn {
                 Ok(n @ 1..) => return Ok(n),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.wait(direction)?,
                 // If this end was closed meanwhile, report that instead.
-                ended => return self.deadlines.check(direction).and(self.explained(ended)),
+                ended => {
+                    self.deadlines.check(direction)?;
+                    // The socket of a serial port does not know why the line failed.
+                    #[cfg(feature = "serial")]
+                    if let Some(failure) = self.line.as_ref().and_then(|line| line.failure()) {
+                        return Err(failure);
+                    }
+                    return ended;
+                }
             }
         }
     }

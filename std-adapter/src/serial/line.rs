@@ -1,5 +1,6 @@
 //! The thread of a port.
 
+use super::cut;
 use super::pump::Pump;
 use super::wire::Wire;
 use crate::dial::Limit;
@@ -27,10 +28,14 @@ pub(crate) fn dial(address: &str, limit: Limit<'_>) -> io::Result<Conn> {
     let failure = Arc::new(OnceLock::new());
     let outcome = Arc::clone(&failure);
     let thread = Builder::new().name("bellwire-serial".to_owned());
+    let port = address.is_plain().then(|| address.path().to_owned());
     let thread = thread.spawn(move || {
         // The failure is there before the end of the stream, which comes with the drop of the socket.
         if let Err(error) = pump.run() {
             let _ = outcome.set(error);
+        }
+        if let Some((port, last)) = port.zip(pump.unanswered()) {
+            cut::note(&port, last);
         }
     })?;
     let line = Line {

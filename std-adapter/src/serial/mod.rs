@@ -11,6 +11,8 @@ mod address;
 #[cfg(feature = "serial")]
 mod banner;
 #[cfg(feature = "serial")]
+mod cut;
+#[cfg(feature = "serial")]
 mod line;
 #[cfg(feature = "serial")]
 mod mode;

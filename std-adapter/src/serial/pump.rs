@@ -76,6 +76,16 @@ impl Pump {
         }
     }
 
+    /// Returns the time of the last request's end, if it has no reply and the connection did not wait for one.
+    pub(super) fn unanswered(&self) -> Option<Instant> {
+        let in_order = self.ended && self.dropped.is_none();
+        if in_order {
+            None
+        } else {
+            self.wire.unanswered()
+        }
+    }
+
     /// Moves bytes from the line to the socket. Returns whether the other end has closed the conversation.
     fn deliver(&mut self) -> io::Result<bool> {
         loop {

@@ -1,6 +1,7 @@
 //! A port and the mode of its bytes, without waiting.
 
 use super::banner::Banner;
+use super::cut;
 use super::mode::Mode;
 use super::port::Port;
 use crate::SerialAddress;
@@ -24,6 +25,8 @@ pub(super) struct Wire {
     start: Instant,
     /// Bytes that the port has not taken yet.
     unsent: Vec<u8>,
+    /// The time of the last byte that was sent, if none has arrived since.
+    unanswered: Option<Instant>,
 }
 
 impl Wire {
@@ -34,18 +37,26 @@ impl Wire {
             mode: Mode::new(address, 0),
             start: Instant::now(),
             unsent: Vec::new(),
+            unanswered: None,
         };
         let mut banner = Banner::new(address);
         if address.is_plain() {
-            wire.wait_for_quiet(&mut banner, limit)?;
+            wire.wait_for_quiet(&mut banner, cut::given_up(address.path()), limit)?;
+            cut::clear(address.path());
         } else {
             wire.wait_for_the_peer(&mut banner, limit)?;
         }
         Ok(wire)
     }
 
-    fn wait_for_quiet(&self, banner: &mut Banner<'_>, limit: Limit<'_>) -> io::Result<()> {
-        let mut until = Instant::now() + QUIET;
+    /// Waits for a quiet line. If a request may be cut, that is at `given_up`, or after the server has said so.
+    fn wait_for_quiet(
+        &self,
+        banner: &mut Banner<'_>,
+        given_up: Option<Instant>,
+        limit: Limit<'_>,
+    ) -> io::Result<()> {
+        let mut until = given_up.unwrap_or(Instant::now()).max(Instant::now()) + QUIET;
         let mut bytes = [0; CHUNK];
         while Instant::now() < until {
             let n = self.port.read(&mut bytes)?;
@@ -91,6 +102,9 @@ impl Wire {
         }
         let n = self.port.read(&mut bytes)?;
         self.mode.receive(self.now(), &bytes[..n]);
+        if n > 0 {
+            self.unanswered = None;
+        }
         Ok(n > 0)
     }
 
@@ -106,7 +120,10 @@ impl Wire {
                 0 => return Ok(()),
                 _ => match self.port.write(&self.unsent)? {
                     0 => return Ok(()),
-                    n => drop(self.unsent.drain(..n)),
+                    n => {
+                        self.unsent.drain(..n);
+                        self.unanswered = Some(Instant::now());
+                    }
                 },
             }
         }
@@ -115,6 +132,11 @@ impl Wire {
     /// Returns whether the other end has all bytes; in plain text, whether the port has them.
     pub(super) fn is_delivered(&self) -> bool {
         self.unsent.is_empty() && self.mode.is_delivered()
+    }
+
+    /// Returns the time of the last byte that was sent, if none has arrived since.
+    pub(super) fn unanswered(&self) -> Option<Instant> {
+        self.unanswered
     }
 
     /// Ends the conversation, and sends what is due until `until`.

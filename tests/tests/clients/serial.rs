@@ -1,5 +1,6 @@
 //! The clients over serial ports: pseudo-terminals, with a wire between that damages bytes.
 
+use bellwire::{Command, Line};
 use bellwire_std::tokio::Client as AsyncClient;
 use bellwire_std::{CallError, Cause, Client, ClientBuilder, Network};
 use bellwire_tests::device::Device;
@@ -156,6 +157,28 @@ fn a_person_in_plain_text_and_a_program_by_link_share_a_port() {
             read(&mut client, &mut twin);
         }
     }
+}
+
+#[test]
+fn a_cut_request_in_plain_text_does_not_swallow_the_next_one() {
+    /// Without the number that the device waits for.
+    const CUT: Command<(), Line> = Command::new("HISTORY");
+    let bench = Bench::quiet("cut");
+    let limit = Duration::from_millis(300);
+    let client = builder().timeout(Some(limit));
+    let mut client = client.connect(&(bench.address() + "?plain")).unwrap();
+    let begin = Instant::now();
+    let error = client.call(CUT, ()).unwrap_err();
+    assert!(matches!(error, CallError::MayHaveRun(_)), "{error}");
+    let reply = loop {
+        match client.call(READ, ()) {
+            Err(CallError::NotSent(_)) => {}
+            reply => break reply.unwrap(),
+        }
+    };
+    assert_eq!(reply, Thermostat::new().read());
+    let seconds = begin.elapsed().as_secs();
+    assert!((9..15).contains(&seconds), "{seconds} s");
 }
 
 #[test]
