@@ -45,6 +45,11 @@ impl Board {
         Self::serving(&["--echo"])
     }
 
+    /// Boots the thermostat on UART0. Returns `None` like [`Board::server`].
+    pub fn thermostat() -> Option<Self> {
+        Self::serving(&["--thermostat"])
+    }
+
     /// Boots the client, which dials `port` of this machine. Call [`Board::server`] first to check the tools.
     pub fn client(port: u16) -> Self {
         Self::boot(&["--client", &port.to_string()], free(), free())
@@ -61,6 +66,8 @@ impl Board {
         let arguments = [program, &[&port, &uart_port]].concat();
         let mut board = Self::boot(&arguments, address, uart);
         if board.says("up", BOOT) {
+            // UART0 accepts text after 100 ms without input.
+            thread::sleep(Duration::from_millis(300));
             return Some(board);
         }
         let exited = board.child.wait().unwrap();

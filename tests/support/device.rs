@@ -1,6 +1,6 @@
 //! A thermostat on a serial line, in `auto` mode, as a board would be.
 
-use crate::pty::{End, wait};
+use crate::pty::{End, ends, wait};
 use bellwire::link::{Auto, Link};
 use bellwire::{Endpoint, ServerConnection};
 use embedded_io::{ErrorType, Read, ReadReady, Write};
@@ -58,7 +58,7 @@ impl Device {
 
     /// Returns the device's end of the cable, for [`Port::plug`](crate::pty::Port::plug).
     pub fn cable(&self) -> [Box<dyn End>; 2] {
-        [0; 2].map(|_| -> Box<dyn End> { Box::new(self.cable.try_clone().unwrap()) })
+        ends(&self.cable)
     }
 }
 

@@ -23,6 +23,14 @@ pub trait End: Read + Write + AsFd + Send {}
 
 impl<S: Read + Write + AsFd + Send> End for S {}
 
+/// Returns two handles to an end that does not wait, one for each direction.
+pub fn ends(end: &impl AsFd) -> [Box<dyn End>; 2] {
+    let end = end.as_fd();
+    // Reading and writing a socket works as for a file.
+    let handle = |_| -> Box<dyn End> { Box::new(File::from(end.try_clone_to_owned().unwrap())) };
+    [0; 2].map(handle)
+}
+
 /// A pseudo-terminal: a port, and the end that stands for the cable.
 #[derive(Debug)]
 pub struct Pty {
@@ -126,8 +134,7 @@ impl Port {
         symlink(&pty.path, &self.link).unwrap();
         let stop = Arc::new(AtomicBool::new(false));
         let [to_device, from_device] = device;
-        let [from_host, to_host]: [Box<dyn End>; 2] =
-            [0; 2].map(|_| -> Box<dyn End> { Box::new(pty.cable.try_clone().unwrap()) });
+        let [from_host, to_host] = ends(&pty.cable);
         let carry = |seed, from, to| {
             let (stop, noise) = (Arc::clone(&stop), noise.clone());
             thread::spawn(move || carry(from, to, &noise, Rng::with_seed(seed), &stop))

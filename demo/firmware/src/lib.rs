@@ -8,15 +8,18 @@
 //!
 //! ```text
 //! server  client          the programs, in src/bin
+//! thermostat
 //! echo    panic           programs to measure and to test, in src/bin
 //! serial   network        the two transports: UART0, and TCP over smoltcp
 //! console                 the console on UART1
 //! uart  ethernet  clock   the drivers
+//! boots                   the number of starts
 //! registers  interrupt    access to the hardware
 //! stack                   stack usage, and the addresses of calls
 //! ```
 #![no_std]
 
+pub mod boots;
 pub mod clock;
 pub mod console;
 pub mod ethernet;

@@ -26,6 +26,7 @@ fn main() -> ! {
     static mut NETWORK: Room<SOCKETS> = Room::NEW;
     static mut MEMORY: [Memory; SOCKETS] = [Memory::NEW; SOCKETS];
     static mut LINE: [[u8; 768]; 2] = [[0; 768]; 2];
+    static mut LENT: [[u8; 512]; 2] = [[0; 512]; 2];
 
     let mut clock = Clock::start();
     let mut console = Console::start();
@@ -34,7 +35,9 @@ fn main() -> ! {
     };
 
     let [rx, tx] = LINE;
-    let mut line = Line::new(Uart::zero(), ServerConnection::new(rx, tx));
+    let connection = ServerConnection::new(rx, tx);
+    let lent = LENT.each_mut().map(<[u8; 512]>::as_mut_slice);
+    let mut line = Line::new(Uart::zero(), connection, lent, clock.now());
 
     let mut network = Network::start(NETWORK, clock.now());
     let mut servers = MEMORY.each_mut().map(|memory| {
@@ -59,9 +62,9 @@ fn main() -> ! {
                 let _ = socket.listen(PORT);
             }
         }
-        line.poll(&mut endpoint.with(&mut console), now);
+        let more = line.poll(&mut endpoint.with(&mut console), now);
 
-        if network.is_idle() && line.is_idle() && console.is_idle() {
+        if !more && network.is_idle() && line.is_idle() && console.is_idle() {
             let limits = servers.iter().filter_map(|(_, server)| server.poll_at());
             let wake = limits
                 .chain(line.poll_at(now))
