@@ -10,5 +10,6 @@ mod loopback;
 mod metrics;
 mod output;
 mod process;
+mod serial;
 mod tls;
 mod tls_files;
