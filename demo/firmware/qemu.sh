@@ -2,8 +2,10 @@
 # Builds the firmware and boots it on the lm3s6965evb that QEMU emulates.
 #
 #   qemu.sh [PORT [UART_PORT]]   runs the server at 127.0.0.1:PORT (default 61000);
-#                                with UART_PORT, UART0 is a byte stream at 127.0.0.1:UART_PORT
-#   qemu.sh --thermostat [PORT]  runs the thermostat
+#                                with UART_PORT, UART0 is a byte stream at 127.0.0.1:UART_PORT;
+#                                if UART_PORT is pty, a serial port, whose path QEMU prints
+#   qemu.sh --thermostat [PORT [UART_PORT]]
+#                                runs the thermostat of demo/thermostat in the same way
 #   qemu.sh --client [PORT]      runs the client, which connects to port PORT of this machine
 #   qemu.sh --echo [PORT]        runs an echo server, the baseline for the server's speed
 #   qemu.sh --panic              panics, to show the board's report
@@ -27,7 +29,11 @@ case ${1:-} in
 esac
 port=${1:-61000}
 uart=null
-[ -z "${2:-}" ] || uart=tcp:127.0.0.1:$2,server=on,wait=off
+case ${2:-} in
+'') ;;
+pty) uart=pty ;;
+*) uart=tcp:127.0.0.1:$2,server=on,wait=off ;;
+esac
 
 network=user,id=network,model=stellaris
 if [ "$program" = client ]; then

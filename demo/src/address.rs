@@ -1,6 +1,6 @@
 //! The address of a server, for every command.
 
-use bellwire_std::Network;
+use bellwire_std::{Network, SerialAddress};
 use commands::PORT;
 use std::fmt;
 use std::net::Ipv6Addr;
@@ -9,9 +9,9 @@ use std::str::FromStr;
 /// The address of a server. The default port is the demo's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerAddress {
-    /// `Unix` for `unix:PATH`, otherwise `Tcp`.
+    /// `Unix` for `unix:PATH`, `Serial` for `serial:PATH`, otherwise `Tcp`.
     pub network: Network,
-    /// `HOST:PORT`, or the path.
+    /// `HOST:PORT`, the path, or the whole address of a serial port.
     pub text: String,
 }
 
@@ -19,7 +19,7 @@ impl ServerAddress {
     /// Returns the host as a certificate names it; `localhost` if the address has none.
     pub fn host(&self) -> &str {
         let host = match self.network {
-            Network::Unix => "",
+            Network::Unix | Network::Serial => "",
             _ => self.text.rsplit_once(':').map_or("", |(host, _)| host),
         };
         // No certificate names an IPv6 zone.
@@ -32,23 +32,30 @@ impl ServerAddress {
 }
 
 impl FromStr for ServerAddress {
-    type Err = &'static str;
+    type Err = String;
 
-    /// Reads `HOST`, `HOST:PORT`, `:PORT` or `unix:PATH`. A host may be an IPv6 address, with a zone, and
+    /// Reads `HOST`, `HOST:PORT`, `:PORT`, `unix:PATH` or a [`SerialAddress`]. A host may be an IPv6 address, with a zone, and
     /// in brackets if a port follows. Does not check whether the host or port exists.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if let Some(path) = text.strip_prefix("unix:") {
             return match path {
-                "" => Err("the path is missing"),
+                "" => Err("the path is missing".to_owned()),
                 path => Ok(Self {
                     network: Network::Unix,
                     text: path.to_owned(),
                 }),
             };
         }
+        if text.starts_with("serial:") {
+            let address: SerialAddress = text.parse().map_err(|error| format!("{error}"))?;
+            return Ok(Self {
+                network: Network::Serial,
+                text: address.to_string(),
+            });
+        }
         let bare = text.split('%').next().unwrap_or("");
         let text = if text.is_empty() {
-            return Err("the address is empty");
+            return Err("the address is empty".to_owned());
         } else if bare.parse::<Ipv6Addr>().is_ok() {
             format!("[{text}]:{PORT}")
         } else if !text.contains(':') || text.starts_with('[') && text.ends_with(']') {
@@ -116,6 +123,23 @@ mod tests {
         );
         assert_eq!(parsed.to_string(), "unix:/run/bell:1");
         assert_eq!(parsed.host(), "localhost");
+    }
+
+    #[test]
+    fn a_serial_port_is_printed_with_its_baud_rate() {
+        for (text, address) in [
+            ("serial:/dev/ttyUSB0", "serial:/dev/ttyUSB0?baud=115200"),
+            ("serial:COM3?plain", "serial:COM3?baud=115200&plain"),
+        ] {
+            let parsed = parse(text);
+            assert_eq!((parsed.network, &*parsed.text), (Network::Serial, address));
+            assert_eq!(
+                (&*parsed.to_string(), parsed.host()),
+                (address, "localhost")
+            );
+        }
+        let error = "serial:COM3?baud=x".parse::<ServerAddress>().unwrap_err();
+        assert_eq!(error, r#"invalid baud rate "x"; expected a number from 1"#);
     }
 
     #[test]

@@ -23,7 +23,9 @@ use tracing_subscriber::filter::LevelFilter;
 /// the output failed, with 2 for wrong arguments or values, and with 3 if the connection failed.
 ///
 /// SERVER and ADDR are HOST, HOST:PORT, :PORT, an IPv6 address (in brackets if a port follows) or
-/// unix:PATH. The default port is 61000.
+/// unix:PATH. The default port is 61000. SERVER may also be serial:PATH, a serial port. Options follow as in
+/// serial:PATH?baud=9600; the default is 115200 baud. `?plain` sends requests as they are, for a server without a
+/// link.
 #[derive(Parser)]
 #[command(name = "bellwire", version)]
 struct Arguments {

@@ -178,7 +178,7 @@ fn acceptor(arguments: &Arguments, address: &Address) -> io::Result<Option<tls::
 /// Prints the address in the form that `connect` accepts.
 fn announce(address: &Address) -> Result<(), Unprinted> {
     let scheme = match address {
-        Address::Tcp(_) => "",
+        Address::Tcp(_) | Address::Serial(_) => "",
         Address::Unix(_) => "unix:",
     };
     output::line(format_args!("listening on {scheme}{address}"))

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 /// The address of a server, and the options for TLS.
 #[derive(Debug, clap::Args)]
 pub struct Target {
-    /// The server: HOST, HOST:PORT, :PORT or unix:PATH.
+    /// The server: HOST, HOST:PORT, :PORT, unix:PATH or serial:PATH.
     #[arg(value_name = "SERVER")]
     pub(crate) address: ServerAddress,
     /// Use TLS, and accept only a server whose certificate a trusted authority signed.

@@ -1,5 +1,6 @@
 //! Networks and addresses.
 
+use crate::SerialAddress;
 use bellwire::Printable;
 use socket2::SockAddr;
 use std::fmt;
@@ -9,7 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// The kind of network of an address: Go's argument `network` of `net.Dial` and `net.Listen`.
+/// The kind of network of an address: Go's argument `network` of `net.Dial` and `net.Listen`. Go has no serial ports.
 ///
 /// ```
 /// use bellwire_std::Network;
@@ -18,7 +19,7 @@ use std::str::FromStr;
 /// let error = "carrier-pigeon".parse::<Network>().unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     r#"unknown network "carrier-pigeon"; expected tcp, tcp4, tcp6 or unix"#
+///     r#"unknown network "carrier-pigeon"; expected tcp, tcp4, tcp6, unix or serial"#
 /// );
 /// # Ok::<(), std::io::Error>(())
 /// ```
@@ -33,6 +34,8 @@ pub enum Network {
     Tcp6,
     /// A Unix stream socket. Its address is a path.
     Unix,
+    /// A serial port, for clients. Its address is a [`SerialAddress`]. It needs the feature `serial`.
+    Serial,
 }
 
 impl Network {
@@ -42,7 +45,7 @@ impl Network {
             Self::Tcp => true,
             Self::Tcp4 => address.is_ipv4(),
             Self::Tcp6 => address.is_ipv6(),
-            Self::Unix => false,
+            Self::Unix | Self::Serial => false,
         }
     }
 }
@@ -50,7 +53,7 @@ impl Network {
 impl FromStr for Network {
     type Err = io::Error;
 
-    /// Parses Go's names: `tcp`, `tcp4`, `tcp6` and `unix`.
+    /// Parses Go's names `tcp`, `tcp4`, `tcp6` and `unix`, and `serial`.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidInput`] for any other name.
@@ -60,8 +63,10 @@ impl FromStr for Network {
             "tcp4" => Ok(Self::Tcp4),
             "tcp6" => Ok(Self::Tcp6),
             "unix" => Ok(Self::Unix),
+            "serial" => Ok(Self::Serial),
             _ => {
-                let what = format!("unknown network {name:?}; expected tcp, tcp4, tcp6 or unix");
+                let what =
+                    format!("unknown network {name:?}; expected tcp, tcp4, tcp6, unix or serial");
                 Err(io::Error::new(ErrorKind::InvalidInput, what))
             }
         }
@@ -75,6 +80,7 @@ impl fmt::Display for Network {
             Self::Tcp4 => "tcp4",
             Self::Tcp6 => "tcp6",
             Self::Unix => "unix",
+            Self::Serial => "serial",
         })
     }
 }
@@ -97,10 +103,12 @@ pub enum Address {
     Tcp(SocketAddr),
     /// The path of a Unix socket; `None` for an unnamed socket, such as a client's.
     Unix(Option<PathBuf>),
+    /// A serial port.
+    Serial(Box<SerialAddress>),
 }
 
 impl Address {
-    /// Returns the IP address and port, or `None` for a Unix socket.
+    /// Returns the IP address and port, or `None` for a Unix socket and a serial port.
     ///
     /// ```
     /// assert_eq!(bellwire_std::Address::Unix(None).tcp(), None);
@@ -108,7 +116,7 @@ impl Address {
     pub fn tcp(&self) -> Option<SocketAddr> {
         match self {
             Self::Tcp(address) => Some(*address),
-            Self::Unix(_) => None,
+            Self::Unix(_) | Self::Serial(_) => None,
         }
     }
 }
@@ -122,6 +130,7 @@ impl fmt::Display for Address {
                 f.pad(&Printable::new(path).to_string())
             }
             Self::Unix(None) => f.pad("unix"),
+            Self::Serial(address) => address.fmt(f),
         }
     }
 }

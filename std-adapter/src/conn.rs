@@ -19,6 +19,8 @@ use crate::Address;
 use crate::deadlines::{Deadlines, Direction};
 use crate::ending::{Ending, LINGER, Peer, is_delivered, write_after_delivery};
 use crate::limits::replies_not_taken;
+#[cfg(feature = "serial")]
+use crate::serial::Line;
 use crate::stop::StopSignal;
 use crate::wait::{Waker, has_passed, wait};
 use rustix::event::{PollFd, PollFlags};
@@ -30,7 +32,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// A connection over TCP or a Unix socket, with deadlines for reading and writing: Go's `net.Conn`.
+/// A connection over TCP, a Unix socket or a serial port, with deadlines for reading and writing: Go's `net.Conn`.
 ///
 /// A deadline is a point in time; activity does not extend it. Once it has passed, waiting and
 /// later reads or writes fail with [`ErrorKind::TimedOut`] until another deadline is set.
@@ -72,6 +74,9 @@ pub struct Conn {
     stop: Option<Arc<StopSignal>>,
     /// Ends a server's read that waits, because a push is due.
     pushes: Option<Arc<Waker>>,
+    /// The thread of a serial port. It ends when the socket is dropped, which comes first.
+    #[cfg(feature = "serial")]
+    line: Option<Arc<Line>>,
 }
 
 impl Conn {
@@ -89,7 +94,25 @@ impl Conn {
             waker: None,
             stop: None,
             pushes: None,
+            #[cfg(feature = "serial")]
+            line: None,
         })
+    }
+
+    /// Creates the connection over a serial port, whose thread has the other end of `socket`.
+    #[cfg(feature = "serial")]
+    pub(crate) fn over(socket: UnixStream, peer: Address, line: Line) -> io::Result<Self> {
+        let conn = Self::new(socket.into(), peer)?;
+        Ok(Self {
+            line: Some(Arc::new(line)),
+            ..conn
+        })
+    }
+
+    /// Returns the thread of a serial port.
+    #[cfg(all(feature = "serial", feature = "tokio"))]
+    pub(crate) fn line(&self) -> Option<&Arc<Line>> {
+        self.line.as_ref()
     }
 
     /// Makes reads fail with [`ErrorKind::WouldBlock`] instead of waiting once `stop` is given.
@@ -157,11 +180,14 @@ impl Conn {
         let _ = self.socket.shutdown(Shutdown::Both);
     }
 
-    /// Returns the address of this end. (Go: `Conn.LocalAddr`.)
+    /// Returns the address of this end; the port for a serial port. (Go: `Conn.LocalAddr`.)
     ///
     /// # Errors
     /// Any error of the operating system.
     pub fn local_addr(&self) -> io::Result<Address> {
+        if let Address::Serial(_) = self.peer {
+            return Ok(self.peer.clone());
+        }
         self.socket.local_addr().map(Address::from)
     }
 
@@ -247,7 +273,15 @@ impl Conn {
                 Ok(n @ 1..) => return Ok(n),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.wait(direction)?,
                 // If this end was closed meanwhile, report that instead.
-                ended => return self.deadlines.check(direction).and(ended),
+                ended => {
+                    self.deadlines.check(direction)?;
+                    // The socket of a serial port does not know why the line failed.
+                    #[cfg(feature = "serial")]
+                    if let Some(failure) = self.line.as_ref().and_then(|line| line.failure()) {
+                        return Err(failure);
+                    }
+                    return ended;
+                }
             }
         }
     }
@@ -301,6 +335,8 @@ impl Clone for Conn {
             waker: None,
             stop: self.stop.clone(),
             pushes: self.pushes.clone(),
+            #[cfg(feature = "serial")]
+            line: self.line.clone(),
         }
     }
 }

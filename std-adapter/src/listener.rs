@@ -72,7 +72,8 @@ impl Listener {
     ///
     /// # Errors
     /// Any error of the operating system, such as [`ErrorKind::AddrInUse`] if the port is taken or
-    /// the path exists; the errors of [`resolve`](crate::resolve()).
+    /// the path exists; the errors of [`resolve`](crate::resolve()); [`ErrorKind::Unsupported`] for
+    /// [`Network::Serial`].
     pub fn bind(network: Network, address: &str) -> io::Result<Self> {
         Self::listen(network, address, false)
     }
@@ -91,6 +92,10 @@ impl Listener {
     fn listen(network: Network, address: &str, shared: bool) -> io::Result<Self> {
         let bound = match network {
             Network::Unix => bind_file(address),
+            Network::Serial => {
+                let what = "a serial port has no listener; see bellwire::serial and bellwire::link";
+                Err(io::Error::new(ErrorKind::Unsupported, what))
+            }
             _ => resolve_with(network, address, system)
                 .and_then(|addresses| bind_first(network, &addresses, shared)),
         };

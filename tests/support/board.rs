@@ -66,6 +66,8 @@ impl Board {
         let arguments = [program, &[&port, &uart_port]].concat();
         let mut board = Self::boot(&arguments, address, uart);
         if board.says("up", BOOT) {
+            // UART0 accepts text after 100 ms without input.
+            thread::sleep(Duration::from_millis(300));
             return Some(board);
         }
         let exited = board.child.wait().unwrap();

@@ -1,11 +1,13 @@
 //! Builds and measures the smallest programs that use the core.
 
 use crate::board::{PATIENCE, ROOT, exits_where_not_installed};
+use bellwire::link::Link;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::mpsc::channel;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 use std::thread;
+use std::time::{Duration, Instant};
 
 /// The flash and RAM that a program needs, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +72,69 @@ pub fn footprint(profile: &str, program: &str) -> Footprint {
 /// Runs a program with `input` on its UART and checks that it sends `replies`. Returns the bytes of stack
 /// that it used and the size of the core's state in bytes.
 pub fn run(profile: &str, program: &str, input: &[u8], replies: &[u8]) -> (usize, usize) {
-    let mut child = Command::new("qemu-system-arm")
+    let mut board = boot(profile, program);
+    board.stdin.take().unwrap().write_all(input).unwrap();
+    let bytes = output(&mut board);
+    let mut output = Vec::new();
+    while output.len() < replies.len() + FIGURES {
+        output.extend(bytes.recv_timeout(PATIENCE).expect("replies in time"));
+    }
+    board.kill().unwrap();
+    board.wait().unwrap();
+    let (said, figures) = output.split_at(replies.len());
+    assert_eq!(
+        said.escape_ascii().to_string(),
+        replies.escape_ascii().to_string()
+    );
+    read_figures(figures)
+}
+
+/// Runs a program like [`run`], with a link on the UART.
+pub fn run_linked(profile: &str, program: &str, input: &[u8], replies: &[u8]) -> (usize, usize) {
+    let mut board = boot(profile, program);
+    let mut stdin = board.stdin.take().unwrap();
+    let bytes = output(&mut board);
+    let begin = Instant::now();
+    let now = || u32::try_from(begin.elapsed().as_millis()).unwrap();
+    let mut link = Link::connect(vec![0; 512], vec![0; 512], 1, now());
+    let (mut unsent, mut said, mut last) = (input, Vec::new(), Vec::new());
+    let mut silent = 0;
+    // At the end the program sends its figures, and is silent.
+    while silent < 10 {
+        if let Ok(n) = link.write(unsent) {
+            unsent = &unsent[n..];
+        }
+        let mut space = [0; 512];
+        let n = link.transmit(now(), &mut space);
+        stdin.write_all(&space[..n]).unwrap();
+        match bytes.recv_timeout(Duration::from_millis(20)) {
+            Ok(bytes) => {
+                link.receive(now(), &bytes);
+                last.extend(bytes);
+                silent = 0;
+            }
+            Err(_) if said.len() >= replies.len() => silent += 1,
+            Err(_) => assert!(begin.elapsed() < PATIENCE, "no replies in time"),
+        }
+        while let Ok(n @ 1..) = link.read(&mut space) {
+            said.extend(&space[..n]);
+        }
+    }
+    board.kill().unwrap();
+    board.wait().unwrap();
+    assert_eq!(
+        said.escape_ascii().to_string(),
+        replies.escape_ascii().to_string()
+    );
+    read_figures(&last[last.len() - FIGURES..])
+}
+
+/// The bytes of a program's figures.
+const FIGURES: usize = 8;
+
+/// Boots a program, whose UART is standard input and output.
+fn boot(profile: &str, program: &str) -> Child {
+    Command::new("qemu-system-arm")
         .args(["-machine", "lm3s6965evb", "-cpu", "cortex-m3"])
         .args(["-nographic", "-monitor", "none", "-serial", "stdio"])
         .arg("-kernel")
@@ -78,27 +142,28 @@ pub fn run(profile: &str, program: &str, input: &[u8], replies: &[u8]) -> (usize
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    stdin.write_all(input).unwrap();
-    let mut stdout = child.stdout.take().unwrap();
-    let mut output = vec![0; replies.len() + 8];
-    let (done, wait) = channel();
+        .unwrap()
+}
+
+/// Returns what a program sends, as it arrives.
+fn output(board: &mut Child) -> Receiver<Vec<u8>> {
+    let mut stdout = board.stdout.take().unwrap();
+    let (send, bytes) = channel();
     thread::spawn(move || {
-        let result = stdout.read_exact(&mut output).map(|()| output);
-        let _ = done.send(result);
+        let mut part = [0; 512];
+        while let Ok(n @ 1..) = stdout.read(&mut part) {
+            if send.send(part[..n].to_vec()).is_err() {
+                break;
+            }
+        }
     });
-    let output = wait.recv_timeout(PATIENCE);
-    child.kill().unwrap();
-    child.wait().unwrap();
-    let output = output.expect("replies and figures in time").unwrap();
-    let (said, figures) = output.split_at(replies.len());
-    assert_eq!(
-        said.escape_ascii().to_string(),
-        replies.escape_ascii().to_string()
-    );
+    bytes
+}
+
+/// Reads the stack and the state that a program reports.
+fn read_figures(bytes: &[u8]) -> (usize, usize) {
     let figure = |bytes: &[u8]| u32::from_le_bytes(bytes.try_into().unwrap()) as usize;
-    (figure(&figures[..4]), figure(&figures[4..]))
+    (figure(&bytes[..4]), figure(&bytes[4..FIGURES]))
 }
 
 /// Returns the path of a built program.

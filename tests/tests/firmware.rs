@@ -1,12 +1,13 @@
 //! Tests of the firmware on an emulated board, over TCP and over a noisy UART.
 
 use bellwire::schema::Description;
-use bellwire_std::{Client, Endpoint, Server};
+use bellwire_std::{Client, Endpoint, Network, Server};
 use bellwire_tests::arrived::Arrived;
 use bellwire_tests::bad_input::cases;
 use bellwire_tests::board::{BOOT, Board, PATIENCE, soon};
 use bellwire_tests::go::Go;
 use bellwire_tests::image::path;
+use bellwire_tests::pty::{Noise, Port, ends};
 use bellwire_tests::running::{line, rest};
 use commands::{COMMANDS, GOB, POSTCARD, STRING, TEXT};
 use std::io::{Read, Write};
@@ -345,6 +346,46 @@ fn the_uart_and_the_network_are_served_at_once() {
     assert_eq!(line(&mut uart), "Thank you.\n");
     stream.write_all(b"f\n").unwrap();
     assert_eq!(line(&mut stream), "Thank you.\n");
+}
+
+#[test]
+fn a_person_in_plain_text_and_a_program_by_link_share_the_boards_uart() {
+    let Some(mut board) = Board::server() else {
+        return;
+    };
+    let mut uart = board.serial();
+    ask(&mut uart);
+
+    let (mut port, noise) = (Port::new("board"), Noise::one_in(1000));
+    uart.set_nonblocking(true).unwrap();
+    port.plug(ends(&uart), &noise);
+    let mut client = connect_to(&port);
+    let value = commands::value();
+    for number in 0..100 {
+        assert_eq!(client.call(STRING, TEXT).unwrap(), "Thank you.");
+        assert_eq!(client.call(POSTCARD, &value).unwrap(), "Received.");
+        if number % 10 == 0 {
+            client.send(GOB, &value).unwrap();
+        }
+    }
+    client.finish().unwrap();
+    assert!(noise.count() > 5, "{} flips", noise.count());
+    assert!(board.says("received STRING \"Additional data.\"", PATIENCE));
+
+    // Without noise the board learns for sure that the link is closed.
+    port.plug(ends(&uart), &Noise::one_in(0));
+    connect_to(&port).finish().unwrap();
+    thread::sleep(Duration::from_millis(300));
+    port.pull();
+
+    uart.set_nonblocking(false).unwrap();
+    ask(&mut uart);
+}
+
+/// Connects over a link.
+fn connect_to(port: &Port) -> Client {
+    let builder = Client::builder().network(Network::Serial);
+    builder.connect(port.path().to_str().unwrap()).unwrap()
 }
 
 /// Sends a request and checks that the next bytes are its reply.

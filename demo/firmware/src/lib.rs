@@ -13,11 +13,13 @@
 //! serial   tcp   network  the two transports: UART0, and TCP over smoltcp
 //! console                 the console on UART1
 //! uart  ethernet  clock   the drivers
+//! boots                   the number of starts
 //! registers  interrupt    access to the hardware
 //! stack                   stack usage, and the addresses of calls
 //! ```
 #![no_std]
 
+pub mod boots;
 pub mod clock;
 pub mod console;
 pub mod ethernet;

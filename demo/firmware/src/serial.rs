@@ -1,30 +1,41 @@
-//! The endpoint on a UART.
+//! The endpoint on a UART, for a person in plain text and for a program over a link.
 //!
-//! [`bellwire::serial`] describes how the conversation resynchronises.
+//! [`bellwire::serial`] describes how the conversation in plain text resynchronises.
 
+use crate::boots;
 use crate::uart::Uart;
-use bellwire::{ServerConnection, Service, serial::Server};
+use bellwire::link::{Auto, Link};
+use bellwire::topics::{Subscriptions, TopicSet};
+use bellwire::{Format, ServerConnection, Service, Topic};
 use smoltcp::time::{Duration, Instant};
 
 /// A UART and the server on it.
 #[derive(Debug)]
-pub struct Line<'b> {
+pub struct Line<'b, T = ()> {
     uart: Uart,
-    server: Server<'b>,
+    server: Auto<'b, &'b mut [u8], T>,
 }
 
-impl<'b> Line<'b> {
-    /// Starts a conversation.
-    pub fn new(uart: Uart, connection: ServerConnection<'b>) -> Self {
-        let server = Server::new(connection);
+impl<'b, T: TopicSet> Line<'b, T> {
+    /// Starts a server. `lent` is the link's memory for each direction. Call it once.
+    pub fn new(
+        uart: Uart,
+        connection: ServerConnection<'b, T>,
+        lent: [&'b mut [u8]; 2],
+        now: Instant,
+    ) -> Self {
+        let [rx, tx] = lent;
+        let link = Link::listen(rx, tx, boots::count());
+        let server = Auto::new(connection, link, millis(now));
         Self { uart, server }
     }
 
     /// Reads the bytes that have arrived and answers them. Call it repeatedly, and no later than
-    /// [`poll_at`](Self::poll_at).
-    pub fn poll(&mut self, service: &mut impl Service, now: Instant) {
-        // An error is noise, after which the server resynchronises.
-        let _ = self.server.poll(&mut self.uart, service, millis(now));
+    /// [`poll_at`](Self::poll_at). Returns whether to call it again at once.
+    pub fn poll(&mut self, service: &mut impl Service, now: Instant) -> bool {
+        let more = self.server.poll(&mut self.uart, service, millis(now));
+        // An error is noise, from which both modes recover.
+        more.unwrap_or(true)
     }
 
     /// Returns the time at which the next time limit expires, if one is running.
@@ -37,6 +48,13 @@ impl<'b> Line<'b> {
     /// Returns whether there is no input. If so, the next byte ends a sleep.
     pub fn is_idle(&self) -> bool {
         self.uart.is_idle()
+    }
+}
+
+impl<const TOPICS: usize> Line<'_, Subscriptions<TOPICS>> {
+    /// Publishes a value if the other end is subscribed to the topic. The next [`poll`](Self::poll) sends it.
+    pub fn publish<F: Format>(&mut self, topic: Topic<F>, value: F::Sent<'_>) {
+        self.server.publish(topic, value);
     }
 }
 

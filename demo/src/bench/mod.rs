@@ -130,6 +130,11 @@ fn measure(arguments: &Arguments, load: &Load, stop: &AtomicBool) -> Result<Repo
     let target = Target {
         address: match address.network {
             Network::Unix => Address::Unix(address.text.clone().into()),
+            Network::Serial if arguments.connections > 1 => {
+                let problem = "a serial port has room for one connection: --connections 1";
+                return Err(Failure::usage(problem));
+            }
+            Network::Serial => Address::Serial(address.text.clone()),
             network => Address::Tcp(resolve(network, &address.text)?),
         },
         tls: arguments.target.tls()?,

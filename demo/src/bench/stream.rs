@@ -1,5 +1,6 @@
-//! The stream of a connection under load: TCP or a Unix socket, with or without TLS.
+//! The stream of a connection under load: TCP with or without TLS, a Unix socket or a serial port.
 
+use bellwire_std::Conn;
 use bellwire_std::tls::rustls::Connection;
 use mio::net::TcpStream;
 use std::io::{self, ErrorKind, Read, Write};
@@ -8,14 +9,17 @@ use std::io::{self, ErrorKind, Read, Write};
 pub(super) struct Stream {
     socket: TcpStream,
     tls: Option<Box<Connection>>,
+    /// The serial port of the socket. It closes after the socket.
+    _port: Option<Conn>,
 }
 
 impl Stream {
-    /// Takes over a connected socket, with the TLS session that was set up on it.
-    pub(super) fn new(socket: TcpStream, tls: Option<Connection>) -> Self {
+    /// Takes over a connected socket, with the TLS session that was set up on it, and the serial port that it needs.
+    pub(super) fn new(socket: TcpStream, tls: Option<Connection>, port: Option<Conn>) -> Self {
         Self {
             socket,
             tls: tls.map(Box::new),
+            _port: port,
         }
     }
 

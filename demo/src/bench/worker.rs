@@ -4,11 +4,11 @@ use super::link::Link;
 use super::load::{Failure, Load, READ};
 use super::stream::Stream;
 use super::tally::Tally;
-use bellwire_std::{Conn, tls};
+use bellwire_std::{Conn, Dialer, Network, tls};
 use mio::{Events, Interest, Poll, Token};
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpStream};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -40,6 +40,7 @@ pub(super) enum Address {
     /// The first of these that accepts a connection is used.
     Tcp(Vec<SocketAddr>),
     Unix(PathBuf),
+    Serial(String),
 }
 
 /// Opens `count` connections, or fewer if `stop` is set.
@@ -63,7 +64,7 @@ pub(super) fn open(
 
 fn connect(target: &Target<'_>, timeout: Duration) -> io::Result<Stream> {
     let deadline = Instant::now() + timeout;
-    let socket = dial(&target.address, timeout)?;
+    let (socket, port) = dial(&target.address, timeout)?;
     let session = match &target.tls {
         None => None,
         Some((connector, name)) => {
@@ -73,17 +74,23 @@ fn connect(target: &Target<'_>, timeout: Duration) -> io::Result<Stream> {
         }
     };
     let socket = mio::net::TcpStream::from_std(socket);
-    Ok(Stream::new(socket, session))
+    Ok(Stream::new(socket, session, port))
 }
 
-fn dial(address: &Address, timeout: Duration) -> io::Result<TcpStream> {
+/// Returns a connection, and the serial port that it needs.
+fn dial(address: &Address, timeout: Duration) -> io::Result<(TcpStream, Option<Conn>)> {
     let addresses = match address {
         Address::Tcp(addresses) => addresses,
         Address::Unix(path) => {
             let stream = UnixStream::connect(path)?;
             stream.set_nonblocking(true)?;
             // Reading and writing a Unix socket works as for TCP.
-            return Ok(OwnedFd::from(stream).into());
+            return Ok((OwnedFd::from(stream).into(), None));
+        }
+        Address::Serial(address) => {
+            let port = Dialer::new().timeout(timeout);
+            let port = port.dial(Network::Serial, address)?;
+            return Ok((port.as_fd().try_clone_to_owned()?.into(), Some(port)));
         }
     };
     let mut failure = io::Error::new(ErrorKind::NotFound, "the name has no address");
@@ -92,7 +99,7 @@ fn dial(address: &Address, timeout: Duration) -> io::Result<TcpStream> {
             Ok(stream) => {
                 stream.set_nodelay(true)?;
                 stream.set_nonblocking(true)?;
-                return Ok(stream);
+                return Ok((stream, None));
             }
             Err(error) => failure = error,
         }

@@ -11,6 +11,7 @@ mod loopback;
 mod metrics;
 mod output;
 mod process;
+mod serial;
 mod thermo;
 mod tls;
 mod tls_files;

@@ -367,6 +367,8 @@ impl Client {
             let what = "this client cannot open its stream again";
             return Err(io::Error::new(io::ErrorKind::Unsupported, what));
         };
+        // A serial port can be open only once.
+        self.link.end_stream(Cause::Closed);
         let limit = after(Instant::now(), target.connect_timeout);
         let deadline = deadline.map_or(limit, |deadline| deadline.min(limit));
         self.link.restart(target.open(deadline)?);

@@ -57,14 +57,14 @@ impl Cancel {
 
 /// The limit of one dial.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Limit<'a> {
-    pub(super) until: Option<Instant>,
-    pub(super) cancel: Option<&'a Cancel>,
+pub(crate) struct Limit<'a> {
+    pub(crate) until: Option<Instant>,
+    pub(crate) cancel: Option<&'a Cancel>,
 }
 
 impl<'a> Limit<'a> {
     /// Fails if the dial is cancelled or its time is over.
-    pub(super) fn check(&self) -> io::Result<()> {
+    pub(crate) fn check(&self) -> io::Result<()> {
         if self.cancel.is_some_and(Cancel::is_cancelled) {
             let what = "the dial was cancelled";
             return Err(io::Error::new(ErrorKind::ConnectionAborted, what));
@@ -76,7 +76,7 @@ impl<'a> Limit<'a> {
     }
 
     /// Waits until one of `sockets` is ready, `turn` has come, or the dial is over.
-    pub(super) fn wait(
+    pub(crate) fn wait(
         &self,
         mut sockets: Vec<PollFd<'a>>,
         turn: Option<Instant>,

@@ -12,8 +12,7 @@ mod race;
 use crate::keep_alive::KeepAlive;
 use crate::resolve::{explain, resolve_with, system};
 use crate::wait::after;
-use crate::{Conn, Network};
-use limit::Limit;
+use crate::{Conn, Network, serial};
 use race::{Failure, Race};
 use socket2::SockAddr;
 use std::fmt;
@@ -23,6 +22,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use limit::Cancel;
+pub(crate) use limit::Limit;
 
 /// Go's default.
 const FALLBACK_DELAY: Duration = Duration::from_millis(300);
@@ -181,8 +181,8 @@ impl Dialer {
 
     /// Opens a connection. (Go: `Dialer.Dial`.)
     ///
-    /// `address` is an address for [`resolve`](crate::resolve()), or the path of a Unix socket. An
-    /// empty host, `0.0.0.0` and `[::]` mean this machine.
+    /// `address` is an address for [`resolve`](crate::resolve()), the path of a Unix socket, or a
+    /// [`SerialAddress`](crate::SerialAddress). An empty host, `0.0.0.0` and `[::]` mean this machine.
     ///
     /// # Errors
     /// The error's text names the address and the cause.
@@ -192,6 +192,8 @@ impl Dialer {
     ///   in Go, the dial does not wait for it.
     /// - [`InvalidInput`](io::ErrorKind::InvalidInput) and [`NotFound`](io::ErrorKind::NotFound), as
     ///   in [`resolve`](crate::resolve()).
+    /// - [`ResourceBusy`](io::ErrorKind::ResourceBusy) if another program uses the serial port;
+    ///   [`Unsupported`](io::ErrorKind::Unsupported) without the feature `serial`.
     /// - Otherwise the error of the address that failed first.
     pub fn dial(&self, network: Network, address: &str) -> io::Result<Conn> {
         let given = self.timeout.map(|time| after(Instant::now(), time));
@@ -199,10 +201,13 @@ impl Dialer {
             until: given.into_iter().chain(self.deadline).min(),
             cancel: self.cancel.as_ref(),
         };
-        let result = self.addresses(network, address, limit);
-        let result = result
-            .map_err(Failure::from)
-            .and_then(|addresses| Race::new(self, limit, addresses).run());
+        let result = match network {
+            Network::Serial => serial::dial(address, limit).map_err(Failure::from),
+            _ => self
+                .addresses(network, address, limit)
+                .map_err(Failure::from)
+                .and_then(|addresses| Race::new(self, limit, addresses).run()),
+        };
         result.map_err(|Failure { to, cause }| match to.map(|to| to.to_string()) {
             Some(to) if to != address => {
                 explain(format_args!("cannot connect to {address} ({to})"), &cause)

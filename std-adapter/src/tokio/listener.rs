@@ -18,7 +18,7 @@ impl AsyncListener {
         let socket = listener.socket()?;
         match listener.local_addr() {
             Address::Tcp(_) => TcpListener::from_std(socket.into()).map(Self::Tcp),
-            Address::Unix(_) => UnixListener::from_std(socket.into()).map(Self::Unix),
+            _ => UnixListener::from_std(socket.into()).map(Self::Unix),
         }
     }
 

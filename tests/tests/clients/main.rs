@@ -10,6 +10,7 @@ mod idle;
 mod outages;
 mod panics;
 mod pipeline;
+mod serial;
 #[cfg(target_os = "linux")]
 mod soak;
 mod stalled;

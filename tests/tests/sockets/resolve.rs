@@ -294,13 +294,14 @@ fn a_host_without_an_address_for_the_network_is_a_clear_error() {
 
 #[test]
 fn networks_have_the_same_names_as_in_go() {
-    for network in [Network::Tcp, Network::Tcp4, Network::Tcp6, Network::Unix] {
+    use Network::{Serial, Tcp, Tcp4, Tcp6, Unix};
+    for network in [Tcp, Tcp4, Tcp6, Unix, Serial] {
         assert_eq!(network.to_string().parse::<Network>().unwrap(), network);
     }
     let error = "udp".parse::<Network>().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
     assert_eq!(
         error.to_string(),
-        r#"unknown network "udp"; expected tcp, tcp4, tcp6 or unix"#
+        r#"unknown network "udp"; expected tcp, tcp4, tcp6, unix or serial"#
     );
 }

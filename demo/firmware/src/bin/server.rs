@@ -30,6 +30,7 @@ fn main() -> ! {
     static mut NETWORK: Room<SOCKETS> = Room::NEW;
     static mut MEMORY: [Memory; SOCKETS] = [Memory::NEW; SOCKETS];
     static mut LINE: [[u8; 768]; 2] = [[0; 768]; 2];
+    static mut LENT: [[u8; 512]; 2] = [[0; 512]; 2];
 
     let mut clock = Clock::start();
     let mut console = Console::start();
@@ -38,7 +39,9 @@ fn main() -> ! {
     };
 
     let [rx, tx] = LINE;
-    let mut line = Line::new(Uart::zero(), ServerConnection::new(rx, tx));
+    let connection = ServerConnection::new(rx, tx).with_topics([TICK.name()]);
+    let lent = LENT.each_mut().map(<[u8; 512]>::as_mut_slice);
+    let mut line = Line::new(Uart::zero(), connection, lent, clock.now());
 
     let mut network = Network::start(NETWORK, clock.now());
     let mut servers = Servers::start(PORT, &mut network, MEMORY, |rx, tx| {
@@ -53,15 +56,16 @@ fn main() -> ! {
             seconds += 1;
             next_second += SECOND;
             servers.publish(TICK, &seconds);
+            line.publish(TICK, &seconds);
         }
         console.poll(now);
         network.poll(now);
         let mut service = endpoint.with_help(&mut console, COMMANDS);
         servers.poll(&mut network, &mut service, now);
-        line.poll(&mut service, now);
+        let more = line.poll(&mut service, now);
         drop(service);
 
-        if network.is_idle() && line.is_idle() && console.is_idle() {
+        if !more && network.is_idle() && line.is_idle() && console.is_idle() {
             let limits = servers.poll_at().into_iter();
             let wake = limits
                 .chain(line.poll_at(now))

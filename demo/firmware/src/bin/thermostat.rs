@@ -1,4 +1,4 @@
-//! The thermostat: a server of the commands of the crate `bellwire-thermostat`, on three TCP sockets.
+//! The thermostat: a server of the commands of the crate `bellwire-thermostat`, on three TCP sockets and on UART0.
 #![no_std]
 #![no_main]
 
@@ -9,7 +9,9 @@ use cortex_m_rt::entry;
 use firmware::clock::Clock;
 use firmware::console::{self, Console};
 use firmware::network::{Memory, Network, Room};
+use firmware::serial::Line;
 use firmware::tcp::Servers;
+use firmware::uart::Uart;
 use thermostat::{COMMANDS, HISTORY, LOG, READ, SET, Thermostat};
 
 /// Connections served at a time.
@@ -30,6 +32,8 @@ fn panic(_info: &PanicInfo<'_>) -> ! {
 fn main() -> ! {
     static mut NETWORK: Room<SOCKETS> = Room::NEW;
     static mut MEMORY: [Memory; SOCKETS] = [Memory::NEW; SOCKETS];
+    static mut LINE: [[u8; 768]; 2] = [[0; 768]; 2];
+    static mut LENT: [[u8; 512]; 2] = [[0; 512]; 2];
 
     let mut clock = Clock::start();
     let mut app = App {
@@ -40,6 +44,11 @@ fn main() -> ! {
         panic!("the endpoint has too little room for the commands");
     };
 
+    let [rx, tx] = LINE;
+    let connection = ServerConnection::new(rx, tx);
+    let lent = LENT.each_mut().map(<[u8; 512]>::as_mut_slice);
+    let mut line = Line::new(Uart::zero(), connection, lent, clock.now());
+
     let mut network = Network::start(NETWORK, clock.now());
     let mut servers = Servers::start(PORT, &mut network, MEMORY, ServerConnection::new);
 
@@ -48,14 +57,14 @@ fn main() -> ! {
         let now = clock.now();
         app.console.poll(now);
         network.poll(now);
-        servers.poll(
-            &mut network,
-            &mut endpoint.with_help(&mut app, COMMANDS),
-            now,
-        );
+        let mut service = endpoint.with_help(&mut app, COMMANDS);
+        servers.poll(&mut network, &mut service, now);
+        let more = line.poll(&mut service, now);
+        drop(service);
 
-        if network.is_idle() && app.console.is_idle() {
-            let wake = servers.poll_at().into_iter().chain(network.poll_at(now));
+        if !more && network.is_idle() && line.is_idle() && app.console.is_idle() {
+            let limits = servers.poll_at().into_iter();
+            let wake = limits.chain(line.poll_at(now)).chain(network.poll_at(now));
             clock.sleep_until(wake.min());
         }
     }

@@ -113,7 +113,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the kind of network. Default: TCP. For [`Network::Unix`] the address is a path.
+    /// Sets the kind of network. Default: TCP. For [`Network::Unix`] the address is a path, for [`Network::Serial`] a
+    /// [`SerialAddress`](crate::SerialAddress).
     #[must_use]
     pub fn network(mut self, network: Network) -> Self {
         self.target.network = network;
@@ -161,7 +162,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Connects to `address`: `HOST:PORT` or a path.
+    /// Connects to `address`: `HOST:PORT`, a path, or a [`SerialAddress`](crate::SerialAddress).
     ///
     /// # Errors
     /// The errors of [`Dialer::dial`], and with TLS of `tls::Connector::connect`. With a [check](Self::check) those of

@@ -67,6 +67,10 @@ impl Target {
 
 /// Hands the socket to the runtime.
 fn into_stream(conn: &Conn, network: Network) -> io::Result<Box<dyn Io>> {
+    #[cfg(feature = "serial")]
+    if let Some(line) = conn.line() {
+        return Ok(Box::new(super::serial::SerialStream::new(conn, line)?));
+    }
     let socket = conn.as_fd().try_clone_to_owned()?;
     Ok(if network == Network::Unix {
         Box::new(UnixStream::from_std(socket.into())?)

@@ -5,6 +5,8 @@ mod calls;
 mod check;
 mod connect;
 mod conversation;
+#[cfg(feature = "serial")]
+mod serial;
 mod task;
 #[cfg(feature = "tls")]
 mod tls;

@@ -6,7 +6,7 @@ use bellwire::link::{Link, State};
 pub(crate) type End = Link<Vec<u8>>;
 
 /// Microseconds in which the line carries a byte: ten bits.
-const BYTE: u64 = 87;
+pub(crate) const BYTE: u64 = 87;
 
 /// What the line does to a byte.
 pub(crate) enum Fault {
@@ -72,12 +72,14 @@ impl World {
     pub(crate) fn step(&mut self, faults: &mut Faults<'_>) -> bool {
         self.time += BYTE;
         let now = self.now();
-        let mut idle = true;
-        for from in [0, 1] {
+        // Both bytes are on the line at the same time.
+        let sent = [0, 1].map(|from| {
             let mut byte = [0];
-            let sent = self.ends[from].transmit(now, &mut byte) == 1;
-            idle &= !sent;
-            if sent {
+            (self.ends[from].transmit(now, &mut byte) == 1).then_some(byte)
+        });
+        let idle = sent == [None; 2];
+        for (from, byte) in sent.into_iter().enumerate() {
+            if let Some(byte) = byte {
                 self.carried[from] += 1;
                 let fault = faults(from, self.time, byte[0]);
                 let other = &mut self.ends[1 - from];

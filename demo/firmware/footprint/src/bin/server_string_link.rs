@@ -9,20 +9,20 @@ use firmware::uart::Uart;
 use footprint::{RX, TX};
 
 const STRING: Command<Line, Line> = Command::new("STRING");
-/// Bytes that the link is lent for each direction.
-const LINK: usize = 512;
+/// The buffers' bytes for the conversation. The link is lent the others.
+const CONVERSATION: usize = 256;
 
 struct App;
 
 #[entry]
 fn main() -> ! {
     static mut BUFFERS: ([u8; RX], [u8; TX]) = ([0; RX], [0; TX]);
-    static mut LENT: [[u8; LINK]; 2] = [[0; LINK]; 2];
 
     let (rx, tx) = BUFFERS;
-    let [link_rx, link_tx] = LENT;
+    let (rx, link_rx) = rx.split_at_mut(CONVERSATION);
+    let (tx, link_tx) = tx.split_at_mut(CONVERSATION);
     // A clock that stands still is the smallest: the timing is not measured.
-    let link = Link::listen(link_rx.as_mut_slice(), link_tx.as_mut_slice(), 1);
+    let link = Link::listen(link_rx, link_tx, 1);
     let mut stream = Stream::new(Uart::zero(), link, || 0);
 
     let mut app = App;

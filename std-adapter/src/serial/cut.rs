@@ -1,0 +1,35 @@
+//! Ports on which a request in plain text may be cut.
+//!
+//! If the end of a request was lost, the server takes the next request as that end. After its time limit for a request
+//! it answers with an error line and waits for a quiet line. So after a conversation whose last request has no reply,
+//! the next one on that port begins after that time.
+
+use bellwire::serial::REQUEST;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+/// The ports, and the times of the last bytes that were sent. A port is in it until it is used again.
+static CUT: OnceLock<Mutex<HashMap<PathBuf, Instant>>> = OnceLock::new();
+
+fn cut() -> MutexGuard<'static, HashMap<PathBuf, Instant>> {
+    let ports = CUT.get_or_init(Mutex::default);
+    ports.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Notes that the bytes sent at `last` may be a part of a request.
+pub(super) fn note(port: &Path, last: Instant) {
+    cut().insert(port.to_owned(), last);
+}
+
+/// Notes that the next byte begins a request.
+pub(super) fn clear(port: &Path) {
+    cut().remove(port);
+}
+
+/// Returns the time when the server has given up the request, if one may be cut.
+pub(super) fn given_up(port: &Path) -> Option<Instant> {
+    let last = *cut().get(port)?;
+    Some(last + Duration::from_millis(REQUEST.into()))
+}

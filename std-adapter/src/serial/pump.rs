@@ -1,0 +1,169 @@
+//! Moves bytes between a line and the socket of its connection.
+
+use super::wire::{CHUNK, Wire, failure};
+use crate::wait::{after, wait};
+use bellwire::link::{Ended, State};
+use rustix::event::{PollFd, PollFlags};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+/// How long the line must be quiet after the last request before a conversation is ended: time for an error line that
+/// rejects a request without reply. A serial line has no end of sending that a server could answer.
+const FAREWELL: Duration = Duration::from_millis(200);
+/// How long bytes are sent after the connection was dropped.
+const GRACE: Duration = Duration::from_millis(100);
+
+/// Runs until the conversation is over.
+#[derive(Debug)]
+pub(super) struct Pump {
+    wire: Wire,
+    socket: UnixStream,
+    /// Bytes for the socket.
+    arrived: Vec<u8>,
+    /// Bytes for the line.
+    queued: Vec<u8>,
+    /// Whether the connection has ended its sending.
+    ended: bool,
+    /// Set when the connection was dropped: when to stop.
+    dropped: Option<Instant>,
+    /// The last time at which there was something to send or to deliver.
+    active: Instant,
+}
+
+impl Pump {
+    pub(super) fn new(wire: Wire, socket: UnixStream) -> Self {
+        Self {
+            wire,
+            socket,
+            arrived: Vec::new(),
+            queued: Vec::new(),
+            ended: false,
+            dropped: None,
+            active: Instant::now(),
+        }
+    }
+
+    /// Moves bytes until either end has ended the conversation.
+    ///
+    /// # Errors
+    /// The conversation did not end in order.
+    pub(super) fn run(&mut self) -> io::Result<()> {
+        loop {
+            let more = self.wire.receive()?;
+            if self.deliver()? {
+                return Ok(());
+            }
+            self.accept()?;
+            self.wire.transmit()?;
+            let now = Instant::now();
+            let is_busy = !self.queued.is_empty() || !self.wire.is_delivered();
+            if is_busy {
+                self.active = now;
+            }
+            if let Some(until) = self.dropped {
+                if !is_busy || now >= until {
+                    return self.wire.close(now + GRACE);
+                }
+            } else if self.ended && now >= self.active + FAREWELL {
+                return self.wire.close(now + GRACE);
+            }
+            // Sending may find the other end dead.
+            let over = self.wire.mode.state() != State::Open;
+            if !more && !over {
+                self.wait()?;
+            }
+        }
+    }
+
+    /// Returns the time of the last request's end, if it has no reply and the connection did not wait for one.
+    pub(super) fn unanswered(&self) -> Option<Instant> {
+        let in_order = self.ended && self.dropped.is_none();
+        if in_order {
+            None
+        } else {
+            self.wire.unanswered()
+        }
+    }
+
+    /// Moves bytes from the line to the socket. Returns whether the other end has closed the conversation.
+    fn deliver(&mut self) -> io::Result<bool> {
+        loop {
+            if self.arrived.is_empty() {
+                let mut bytes = [0; CHUNK];
+                match self.wire.mode.read(&mut bytes) {
+                    Ok(0) => return Ok(false),
+                    Ok(n) => self.arrived.extend(&bytes[..n]),
+                    Err(Ended::Closed) => return Ok(true),
+                    Err(ended) => return Err(failure(ended)),
+                }
+                self.active = Instant::now();
+            }
+            if self.dropped.is_some() {
+                self.arrived.clear();
+                continue;
+            }
+            match self.socket.write(&self.arrived) {
+                Ok(n) => drop(self.arrived.drain(..n)),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => self.drop_connection(),
+            }
+        }
+    }
+
+    /// Moves bytes from the socket to the line.
+    fn accept(&mut self) -> io::Result<()> {
+        loop {
+            if self.queued.is_empty() && !self.ended {
+                let mut bytes = [0; CHUNK];
+                match self.socket.read(&mut bytes) {
+                    Ok(0) => self.ended = true,
+                    Ok(n) => self.queued.extend(&bytes[..n]),
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                    Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                    // Dropped with unread bytes.
+                    Err(error) if error.kind() == ErrorKind::ConnectionReset => {
+                        self.ended = true;
+                        self.drop_connection();
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            let n = self.wire.mode.write(&self.queued);
+            self.queued.drain(..n);
+            if n == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    fn drop_connection(&mut self) {
+        self.dropped.get_or_insert(Instant::now() + GRACE);
+    }
+
+    /// Waits until there is something to do.
+    fn wait(&mut self) -> io::Result<()> {
+        let mut until = self.wire.poll_at();
+        if self.dropped.is_some() {
+            until = until.into_iter().chain(self.dropped).min();
+            return wait(&mut [self.wire.poll()], until);
+        }
+        if self.ended {
+            until = until
+                .into_iter()
+                .chain([after(self.active, FAREWELL)])
+                .min();
+        }
+        let mut events = PollFlags::empty();
+        events.set(PollFlags::IN, self.queued.is_empty() && !self.ended);
+        events.set(PollFlags::OUT, !self.arrived.is_empty());
+        let mut sockets = [PollFd::new(&self.socket, events), self.wire.poll()];
+        wait(&mut sockets, until)?;
+        let gone = sockets[0].revents().contains(PollFlags::HUP);
+        if gone {
+            self.drop_connection();
+        }
+        Ok(())
+    }
+}
