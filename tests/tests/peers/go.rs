@@ -115,19 +115,19 @@ fn a_go_program_subscribes_and_gets_each_line_or_its_loss_between_the_replies() 
             }
         }
     });
-    let (mut last, mut told, mut replies) = (0, 0, Vec::new());
+    let (mut newest, mut told, mut replies) = (0, 0, Vec::new());
     for line in client.end() {
         if let Some(number) = line.strip_prefix("push LOG line ") {
-            last += 1;
-            assert_eq!(number.parse(), Ok(last));
+            newest += 1;
+            assert_eq!(number.parse(), Ok(newest));
         } else if let Some(count) = line.strip_prefix("lost LOG ") {
             let count: u32 = count.parse().expect("a number");
-            (last, told) = (last + count, told + count);
+            (newest, told) = (newest + count, told + count);
         } else {
             replies.push(line);
         }
     }
-    assert_eq!((last, told), (published, lost));
+    assert_eq!((newest, told), (published, lost));
     assert!(lost > 0 && published > lost, "{lost} of {published}");
     let thanks = ["reply Thank you."; 10];
     let expected = [&["reply OK"][..], &thanks, &["reply OK", thanks[0]]].concat();

@@ -166,7 +166,6 @@ fn a_client_asks_for_the_end_of_a_push_once_for_each_receipt() {
                 assert!(client.hear().is_ok());
             }
         }
-        drop(client);
         assert_eq!(heard, messages.len());
         let (asked, looked) = ASKED.get();
         assert!(asked <= receipts + heard, "asked {asked} times");
