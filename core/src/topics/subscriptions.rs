@@ -191,6 +191,7 @@ impl<const N: usize> TopicSet for Subscriptions<N> {
         Some(session.reply(out).typed::<()>().send(()))
     }
 
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))] // size
     fn tell(&mut self, session: &Session, out: &mut Buffer<'_>) -> bool {
         for topic in &mut self.topics {
             topic.tell(session.needed(), session, out);

@@ -80,7 +80,7 @@ struct Record {
 struct Heard {
     topic: &'static str,
     /// The length of the value, or the number of lost ones.
-    heard: Result<usize, u32>,
+    size: Result<usize, u32>,
     /// The number of bytes that had arrived.
     arrived: usize,
 }
@@ -95,7 +95,7 @@ impl Record {
         self.add(format!("> {push:?} {tick:?} {news:?}"));
         self.pushes.borrow_mut().push(Heard {
             topic: push.topic(),
-            heard: match push {
+            size: match push {
                 Push::Value { payload, .. } => Ok(payload.len()),
                 Push::Lost { count, .. } => Err(count),
             },
@@ -111,7 +111,7 @@ impl Heard {
         let (topic, end) = (self.topic, self.arrived);
         let arrived = &replies[..end];
         let first = format!(">{topic}\n");
-        let payload = match self.heard {
+        let payload = match self.size {
             Ok(size) => size,
             Err(count) => {
                 let line = format!(">{topic} +{count}\n");
@@ -125,7 +125,7 @@ impl Heard {
         };
         let start = end - payload;
         assert!(arrived[..start].ends_with(first.as_bytes()), "no push");
-        match self.heard {
+        match self.size {
             Ok(_) => start - first.len()..end,
             Err(_) => match Postcard::<u32>::frame(&replies[start..], &mut 0) {
                 Frame::Ends(size) => start - first.len()..start + size,

@@ -206,6 +206,7 @@ fn bytes_like_a_push_inside_an_error_line_are_no_push() {
 fn a_client_without_topics_takes_the_mark_as_any_byte() {
     let (mut rx, mut tx) = ([0; 64], [0; 64]);
     let mut client = ClientConnection::new(&mut rx, &mut tx);
+    assert_eq!(client.hear(), Ok(false));
     client.request(ECHO, "hi").expect("room for the request");
     client.space()[..5].copy_from_slice(b">LOG\n");
     client.received(5);

@@ -18,10 +18,11 @@ const LOG: Topic<Line> = Topic::new("LOG");
 
 /// Returns a push as text, for comparison.
 fn shown(push: Push<'_>) -> String {
-    let tick = push.value(TICK).map(|value| format!("TICK {value:?}"));
-    let log = push.value(LOG).map(|value| format!("LOG {value:?}"));
+    let topic = push.topic();
+    let tick = push.value(TICK).map(|value| format!("{topic} {value:?}"));
+    let log = push.value(LOG).map(|value| format!("{topic} {value:?}"));
     match push {
-        Push::Lost { topic, count } => format!("{topic} lost {count}"),
+        Push::Lost { count, .. } => format!("{topic} lost {count}"),
         Push::Value { .. } => tick.or(log).expect("a value of one of the topics"),
     }
 }

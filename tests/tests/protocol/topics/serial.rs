@@ -160,9 +160,9 @@ fn run(slow: usize, is_noisy: bool) {
     }
     let (mut last, mut replies, mut rest) = (0, 0, &received[..]);
     while !rest.is_empty() {
-        let line = rest.split_inclusive(|byte| *byte == b'\n').next().unwrap();
-        rest = &rest[line.len()..];
-        match str::from_utf8(line).unwrap() {
+        let first = rest.split_inclusive(|byte| *byte == b'\n').next().unwrap();
+        rest = &rest[first.len()..];
+        match str::from_utf8(first).unwrap() {
             "OK\n" => replies += 1,
             ">TICK\n" => {
                 let (value, after) = rest.split_at(usize::from(rest[0]) + 1);
