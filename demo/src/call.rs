@@ -56,6 +56,10 @@ pub(crate) fn find(
     known: Option<&[Signature]>,
     name: &str,
 ) -> Result<RemoteCommand, Failure> {
+    if name.starts_with('>') {
+        let problem = format!("{name} is a topic; see `bellwire watch`");
+        return Err(Failure::usage(problem));
+    }
     let Some(known) = known else {
         return Ok(RemoteCommand::fetch(client, name)?);
     };
@@ -111,7 +115,7 @@ pub(crate) fn shown(reply: &str, raw: bool) -> String {
 }
 
 /// Escapes characters that JSON allows but that would confuse a terminal. They are only in strings.
-fn escaped(json: &str) -> String {
+pub(crate) fn escaped(json: &str) -> String {
     let mut printable = String::with_capacity(json.len());
     for character in json.chars() {
         let mut bytes = [0; 4];

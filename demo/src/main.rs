@@ -5,7 +5,9 @@
 use bellwire::Printable;
 use bellwire_demo::failure::Failure;
 use bellwire_demo::output::{self, Unprinted, of_standard_output};
-use bellwire_demo::{bench, call, connect, convert, files, list, loopback, serve, shell, tour};
+use bellwire_demo::{
+    bench, call, connect, convert, files, list, loopback, serve, shell, tour, watch,
+};
 use clap::{CommandFactory, Parser, Subcommand};
 use std::error::Error;
 use std::io::{self, Write};
@@ -19,7 +21,7 @@ use tracing_subscriber::filter::LevelFilter;
 /// message is printed.
 ///
 /// When the reader of standard output goes away, as `head` does, every command ends silently and with
-/// success. `connect`, `list`, `call`, `shell` and `bench` exit with 1 if the server refused, a reply was wrong or
+/// success. `connect`, `list`, `call`, `shell`, `watch` and `bench` exit with 1 if the server refused, a reply was wrong or
 /// the output failed, with 2 for wrong arguments or values, and with 3 if the connection failed.
 ///
 /// SERVER and ADDR are HOST, HOST:PORT, :PORT, an IPv6 address (in brackets if a port follows) or
@@ -60,6 +62,11 @@ enum Command {
     /// A line has a command's name, and then its request as for `call`. `help` lists the commands. `call NAME VALUE`
     /// also calls a command named `help` or `call`. The prompt has a history and completes names. Without a terminal there is no prompt. Errors go to standard error.
     Shell(shell::Arguments),
+    /// Print the values of topics as a server publishes them, until Ctrl-C.
+    ///
+    /// Each is a line of JSON: `{"time":"…","topic":"TICK","value":5}`. `"lost":3` stands where three values were lost,
+    /// and `"lost":null` where the connection was, and with it an unknown number.
+    Watch(watch::Arguments),
     /// Print the completions of a command-line shell, such as bash.
     Completions {
         /// The shell.
@@ -101,6 +108,7 @@ fn main() -> ExitCode {
         Some(Command::List(arguments)) => list::run(&arguments).map_err(Into::into),
         Some(Command::Call(arguments)) => call::run(&arguments).map_err(Into::into),
         Some(Command::Shell(arguments)) => shell::run(&arguments).map_err(Into::into),
+        Some(Command::Watch(arguments)) => watch::run(&arguments).map_err(Into::into),
         Some(Command::Completions { shell }) => completions(shell),
         Some(Command::Decode(arguments)) => convert::decode(&arguments).map_err(of_standard_output),
         Some(Command::Encode(arguments)) => convert::encode(&arguments).map_err(of_standard_output),

@@ -15,3 +15,4 @@ mod serial;
 mod thermo;
 mod tls;
 mod tls_files;
+mod watch;
