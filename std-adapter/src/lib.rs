@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `resolve` | [`resolve`](resolve()), from names to addresses |
 //! | `dial` | [`Dialer`], how to open a connection; [`dial`](dial()) in one line; [`Cancel`] |
-//! | `client` | [`Client`], which owns its connection and connects again; [`CallError`], its errors |
+//! | `client` | [`Client`], which owns its connection and connects again; [`CallError`]; [`Event`] of a topic |
 //! | `conn` | [`Conn`], a connection as a stream with deadlines |
 //! | `listener` | [`Listener`], over TCP and Unix sockets |
 //! | `endpoint` | [`Endpoint`], a registry that grows, even while servers use it |
@@ -117,7 +117,10 @@ mod topics;
 mod wait;
 
 pub use address::{Address, Network};
-pub use client::{Batch, CallError, Cause, Client, ClientBuilder, ClientStream, Replies, Ticket};
+pub use client::{
+    Batch, CallError, Cause, Client, ClientBuilder, ClientStream, Event, EventError, Push,
+    RawEvent, Replies, Ticket,
+};
 pub use conn::Conn;
 pub use dial::{Cancel, Dialer, dial};
 pub use endpoint::Endpoint;

@@ -1,6 +1,5 @@
 //! The options of a client.
 
-use super::link::Link;
 use super::options::{Options, Target};
 use super::{Client, ClientStream};
 #[cfg(feature = "tls")]
@@ -61,13 +60,29 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the longest reply in bytes. Default: 1 MiB.
+    /// Sets the longest reply in bytes, and the longest value of a topic. Default: 1 MiB.
     ///
-    /// A longer reply fails its call. If its end is known and not farther than 64 KiB, the client skips it, and the
-    /// conversation goes on.
+    /// A longer reply fails its call, and a longer value is lost. If its end is known and not farther than 64 KiB, the
+    /// client skips it, and the conversation goes on.
     #[must_use]
     pub fn max_reply(mut self, bytes: usize) -> Self {
         self.options.max_reply = bytes;
+        self
+    }
+
+    /// Sets how many values of topics the client keeps until they are taken. Default: 1024.
+    ///
+    /// One more value is discarded and counted; see [`Event::Lost`](crate::Event::Lost).
+    #[must_use]
+    pub fn max_events(mut self, values: usize) -> Self {
+        self.options.events.values = values;
+        self
+    }
+
+    /// Sets how many bytes these values take at most. Default: 1 MiB. If no value is kept, any value has room.
+    #[must_use]
+    pub fn max_event_bytes(mut self, bytes: usize) -> Self {
+        self.options.events.bytes = bytes;
         self
     }
 
@@ -118,22 +133,12 @@ impl ClientBuilder {
         address.clone_into(&mut self.target.address);
         let limit = after(Instant::now(), self.target.connect_timeout);
         let stream = self.target.open(limit)?;
-        Ok(client(Some(self.target), self.options, stream))
+        Ok(Client::new(Some(self.target), self.options, stream))
     }
 
     /// Creates a client over an open stream. It cannot connect again: after the conversation is over, each call
     /// fails with [`CallError::NotSent`](super::CallError::NotSent). The options for connecting are ignored.
     pub fn stream(self, stream: impl ClientStream + 'static) -> Client {
-        client(None, self.options, Box::new(stream))
-    }
-}
-
-fn client(target: Option<Target>, options: Options, stream: Box<dyn ClientStream>) -> Client {
-    let mut link = Link::new(options.max_reply);
-    link.restart(stream);
-    Client {
-        target,
-        options,
-        link,
+        Client::new(None, self.options, Box::new(stream))
     }
 }

@@ -52,6 +52,8 @@ pub enum Cause {
     Remote(Box<RemoteError>),
     /// The server sent bytes that are not the expected reply.
     Protocol(ErrorKind),
+    /// The server sent a push that is malformed, or of a topic without a subscription.
+    UnexpectedPush,
     /// The connection could not be opened, read or written.
     Transport(Arc<io::Error>),
 }
@@ -80,7 +82,7 @@ impl Cause {
             Self::Closed => io::ErrorKind::UnexpectedEof,
             Self::TimedOut => io::ErrorKind::TimedOut,
             Self::Transport(error) => error.kind(),
-            Self::Protocol(_) => io::ErrorKind::InvalidData,
+            Self::Protocol(_) | Self::UnexpectedPush => io::ErrorKind::InvalidData,
             Self::Busy | Self::Remote(_) => io::ErrorKind::Other,
         }
     }
@@ -106,6 +108,9 @@ impl fmt::Display for Cause {
             Self::Busy => f.write_str("too many waiting calls"),
             Self::Remote(error) => error.fmt(f),
             Self::Protocol(kind) => kind.fmt(f),
+            Self::UnexpectedPush => {
+                f.write_str("push is malformed, or of a topic without a subscription")
+            }
             Self::Transport(error) => error.fmt(f),
         }
     }

@@ -1,6 +1,6 @@
 //! The options that both clients share.
 
-use super::link::Link;
+use super::inbox::InboxLimits;
 use super::{Client, ClientStream};
 #[cfg(feature = "tls")]
 use crate::tls;
@@ -23,6 +23,8 @@ pub(crate) struct Options {
     pub(crate) timeout: Option<Duration>,
     pub(crate) max_request: usize,
     pub(crate) max_reply: usize,
+    /// The limits of the events that a subscriber has not taken.
+    pub(crate) events: InboxLimits,
 }
 
 impl Default for Options {
@@ -31,6 +33,7 @@ impl Default for Options {
             timeout: Some(TIMEOUT),
             max_request: MESSAGE,
             max_reply: MESSAGE,
+            events: InboxLimits::default(),
         }
     }
 }
@@ -69,13 +72,7 @@ impl Target {
         let Some(commands) = &self.commands else {
             return Ok(stream);
         };
-        let options = Options::default();
-        let mut client = Client {
-            target: None,
-            options,
-            link: Link::new(options.max_reply),
-        };
-        client.link.restart(stream);
+        let mut client = Client::new(None, Options::default(), stream);
         client.check_until(commands, Some(deadline))?;
         client.link.into_stream()
     }

@@ -15,3 +15,4 @@ mod serial;
 mod soak;
 mod stalled;
 mod tokio;
+mod topics;

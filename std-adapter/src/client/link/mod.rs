@@ -1,9 +1,12 @@
 //! One connection of a client at a time: requests out, replies in, in order.
 
+mod pushes;
 mod replies;
 
 use super::buffer::Buffer;
-use super::{CallError, Cause, ClientStream};
+use super::ear::Ear;
+use super::inbox::Inbox;
+use super::{CallError, Cause, ClientStream, Options};
 use bellwire::{ClientSession, ErrorKind, Expected};
 use std::collections::VecDeque;
 use std::io;
@@ -33,6 +36,9 @@ pub(super) struct Link {
     /// The names of the commands without reply that were sent.
     silent: Vec<&'static str>,
     session: ClientSession,
+    ear: Ear,
+    /// The events that were not taken. They outlive the connection.
+    inbox: Inbox,
     /// Set when the conversation is over.
     over: Option<Over>,
 }
@@ -54,10 +60,11 @@ struct Over {
 }
 
 impl Link {
-    /// Creates a link without a connection. It accepts replies of at most `max_reply` bytes.
-    pub(super) fn new(max_reply: usize) -> Self {
+    /// Creates a link without a connection.
+    pub(super) fn new(options: &Options) -> Self {
         Self {
-            max_reply,
+            max_reply: options.max_reply,
+            inbox: Inbox::new(options.events),
             ..Self::default()
         }
     }
@@ -71,6 +78,7 @@ impl Link {
         self.abandoned = 0;
         self.silent.clear();
         self.session.next();
+        self.ear.listen([]);
         self.over = None;
         self.stream = Some(stream);
     }
@@ -168,7 +176,9 @@ impl Link {
             && let Err(cause) = self.write(size, deadline)
         {
             // The server may have said why before it closed the connection.
-            while self.rx.len() <= self.max_reply && self.read_now().is_ok() {}
+            while self.rx.len() <= self.max_reply && self.read_now().is_ok() {
+                self.hear();
+            }
             self.end_stream(cause);
         }
     }

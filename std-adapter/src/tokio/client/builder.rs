@@ -84,13 +84,29 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the longest reply in bytes. Default: 1 MiB.
+    /// Sets the longest reply in bytes, and the longest value of a topic. Default: 1 MiB.
     ///
-    /// A longer reply fails its call. If its end is known and not farther than 64 KiB, the client skips it, and the
-    /// conversation goes on.
+    /// A longer reply fails its call, and a longer value is lost. If its end is known and not farther than 64 KiB, the
+    /// client skips it, and the conversation goes on.
     #[must_use]
     pub fn max_reply(mut self, bytes: usize) -> Self {
         self.options.max_reply = bytes;
+        self
+    }
+
+    /// Sets how many values of topics a [subscription](super::Subscription) keeps until they are taken. Default: 1024.
+    ///
+    /// One more value is discarded and counted; see [`Event::Lost`](crate::Event::Lost).
+    #[must_use]
+    pub fn max_events(mut self, values: usize) -> Self {
+        self.options.events.values = values;
+        self
+    }
+
+    /// Sets how many bytes these values take at most. Default: 1 MiB. If no value is kept, any value has room.
+    #[must_use]
+    pub fn max_event_bytes(mut self, bytes: usize) -> Self {
+        self.options.events.bytes = bytes;
         self
     }
 
@@ -190,7 +206,7 @@ impl ClientBuilder {
         let shared = Arc::new(Shared::new(self.max_waiting, self.max_queued));
         let task = task::Task {
             shared: Arc::clone(&shared),
-            max_reply: self.options.max_reply,
+            options: self.options,
             listener: self.listener,
             target,
         };

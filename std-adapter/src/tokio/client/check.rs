@@ -47,7 +47,7 @@ pub(super) async fn checked(
         ..Options::default()
     };
     let shared = Arc::new(Shared::new(1, options.max_request));
-    let mut conversation = Conversation::new(&shared, stream, options.max_reply);
+    let mut conversation = Conversation::new(&shared, stream, options);
     let client = Client(Arc::new(Handle {
         shared: Arc::clone(&shared),
         options,
