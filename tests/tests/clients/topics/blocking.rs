@@ -2,6 +2,8 @@
 
 use super::{A, COUNT, ECHO, LOG, counting, wait_for_subscribers};
 use bellwire::{Command, Line, Postcard, Topic};
+use bellwire_std::json::RemoteTopic;
+use bellwire_std::schema::parse;
 use bellwire_std::{CallError, Cause, Client, Event};
 use bellwire_tests::net::{SHORT, while_waiting};
 use bellwire_tests::running::{Kind, PATIENCE, each};
@@ -312,4 +314,53 @@ fn finish_ignores_the_values_until_the_end() {
     let mut client = connect(&server);
     client.subscribe(LOG).unwrap();
     client.finish().unwrap();
+}
+
+#[test]
+fn topics_of_each_format_are_converted_to_json() {
+    let (mut steps, mut topics) = (Vec::new(), Vec::new());
+    for (name, encoding, payload, json) in [
+        ("LINE", "line", &b"a \"b\"\n"[..], r#""a \"b\"""#),
+        ("UNIT", "()", b"", "null"),
+        ("PAIR", "postcard (u8, bool)", b"\x02\x07\x01", "[7,true]"),
+        ("GOB", "gob i64", b"\x03\x04\x00\x54", "42"),
+    ] {
+        let topic = RemoteTopic::new(parse(&format!(">{name} {encoding}")).unwrap()).unwrap();
+        topics.push((topic, json));
+        let push = [b"OK\n>", name.as_bytes(), b"\n", payload].concat();
+        steps.push(Hear(format!("SUBSCRIBE\n{name}\n").leak()));
+        steps.push(Bytes(push.leak()));
+    }
+    steps.push(Stall);
+    let script: &[Step] = steps.leak();
+    let server = Scripted::start(vec![script].leak());
+    let mut client = connect(&server);
+    for (topic, json) in topics {
+        client.subscribe_raw(topic.heard().unwrap()).unwrap();
+        let push = client.next_push(Some(PATIENCE)).unwrap().unwrap();
+        assert_eq!(push.topic, topic.name());
+        let Ok(Event::Value(value)) = push.event else {
+            panic!("no value");
+        };
+        assert_eq!(topic.decode(&value).unwrap(), json);
+    }
+    let own = RemoteTopic::new(parse(">OWN blob").unwrap()).unwrap();
+    assert!(own.heard().is_none());
+    assert!(RemoteTopic::new(parse("COMMAND line").unwrap()).is_none());
+    assert!(parse(&format!(">{} line", "X".repeat(63))).is_err());
+}
+
+#[test]
+fn the_description_of_a_topic_comes_from_the_server() {
+    let (server, count) = counting(Kind::Threads, "127.0.0.1:0");
+    server.endpoint.describe(&[COUNT.describe()]);
+    let mut client = Client::connect(server.address, PATIENCE).unwrap();
+    let topic = RemoteTopic::fetch(&mut client, "COUNT").unwrap();
+    client.subscribe_raw(topic.heard().unwrap()).unwrap();
+    count.publish(&300).unwrap();
+    let push = client.next_push(Some(PATIENCE)).unwrap().unwrap();
+    let Ok(Event::Value(payload)) = push.event else {
+        panic!("no value");
+    };
+    assert_eq!(topic.decode(&payload).unwrap(), "300");
 }
