@@ -37,7 +37,9 @@ fn bellwire_list_shows_the_boards_commands() {
     let data = "complexData{N: i64, S: str, M: {str: i64}, P: bytes, C: ?^complexData}";
     assert_eq!(
         text(&output.stdout),
-        format!("STRING   line -> line\nPOSTCARD postcard {data} -> line\nGOB      gob {data}\n")
+        format!(
+            "STRING   line -> line\nPOSTCARD postcard {data} -> line\nGOB      gob {data}\n>TICK    postcard u64\n"
+        )
     );
 }
 
