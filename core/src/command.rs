@@ -70,6 +70,13 @@ pub struct Expected {
     pub(crate) reply: &'static ReplyShape,
 }
 
+impl Expected {
+    /// Returns the [`Format::PREFIX`] of the reply.
+    pub fn prefix(&self) -> &'static [u8] {
+        self.reply.prefix
+    }
+}
+
 /// The [`Format::frame`] of some format.
 pub(crate) type FindEnd = fn(&[u8], &mut usize) -> Frame;
 

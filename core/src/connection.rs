@@ -1,7 +1,9 @@
 //! One conversation of a server: a session and its two buffers.
 
 use crate::error::ErrorKind;
+use crate::format::Format;
 use crate::session::{Session, Step};
+use crate::topics::{Published, Subscriptions, Topic, TopicSet, WithTopics};
 use crate::{Buffer, Limits, Service};
 
 /// The server's side of one conversation, over two lent buffers.
@@ -32,12 +34,15 @@ use crate::{Buffer, Limits, Service};
 /// assert_eq!(connection.pending(), b"Thank you.\n");
 /// # Ok::<(), bellwire::RegisterError>(())
 /// ```
+///
+/// `T` is `()`, or [`Subscriptions`] for a connection [with topics](Self::with_topics).
 #[derive(Debug)]
-pub struct ServerConnection<'b> {
+pub struct ServerConnection<'b, T = ()> {
     session: Session,
     rx: Buffer<'b>,
     tx: Buffer<'b>,
     ended: bool,
+    topics: T,
 }
 
 /// The driver's next step after [`ServerConnection::advance`].
@@ -47,7 +52,8 @@ pub struct ServerConnection<'b> {
 pub enum Next {
     /// Receive more bytes into [`ServerConnection::space`].
     Receive,
-    /// Call [`ServerConnection::advance`] again: more requests can be answered once the replies are sent.
+    /// Call [`ServerConnection::advance`] again: once the pending bytes are sent, more requests can be answered. A
+    /// publisher may refill the pending bytes for ever. So if the client is subscribed, call it whenever some are sent.
     Send,
     /// Close the stream, in the way [`Step::Close`] describes, so that the last error line arrives.
     Close,
@@ -65,9 +71,36 @@ impl<'b> ServerConnection<'b> {
             rx: Buffer::new(rx),
             tx: Buffer::new(tx),
             ended: false,
+            topics: (),
         }
     }
 
+    /// Adds the topics with these names, to which the client can subscribe. See [`topics`](crate::topics).
+    ///
+    /// The connection then answers [`SUBSCRIBE`](crate::topics::SUBSCRIBE) and
+    /// [`UNSUBSCRIBE`](crate::topics::UNSUBSCRIBE) itself. The transmit buffer holds the longest push in addition to
+    /// the larger of [`Limits::reply`] and 160 bytes. A push for which it is too small is always lost.
+    pub fn with_topics<const N: usize>(
+        self,
+        names: [&'static str; N],
+    ) -> ServerConnection<'b, Subscriptions<N>> {
+        self.with_topic_set(Subscriptions::new(names))
+    }
+
+    /// Adds topics that are kept in another way.
+    #[doc(hidden)]
+    pub fn with_topic_set<T: TopicSet>(self, topics: T) -> ServerConnection<'b, T> {
+        ServerConnection {
+            session: self.session,
+            rx: self.rx,
+            tx: self.tx,
+            ended: self.ended,
+            topics,
+        }
+    }
+}
+
+impl<T: TopicSet> ServerConnection<'_, T> {
     /// Sets other limits. A limit that exceeds its buffer is lowered to the buffer's size.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
@@ -80,17 +113,23 @@ impl<'b> ServerConnection<'b> {
         self
     }
 
-    /// Begins another conversation with the same buffers and limits.
+    /// Begins another conversation with the same buffers and limits, and without subscriptions.
     pub fn reset(&mut self) {
         self.session.reset();
         self.rx.clear();
         self.tx.clear();
         self.ended = false;
+        self.topics.reset();
     }
 
     /// Returns the space for received bytes. It is never empty after [`Next::Receive`].
     pub fn space(&mut self) -> &mut [u8] {
         self.rx.space()
+    }
+
+    #[doc(hidden)]
+    pub fn topics(&mut self) -> &mut T {
+        &mut self.topics
     }
 
     /// Counts the first `n` bytes of [`space`](Self::space) as received.
@@ -119,8 +158,11 @@ impl<'b> ServerConnection<'b> {
     }
 
     /// Counts the first `n` bytes of [`pending`](Self::pending) as sent.
+    ///
+    /// If this makes room, the losses of pushes are told: then more bytes are pending.
     pub fn sent(&mut self, n: usize) {
         self.tx.consume(n);
+        self.topics.sent(&self.session, &mut self.tx);
     }
 
     /// Returns the number of the request that has arrived in part, or `None` between requests.
@@ -137,30 +179,78 @@ impl<'b> ServerConnection<'b> {
 
     /// Ends the conversation with an error line; see [`Session::abort`].
     pub fn abort(&mut self, fault: ErrorKind, service: &mut impl Service) {
+        // The same type as in `advance`, so that there is one copy of the code.
+        let topics = &mut self.topics;
+        let service = &mut WithTopics { topics, service };
         self.session.abort(fault, service, &mut self.tx);
+    }
+
+    /// Returns whether the client is subscribed to a topic. Such a client is not idle, even if it sends nothing.
+    pub fn is_subscribed(&self) -> bool {
+        self.topics.is_subscribed()
     }
 
     /// Answers all requests that have arrived completely, as far as the replies fit.
     ///
     /// The service must stay the same until [`reset`](Self::reset).
     pub fn advance(&mut self, service: &mut impl Service) -> Next {
-        let Self { session, tx, .. } = self;
+        let Self {
+            session,
+            tx,
+            topics,
+            ..
+        } = self;
         let mut input = self.rx.filled();
         let arrived = input.len();
         let next = loop {
+            let mut service = WithTopics { topics, service };
+            let service = &mut service;
             match session.next(service, &mut input, tx) {
                 Step::Receive if self.ended => session.end(input, service, tx),
                 Step::Receive => break Next::Receive,
                 Step::Send => break Next::Send,
                 Step::Close => break Next::Close,
                 Step::Request { index, payload } => {
-                    let answered = service.call(index, payload, session.reply(tx));
-                    session.answered(answered, service, tx);
+                    if !service.answer(index, payload, session, tx) {
+                        let answered = service.call(index, payload, session.reply(tx));
+                        session.answered(answered, service, tx);
+                    }
                 }
             }
         };
         let left = input.len();
         self.rx.consume(arrived.saturating_sub(left));
-        next
+        // An empty buffer has no more room later.
+        let untold = self.topics.tell(&self.session, &mut self.tx) && !self.tx.is_empty();
+        match next {
+            Next::Receive if untold => Next::Send,
+            next => next,
+        }
+    }
+}
+
+impl<const N: usize> ServerConnection<'_, Subscriptions<N>> {
+    /// Publishes a value: sends it to the client if the client is subscribed to the topic. It never waits.
+    ///
+    /// The value is encoded only if the client is subscribed and no earlier bytes are in the way. The push follows the
+    /// [`pending`](Self::pending) bytes. It leaves room for the longest reply and for an error line, so it delays no
+    /// reply by more than the time to send it. A loss is told in the same place, at once or after bytes are
+    /// [`sent`](Self::sent).
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))] // size
+    pub fn publish<F: Format>(&mut self, topic: Topic<F>, value: F::Sent<'_>) -> Published {
+        let Some(subscription) = self.topics.subscribed(topic.name()) else {
+            return Published::NotSubscribed;
+        };
+        // The loss of earlier values is told first. If it is still untold, there is no room.
+        if subscription.is_told()
+            && let Some(space) = self.session.push_space(&mut self.tx)
+            && let Ok(size) = topic.encode(value, space)
+        {
+            self.tx.fill(size);
+            return Published::Queued;
+        }
+        subscription.lose();
+        subscription.tell(self.session.needed(), &self.session, &mut self.tx);
+        Published::Lost
     }
 }

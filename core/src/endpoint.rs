@@ -29,12 +29,25 @@ pub trait Service {
 
     /// Returns the command with this index for the replies of `HELP` and `SCHEMA`, or `None` after the last one.
     ///
-    /// The default lists no command, and then `HELP` and `SCHEMA` are unknown commands. As in
-    /// [`find`](Self::find), the result must stay the same during a conversation, but commands may be added at the
-    /// end.
+    /// The default lists none, and then `HELP` and `SCHEMA` are unknown commands. As in [`find`](Self::find), the
+    /// result must stay the same during a conversation, but more may be added at the end.
     fn listed(&self, index: usize) -> Option<Listed<'_>> {
         let _ = index;
         None
+    }
+
+    /// Returns the topic with this index in the replies of `HELP` and `SCHEMA`, after the commands. Only a connection
+    /// with topics calls it.
+    #[doc(hidden)]
+    fn listed_topic(&self, index: usize) -> Option<Listed<'_>> {
+        let _ = index;
+        None
+    }
+
+    /// Returns whether `SCHEMA` means this command or topic by `name`.
+    #[doc(hidden)]
+    fn is_named(&self, listed: Listed<'_>, name: &[u8]) -> bool {
+        listed.name.as_bytes() == name
     }
 
     /// Is called for each request that was answered with an error line, for example to log it.
@@ -173,7 +186,8 @@ impl<App, const N: usize> Endpoint<App, N> {
     /// Does the same as [`with`](Self::with), and lets the session answer `HELP` and `SCHEMA`.
     ///
     /// `HELP` lists all commands of the endpoint in the order of their registration. A command is described if
-    /// `commands` has a description with its name. An endpoint without commands answers neither.
+    /// `commands` has a description with its name. A connection with [topics](crate::topics) lists those in `commands`
+    /// too. An endpoint without commands answers neither.
     ///
     /// ```
     /// use bellwire::schema::Description;
@@ -270,7 +284,12 @@ impl<App, const N: usize> Service for Helping<'_, App, N> {
 
     fn listed(&self, index: usize) -> Option<Listed<'_>> {
         let name = self.bound.endpoint.entries.get(index)?.route.name;
-        Some(Listed::among(self.commands, name))
+        Some(Listed::among(self.commands, index, name))
+    }
+
+    fn listed_topic(&self, index: usize) -> Option<Listed<'_>> {
+        let commands = self.bound.endpoint.entries.len();
+        Listed::topic(self.commands, index.checked_sub(commands)?)
     }
 
     fn rejected(&mut self, rejection: &RequestError) {

@@ -14,10 +14,7 @@ pub(crate) fn write(error: &RequestError, out: &mut Buffer<'_>) {
     let Some(room) = space.len().min(LONGEST).checked_sub(1) else {
         return;
     };
-    let mut line = Line {
-        text: space.get_mut(..room).unwrap_or(&mut []),
-        size: 0,
-    };
+    let mut line = Line::new(space.get_mut(..room).unwrap_or(&mut []));
     line.add("!");
     line.add(error.kind.code().as_str());
     if let Some(command) = error.command {
@@ -43,16 +40,27 @@ pub(crate) fn write(error: &RequestError, out: &mut Buffer<'_>) {
     }
 }
 
-struct Line<'a> {
+/// A line that is written in parts.
+pub(crate) struct Line<'a> {
     /// The written text and the free space after it.
     text: &'a mut [u8],
     size: usize,
 }
 
-impl Line<'_> {
+impl<'a> Line<'a> {
+    /// Creates an empty line over `text`.
+    pub(crate) fn new(text: &'a mut [u8]) -> Self {
+        Self { text, size: 0 }
+    }
+
+    /// Returns the bytes written.
+    pub(crate) fn size(&self) -> usize {
+        self.size
+    }
+
     /// Adds `part`, cut to the free space. After a cut, later parts are discarded.
     #[inline(never)] // size
-    fn add(&mut self, part: &str) {
+    pub(crate) fn add(&mut self, part: &str) {
         let free = self.text.get_mut(self.size..).unwrap_or(&mut []);
         let size = part.floor_char_boundary(free.len());
         for (slot, byte) in free.iter_mut().zip(part.bytes().take(size)) {

@@ -31,6 +31,7 @@
 //! | Which bytes are on the wire? | [`wire`] |
 //! | How large must buffers be? | [`Limits`] |
 //! | A call failed: who must act, and may it be repeated? | [`Error`]; for a server's log, [`ErrorKind`] |
+//! | How does a server send values without a request? | [`topics`] |
 //! | How is a format of one's own written? | [`Format`] |
 //! | How is a type described, for gob, for `HELP` and for JSON? | [`schema`] |
 //! | How is a serial line served, in plain text or reliably? | [`serial`]; with the feature `link`, `link` |
@@ -95,6 +96,7 @@ pub mod serial;
 mod session;
 #[cfg(feature = "smoltcp")]
 pub mod smoltcp;
+pub mod topics;
 #[doc = include_str!("wire.md")]
 pub mod wire {}
 #[cfg(test)]
@@ -120,3 +122,4 @@ pub use remote_error::RemoteError;
 pub use reply::{Reply, ReplySent};
 pub use schema::Schema;
 pub use session::{Session, Step};
+pub use topics::Topic;

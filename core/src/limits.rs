@@ -9,7 +9,7 @@
 /// | buffer | holds | bytes for `SET` |
 /// |---|---|---|
 /// | server's receive buffer | the longest payload | 302 |
-/// | server's transmit buffer | the longest reply twice, and at least 160 bytes | 162 |
+/// | server's transmit buffer | the longest reply twice, and at least 160 bytes; see below for topics | 162 |
 /// | client's receive buffer | the longest reply, and at least 160 bytes | 160 |
 /// | client's transmit buffer | the longest name with its line feed, then its payload | 306 |
 ///
@@ -20,6 +20,9 @@
 /// An error line takes up to 160 bytes. A larger buffer saves time with pipelined requests: more of them arrive in one
 /// read, and more replies leave in one write.
 ///
+/// With [`topics`](crate::topics), the server's transmit buffer holds pushes beside the larger of [`reply`](Self::reply)
+/// and 160 bytes, and the client's receive buffer holds the longest push.
+///
 /// If a message does not fit:
 ///
 /// | too small | the client gets |
@@ -29,6 +32,7 @@
 /// | server's transmit buffer, for an error line | a shorter sentence |
 /// | client's receive buffer | [`ErrorKind::MessageTooLong`](crate::ErrorKind::MessageTooLong), after the handler ran |
 /// | client's transmit buffer | [`ErrorKind::MessageTooLong`](crate::ErrorKind::MessageTooLong); nothing was sent |
+/// | server's transmit buffer or client's receive buffer, for a push | [the number](crate::topics::Push::Lost) of lost pushes |
 ///
 /// ```
 /// use bellwire::{ClientConnection, Command, Error, ErrorKind, Format, Line};

@@ -1,6 +1,6 @@
 //! A peer's text, escaped for a log or a terminal.
 
-use crate::sentence::write_decimal;
+use crate::sentence::{hexadecimal, write_decimal};
 use core::fmt;
 
 /// Displays a peer's text or bytes on one line of visible characters and spaces.
@@ -91,20 +91,17 @@ impl<'a> Printable<'a> {
     fn write_text(&self, text: &str, write: &mut dyn FnMut(&str)) {
         let mut written = 0;
         for (at, character) in text.char_indices() {
-            let escape = match character {
-                '\n' => "\\n",
-                '\r' => "\\r",
-                '\t' => "\\t",
-                '"' if self.quoted => "\\\"",
-                '\\' if self.quoted => "\\\\",
-                _ if is_hidden(character) => "\\u{",
-                _ => continue,
+            let Some(escape) = escape(character.into(), self.quoted) else {
+                continue;
             };
             write(text.get(written..at).unwrap_or(""));
-            write(escape);
-            if escape == "\\u{" {
-                write_hexadecimal(character.into(), 1, write);
-                write("}");
+            match escape {
+                Escape::Short(escape) => write(escape),
+                Escape::Number => {
+                    write("\\u{");
+                    write_hexadecimal(character.into(), 1, write);
+                    write("}");
+                }
             }
             written = at.saturating_add(character.len_utf8());
         }
@@ -142,12 +139,39 @@ const HIDDEN: [(u32, u32); 17] = [
     (0xe0000, 0xe0fff),
 ];
 
-fn is_hidden(character: char) -> bool {
-    let number = u32::from(character);
-    character.is_control()
-        || HIDDEN
-            .iter()
-            .any(|(first, last)| (*first..=*last).contains(&number))
+/// How a character is escaped.
+#[derive(Clone, Copy)]
+pub(crate) enum Escape {
+    /// By these two characters.
+    Short(&'static str),
+    /// By its number, as in `\u{1b}`.
+    Number,
+}
+
+/// Returns how the character with this number is escaped, or `None` if it is shown. `quoted` escapes quotation marks
+/// and backslashes too.
+pub(crate) const fn escape(character: u32, quoted: bool) -> Option<Escape> {
+    Some(Escape::Short(match character {
+        0x0a => "\\n",
+        0x0d => "\\r",
+        0x09 => "\\t",
+        0x22 if quoted => "\\\"",
+        0x5c if quoted => "\\\\",
+        _ if is_hidden(character) => return Some(Escape::Number),
+        _ => return None,
+    }))
+}
+
+const fn is_hidden(character: u32) -> bool {
+    let mut ranges = HIDDEN.as_slice();
+    while let [(first, last), rest @ ..] = ranges {
+        if *first <= character && character <= *last {
+            return true;
+        }
+        ranges = rest;
+    }
+    // Control characters.
+    matches!(character, 0..0x20 | 0x7f..0xa0)
 }
 
 /// Returns the text before the first byte that is not UTF-8.
@@ -158,15 +182,13 @@ fn start(bytes: &[u8]) -> &str {
     })
 }
 
-/// Writes a number of at most 24 bits, padded with zeros to at least `least` digits.
-fn write_hexadecimal(number: u32, least: u32, write: &mut dyn FnMut(&str)) {
-    for place in (0..6).rev() {
-        let rest = number >> (4 * place);
-        if rest > 0 || place < least {
-            let digit = (rest & 15) as usize;
-            write("0123456789abcdef".get(digit..=digit).unwrap_or("?"));
-        }
-    }
+/// Writes a number in at least `least` hexadecimal digits.
+fn write_hexadecimal(number: u32, least: usize, write: &mut dyn FnMut(&str)) {
+    let digits = hexadecimal(number);
+    let zeros = digits.iter().take_while(|digit| **digit == b'0').count();
+    let first = zeros.min(digits.len().saturating_sub(least));
+    let significant = digits.get(first..).unwrap_or(&[]);
+    write(str::from_utf8(significant).unwrap_or(""));
 }
 
 #[cfg(test)]

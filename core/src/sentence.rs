@@ -56,19 +56,40 @@ pub(crate) fn cut<const N: usize>(text: &str) -> heapless::String<N, u8> {
 /// Writes decimal digits without `core::fmt`, which would link panic paths.
 ///
 /// A number beyond 32 bits shows as `u32::MAX`, because small machines divide no wider numbers.
-#[allow(clippy::cast_possible_truncation)] // a digit
 pub(crate) fn write_decimal(number: usize, write: &mut dyn FnMut(&str)) {
-    let mut rest = u32::try_from(number).unwrap_or(u32::MAX);
-    let mut digits = [0; 10];
-    let mut first = 0;
-    for (place, digit) in digits.iter_mut().enumerate().rev() {
-        *digit = b'0' + (rest % 10) as u8;
+    let mut space = [0; 10];
+    let digits = decimal(u32::try_from(number).unwrap_or(u32::MAX), &mut space);
+    write(core::str::from_utf8(digits).unwrap_or(""));
+}
+
+/// Returns the decimal digits of a number.
+pub(crate) const fn decimal(number: u32, space: &mut [u8; 10]) -> &[u8] {
+    let mut rest = number;
+    let mut first = space.len();
+    while first > 0 {
+        first -= 1;
+        space[first] = b'0' + (rest % 10).to_le_bytes()[0];
         rest /= 10;
         if rest == 0 {
-            first = place;
             break;
         }
     }
-    let significant = digits.get(first..).unwrap_or(&[]);
-    write(core::str::from_utf8(significant).unwrap_or(""));
+    match space.split_at_checked(first) {
+        Some((_, digits)) => digits,
+        None => &[],
+    }
+}
+
+/// Returns eight hexadecimal digits.
+pub(crate) const fn hexadecimal(number: u32) -> [u8; 8] {
+    let mut digits = [0; 8];
+    let mut rest = number;
+    let mut free = digits.as_mut_slice();
+    while let [digit, after @ ..] = free {
+        rest = rest.rotate_left(4);
+        let value = (rest & 15).to_le_bytes()[0];
+        *digit = value + if value < 10 { b'0' } else { b'a' - 10 };
+        free = after;
+    }
+    digits
 }

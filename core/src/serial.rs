@@ -8,7 +8,8 @@
 //! The discarded bytes may be the rest of a rejected request, and must never run as a command. So after an
 //! error a client waits for [`QUIET`], then retries.
 
-use crate::{Error, ErrorKind, ServerConnection, Service, blocking};
+use crate::topics::{Published, Subscriptions, TopicSet};
+use crate::{Error, ErrorKind, Format, ServerConnection, Service, Topic, blocking};
 use embedded_io::{Read, ReadReady, Write};
 
 /// The silence before a new conversation, in milliseconds.
@@ -38,9 +39,11 @@ const CHUNK: usize = 16;
 ///     }
 /// }
 /// ```
+///
+/// `T` is `()`, or [`Subscriptions`] for a connection with topics.
 #[derive(Debug)]
-pub struct Server<'b> {
-    connection: ServerConnection<'b>,
+pub struct Server<'b, T = ()> {
+    connection: ServerConnection<'b, T>,
     state: State,
 }
 
@@ -54,9 +57,9 @@ enum State {
     Deaf { until: u32 },
 }
 
-impl<'b> Server<'b> {
+impl<'b, T: TopicSet> Server<'b, T> {
     /// Creates a server at the start of a conversation.
-    pub fn new(connection: ServerConnection<'b>) -> Self {
+    pub fn new(connection: ServerConnection<'b, T>) -> Self {
         Self {
             connection,
             state: State::Idle,
@@ -105,7 +108,7 @@ impl<'b> Server<'b> {
     }
 
     #[cfg(feature = "link")]
-    pub(crate) fn connection(&mut self) -> &mut ServerConnection<'b> {
+    pub(crate) fn connection(&mut self) -> &mut ServerConnection<'b, T> {
         &mut self.connection
     }
 
@@ -136,6 +139,9 @@ impl<'b> Server<'b> {
             }
             State::Begun { until, .. } if is_reached(until, now) => {
                 self.connection.abort(ErrorKind::TimedOut, service);
+                self.answer(stream, service, now)
+            }
+            State::Idle | State::Begun { .. } if self.connection.is_subscribed() => {
                 self.answer(stream, service, now)
             }
             _ => Ok(()),
@@ -187,6 +193,15 @@ impl<'b> Server<'b> {
             }
         }
         answered.map(|_| ())
+    }
+}
+
+impl<const N: usize> Server<'_, Subscriptions<N>> {
+    /// Publishes a value if the other end is subscribed to the topic; see [`ServerConnection::publish`].
+    ///
+    /// The next [`poll`](Self::poll) sends it.
+    pub fn publish<F: Format>(&mut self, topic: Topic<F>, value: F::Sent<'_>) -> Published {
+        self.connection.publish(topic, value)
     }
 }
 

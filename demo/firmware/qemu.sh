@@ -4,8 +4,8 @@
 #   qemu.sh [PORT [UART_PORT]]   runs the server at 127.0.0.1:PORT (default 61000);
 #                                with UART_PORT, UART0 is a byte stream at 127.0.0.1:UART_PORT;
 #                                if UART_PORT is pty, a serial port, whose path QEMU prints
-#   qemu.sh --thermostat PORT UART_PORT
-#                                runs the thermostat of demo/thermostat, on UART0 only
+#   qemu.sh --thermostat [PORT [UART_PORT]]
+#                                runs the thermostat of demo/thermostat in the same way
 #   qemu.sh --client [PORT]      runs the client, which connects to port PORT of this machine
 #   qemu.sh --echo [PORT]        runs an echo server, the baseline for the server's speed
 #   qemu.sh --panic              panics, to show the board's report

@@ -4,8 +4,8 @@ use crate::failure::Failure;
 use crate::output;
 use crate::target::Target;
 use bellwire::Printable;
-use bellwire::schema::Description;
-use bellwire_std::json::{self, RemoteCommand};
+use bellwire::schema::Signature;
+use bellwire_std::json::{self, JsonCallError, RemoteCommand};
 use bellwire_std::{Client, schema};
 use std::fmt::Write as _;
 use std::fs;
@@ -53,15 +53,19 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 /// Returns the command with this name: from a file's descriptions, or from the server's.
 pub(crate) fn find(
     client: &mut Client,
-    known: Option<&[Description]>,
+    known: Option<&[Signature]>,
     name: &str,
 ) -> Result<RemoteCommand, Failure> {
+    if name.starts_with('>') {
+        let problem = format!("{name} is a topic; see `bellwire watch`");
+        return Err(Failure::usage(problem));
+    }
     let Some(known) = known else {
         return Ok(RemoteCommand::fetch(client, name)?);
     };
     let mut known = known.iter();
-    match known.find(|description| description.name == name) {
-        Some(description) => Ok(RemoteCommand::new(*description)),
+    match known.find(|signature| signature.name == name) {
+        Some(signature) => Ok(RemoteCommand::new(*signature)),
         None => Err(Failure::usage(format!(
             "the file describes no command {name:?}"
         ))),
@@ -74,17 +78,32 @@ pub(crate) fn call(
     command: &RemoteCommand,
     value: &str,
 ) -> Result<Option<String>, Failure> {
-    let description = command.description();
-    let request = match description.request.format {
-        // A person types the text itself, and a shell's input ends with a line feed.
-        "line" => json::encode_line(value.trim_end_matches(['\r', '\n']))?,
-        _ => json::encode(&description.request, value)?,
-    };
+    let signature = command.signature();
+    let request = encode(signature, value)?;
     let reply = command.exchange(client, &request)?;
-    Ok(match (reply, &description.reply) {
-        (Some(reply), Some(encoding)) => Some(json::decode(encoding, &reply)?),
+    Ok(match (reply, &signature.reply) {
+        (Some(reply), Some(encoding)) => {
+            Some(json::decode(encoding, &reply).map_err(JsonCallError::Reply)?)
+        }
         _ => None,
     })
+}
+
+/// Encodes a request. A person types a line's text itself, and a shell's input ends with a line feed.
+pub(crate) fn encode(command: &Signature, value: &str) -> Result<Vec<u8>, Failure> {
+    let Signature { name, request, .. } = command;
+    let encoded = match request.format {
+        "line" => json::encode_line(value.trim_end_matches(['\r', '\n'])),
+        _ => json::encode(request, value),
+    };
+    match (encoded, request.ty) {
+        (Err(_), Some(ty)) if value.trim_ascii().is_empty() => {
+            let ty = ty.to_string();
+            let ty = Printable::new(&ty).at_most(160);
+            Err(Failure::usage(format!("{name} takes a value: {ty}")))
+        }
+        (encoded, _) => Ok(encoded?),
+    }
 }
 
 /// Returns a reply as it is printed.
@@ -96,7 +115,7 @@ pub(crate) fn shown(reply: &str, raw: bool) -> String {
 }
 
 /// Escapes characters that JSON allows but that would confuse a terminal. They are only in strings.
-fn escaped(json: &str) -> String {
+pub(crate) fn escaped(json: &str) -> String {
     let mut printable = String::with_capacity(json.len());
     for character in json.chars() {
         let mut bytes = [0; 4];
@@ -114,16 +133,17 @@ fn escaped(json: &str) -> String {
 }
 
 /// Reads the descriptions in a file.
-pub(crate) fn descriptions(file: &Path) -> Result<Vec<Description>, Failure> {
+pub(crate) fn descriptions(file: &Path) -> Result<Vec<Signature>, Failure> {
     let text =
         fs::read_to_string(file).map_err(|error| unreadable(&file.to_string_lossy(), &error))?;
     let texts: Vec<String> = serde_json::from_str(&text)
         .map_err(|error| Failure::usage(format!("{}: {error}", file.display())))?;
-    let descriptions = texts.iter().map(|text| schema::parse(text));
-    Ok(descriptions.collect::<Result<_, _>>()?)
+    let signatures = texts.iter().map(|text| schema::parse(text));
+    Ok(signatures.collect::<Result<_, _>>()?)
 }
 
-fn read(value: Option<&str>) -> Result<String, Failure> {
+/// Returns the value of a command line: itself, or the contents of a file or of standard input.
+pub(crate) fn read(value: Option<&str>) -> Result<String, Failure> {
     let mut text = String::new();
     match value {
         None => return Ok(text),

@@ -10,14 +10,15 @@ use std::io;
 /// An error with the exit code that tells a script who must act.
 #[derive(Debug)]
 pub struct Failure {
-    /// 1: the server refused, or standard output takes no more. 2: the command line or its input is wrong. 3: the connection failed.
+    /// 1: the server refused or replied wrongly, or this machine failed. 2: the command line or its input is wrong. 3: the
+    /// connection failed.
     pub code: u8,
     error: Box<dyn Error>,
 }
 
 const REFUSED: u8 = 1;
 /// As for every other subcommand.
-const OUTPUT: u8 = 1;
+const OTHER: u8 = 1;
 const USAGE: u8 = 2;
 const TRANSPORT: u8 = 3;
 
@@ -26,6 +27,22 @@ impl Failure {
     pub fn usage(error: impl Into<Box<dyn Error>>) -> Self {
         Self {
             code: USAGE,
+            error: error.into(),
+        }
+    }
+
+    /// Returns the failure of a wrong reply, or of this machine.
+    pub(crate) fn other(error: impl Into<Box<dyn Error>>) -> Self {
+        Self {
+            code: OTHER,
+            error: error.into(),
+        }
+    }
+
+    /// Returns the failure of a connection.
+    pub(crate) fn transport(error: impl Into<Box<dyn Error>>) -> Self {
+        Self {
+            code: TRANSPORT,
             error: error.into(),
         }
     }
@@ -97,7 +114,7 @@ impl From<ParseError> for Failure {
 
 impl From<crate::output::Unprinted> for Failure {
     fn from(error: crate::output::Unprinted) -> Self {
-        Self::new(OUTPUT, error)
+        Self::new(OTHER, error)
     }
 }
 

@@ -20,3 +20,4 @@ pub mod serve;
 pub mod shell;
 pub mod target;
 pub mod tour;
+pub mod watch;

@@ -5,7 +5,9 @@
 use bellwire::Printable;
 use bellwire_demo::failure::Failure;
 use bellwire_demo::output::{self, Unprinted, of_standard_output};
-use bellwire_demo::{bench, call, connect, convert, files, list, loopback, serve, shell, tour};
+use bellwire_demo::{
+    bench, call, connect, convert, files, list, loopback, serve, shell, tour, watch,
+};
 use clap::{CommandFactory, Parser, Subcommand};
 use std::error::Error;
 use std::io::{self, Write};
@@ -19,8 +21,8 @@ use tracing_subscriber::filter::LevelFilter;
 /// message is printed.
 ///
 /// When the reader of standard output goes away, as `head` does, every command ends silently and with
-/// success. `connect`, `list`, `call` and `shell` exit with 1 if the server refused or the output failed,
-/// with 2 for wrong arguments or values, and with 3 if the connection failed.
+/// success. `connect`, `list`, `call`, `shell`, `watch` and `bench` exit with 1 if the server refused, a reply was wrong or
+/// the output failed, with 2 for wrong arguments or values, and with 3 if the connection failed.
 ///
 /// SERVER and ADDR are HOST, HOST:PORT, :PORT, an IPv6 address (in brackets if a port follows) or
 /// unix:PATH. The default port is 61000. SERVER may also be serial:PATH, a serial port. Options follow as in
@@ -57,9 +59,14 @@ enum Command {
     Call(call::Arguments),
     /// Call commands of a server from a prompt, or from lines on standard input.
     ///
-    /// A line has a command's name, and then its request as for `call`. `help` lists the commands. The prompt has a
-    /// history and completes names. Without a terminal there is no prompt. Errors go to standard error.
+    /// A line has a command's name, and then its request as for `call`. `help` lists the commands. `call NAME VALUE`
+    /// also calls a command named `help` or `call`. The prompt has a history and completes names. Without a terminal there is no prompt. Errors go to standard error.
     Shell(shell::Arguments),
+    /// Print the values of topics as a server publishes them, until Ctrl-C.
+    ///
+    /// Each is a line of JSON: `{"time":"…","topic":"TICK","value":5}`. `"lost":3` stands where three values were lost,
+    /// and `"lost":null` where the connection was, and with it an unknown number.
+    Watch(watch::Arguments),
     /// Print the completions of a command-line shell, such as bash.
     Completions {
         /// The shell.
@@ -86,7 +93,7 @@ enum Command {
     /// therefore counts once for each request in flight, not for every request that users would have
     /// sent meanwhile.
     ///
-    /// Fails if any reply was wrong or missing.
+    /// Fails if any reply was wrong or missing. `--call` loads a command of the server's own.
     Bench(bench::Arguments),
 }
 
@@ -101,11 +108,12 @@ fn main() -> ExitCode {
         Some(Command::List(arguments)) => list::run(&arguments).map_err(Into::into),
         Some(Command::Call(arguments)) => call::run(&arguments).map_err(Into::into),
         Some(Command::Shell(arguments)) => shell::run(&arguments).map_err(Into::into),
+        Some(Command::Watch(arguments)) => watch::run(&arguments).map_err(Into::into),
         Some(Command::Completions { shell }) => completions(shell),
         Some(Command::Decode(arguments)) => convert::decode(&arguments).map_err(of_standard_output),
         Some(Command::Encode(arguments)) => convert::encode(&arguments).map_err(of_standard_output),
         Some(Command::Loopback { pcap }) => loopback::run(pcap.as_deref()),
-        Some(Command::Bench(arguments)) => bench::run(&arguments),
+        Some(Command::Bench(arguments)) => bench::run(&arguments).map_err(Into::into),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

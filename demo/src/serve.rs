@@ -7,12 +7,13 @@ use crate::{files, metrics};
 use bellwire::{ComplexData, Printable, RegisterError};
 use bellwire_std::{Address, Endpoint, Listener, Server, ServerLimits, tls};
 use commands::shown::Shown;
-use commands::{COMMANDS, GOB, Observer, POSTCARD, STRING};
+use commands::{COMMANDS, GOB, Observer, POSTCARD, STRING, TICK};
 use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread::available_parallelism;
+use std::thread::{self, available_parallelism};
+use std::time::{Duration, Instant};
 
 /// The most bytes of a text that are logged.
 const LOGGED: usize = 1024;
@@ -91,7 +92,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 
 fn serve_with_threads(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     show_metrics(arguments)?;
-    let mut server = Server::from_listener(listen(arguments)?, Arc::new(endpoint()?));
+    let mut server = Server::from_listener(listen(arguments)?, ticking_endpoint()?);
     server.proxy_protocol = arguments.proxy_protocol;
     set_limits(&mut server.limits, arguments);
     server.tls = acceptor(arguments, server.local_addr())?;
@@ -105,7 +106,7 @@ fn serve_with_tasks(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let workers = workers(arguments.workers)?;
     show_metrics(arguments)?;
     let mut server =
-        bellwire_std::tokio::Server::from_listener(listen(arguments)?, Arc::new(endpoint()?));
+        bellwire_std::tokio::Server::from_listener(listen(arguments)?, ticking_endpoint()?);
     server.proxy_protocol = arguments.proxy_protocol;
     set_limits(&mut server.limits, arguments);
     server.tls = acceptor(arguments, server.local_addr())?;
@@ -181,6 +182,24 @@ fn announce(address: &Address) -> Result<(), Unprinted> {
         Address::Unix(_) => "unix:",
     };
     output::line(format_args!("listening on {scheme}{address}"))
+}
+
+/// Returns an endpoint that publishes [`TICK`] each second.
+fn ticking_endpoint() -> Result<Arc<Endpoint<Log>>, Box<dyn Error>> {
+    let endpoint = endpoint()?;
+    let tick = endpoint.topic(TICK)?;
+    let publish = move || {
+        let start = Instant::now();
+        for second in 1.. {
+            thread::sleep(
+                (start + Duration::from_secs(second)).saturating_duration_since(Instant::now()),
+            );
+            // A number always has room.
+            let _ = tick.publish(&second);
+        }
+    };
+    thread::Builder::new().name("tick".into()).spawn(publish)?;
+    Ok(Arc::new(endpoint))
 }
 
 /// Returns an endpoint with the demo's commands. Each connection has its own `App`.

@@ -6,7 +6,7 @@ use crate::list;
 use crate::output;
 use crate::target::Target;
 use bellwire::Printable;
-use bellwire::schema::Description;
+use bellwire::schema::Signature;
 use bellwire_std::json::RemoteCommand;
 use bellwire_std::schema;
 use bellwire_std::{CallError, Client};
@@ -70,10 +70,16 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
 }
 
+/// Lists the commands.
+const HELP: &str = "help";
+
+/// Calls a command of any name, also one with the name of these two.
+const CALL: &str = "call";
+
 struct Shell {
     client: Client,
     /// The descriptions of a file, which replace the server's.
-    known: Option<Vec<Description>>,
+    known: Option<Vec<Signature>>,
     /// The commands that were called before.
     commands: HashMap<String, RemoteCommand>,
 }
@@ -94,21 +100,26 @@ impl Shell {
     }
 
     fn try_line(&mut self, line: &str) -> Result<(), Failure> {
-        let (name, value) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
-        match name {
-            "" => Ok(()),
-            "help" => Ok(list::print(&self.list()?)?),
-            _ => {
-                let command = match self.commands.get(name) {
-                    Some(command) => *command,
-                    None => find(&mut self.client, self.known.as_deref(), name)?,
-                };
-                self.commands.insert(name.to_owned(), command);
-                match call(&mut self.client, &command, value.trim_start())? {
-                    Some(reply) => Ok(output::line(shown(&reply, false))?),
-                    None => Ok(()),
-                }
-            }
+        let (first, rest) = word(line);
+        match (first, word(rest)) {
+            ("", _) => Ok(()),
+            (HELP, _) => Ok(list::print(&self.list()?)?),
+            (CALL, ("", _)) => Err(Failure::usage("`call` needs the name of a command")),
+            (CALL, (name, value)) => self.call(name, value),
+            (name, _) => self.call(name, rest),
+        }
+    }
+
+    /// Calls a command of the server, and prints its reply.
+    fn call(&mut self, name: &str, value: &str) -> Result<(), Failure> {
+        let command = match self.commands.get(name) {
+            Some(command) => *command,
+            None => find(&mut self.client, self.known.as_deref(), name)?,
+        };
+        self.commands.insert(name.to_owned(), command);
+        match call(&mut self.client, &command, value)? {
+            Some(reply) => Ok(output::line(shown(&reply, false))?),
+            None => Ok(()),
         }
     }
 
@@ -130,9 +141,31 @@ impl Shell {
     }
 }
 
+/// Splits the first word from the rest of a line.
+fn word(line: &str) -> (&str, &str) {
+    let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+    (word, rest.trim_start())
+}
+
 /// Completes the names of commands.
 #[derive(Helper, Highlighter, Hinter, Validator)]
 struct Names(Vec<String>);
+
+impl Names {
+    /// Returns the start of the word that can be completed, and what it may become.
+    fn candidates(&self, typed: &str) -> (usize, Vec<String>) {
+        let (first, rest) = word(typed);
+        let (start, own) = match first {
+            CALL if typed.len() > CALL.len() => (typed.len() - rest.len(), &[][..]),
+            _ => (0, &[CALL, HELP][..]),
+        };
+        let all = own.iter().copied().chain(self.0.iter().map(String::as_str));
+        let names = all.filter(|name| name.starts_with(&typed[start..]));
+        // A peer's name must not control the terminal.
+        let safe = names.filter(|name| name.bytes().all(|byte| byte.is_ascii_graphic()));
+        (start, safe.map(str::to_owned).collect())
+    }
+}
 
 impl Completer for Names {
     type Candidate = String;
@@ -143,10 +176,39 @@ impl Completer for Names {
         position: usize,
         _: &Context<'_>,
     ) -> rustyline::Result<(usize, Vec<String>)> {
-        let typed = line.get(..position).unwrap_or(line);
-        let names = self.0.iter().filter(|name| name.starts_with(typed));
-        // A peer's name must not control the terminal.
-        let safe = names.filter(|name| name.bytes().all(|byte| byte.is_ascii_graphic()));
-        Ok((0, safe.cloned().collect()))
+        Ok(self.candidates(line.get(..position).unwrap_or(line)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Names;
+
+    #[test]
+    fn names_are_completed_alone_and_after_call() {
+        let names = Names(
+            ["HELLO", "HISTORY", "help", "H\u{1b}"]
+                .map(str::to_owned)
+                .to_vec(),
+        );
+        for (typed, start, completed) in [
+            ("H", 0, &["HELLO", "HISTORY"][..]),
+            ("he", 0, &["help", "help"]),
+            ("c", 0, &["call"]),
+            ("call", 0, &["call"]),
+            ("call ", 5, &["HELLO", "HISTORY", "help"]),
+            ("call  HI", 6, &["HISTORY"]),
+            ("HELLO H", 0, &[]),
+        ] {
+            assert_eq!(
+                names.candidates(typed),
+                (start, to_owned(completed)),
+                "{typed}"
+            );
+        }
+    }
+
+    fn to_owned(names: &[&str]) -> Vec<String> {
+        names.iter().map(ToString::to_string).collect()
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::address::ServerAddress;
 use crate::failure::Failure;
-use bellwire_std::{Client, tls};
+use bellwire_std::{Client, ClientBuilder, tls};
 use std::io;
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ use std::path::PathBuf;
 pub struct Target {
     /// The server: HOST, HOST:PORT, :PORT, unix:PATH or serial:PATH.
     #[arg(value_name = "SERVER")]
-    address: ServerAddress,
+    pub(crate) address: ServerAddress,
     /// Use TLS, and accept only a server whose certificate a trusted authority signed.
     #[arg(long)]
     tls: bool,
@@ -24,6 +24,9 @@ pub struct Target {
     /// The certificate's private key, in PEM.
     #[arg(long, value_name = "FILE", requires = "cert")]
     key: Option<PathBuf>,
+    /// The name in the server's certificate, if it is not the address's host.
+    #[arg(long, value_name = "NAME", requires = "tls")]
+    server_name: Option<String>,
 }
 
 impl Target {
@@ -32,14 +35,32 @@ impl Target {
     /// # Errors
     /// If the server is unreachable, or a file of TLS cannot be used.
     pub fn connect(&self) -> Result<Client, Failure> {
-        let mut builder = Client::builder().network(self.address.network);
-        if self.tls {
-            builder = builder.tls(
-                self.connector().map_err(Failure::usage)?,
-                self.address.host(),
-            );
+        self.connect_with(Client::builder())
+    }
+
+    /// Connects to the server with more options.
+    ///
+    /// # Errors
+    /// See [`connect`](Self::connect).
+    pub(crate) fn connect_with(&self, builder: ClientBuilder) -> Result<Client, Failure> {
+        let mut builder = builder.network(self.address.network);
+        if let Some((connector, name)) = self.tls()? {
+            builder = builder.tls(connector, name);
         }
         Ok(builder.connect(&self.address.text)?)
+    }
+
+    /// Returns how to use TLS, and the name that the server's certificate must have. `None` without TLS.
+    ///
+    /// # Errors
+    /// If a file cannot be used.
+    pub(crate) fn tls(&self) -> Result<Option<(tls::Connector, &str)>, Failure> {
+        if !self.tls {
+            return Ok(None);
+        }
+        let name = self.server_name.as_deref();
+        let name = name.unwrap_or_else(|| self.address.host());
+        Ok(Some((self.connector().map_err(Failure::usage)?, name)))
     }
 
     fn connector(&self) -> io::Result<tls::Connector> {

@@ -4,9 +4,9 @@ use crate::loopback;
 use crate::output::{self, Unprinted};
 use crate::serve::endpoint;
 use bellwire::{ComplexData, Printable};
-use bellwire_std::{Client, Server};
+use bellwire_std::{Client, Event, Server};
 use commands::shown::Shown;
-use commands::{GOB, Observer, POSTCARD, STRING, TEXT};
+use commands::{GOB, Observer, POSTCARD, STRING, TEXT, TICK};
 use std::error::Error;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -36,7 +36,9 @@ pub fn run() -> Result<(), Box<dyn Error>> {
 }
 
 fn over_tcp(guide: &mut Guide) -> Result<(), Box<dyn Error>> {
-    let server = Server::bind("127.0.0.1:0", Arc::new(endpoint()?))?;
+    let endpoint = Arc::new(endpoint()?);
+    let tick = endpoint.topic(TICK)?;
+    let server = Server::bind("127.0.0.1:0", endpoint)?;
     let address = server.local_addr().clone();
     let stopper = server.shutdown_handle();
     let guests = guide.clone();
@@ -48,6 +50,16 @@ fn over_tcp(guide: &mut Guide) -> Result<(), Box<dyn Error>> {
     let value = commands::value();
     guide.sends_data(POSTCARD.name(), &value);
     guide.hears(&client.call(POSTCARD, &value)?);
+    client.subscribe(TICK)?;
+    tick.publish(&1)?;
+    guide.say(format_args!("  server publishes TICK     1"));
+    let push = client.next_push(Some(TIMEOUT))?.ok_or("no push arrived")?;
+    match push.event(TICK).transpose()? {
+        Some(Event::Value(second)) => {
+            guide.say(format_args!("  client received  TICK     {second}"));
+        }
+        event => return Err(format!("another event than a value: {event:?}").into()),
+    }
     guide.sends_data(GOB.name(), &value);
     client.send(GOB, &value)?;
     // GOB has no reply. The connection's end shows that the server has received the value.

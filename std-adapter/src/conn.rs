@@ -72,6 +72,8 @@ pub struct Conn {
     waker: Option<Arc<Waker>>,
     /// The server's stop signal. Once it is given, reads do not wait.
     stop: Option<Arc<StopSignal>>,
+    /// Ends a server's read that waits, because a push is due.
+    pushes: Option<Arc<Waker>>,
     /// The thread of a serial port. It ends when the socket is dropped, which comes first.
     #[cfg(feature = "serial")]
     line: Option<Arc<Line>>,
@@ -91,6 +93,7 @@ impl Conn {
             deadlines: Arc::default(),
             waker: None,
             stop: None,
+            pushes: None,
             #[cfg(feature = "serial")]
             line: None,
         })
@@ -115,6 +118,11 @@ impl Conn {
     /// Makes reads fail with [`ErrorKind::WouldBlock`] instead of waiting once `stop` is given.
     pub(crate) fn serve(&mut self, stop: Arc<StopSignal>) {
         self.stop = Some(stop);
+    }
+
+    /// Makes a read that waits fail with [`ErrorKind::Interrupted`] after `pushes` wakes.
+    pub(crate) fn watch(&mut self, pushes: Arc<Waker>) {
+        self.pushes = Some(pushes);
     }
 
     /// Returns the socket, so that the server can shut it down.
@@ -296,7 +304,16 @@ impl Conn {
                 if stop.is_given() {
                     return Err(ErrorKind::WouldBlock.into());
                 }
-                wait(&mut [socket, stop.poll()], deadline)
+                let Some(pushes) = &self.pushes else {
+                    return wait(&mut [socket, stop.poll()], deadline);
+                };
+                let mut all = [socket, stop.poll(), pushes.poll()];
+                wait(&mut all, deadline)?;
+                if all[2].revents().is_empty() {
+                    return Ok(());
+                }
+                pushes.reset();
+                Err(ErrorKind::Interrupted.into())
             }
             (None, _) => wait(&mut [socket], deadline),
             (Some(waker), _) => {
@@ -317,6 +334,7 @@ impl Clone for Conn {
             // Handles may wait at the same time, so each needs its own waker.
             waker: None,
             stop: self.stop.clone(),
+            pushes: self.pushes.clone(),
             #[cfg(feature = "serial")]
             line: self.line.clone(),
         }

@@ -84,6 +84,10 @@ impl<App: 'static> Service for Dispatch<'_, App> {
         self.commands.listed(index)
     }
 
+    fn listed_topic(&self, index: usize) -> Option<Listed<'_>> {
+        self.commands.listed_topic(index)
+    }
+
     fn rejected(&mut self, rejection: &RequestError) {
         count_error(rejection.kind.code().as_str());
         let end = if rejection.fatal {

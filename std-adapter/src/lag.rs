@@ -25,8 +25,12 @@ impl Lag {
         self.0 = self.0.saturating_add(time).min(limit);
     }
 
-    /// Gives back the time of `bytes` sent bytes.
-    pub(crate) fn took(&mut self, bytes: usize, limit: Duration) {
+    /// Gives back the time of `bytes` sent bytes. A subscriber gets all of it back with each byte: it is expected to
+    /// be slower than the publisher.
+    pub(crate) fn took(&mut self, bytes: usize, subscribed: bool, limit: Duration) {
+        if subscribed && bytes > 0 {
+            return *self = Self::default();
+        }
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         let worth = (limit / WORTH_ALL).saturating_mul(bytes);
         self.0 = self.0.saturating_sub(worth);
@@ -46,18 +50,28 @@ mod tests {
         let mut lag = Lag::default();
         lag.waited(Duration::from_millis(65), LIMIT);
         assert_eq!(lag.remaining(LIMIT), Duration::from_micros(536));
-        lag.took(1, LIMIT);
+        lag.took(1, false, LIMIT);
         assert_eq!(lag.remaining(LIMIT), Duration::from_micros(537));
         lag.waited(Duration::from_secs(1), LIMIT);
         assert_eq!(lag.remaining(LIMIT), Duration::ZERO);
-        lag.took(10, LIMIT);
+        lag.took(10, false, LIMIT);
         assert_eq!(lag.remaining(LIMIT), Duration::from_micros(10));
+    }
+
+    #[test]
+    fn a_subscriber_gets_the_whole_limit_back_with_each_byte() {
+        let mut lag = Lag::default();
+        lag.waited(LIMIT, LIMIT);
+        lag.took(0, true, LIMIT);
+        assert_eq!(lag.remaining(LIMIT), Duration::ZERO);
+        lag.took(1, true, LIMIT);
+        assert_eq!(lag, Lag::default());
     }
 
     #[test]
     fn bytes_sent_before_a_wait_give_no_credit() {
         let mut lag = Lag::default();
-        lag.took(1 << 20, LIMIT);
+        lag.took(1 << 20, false, LIMIT);
         lag.waited(LIMIT, LIMIT);
         assert_eq!(lag.remaining(LIMIT), Duration::ZERO);
     }
@@ -67,7 +81,7 @@ mod tests {
         let mut lag = Lag::default();
         lag.waited(Duration::from_hours(24), Duration::MAX);
         assert!(lag.remaining(Duration::MAX) > Duration::from_hours(24 * 365));
-        lag.took(usize::MAX, Duration::MAX);
+        lag.took(usize::MAX, false, Duration::MAX);
         assert_eq!(lag, Lag::default());
     }
 }

@@ -4,10 +4,11 @@
 //! |---|---|
 //! | `resolve` | [`resolve`](resolve()), from names to addresses |
 //! | `dial` | [`Dialer`], how to open a connection; [`dial`](dial()) in one line; [`Cancel`] |
-//! | `client` | [`Client`], which owns its connection and connects again; [`CallError`], its errors |
+//! | `client` | [`Client`], which owns its connection and connects again; [`CallError`]; [`Event`] of a topic |
 //! | `conn` | [`Conn`], a connection as a stream with deadlines |
 //! | `listener` | [`Listener`], over TCP and Unix sockets |
 //! | `endpoint` | [`Endpoint`], a registry that grows, even while servers use it |
+//! | `topics` | [`Publisher`], which sends values to the subscribers of an endpoint's topic |
 //! | `threads` | [`Server`], with a thread for each connection |
 //! | [`tokio`] | with the feature `tokio`: a server for many connections on few threads, a client that tasks share |
 //! | `server` | [`ServerOn`], the configuration of both, with [`ServerLimits`]; [`ShutdownHandle`] |
@@ -70,7 +71,8 @@
 //! [`metrics`](https://docs.rs/metrics), if the process installs one before it makes the endpoint:
 //! `bellwire_connections`, `bellwire_connections_total`, `bellwire_requests_total` by command,
 //! `bellwire_errors_total` by code, `bellwire_received_bytes_total`, `bellwire_sent_bytes_total` and
-//! `bellwire_answer_seconds`; with TLS also `bellwire_tls_handshake_failures_total`.
+//! `bellwire_answer_seconds`; `bellwire_published_total`, `bellwire_delivered_total` and `bellwire_lost_total` by topic;
+//! with TLS also `bellwire_tls_handshake_failures_total`.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -111,10 +113,14 @@ mod threads;
 pub mod tls;
 #[cfg(feature = "tokio")]
 pub mod tokio;
+mod topics;
 mod wait;
 
 pub use address::{Address, Network};
-pub use client::{CallError, Cause, Client, ClientBuilder, ClientStream};
+pub use client::{
+    Batch, CallError, Cause, Client, ClientBuilder, ClientStream, Event, EventError, Push,
+    RawEvent, Replies, Ticket,
+};
 pub use conn::Conn;
 pub use dial::{Cancel, Dialer, dial};
 pub use endpoint::Endpoint;
@@ -126,3 +132,4 @@ pub use serial::SerialAddress;
 pub use server::ServerOn;
 pub use stop::ShutdownHandle;
 pub use threads::{Server, Threads};
+pub use topics::Publisher;

@@ -132,8 +132,16 @@ impl ServerLimits {
 
     /// Returns the wait for more bytes from `now` on. `begun` is the number of the request that has
     /// arrived in part, if any. That request keeps its deadline when more of its bytes arrive.
-    pub(crate) fn wait(&self, begun: Option<u32>, before: Wait, now: Instant) -> Wait {
+    /// A subscriber to a topic may be silent for ever; keep-alive finds those that are gone.
+    pub(crate) fn wait(
+        &self,
+        begun: Option<u32>,
+        subscribed: bool,
+        before: Wait,
+        now: Instant,
+    ) -> Wait {
         let deadline = match begun {
+            None if subscribed => after(now, Duration::MAX),
             None => after(now, self.idle_timeout),
             Some(_) if begun == before.begun => before.deadline,
             Some(_) => after(now, self.request_timeout),

@@ -43,10 +43,29 @@ pub(crate) fn connections() -> (Counter, Gauge) {
 
 const REQUESTS: &str = "bellwire_requests_total";
 const ERRORS: &str = "bellwire_errors_total";
+const PUBLISHED: &str = "bellwire_published_total";
+const DELIVERED: &str = "bellwire_delivered_total";
+const LOST: &str = "bellwire_lost_total";
 
 /// Returns the number of requests for `command`.
 pub(crate) fn requests(command: &'static str) -> Counter {
     handles::labelled(REQUESTS, ("command", command))
+}
+
+/// Returns the number of published, delivered and lost values of a topic.
+pub(crate) fn topic(name: &'static str) -> [Counter; 3] {
+    [
+        (
+            PUBLISHED,
+            "Values published while anyone was subscribed, by topic.",
+        ),
+        (DELIVERED, "Values sent to a subscriber, by topic."),
+        (LOST, "Values that a subscriber has lost, by topic."),
+    ]
+    .map(|(counter, description)| {
+        handles::describe(counter, description);
+        handles::labelled(counter, ("topic", name))
+    })
 }
 
 /// Counts an error line with this code.

@@ -4,6 +4,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The longest single wait, because some systems accept at most 24 days. Callers wait in a loop.
@@ -51,6 +52,16 @@ impl Waker {
     /// Returns the descriptor to pass to [`wait`].
     pub(crate) fn poll(&self) -> PollFd<'_> {
         PollFd::new(&self.far, PollFlags::IN)
+    }
+}
+
+impl std::task::Wake for Waker {
+    fn wake(self: Arc<Self>) {
+        Waker::wake(&self);
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        Waker::wake(self);
     }
 }
 

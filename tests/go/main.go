@@ -15,6 +15,7 @@ const usage = `usage:
   go run . server ADDR                 serve STRING and GOB, print what arrives
   go run . client [-rounds N] [-ca FILE [-cert FILE]] ADDR
                                        send STRING and GOB, with -ca over TLS
+  go run . subscribe ADDR TOPIC        subscribe to a topic of lines and send STRING, print what arrives
 `
 
 func main() {
@@ -38,6 +39,8 @@ func main() {
 		err = serve(arguments)
 	case "client":
 		err = call(arguments)
+	case "subscribe":
+		err = subscribe(arguments)
 	default:
 		fail(usage)
 	}

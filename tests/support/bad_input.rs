@@ -123,6 +123,31 @@ pub fn cases() -> Vec<Case> {
         .collect()
 }
 
+/// Returns the table for a server that has the topic `TICK` too.
+#[rustfmt::skip]
+pub fn topic_cases() -> Vec<Case> {
+    let unknown = |command, name| format!("!refused {command}: no topic is named \"{name}\"");
+    let long = "SUBSCRIBE\n".to_owned() + &"N".repeat(100) + "\n";
+    let too_long = "SUBSCRIBE\n".to_owned() + &"N".repeat(800) + "\n";
+    vec![
+        stays("a topic that does not exist", "SUBSCRIBE\nTOCK\n", &unknown("SUBSCRIBE", "TOCK")),
+        stays("the end of such a subscription", "UNSUBSCRIBE\nTOCK\n", &unknown("UNSUBSCRIBE", "TOCK")),
+        stays("no topic", "SUBSCRIBE\n\n", &unknown("SUBSCRIBE", "")),
+        stays("a push in place of a topic", "SUBSCRIBE\n>TICK\n", &unknown("SUBSCRIBE", ">TICK")),
+        stays("a topic that is not text", b"SUBSCRIBE\n\xff\x1b\n", &unknown("SUBSCRIBE", "??")),
+        stays("a topic of 100 bytes", long, &unknown("SUBSCRIBE", &"N".repeat(42))),
+        stays("a topic that is too long", too_long, "!too-large SUBSCRIBE: payload exceeds 768 bytes"),
+        stays("a topic twice", "SUBSCRIBE\nTICK\nSUBSCRIBE\nTICK\n", "OK\nOK"),
+        stays("no subscription to end", "UNSUBSCRIBE\nTICK\n", "OK"),
+        stays("the end of a subscription twice", "SUBSCRIBE\nTICK\nUNSUBSCRIBE\nTICK\nUNSUBSCRIBE\nTICK\n", "OK\nOK\nOK"),
+        ends("a topic in place of a command", "TICK\n", "!unknown-command no command is named \"TICK\""),
+        ends("a push in place of a command", ">TICK\n", "!unknown-command no command is named \">TICK\""),
+        ends("an unknown name from a subscriber", "SUBSCRIBE\nTICK\nNOBODY\n", "OK\n!unknown-command no command is named \"NOBODY\""),
+        cut("an end before a topic", "SUBSCRIBE\n", "!malformed SUBSCRIBE: stream ended inside a request"),
+        cut("an end inside a topic", "SUBSCRIBE\nTI", "!malformed SUBSCRIBE: stream ended inside a request"),
+    ]
+}
+
 #[rustfmt::skip]
 fn names() -> Vec<Case> {
     let long = "N".repeat(63);

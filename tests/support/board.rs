@@ -40,14 +40,14 @@ impl Board {
         Self::serving(&[])
     }
 
+    /// Boots the thermostat. Returns `None` like [`Board::server`].
+    pub fn thermostat() -> Option<Self> {
+        Self::serving(&["--thermostat"])
+    }
+
     /// Boots the echo program, which sends back every byte. Returns `None` like [`Board::server`].
     pub fn echo() -> Option<Self> {
         Self::serving(&["--echo"])
-    }
-
-    /// Boots the thermostat on UART0. Returns `None` like [`Board::server`].
-    pub fn thermostat() -> Option<Self> {
-        Self::serving(&["--thermostat"])
     }
 
     /// Boots the client, which dials `port` of this machine. Call [`Board::server`] first to check the tools.

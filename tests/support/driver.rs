@@ -3,6 +3,7 @@
 use crate::poll::{block_on, cancel_after};
 use crate::server::{ECHO, LOG, PING, Setup, TEXT};
 use crate::wire::{Failed, Wire};
+use bellwire::topics::TopicSet;
 use bellwire::{Code, Command, Error, Line, ServerConnection, Service, asynch, blocking};
 use core::future::Future;
 
@@ -42,7 +43,7 @@ impl Driver {
         self,
         wire: &mut Wire,
         service: &mut impl Service,
-        connection: &mut ServerConnection<'_>,
+        connection: &mut ServerConnection<'_, impl TopicSet>,
     ) -> Result<()> {
         match self {
             Driver::Blocking => blocking::serve(wire, service, connection),

@@ -4,7 +4,8 @@ pub use crate::bad_input::BUFFER;
 
 use crate::arrived::Arrived;
 use bellwire::smoltcp::{ConnectionLost, Server, Timeouts};
-use bellwire::{Command, Endpoint, Line, NoReply, Postcard, ServerConnection};
+use bellwire::topics::{Published, Subscriptions};
+use bellwire::{Command, Endpoint, Line, NoReply, Postcard, ServerConnection, Topic};
 use smoltcp::iface::{Config, Interface, PollResult, SocketHandle, SocketSet};
 use smoltcp::phy::{ChecksumCapabilities, Device, DeviceCapabilities, Loopback, Medium, TxToken};
 use smoltcp::socket::tcp::{RecvError, Socket, SocketBuffer, State};
@@ -20,6 +21,8 @@ pub const STRING: Command<Line, Line> = Command::new("STRING");
 pub const DOUBLE: Command<Postcard<i64>, Postcard<i64>> = Command::new("DOUBLE");
 /// A line without a reply.
 pub const NOTE: Command<Line, NoReply> = Command::new("NOTE");
+/// A number, published by [`Lan::publish`].
+pub const TICK: Topic<Postcard<u32>> = Topic::new("TICK");
 
 const ADDRESS: IpAddress = IpAddress::v4(127, 0, 0, 1);
 const PORT: u16 = 61000;
@@ -33,7 +36,7 @@ pub struct Lan {
     interface: Interface,
     device: Busy,
     sockets: SocketSet<'static>,
-    servers: Vec<(SocketHandle, Server<'static>)>,
+    servers: Vec<(SocketHandle, Server<'static, Subscriptions<1>>)>,
     endpoint: Endpoint<Log, 5>,
     next_port: u16,
     /// The bytes that peers received and a test has not read.
@@ -124,7 +127,8 @@ impl Lan {
         });
         let mut sockets = SocketSet::new(Vec::new());
         let servers = (0..count).map(|_| {
-            let connection = ServerConnection::new(vec![0; BUFFER].leak(), vec![0; BUFFER].leak());
+            let connection = ServerConnection::new(vec![0; BUFFER].leak(), vec![0; BUFFER].leak())
+                .with_topics([TICK.name()]);
             (
                 sockets.add(socket()),
                 Server::new(connection, Timeouts::default()),
@@ -283,6 +287,19 @@ impl Lan {
         self.send(peer, request.as_ref());
         self.socket(peer).close();
         self.read_to_end(peer)
+    }
+
+    /// Publishes a number on each socket of the server. Returns how many were queued and how many lost.
+    pub fn publish(&mut self, number: u32) -> (usize, usize) {
+        let (mut queued, mut lost) = (0, 0);
+        for (_, server) in &mut self.servers {
+            match server.publish(TICK, &number) {
+                Published::NotSubscribed => {}
+                Published::Queued => queued += 1,
+                Published::Lost => lost += 1,
+            }
+        }
+        (queued, lost)
     }
 
     /// Returns the time at which the server's next time limit expires.

@@ -27,6 +27,7 @@ pub mod running;
 pub mod script;
 pub mod served;
 pub mod server;
+pub mod topic_cases;
 pub mod wire;
 
 /// The README's code compiles.

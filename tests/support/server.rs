@@ -1,5 +1,6 @@
 //! A server with a command of each kind, and conversations with it in memory.
 
+use bellwire::topics::TopicSet;
 use bellwire::{
     Command, ComplexData, Endpoint, Gob, HeapComplexData, Limits, Line, Next, NoReply, Postcard,
     RawGob, Ref, ServerConnection, Service,
@@ -172,7 +173,7 @@ impl Setup {
 /// Runs a conversation in which these chunks arrive in order, and then the stream ends if `ends`. The outcome
 /// lists neither the commands that ran nor the rejections.
 pub fn converse<'c>(
-    connection: &mut ServerConnection<'_>,
+    connection: &mut ServerConnection<'_, impl TopicSet>,
     service: &mut impl Service,
     chunks: impl IntoIterator<Item = &'c [u8]>,
     ends: bool,
@@ -205,7 +206,7 @@ pub fn converse<'c>(
 
 /// Advances the connection until it needs more input or closes.
 fn settle(
-    connection: &mut ServerConnection<'_>,
+    connection: &mut ServerConnection<'_, impl TopicSet>,
     service: &mut impl Service,
     outcome: &mut Outcome,
 ) {

@@ -1,5 +1,6 @@
 //! Tests of the firmware on an emulated board, over TCP and over a noisy UART.
 
+use bellwire::schema::Description;
 use bellwire_std::{Client, Endpoint, Network, Server};
 use bellwire_tests::arrived::Arrived;
 use bellwire_tests::bad_input::cases;
@@ -8,7 +9,7 @@ use bellwire_tests::go::Go;
 use bellwire_tests::image::path;
 use bellwire_tests::pty::{Noise, Port, ends};
 use bellwire_tests::running::{line, rest};
-use commands::{GOB, POSTCARD, STRING, TEXT};
+use commands::{COMMANDS, GOB, POSTCARD, STRING, TEXT};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
@@ -25,6 +26,55 @@ fn the_demos_client_talks_to_the_board() {
     assert!(board.says("received STRING \"Additional data.\"", PATIENCE));
     assert!(board.says("received outer N=23 S=\"string data\"", PATIENCE));
     assert!(board.says("received inner N=256 S=\"Recursive structs?", PATIENCE));
+}
+
+#[test]
+fn the_board_describes_its_commands_over_tcp_and_over_the_uart() {
+    let Some(board) = Board::server() else {
+        return;
+    };
+    let mut client = Client::connect(board.address, PATIENCE).unwrap();
+    client.check(COMMANDS).unwrap();
+    drop(client);
+
+    let requests = "HELP\nSCHEMA\nGOB\nSCHEMA\nNOPE\nSTRING\nhi\n";
+    let line = |command: &Description| format!("{command} #{:08x}\n", command.fingerprint());
+    let lines: String = COMMANDS.iter().map(line).collect();
+    let gob = GOB.describe();
+    let unknown = "!refused SCHEMA: no command is named \"NOPE\"";
+    let replies = format!("OK\n{lines}\nOK\n{gob}\n\n{unknown}\nThank you.\n");
+    assert_eq!(board.answer(requests), replies);
+    let mut uart = board.serial();
+    uart.write_all(requests.as_bytes()).unwrap();
+    assert_eq!(soon(&mut uart), replies);
+}
+
+/// Subscribes to `TICK`, and calls a command between two values.
+fn ticks_between_requests(mut stream: TcpStream) {
+    let tick = |stream: &mut TcpStream| {
+        assert_eq!(line(stream), ">TICK\n");
+        let mut payload = [0; 2];
+        stream.read_exact(&mut payload).unwrap();
+        assert_eq!(payload[0], 1, "a number below 128");
+        payload[1]
+    };
+    stream.write_all(b"SUBSCRIBE\nTICK\n").unwrap();
+    assert_eq!(line(&mut stream), "OK\n");
+    let first = tick(&mut stream);
+    stream.write_all(b"STRING\nhi\n").unwrap();
+    assert_eq!(line(&mut stream), "Thank you.\n");
+    assert_eq!(tick(&mut stream), first + 1);
+    stream.write_all(b"UNSUBSCRIBE\nTICK\n").unwrap();
+    assert_eq!(line(&mut stream), "OK\n");
+}
+
+#[test]
+fn the_board_publishes_its_seconds_between_answered_requests() {
+    let Some(board) = Board::server() else {
+        return;
+    };
+    ticks_between_requests(board.connect());
+    ticks_between_requests(board.serial());
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The client's side of one conversation, without I/O.
 
+mod pushes;
 mod session;
 
 pub(crate) use session::SKIP;
@@ -8,6 +9,7 @@ pub use session::{ClientSession, Found};
 use crate::command::{Command, Expected, ReplyFormat};
 use crate::error::{Error, ErrorKind};
 use crate::format::{Format, Line};
+use crate::topics::Listener;
 use crate::{Buffer, RemoteError};
 use core::convert::Infallible;
 
@@ -45,8 +47,10 @@ const ANY_LINE: Command<(), Line> = Command::new("-");
 /// assert_eq!(client.reply(STRING)?, "Thank you.");
 /// # Ok::<(), bellwire::Error<core::convert::Infallible>>(())
 /// ```
+///
+/// `T` is `()`, or [`Listening`](crate::topics::Listening) for a client [with topics](Self::with_topics).
 #[derive(Debug)]
-pub struct ClientConnection<'b> {
+pub struct ClientConnection<'b, T = ()> {
     rx: Buffer<'b>,
     tx: Buffer<'b>,
     /// The expected reply.
@@ -57,6 +61,7 @@ pub struct ClientConnection<'b> {
     ended: bool,
     /// Whether the end of a reply could not be found. Then the received bytes have no meaning.
     lost: bool,
+    topics: T,
 }
 
 impl<'b> ClientConnection<'b> {
@@ -73,14 +78,18 @@ impl<'b> ClientConnection<'b> {
             past: 0,
             ended: false,
             lost: false,
+            topics: (),
         }
     }
+}
 
+impl<'b, T: Listener> ClientConnection<'b, T> {
     /// Begins another conversation with the same buffers. Unsent and received bytes are discarded.
     pub fn reset(&mut self) {
         self.rx.clear();
         self.tx.clear();
         self.expect(None);
+        self.topics.reset();
         self.past = 0;
         self.ended = false;
         self.lost = false;
@@ -174,6 +183,9 @@ impl<'b> ClientConnection<'b> {
     /// the next call. After all other errors the conversation is over.
     pub fn has_reply(&mut self) -> Result<bool, Error<Infallible>> {
         self.drop_past();
+        if !self.pass_pushes_on()? {
+            return Ok(false);
+        }
         let Some(expected) = self.expected else {
             return Ok(false);
         };
@@ -290,6 +302,7 @@ impl<'b> ClientConnection<'b> {
     }
 
     /// Marks the reply at the front, of `size` bytes, as taken. Its bytes are removed later.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))] // size
     fn take(&mut self, size: usize) {
         self.expect(None);
         self.past = size;
@@ -302,6 +315,7 @@ impl<'b> ClientConnection<'b> {
         RemoteError::parse(line, waiting)
     }
 
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))] // size
     fn drop_past(&mut self) {
         let arrived = self.rx.filled().len();
         let now = self.past.min(arrived);

@@ -8,7 +8,7 @@ use crate::line;
 ///
 /// A carriage return before the line feed is not part of the text, so a person at a terminal can be
 /// a peer. As a reply a line has no prefix. It therefore begins with neither `!`, which marks
-/// an error, nor `>`, which is reserved for a push.
+/// an error, nor `>`, which marks a push.
 #[derive(Debug)]
 pub enum Line {}
 

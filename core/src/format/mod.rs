@@ -109,9 +109,9 @@ pub trait Format: 'static {
 
     /// The bytes before a reply in this format.
     ///
-    /// Their first byte distinguishes the reply from an error line, which begins with `!`, and from a line that
-    /// begins with `>`, which is reserved for messages that a server sends unasked. If a format has no prefix, its
-    /// payloads that start with `!` or `>` cannot be replies.
+    /// Their first byte distinguishes the reply from an error line, which begins with `!`, and from a
+    /// [push](crate::topics), which begins with `>`. If a format has no prefix, its payloads that start with `!` or `>`
+    /// cannot be replies.
     const PREFIX: &'static [u8] = b"OK\n";
 
     /// Finds the end of the payload at the start of `input`.

@@ -2,7 +2,7 @@
 
 use super::blocking::{Error, is_noise};
 use super::{Ended, Link, State};
-use crate::asynch::first;
+use crate::asynch::{First, first};
 use embedded_io::{Error as _, ErrorType};
 use embedded_io_async::{Read, Write};
 
@@ -141,8 +141,8 @@ impl<S: Read + Write, M: AsRef<[u8]> + AsMut<[u8]>, T: Timer> Stream<S, M, T> {
                 let left = at.wrapping_sub(self.timer.now());
                 let left = if left > u32::MAX / 2 { 0 } else { left };
                 match first(read, self.timer.sleep(left)).await {
-                    Some(read) => read,
-                    None => return Ok(()),
+                    First::One(read) => read,
+                    First::Other(()) => return Ok(()),
                 }
             }
         };

@@ -3,7 +3,8 @@
 use super::blocking::transmit;
 use super::{Link, State};
 use crate::serial::{QUIET, Server, arrived, is_reached};
-use crate::{Error, Next, ServerConnection, Service};
+use crate::topics::{Published, Subscriptions, TopicSet};
+use crate::{Error, Format, Next, ServerConnection, Service, Topic};
 use embedded_io::{Read, ReadReady, Write};
 
 /// Bytes read at a time.
@@ -37,10 +38,12 @@ const CHUNK: usize = 16;
 ///     }
 /// }
 /// ```
+///
+/// `T` is `()`, or [`Subscriptions`] for a connection with topics.
 #[derive(Debug)]
-pub struct Auto<'b, M> {
+pub struct Auto<'b, M, T = ()> {
     /// The conversation in plain text. Its buffers serve the link's conversation too.
-    text: Server<'b>,
+    text: Server<'b, T>,
     link: Link<M>,
     mode: Mode,
 }
@@ -55,9 +58,9 @@ enum Mode {
     },
 }
 
-impl<'b, M: AsRef<[u8]> + AsMut<[u8]>> Auto<'b, M> {
+impl<'b, M: AsRef<[u8]> + AsMut<[u8]>, T: TopicSet> Auto<'b, M, T> {
     /// Creates a server. `link` is made by [`Link::listen`].
-    pub fn new(connection: ServerConnection<'b>, link: Link<M>, now: u32) -> Self {
+    pub fn new(connection: ServerConnection<'b, T>, link: Link<M>, now: u32) -> Self {
         let mut server = Self {
             text: Server::new(connection),
             link,
@@ -189,13 +192,16 @@ impl<'b, M: AsRef<[u8]> + AsMut<[u8]>> Auto<'b, M> {
         let connection = self.text.connection();
         let sent = self.link.write(connection.pending()).unwrap_or(0);
         connection.sent(sent);
-        if connection.is_pending() {
-            return false;
-        }
+        let pending = connection.is_pending();
         if *next == Next::Close {
-            if self.link.unacknowledged() == 0 {
+            if !pending && self.link.unacknowledged() == 0 {
                 self.link.close();
             }
+            return false;
+        }
+        // Unsent pushes hold no request back: a publisher may refill the buffer for ever. Unsent replies do.
+        let pushes = connection.is_subscribed() && (sent > 0 || *next == Next::Receive);
+        if pending && !pushes {
             return false;
         }
         let received = self.link.read(connection.space()).unwrap_or(0);
@@ -205,5 +211,14 @@ impl<'b, M: AsRef<[u8]> + AsMut<[u8]>> Auto<'b, M> {
         }
         *next = connection.advance(service);
         true
+    }
+}
+
+impl<M: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Auto<'_, M, Subscriptions<N>> {
+    /// Publishes a value if the other end is subscribed to the topic; see [`ServerConnection::publish`].
+    ///
+    /// The next [`poll`](Self::poll) sends it.
+    pub fn publish<F: Format>(&mut self, topic: Topic<F>, value: F::Sent<'_>) -> Published {
+        self.text.publish(topic, value)
     }
 }

@@ -63,7 +63,7 @@ mod tests {
                 2,
             ),
         ] {
-            assert_eq!(depth(Some(&ty)), levels, "{ty}");
+            assert_eq!(depth(Some(&ty)), levels, "{ty:?}");
         }
         assert_eq!(depth(None), 0);
     }

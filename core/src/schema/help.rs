@@ -15,32 +15,55 @@ const WIDTH: usize = 159;
 /// The bytes of a space, `#` and a fingerprint.
 const FINGERPRINT: usize = 10;
 
-/// A command as `HELP` lists it. See [`Service::listed`].
+/// A command or topic as `HELP` lists it. See [`Service::listed`].
 #[derive(Debug, Clone, Copy)]
 pub struct Listed<'a> {
-    /// The command's name.
+    /// The name.
     pub name: &'static str,
-    /// The command's description, if it has one.
+    /// The description, if there is one. A topic always has one.
     pub description: Option<&'a Description>,
 }
 
 impl<'a> Listed<'a> {
-    /// Returns the command with this name, with its description if `commands` has it.
-    pub fn among(commands: &'a [Description], name: &'static str) -> Self {
-        let mut commands = commands.iter();
-        let description = commands.find(|description| description.name == name);
+    /// Returns the command with this name, with its description if `commands` has it. The description with this index
+    /// is compared first.
+    pub fn among(commands: &'a [Description], index: usize, name: &'static str) -> Self {
+        let is_it =
+            |description: &&Description| description.name() == name && !description.is_topic();
+        let likely = commands.get(index).filter(is_it);
+        let description = likely.or_else(|| commands.iter().find(is_it));
         Self { name, description }
+    }
+
+    /// Returns the topic with this index among the topics in `commands`.
+    pub fn topic(commands: &'a [Description], index: usize) -> Option<Self> {
+        let mut topics = commands.iter().filter(|one| one.is_topic());
+        topics.nth(index).map(|topic| Self {
+            name: topic.name(),
+            description: Some(topic),
+        })
+    }
+
+    /// Returns whether `SCHEMA` means this command or topic by `name`.
+    pub(crate) fn is_named(&self, name: &[u8]) -> bool {
+        let is_topic = self.description.is_some_and(Description::is_topic);
+        let bare = match name {
+            [b'>', bare @ ..] if is_topic => bare,
+            _ if is_topic => return false,
+            _ => name,
+        };
+        bare == self.name.as_bytes()
     }
 }
 
 /// Returns the route of `HELP` or `SCHEMA`, if the service lists its commands.
 pub(crate) fn route(service: &impl Service, name: &[u8]) -> Option<Route> {
-    service.listed(0)?;
     let (name, index, kind) = match name {
         b"HELP" => ("HELP", HELP, const { &answered(<()>::frame) }),
         b"SCHEMA" => ("SCHEMA", SCHEMA, const { &answered(Line::frame) }),
         _ => return None,
     };
+    service.listed(0)?;
     Some(Route { name, index, kind })
 }
 
@@ -58,10 +81,6 @@ pub(crate) struct Piece<'a> {
     skip: usize,
     /// The number of bytes written.
     size: usize,
-    /// Whether bytes did not fit.
-    full: bool,
-    /// The bytes of the current line.
-    column: usize,
 }
 
 impl<'a> Piece<'a> {
@@ -70,104 +89,68 @@ impl<'a> Piece<'a> {
             space,
             skip,
             size: 0,
-            full: false,
-            column: 0,
         }
     }
 
-    /// Returns the number of bytes written, and whether the text is complete.
-    pub(crate) fn finish(self) -> (usize, bool) {
-        (self.size, !self.full)
+    /// Returns the number of bytes written.
+    pub(crate) fn size(&self) -> usize {
+        self.size
     }
 
-    /// Writes the entry of `HELP` for the command with this index, or the last line if there is none.
-    pub(crate) fn help(&mut self, index: usize, listed: Option<Listed<'_>>) {
-        if index == 0 {
-            self.text("OK\n");
-        }
-        match listed {
-            Some(Listed {
-                description: Some(description),
-                ..
-            }) => self.described(description),
-            Some(Listed { name, .. }) => self.text(name),
-            None => {}
-        }
-        self.text("\n");
-    }
-
-    /// Writes a description, cut to the line, and its fingerprint.
-    fn described(&mut self, description: &Description) {
-        let mut length = 0usize;
-        description.write_to(&mut |part| length = length.saturating_add(part.len()));
-        let fits = length <= WIDTH - FINGERPRINT;
-        let mut room = WIDTH - FINGERPRINT - if fits { 0 } else { 3 };
-        description.write_to(&mut |part| {
-            for byte in part.bytes() {
-                if space_for(byte) > room {
-                    room = 0;
-                }
-                if room > 0 {
-                    self.byte(visible(byte));
-                    room = room.saturating_sub(1);
-                }
-            }
-        });
-        self.text(if fits { " #" } else { "... #" });
-        let mut rest = description.fingerprint();
-        for _ in 0..8 {
-            rest = rest.rotate_left(4);
-            let digit = (rest & 15).to_le_bytes()[0];
-            self.byte(if digit < 10 { b'0' } else { b'a' - 10 }.wrapping_add(digit));
-        }
-    }
-
-    /// Writes the whole reply of `SCHEMA`: the description in lines, then an empty line.
-    pub(crate) fn schema(&mut self, description: &Description) {
-        self.text("OK\n");
-        description.write_to(&mut |part| {
-            for byte in part.bytes() {
-                if self.column.saturating_add(space_for(byte)) > WIDTH {
-                    self.byte(b'\n');
-                    self.column = 0;
-                }
-                self.byte(visible(byte));
-                self.column = self.column.saturating_add(1);
-            }
-        });
-        self.text("\n\n");
-    }
-
-    fn text(&mut self, text: &str) {
-        for byte in text.bytes() {
-            self.byte(byte);
-        }
-    }
-
-    #[inline(never)] // size
-    fn byte(&mut self, byte: u8) {
-        if let Some(skip) = self.skip.checked_sub(1) {
-            self.skip = skip;
-        } else if let Some(slot) = self.space.get_mut(self.size) {
-            *slot = byte;
-            self.size = self.size.saturating_add(1);
+    /// Writes a command as `HELP` lists it, without its line feed.
+    pub(crate) fn help(&mut self, listed: Listed<'_>) {
+        let Some(description) = listed.description else {
+            return self.add(listed.name.as_bytes());
+        };
+        let sizes = description.text.iter().map(|part| part.len());
+        let size = sizes.fold(0usize, usize::saturating_add);
+        let (room, mark) = if size <= WIDTH - FINGERPRINT {
+            (size, " #")
         } else {
-            self.full = true;
+            (WIDTH - FINGERPRINT - 3, "... #")
+        };
+        self.text(description, room, false);
+        self.add(mark.as_bytes());
+        self.add(&description.digits);
+    }
+
+    /// Writes a description in lines, without the last line feed.
+    pub(crate) fn schema(&mut self, description: &Description) {
+        self.text(description, WIDTH, true);
+    }
+
+    /// Writes the first `width` bytes of a description, cut between characters. The rest is left out, or follows in
+    /// lines.
+    fn text(&mut self, description: &Description, width: usize, rest_follows: bool) {
+        let mut room = width;
+        for part in &description.text {
+            let mut rest = *part;
+            loop {
+                let size = rest.floor_char_boundary(room);
+                let Some((line, after)) = rest.split_at_checked(size) else {
+                    break;
+                };
+                self.add(line.as_bytes());
+                room = room.saturating_sub(size);
+                if after.is_empty() || !rest_follows {
+                    break;
+                }
+                self.add(b"\n");
+                room = WIDTH;
+                rest = after;
+            }
         }
     }
-}
 
-/// Returns the room that a line must have for this byte and the rest of its character, at most. The later bytes of
-/// a character need none, so no line ends inside one.
-fn space_for(byte: u8) -> usize {
-    match byte {
-        0..0x80 => 1,
-        0x80..0xc0 => 0,
-        _ => 4,
+    /// Writes a part of the text.
+    #[inline(never)] // size
+    pub(crate) fn add(&mut self, part: &[u8]) {
+        let new = part.get(self.skip..).unwrap_or(&[]);
+        self.skip = self.skip.saturating_sub(part.len());
+        let free = self.space.get_mut(self.size..).unwrap_or(&mut []);
+        for (slot, byte) in free.iter_mut().zip(new) {
+            *slot = *byte;
+            self.size = self.size.wrapping_add(1);
+        }
     }
-}
-
-/// Replaces a line feed, which would end the line.
-fn visible(byte: u8) -> u8 {
-    if byte == b'\n' { b' ' } else { byte }
 }

@@ -1,4 +1,4 @@
-//! Descriptions of types and commands, for gob's definitions, for tools, and for a person with netcat.
+//! Descriptions of types, commands and topics, for gob's definitions, for tools, and for a person with netcat.
 //!
 //! A type is described once, by a derive, with the feature `derive`:
 //!
@@ -71,6 +71,7 @@
 //!
 //! ```abnf
 //! command  = name [SP encoding] [" -> " encoding]       ; request, reply
+//! topic    = ">" name SP encoding                       ; each value
 //! encoding = format [SP type]                           ; "line", "postcard Reading{…}", "()" for an empty reply
 //! type     = "bool" / "i8" / "i16" / "i32" / "i64" / "i128" / "u8" / "u16" / "u32" / "u64" / "u128"
 //!          / "f32" / "f64" / "char" / "str" / "bytes" / "()"
@@ -92,6 +93,7 @@
 //! quotes, with the escapes of [`Printable::quoted`](crate::Printable::quoted).
 
 mod depth;
+mod description;
 pub(crate) mod help;
 mod lines;
 mod notation;
@@ -101,12 +103,12 @@ mod types;
 pub use bellwire_derive::Schema;
 
 pub use crate::command::check_name;
+pub use description::Description;
 pub use help::Listed;
 pub use lines::{HELP, Lines, SCHEMA};
 
-use crate::command::{Command, NoReply, ReplyFormat};
-use crate::format::{Format, Line, MAX_DEPTH};
-use depth::depth;
+use crate::command::{NoReply, ReplyFormat};
+use crate::format::{Format, Line};
 
 /// A type as serde sees it.
 ///
@@ -168,17 +170,22 @@ pub enum Type {
 }
 
 /// A type with a description.
+#[diagnostic::on_unimplemented(
+    message = "the type `{Self}` has no description",
+    note = "add `#[derive(bellwire::Schema)]` to it, with bellwire's feature `derive`",
+    note = "for a field of a foreign type, name one of the same serde form: `#[schema(as = \"TYPE\")]`"
+)]
 pub trait Schema {
     /// The description.
     const TYPE: Type;
 }
 
-/// A command in a form that can be shown and compared. See [`Command::describe`](crate::Command::describe).
+/// The name, formats and types of a command or topic. `bellwire_std::schema::parse` gets one from a description's text.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Description {
-    /// The command's name.
+pub struct Signature {
+    /// The command's name. For a topic it begins with `>`.
     pub name: &'static str,
-    /// The encoding of the request. The format `()` stands for a request without payload.
+    /// The encoding of the request, or of a topic's values. The format `()` stands for a request without payload.
     pub request: Encoding,
     /// The encoding of the reply, or `None` if the command has no reply.
     pub reply: Option<Encoding>,
@@ -197,7 +204,8 @@ pub struct Encoding {
 ///
 /// Implement it for a format of your own, so that `HELP` can show its name.
 pub trait Described: Format {
-    /// The description of a payload in this format.
+    /// The description of a payload in this format. The format's name is a word of the
+    /// [notation](self#the-notation).
     const ENCODING: Encoding;
 }
 
@@ -235,40 +243,4 @@ impl<T: crate::Payload + Schema> Described for crate::Postcard<T> {
         format: "postcard",
         ty: Some(&T::TYPE),
     };
-}
-
-impl<Req: Described, Rsp: DescribedReply> Command<Req, Rsp> {
-    /// Evaluated in `describe`, at compile time.
-    const IS_BOUNDED: () = {
-        assert!(
-            depth(Req::ENCODING.ty) <= MAX_DEPTH,
-            "the request nests too deep"
-        );
-        if let Some(reply) = Rsp::ENCODING {
-            assert!(depth(reply.ty) <= MAX_DEPTH, "the reply nests too deep");
-        }
-    };
-
-    /// Returns the command's description.
-    ///
-    /// A type that nests deeper than [`MAX_DEPTH`] is a compile error.
-    ///
-    /// ```compile_fail,E0080
-    /// use bellwire::schema::Description;
-    /// use bellwire::{Command, Line, Postcard};
-    ///
-    /// type Four<T> = Option<Option<Option<Option<T>>>>;
-    /// type Sixteen<T> = Four<Four<Four<Four<T>>>>;
-    ///
-    /// const DEEP: Command<Postcard<Sixteen<Sixteen<Option<u8>>>>, Line> = Command::new("DEEP");
-    /// const COMMANDS: &[Description] = &[DEEP.describe()];
-    /// ```
-    pub const fn describe(&self) -> Description {
-        let () = Self::IS_BOUNDED;
-        Description {
-            name: self.name(),
-            request: Req::ENCODING,
-            reply: Rsp::ENCODING,
-        }
-    }
 }

@@ -1,6 +1,6 @@
 //! A session's replies to `HELP` and `SCHEMA`.
 
-use super::{Phase, Session, front, show};
+use super::{Phase, Session};
 use crate::error::{ErrorKind, RequestError};
 use crate::schema::help::{self, Piece};
 use crate::{Buffer, Service, line};
@@ -22,7 +22,7 @@ impl Session {
         let name = line::trim(payload);
         let mut error = RequestError::of(ErrorKind::Refused);
         while let Some(listed) = service.listed(self.left) {
-            if listed.name.as_bytes() != name {
+            if !service.is_named(listed, name) {
                 self.left = self.left.wrapping_add(1);
             } else if listed.description.is_some() {
                 return self.enter(Phase::Schema);
@@ -31,43 +31,40 @@ impl Session {
                 return self.reject_with(&mut error, Phase::Name, service, out);
             }
         }
-        let _ = error.detail.push_str("no command is named \"");
-        // The quotation mark after the name fits too.
-        let room = error
-            .detail
-            .capacity()
-            .saturating_sub(error.detail.len())
-            .saturating_sub(1);
-        show(front(name, room), &mut error.detail);
-        let _ = error.detail.push('"');
-        self.reject_with(&mut error, Phase::Name, service, out);
+        self.refuse_name("no command is named \"", payload, service, out);
     }
 
     /// Writes a piece of the reply of `HELP` or `SCHEMA`: the rest of one command's text, or as much as fits.
     #[inline(never)]
     pub(super) fn write_help(&mut self, service: &mut impl Service, out: &mut Buffer<'_>) {
         let listed = service.listed(self.left);
-        let mut piece = Piece::new(out.space(), self.progress);
-        match listed {
-            Some(listed) if self.phase == Phase::Schema => {
-                if let Some(description) = listed.description {
-                    piece.schema(description);
-                }
-            }
-            listed => piece.help(self.left, listed),
+        let whole = self.phase == Phase::Schema;
+        let space = out.space();
+        let room = space.len();
+        let mut piece = Piece::new(space, self.progress);
+        if self.left == 0 || whole {
+            piece.add(b"OK\n");
         }
-        let is_last = listed.is_none() || self.phase == Phase::Schema;
-        let (size, complete) = piece.finish();
-        out.fill(size);
-        match complete {
-            true if is_last => self.enter(Phase::Name),
-            true => {
-                self.left = self.left.wrapping_add(1);
-                self.progress = 0;
+        if let Some(listed) = listed {
+            match listed.description {
+                Some(description) if whole => piece.schema(description),
+                _ => piece.help(listed),
             }
-            // A buffer without memory can carry no reply.
-            false if out.capacity() == 0 => self.enter(Phase::Ended),
-            false => self.progress = self.progress.wrapping_add(size),
+        }
+        piece.add(if whole { b"\n\n" } else { b"\n" });
+        let size = piece.size();
+        out.fill(size);
+        if size == room {
+            // Bytes may be left. A buffer without memory can carry none.
+            self.progress = self.progress.wrapping_add(size);
+            if out.capacity() == 0 {
+                self.enter(Phase::Ended);
+            }
+        } else if whole || listed.is_none() {
+            self.enter(Phase::Name);
+        } else {
+            self.left = self.left.wrapping_add(1);
+            self.progress = 0;
         }
     }
 }

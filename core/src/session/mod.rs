@@ -1,12 +1,12 @@
 //! The server's side of one conversation, without I/O.
 
 mod help;
+mod push;
 mod reject;
 
 use crate::Buffer;
 use crate::command::Route;
 use crate::error::{ErrorKind, RequestError, Text};
-use crate::error_line;
 use crate::format::Frame;
 use crate::line;
 use crate::schema::help as listing;
@@ -137,8 +137,7 @@ impl Session {
         out: &mut Buffer<'_>,
     ) -> Step<'a> {
         loop {
-            let needed = self.limits.reply.max(error_line::LONGEST);
-            if !out.is_empty() && (out.room() < needed || !out.is_cheap_to_move()) {
+            if !out.is_empty() && (out.room() < self.needed() || !out.is_cheap_to_move()) {
                 return Step::Send;
             }
             if self.phase == Phase::Name && !self.name(service, input, out) {
@@ -219,11 +218,10 @@ impl Session {
         let name = line::trim(take(input, size));
         self.progress = 0;
         self.phase = Phase::Payload;
-        if service.listed(0).is_some() && matches!(name, b"HELP" | b"SCHEMA") {
-            self.route = listing::route(service, name);
-        } else {
-            self.route = service.find(name);
-        }
+        self.route = match listing::route(service, name) {
+            None => service.find(name),
+            route => route,
+        };
         if self.route.is_none() {
             let kind = match name {
                 [] => ErrorKind::EmptyName,
@@ -347,6 +345,7 @@ impl Session {
 }
 
 /// Writes a name with `?` for each byte that is not printable ASCII.
+#[cfg_attr(not(target_pointer_width = "64"), inline(never))] // size
 fn show(name: &[u8], text: &mut Text) {
     for byte in name.iter().take(text.capacity()) {
         let visible = byte.is_ascii_graphic() || *byte == b' ';

@@ -1,6 +1,6 @@
 //! Rejected requests: their error lines, and the rest of their payloads.
 
-use super::{Phase, Session, front, take};
+use super::{Phase, Session, front, show, take};
 use crate::error::{ErrorKind, RequestError};
 use crate::format::{End, Frame};
 use crate::{Buffer, Service, error_line, line};
@@ -114,5 +114,23 @@ impl Session {
         error.fatal = self.is_refused();
         error_line::write(error, out);
         service.rejected(error);
+    }
+
+    /// Refuses a request whose payload names a thing that does not exist. The reason is `before`, which takes up to 21
+    /// bytes, the name and a quotation mark. A long name is cut.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn refuse_name(
+        &mut self,
+        before: &str,
+        payload: &[u8],
+        service: &mut impl Service,
+        out: &mut Buffer<'_>,
+    ) {
+        let mut error = RequestError::of(ErrorKind::Refused);
+        for part in [before.as_bytes(), front(line::trim(payload), 42), b"\""] {
+            show(part, &mut error.detail);
+        }
+        self.reject_with(&mut error, Phase::Name, service, out);
     }
 }

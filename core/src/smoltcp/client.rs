@@ -5,6 +5,7 @@ use crate::client::ClientConnection;
 use crate::command::{Command, NoReply, ReplyFormat};
 use crate::error::{Error, ErrorKind};
 use crate::format::Format;
+use crate::topics::{Heard, Listener, Listening, Push};
 use ::smoltcp::socket::tcp::{RecvError, Socket, State};
 use ::smoltcp::time::Instant;
 use core::convert::Infallible;
@@ -44,8 +45,8 @@ use core::task::Poll;
 /// # }
 /// ```
 #[derive(Debug)]
-pub struct Client<'b> {
-    caller: ClientConnection<'b>,
+pub struct Client<'b, T = ()> {
+    caller: ClientConnection<'b, T>,
     deadline: Instant,
 }
 
@@ -58,6 +59,23 @@ impl<'b> Client<'b> {
         }
     }
 
+    /// Passes the pushes of these topics to `listener`; see
+    /// [`ClientConnection::with_topics`](crate::ClientConnection::with_topics).
+    ///
+    /// The listener runs inside the methods that poll.
+    pub fn with_topics<L: FnMut(Push<'_>), const N: usize>(
+        self,
+        topics: [Heard; N],
+        listener: L,
+    ) -> Client<'b, Listening<L, N>> {
+        Client {
+            caller: self.caller.with_topics(topics, listener),
+            deadline: self.deadline,
+        }
+    }
+}
+
+impl<'b, T: Listener> Client<'b, T> {
     /// Starts over, for a new conversation over a newly connected socket.
     pub fn reset(&mut self) {
         self.caller.reset();
@@ -137,12 +155,36 @@ impl<'b> Client<'b> {
         }
     }
 
+    /// Receives pushes between calls. Returns `Ready` if at least one was passed to the listener.
+    ///
+    /// Call this after each poll of the interface while no call is under way.
+    ///
+    /// # Errors
+    /// - [`ErrorKind::ReplyPending`]: a call waits for its reply.
+    /// - [`Error::Remote`]: the server ended the conversation with an error line.
+    /// - [`Error::Protocol`]: bytes arrived that are no push, and the conversation is over.
+    /// - [`Error::Closed`], [`Error::Transport`]: the conversation is over.
+    pub fn poll_hear(
+        &mut self,
+        socket: &mut Socket<'_>,
+    ) -> Poll<Result<(), Error<ConnectionLost>>> {
+        if matches!(socket.state(), State::SynSent | State::SynReceived) {
+            return Poll::Pending;
+        }
+        self.flush(socket);
+        match self.receive_until(socket, ClientConnection::hear) {
+            Ok(true) => Poll::Ready(Ok(())),
+            Ok(false) => Poll::Pending,
+            Err(error) => Poll::Ready(Err(error)),
+        }
+    }
+
     /// Sends and receives. Returns whether `is_done` accepts the reply or, if no reply is expected,
     /// whether the request was sent.
     fn exchange(
         &mut self,
         socket: &mut Socket<'_>,
-        is_done: fn(&mut ClientConnection<'b>) -> Result<bool, Error<Infallible>>,
+        is_done: fn(&mut ClientConnection<'b, T>) -> Result<bool, Error<Infallible>>,
     ) -> Result<bool, Error<ConnectionLost>> {
         if matches!(socket.state(), State::SynSent | State::SynReceived) {
             return Ok(false);
@@ -156,6 +198,15 @@ impl<'b> Client<'b> {
                 Err(Error::Transport(ConnectionLost))
             };
         }
+        self.receive_until(socket, is_done)
+    }
+
+    /// Receives until `is_done` returns true. Returns whether it did before the arrived bytes were used up.
+    fn receive_until(
+        &mut self,
+        socket: &mut Socket<'_>,
+        is_done: fn(&mut ClientConnection<'b, T>) -> Result<bool, Error<Infallible>>,
+    ) -> Result<bool, Error<ConnectionLost>> {
         while !is_done(&mut self.caller).map_err(Error::widen)? {
             match receive(socket, self.caller.space()) {
                 Ok(0) => return Ok(false),

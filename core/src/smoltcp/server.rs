@@ -2,6 +2,8 @@
 
 use super::{ConnectionLost, receive, send};
 use crate::error::ErrorKind;
+use crate::format::Format;
+use crate::topics::{Published, Subscriptions, Topic, TopicSet};
 use crate::{Next, ServerConnection, Service};
 use ::smoltcp::socket::tcp::{RecvError, Socket, State};
 use ::smoltcp::time::{Duration, Instant};
@@ -21,9 +23,10 @@ pub struct Timeouts {
     /// `timed-out` and the conversation ends.
     pub request_timeout: Duration,
     /// Limit for the peer to accept a batch of replies: as many as the transmit buffer holds. After
-    /// it, the connection is reset.
+    /// it, the connection is reset. For a subscriber the limit runs from the last bytes that it accepted.
     pub reply_timeout: Duration,
-    /// Limit between two requests. After it, the conversation ends as if the peer had ended it.
+    /// Limit between two requests. After it, the conversation ends as if the peer had ended it. A subscriber may be
+    /// silent for ever: set the socket's keep-alive, so that one that is gone is noticed.
     pub idle_timeout: Duration,
     /// Limit for the peer to receive the last bytes and close its side. After it, the connection is
     /// reset.
@@ -75,8 +78,8 @@ const DRAIN: usize = 65536;
 /// # }
 /// ```
 #[derive(Debug)]
-pub struct Server<'b> {
-    connection: ServerConnection<'b>,
+pub struct Server<'b, T = ()> {
+    connection: ServerConnection<'b, T>,
     timeouts: Timeouts,
     stage: Stage,
     /// The deadline of the stage, except in `Waiting`.
@@ -109,9 +112,9 @@ enum Awaited {
     Room,
 }
 
-impl<'b> Server<'b> {
+impl<'b, T: TopicSet> Server<'b, T> {
     /// Creates a server whose conversations use the buffers and limits of `connection`.
-    pub fn new(connection: ServerConnection<'b>, timeouts: Timeouts) -> Self {
+    pub fn new(connection: ServerConnection<'b, T>, timeouts: Timeouts) -> Self {
         Self {
             connection,
             timeouts,
@@ -192,6 +195,7 @@ impl<'b> Server<'b> {
         if !socket.may_send() {
             return self.leave(Err(ConnectionLost), now);
         }
+        let unsent = self.connection.pending().len();
         // If no replies are pending, all earlier input has been answered.
         let mut next = if self.connection.is_pending() {
             self.answer(socket, service)
@@ -199,7 +203,11 @@ impl<'b> Server<'b> {
             Next::Receive
         };
         let mut advanced = false;
-        while next != Next::Close && !self.connection.is_pending() {
+        // Unsent pushes hold no request back: a publisher may refill the buffer for ever. Unsent replies do.
+        while next != Next::Close
+            && (!self.connection.is_pending()
+                || next == Next::Receive && self.connection.is_subscribed())
+        {
             if next == Next::Receive {
                 match receive(socket, self.connection.space()) {
                     Ok(0) => break,
@@ -220,7 +228,16 @@ impl<'b> Server<'b> {
             None => Awaited::Start,
         };
         // A request keeps its deadline, no matter how slowly its bytes arrive.
-        let goes_on = matches!(awaited, Awaited::Rest(_)) || !advanced;
+        let goes_on = match awaited {
+            Awaited::Rest(_) => true,
+            Awaited::Start => !advanced,
+            // A publisher may refill the buffer before it is empty.
+            Awaited::Room => {
+                !advanced
+                    && (self.connection.pending().len() >= unsent
+                        || !self.connection.is_subscribed())
+            }
+        };
         if awaited != awaited_before || !goes_on {
             return self.await_peer(awaited, now);
         }
@@ -228,6 +245,9 @@ impl<'b> Server<'b> {
             return;
         }
         match awaited {
+            Awaited::Start if self.connection.is_subscribed() => {
+                return self.await_peer(awaited, now);
+            }
             Awaited::Start => {}
             Awaited::Rest(_) => self.connection.abort(ErrorKind::TimedOut, service),
             Awaited::Room => return self.give_up(socket, now),
@@ -305,6 +325,15 @@ impl<'b> Server<'b> {
         let micros = i64::try_from(timeout.total_micros()).unwrap_or(i64::MAX);
         self.stage = stage;
         self.until = Instant::from_micros(now.total_micros().saturating_add(micros));
+    }
+}
+
+impl<const N: usize> Server<'_, Subscriptions<N>> {
+    /// Publishes a value to the client if it is subscribed to the topic; see [`ServerConnection::publish`].
+    ///
+    /// The next [`poll`](Self::poll) sends it.
+    pub fn publish<F: Format>(&mut self, topic: Topic<F>, value: F::Sent<'_>) -> Published {
+        self.connection.publish(topic, value)
     }
 }
 

@@ -4,9 +4,10 @@ extern crate std;
 
 use super::work;
 use crate::format::{End, Frame};
+use crate::topics::{Listener, Listening, Published, Push};
 use crate::{
     Buffer, ClientConnection, Command, Endpoint, ErrorKind, Line, NoReply, Postcard,
-    ServerConnection, Session, Step,
+    ServerConnection, Session, Step, Topic,
 };
 use std::vec::Vec;
 use std::{format, vec};
@@ -137,10 +138,21 @@ fn a_peer_that_reads_slowly_causes_no_more_moves_than_bytes_read() {
 
 /// Asserts that a client searches or moves at most three bytes for each byte of `replies`.
 #[track_caller]
-fn client_is_linear(replies: &[u8], mut call: impl FnMut(&mut ClientConnection<'_>) -> bool) {
+fn client_is_linear(replies: &[u8], call: impl FnMut(&mut ClientConnection<'_>) -> bool) {
+    is_linear(replies, 3, |client| client, call);
+}
+
+/// Asserts that a client searches or moves at most `limit` bytes for each byte of `replies`.
+#[track_caller]
+fn is_linear<T: Listener>(
+    replies: &[u8],
+    limit: usize,
+    prepare: impl for<'b> Fn(ClientConnection<'b>) -> ClientConnection<'b, T>,
+    mut call: impl FnMut(&mut ClientConnection<'_, T>) -> bool,
+) {
     for piece in [1, 2, 3, 7, 100, 1000, 4096] {
         let (mut rx, mut tx) = (vec![0; 4096], [0; 64]);
-        let mut client = ClientConnection::new(&mut rx, &mut tx);
+        let mut client = prepare(ClientConnection::new(&mut rx, &mut tx));
         let ((), work) = work(|| {
             for mut bytes in replies.chunks(piece) {
                 while !bytes.is_empty() {
@@ -157,7 +169,7 @@ fn client_is_linear(replies: &[u8], mut call: impl FnMut(&mut ClientConnection<'
             }
             while call(&mut client) {}
         });
-        let limit = 3 * replies.len();
+        let limit = limit * replies.len();
         assert!(
             work <= limit,
             "work {work} exceeds {limit} in pieces of {piece}"
@@ -165,9 +177,16 @@ fn client_is_linear(replies: &[u8], mut call: impl FnMut(&mut ClientConnection<'
     }
 }
 
+/// A client with [`TOPICS`].
+type Hearing<'b> = ClientConnection<'b, Listening<fn(Push<'_>), 8>>;
+
+fn with_topics(client: ClientConnection<'_>) -> Hearing<'_> {
+    client.with_topics(TOPICS.map(|topic| topic.heard()), |_| ())
+}
+
 /// Takes a reply if one has arrived, and sends the next request. Returns whether a reply was taken.
-fn next_reply<Rsp: crate::Format>(
-    client: &mut ClientConnection<'_>,
+fn next_reply<Rsp: crate::Format, T: Listener>(
+    client: &mut ClientConnection<'_, T>,
     command: Command<(), Rsp>,
 ) -> bool {
     if !client.is_waiting() {
@@ -223,6 +242,85 @@ fn the_work_of_is_over_is_linear_for_all_piece_sizes() {
             false
         });
     }
+}
+
+/// Topics whose names have the same 61 bytes and then differ.
+const TOPICS: [Topic<Line>; 8] = [
+    Topic::new("NNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNA"),
+    Topic::new("NNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNB"),
+    Topic::new("NNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNC"),
+    Topic::new("NNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNND"),
+    Topic::new("NNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNE"),
+    Topic::new("NNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNF"),
+    Topic::new("NNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNG"),
+    Topic::new("NNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNH"),
+];
+
+#[test]
+fn the_work_to_find_pushes_is_linear_for_all_piece_sizes() {
+    const SAYS: Command<(), Line> = Command::new("SAYS");
+    let last = TOPICS[7].name();
+    let long = "x".repeat(3900);
+    for replies in [
+        // Pushes and losses, and replies between them.
+        format!(">{last}\n\n").repeat(200),
+        format!(">{last} +4294967295\n").repeat(200),
+        format!(">{last}\nvalue\nreply\n").repeat(100),
+        format!(">{last}\n{long}\n>{last}\n\n").repeat(5),
+        // A first line without end, an unknown topic, and a payload without end.
+        format!(">{}", "N".repeat(10_000)),
+        format!(">{last}x\n").repeat(100),
+        format!(">{last}\n{long}{long}"),
+    ] {
+        let limit = 3 + TOPICS.len();
+        let replies = replies.as_bytes();
+        is_linear(replies, limit, with_topics, |client| {
+            client.hear() == Ok(true)
+        });
+        is_linear(replies, limit, with_topics, |client| {
+            next_reply(client, SAYS)
+        });
+    }
+}
+
+#[test]
+fn a_server_whose_pushes_are_all_lost_works_in_proportion_to_the_bytes_and_its_topics() {
+    let endpoint = Endpoint::<(), 1>::new();
+    let (mut rx, mut tx) = ([0; 256], [0; 1024]);
+    let connection = ServerConnection::new(&mut rx, &mut tx);
+    let mut connection = connection.with_topics(TOPICS.map(|topic| topic.name()));
+    let advance = |connection: &mut ServerConnection<'_, _>, bytes: &[u8]| {
+        connection.space()[..bytes.len()].copy_from_slice(bytes);
+        connection.received(bytes.len());
+        connection.advance(&mut endpoint.with(&mut ()))
+    };
+    for topic in TOPICS {
+        advance(
+            &mut connection,
+            format!("SUBSCRIBE\n{}\n", topic.name()).as_bytes(),
+        );
+        connection.sent(connection.pending().len());
+    }
+    let (mut received, mut sent) = (0, 0);
+    let ((), work) = work(|| {
+        for round in 0..5000 {
+            for topic in TOPICS {
+                assert_ne!(connection.publish(topic, "value"), Published::NotSubscribed);
+            }
+            connection.sent(1);
+            sent += 1;
+            if advance(&mut connection, b"") == crate::Next::Receive {
+                advance(&mut connection, &b" SUBSCRIBE"[round % 10..][..1]);
+                received += 1;
+            }
+        }
+    });
+    // In each round each topic is told at most once a publish, once a sent byte and once a call of `advance`.
+    let limit = (received + sent) * (1 + 3 * TOPICS.len());
+    assert!(
+        received > 10 && work <= limit,
+        "work {work} exceeds {limit}"
+    );
 }
 
 #[test]

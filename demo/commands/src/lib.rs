@@ -8,7 +8,7 @@ pub mod shown;
 
 use bellwire::complex_data::Inner;
 use bellwire::schema::Description;
-use bellwire::{Command, ComplexData, Gob, Line, NoReply, Postcard, Reply, ReplySent};
+use bellwire::{Command, ComplexData, Gob, Line, NoReply, Postcard, Reply, ReplySent, Topic};
 
 /// The port of the Go tutorial's program.
 pub const PORT: u16 = 61000;
@@ -23,8 +23,16 @@ pub const POSTCARD: Command<Postcard<ComplexData>, Line> = Command::new("POSTCAR
 /// for it; the decoder has space for eight.
 pub const GOB: Command<Gob<ComplexData, 8>, NoReply> = Command::new("GOB");
 
-/// All commands, for `HELP` and `SCHEMA`.
-pub const COMMANDS: &[Description] = &[STRING.describe(), POSTCARD.describe(), GOB.describe()];
+/// The seconds since the server started, published each second.
+pub const TICK: Topic<Postcard<u64>> = Topic::new("TICK");
+
+/// All commands and topics, for `HELP` and `SCHEMA`.
+pub const COMMANDS: &[Description] = &[
+    STRING.describe(),
+    POSTCARD.describe(),
+    GOB.describe(),
+    TICK.describe(),
+];
 
 /// The text that the client sends with [`STRING`].
 pub const TEXT: &str = "Additional data.";

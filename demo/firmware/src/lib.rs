@@ -8,9 +8,9 @@
 //!
 //! ```text
 //! server  client          the programs, in src/bin
-//! thermostat
+//! thermostat              a program with commands of its own, in src/bin
 //! echo    panic           programs to measure and to test, in src/bin
-//! serial   network        the two transports: UART0, and TCP over smoltcp
+//! serial   tcp   network  the two transports: UART0, and TCP over smoltcp
 //! console                 the console on UART1
 //! uart  ethernet  clock   the drivers
 //! boots                   the number of starts
@@ -28,4 +28,5 @@ pub mod network;
 mod registers;
 pub mod serial;
 pub mod stack;
+pub mod tcp;
 pub mod uart;

@@ -5,21 +5,22 @@
 use crate::boots;
 use crate::uart::Uart;
 use bellwire::link::{Auto, Link};
-use bellwire::{ServerConnection, Service};
+use bellwire::topics::{Subscriptions, TopicSet};
+use bellwire::{Format, ServerConnection, Service, Topic};
 use smoltcp::time::{Duration, Instant};
 
 /// A UART and the server on it.
 #[derive(Debug)]
-pub struct Line<'b> {
+pub struct Line<'b, T = ()> {
     uart: Uart,
-    server: Auto<'b, &'b mut [u8]>,
+    server: Auto<'b, &'b mut [u8], T>,
 }
 
-impl<'b> Line<'b> {
+impl<'b, T: TopicSet> Line<'b, T> {
     /// Starts a server. `lent` is the link's memory for each direction. Call it once.
     pub fn new(
         uart: Uart,
-        connection: ServerConnection<'b>,
+        connection: ServerConnection<'b, T>,
         lent: [&'b mut [u8]; 2],
         now: Instant,
     ) -> Self {
@@ -47,6 +48,13 @@ impl<'b> Line<'b> {
     /// Returns whether there is no input. If so, the next byte ends a sleep.
     pub fn is_idle(&self) -> bool {
         self.uart.is_idle()
+    }
+}
+
+impl<const TOPICS: usize> Line<'_, Subscriptions<TOPICS>> {
+    /// Publishes a value if the other end is subscribed to the topic. The next [`poll`](Self::poll) sends it.
+    pub fn publish<F: Format>(&mut self, topic: Topic<F>, value: F::Sent<'_>) {
+        self.server.publish(topic, value);
     }
 }
 

@@ -1,43 +1,40 @@
 //! One connection under load.
 
-use super::load::Load;
+use super::called::Judge;
+use super::load::{Failure, Load, name};
+use super::stream::Stream;
 use super::tally::Tally;
-use bellwire::Printable;
-use bellwire_std::Conn;
-use mio::net::TcpStream;
+use bellwire::ClientSession;
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
 
 /// One connection and its outstanding requests.
 pub(super) struct Link {
-    pub(super) stream: TcpStream,
+    pub(super) stream: Stream,
     /// The times of sending, each with its number of outstanding requests; oldest first.
     flights: VecDeque<(Instant, usize)>,
     in_flight: usize,
     /// Bytes of requests that the stream has not accepted yet.
     unsent: usize,
-    /// The bytes of the next reply that have arrived.
+    /// The bytes of the next reply that have arrived. They are as expected.
     read: usize,
-    /// The serial port of the stream. It closes after the stream.
-    _port: Option<Conn>,
+    /// The bytes from the first one that is not as expected, until their replies are whole. Then `read` is 0.
+    held: Vec<u8>,
+    /// Finds the end of the first of these replies.
+    session: ClientSession,
 }
 
-/// The most bytes of an error code that are shown; Bellwire's longest code has 15.
-const CODE: usize = 32;
-
-/// The reason why a connection under load failed.
-pub(super) type Failure = String;
-
 impl Link {
-    pub(super) fn new(stream: TcpStream, port: Option<Conn>) -> Self {
+    pub(super) fn new(stream: Stream) -> Self {
         Self {
             stream,
             flights: VecDeque::new(),
             in_flight: 0,
             unsent: 0,
             read: 0,
-            _port: port,
+            held: Vec::new(),
+            session: ClientSession::default(),
         }
     }
 
@@ -72,7 +69,10 @@ impl Link {
                 Err(error) => return Err(failure(&error)),
             }
         }
-        Ok(())
+        match self.stream.flush() {
+            Err(error) if error.kind() != ErrorKind::WouldBlock => Err(failure(&error)),
+            _ => Ok(()),
+        }
     }
 
     /// Reads and checks the replies that have arrived, and returns their number. With `to_end`, the
@@ -93,58 +93,108 @@ impl Link {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => return Err(failure(&error)),
             };
-            let now = Instant::now();
-            let checked = load.check(self.read, &buffer[..n]);
-            let right = match checked {
-                Ok((right, _)) | Err((right, _)) => right,
-            };
-            if right > self.in_flight {
-                return Err("reply without a request".to_owned());
-            }
-            self.answered(right, now, tally);
-            replies += right;
-            match checked {
-                Ok((_, into)) => self.read = into,
-                Err((_, instead)) => return Err(name(instead)),
-            }
-            // A read that does not fill the buffer has emptied the stream. On Windows only, the next event
-            // comes only after a read that finds nothing.
-            if n < buffer.len() && !to_end && !cfg!(windows) {
+            replies += self.take(load, &buffer[..n], Instant::now(), tally)?;
+            if self.stream.is_emptied(n, buffer.len()) && !to_end {
                 return Ok(replies);
             }
         }
     }
 
-    fn answered(&mut self, mut replies: usize, now: Instant, tally: &mut Tally) {
-        self.in_flight -= replies;
+    /// Checks bytes that have arrived, and returns the number of replies that they complete.
+    fn take(
+        &mut self,
+        load: &Load,
+        arrived: &[u8],
+        now: Instant,
+        tally: &mut Tally,
+    ) -> Result<usize, Failure> {
+        let mut replies = 0;
+        if self.held.is_empty() {
+            let checked = load.check(self.read, arrived);
+            let right = match checked {
+                Ok((right, _)) | Err((right, _)) => right,
+            };
+            replies += self.answered(right, now, |latency, replies| {
+                tally.record(latency, replies);
+            })?;
+            match (checked, &load.judge) {
+                (Ok((_, into)), _) => {
+                    self.read = into;
+                    return Ok(replies);
+                }
+                (Err((_, instead)), None) => return Err(name(instead)),
+                (Err((right, instead)), Some(_)) => {
+                    let begun = if right == 0 { self.read } else { 0 };
+                    self.held = [&load.reply()[..begun], instead].concat();
+                    self.read = 0;
+                }
+            }
+        } else {
+            self.held.extend_from_slice(arrived);
+        }
+        match &load.judge {
+            Some(judge) => Ok(replies + self.judge(load, judge, now, tally)?),
+            None => Ok(replies),
+        }
+    }
+
+    /// Judges the held replies one by one, and returns the number of whole ones.
+    fn judge(
+        &mut self,
+        load: &Load,
+        judge: &Judge,
+        now: Instant,
+        tally: &mut Tally,
+    ) -> Result<usize, Failure> {
+        let held = std::mem::take(&mut self.held);
+        let mut rest = &held[..];
+        let mut replies = 0;
+        // The rest of a reply that has begun as expected is compared as it arrives.
+        while !load.reply().starts_with(rest) || rest.len() == load.reply().len() {
+            let Some(judged) = judge.judge(&mut self.session, rest)? else {
+                self.held = rest.to_vec();
+                return Ok(replies);
+            };
+            replies += self.answered(1, now, |latency, replies| match &judged.wrong {
+                Some(name) => tally.fail(name.clone(), replies),
+                None => tally.record(latency, replies),
+            })?;
+            rest = rest.get(judged.size..).unwrap_or(&[]);
+        }
+        self.session.next();
+        self.read = rest.len();
+        Ok(replies)
+    }
+
+    /// Counts the oldest requests as answered, calls `count` with their latencies, and returns their number.
+    fn answered(
+        &mut self,
+        replies: usize,
+        now: Instant,
+        mut count: impl FnMut(Duration, usize),
+    ) -> Result<usize, Failure> {
+        let left = self.in_flight.checked_sub(replies);
+        self.in_flight = left.ok_or("reply without a request")?;
+        let mut uncounted = replies;
         while let Some((sent, requests)) = self.flights.front_mut() {
-            let of_these = replies.min(*requests);
-            tally.record(now.saturating_duration_since(*sent), of_these);
+            let of_these = uncounted.min(*requests);
+            count(now.saturating_duration_since(*sent), of_these);
             *requests -= of_these;
-            replies -= of_these;
+            uncounted -= of_these;
             if *requests > 0 {
-                return;
+                break;
             }
             self.flights.pop_front();
         }
+        Ok(replies)
     }
 }
 
 fn failure(error: &io::Error) -> Failure {
     match error.kind() {
-        ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => "closed by the server".to_owned(),
-        _ => error.to_string(),
-    }
-}
-
-/// Returns the name under which a wrong reply is counted.
-fn name(instead: &[u8]) -> Failure {
-    match instead.strip_prefix(b"!") {
-        Some(line) => {
-            let code = line.split(|byte| b" \r\n".contains(byte)).next();
-            let code = Printable::new(code.unwrap_or_default()).at_most(CODE);
-            format!("refused: {code}")
+        ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::UnexpectedEof => {
+            "closed by the server".to_owned()
         }
-        None => "wrong reply".to_owned(),
+        _ => error.to_string(),
     }
 }

@@ -1,6 +1,7 @@
 //! The requests to send and the replies to expect.
 
-use bellwire::{ClientConnection, Command, Format, ReplyFormat};
+use super::called::{Called, Judge};
+use bellwire::{ClientConnection, Command, Format, Printable, ReplyFormat};
 use clap::ValueEnum;
 use commands::{GOB, POSTCARD, STRING, TEXT};
 use std::error::Error;
@@ -22,6 +23,12 @@ pub(super) enum Named {
     Gob,
 }
 
+/// The most bytes of an error code that are shown; Bellwire's longest code has 15.
+const CODE: usize = 32;
+
+/// The reason why a connection under load failed, or a reply is wrong.
+pub(super) type Failure = String;
+
 /// Bytes from the command line.
 #[derive(Debug, Clone)]
 pub(super) struct Bytes(pub(super) Vec<u8>);
@@ -35,6 +42,8 @@ pub(super) struct Load {
     reply: usize,
     /// The requests that each connection keeps in flight.
     pub(super) pipeline: usize,
+    /// Judges replies of other bytes. Without it, such a reply ends its connection.
+    pub(super) judge: Option<Judge>,
 }
 
 impl Load {
@@ -50,6 +59,14 @@ impl Load {
                 Self::new(&request, b"Thank you.\n", pipeline)
             }
         }
+    }
+
+    pub(super) fn called(called: Called, pipeline: usize) -> Result<Self, Box<dyn Error>> {
+        let load = Self::new(&called.request, &called.reply, pipeline)?;
+        Ok(Self {
+            judge: Some(called.into_judge()),
+            ..load
+        })
     }
 
     pub(super) fn new(
@@ -71,7 +88,13 @@ impl Load {
             replies: reply.repeat(READ / reply.len() + 2),
             reply: reply.len(),
             pipeline,
+            judge: None,
         })
+    }
+
+    /// Returns the expected reply.
+    pub(super) fn reply(&self) -> &[u8] {
+        &self.replies[..self.reply]
     }
 
     /// Returns the size of `requests` requests, in bytes.
@@ -102,6 +125,18 @@ impl Load {
         let right = (read + same.count()) / self.reply;
         let start = (right * self.reply).saturating_sub(read);
         Err((right, &arrived[start..]))
+    }
+}
+
+/// Returns the name under which a wrong reply is counted.
+pub(super) fn name(instead: &[u8]) -> Failure {
+    match instead.strip_prefix(b"!") {
+        Some(line) => {
+            let code = line.split(|byte| b" \r\n".contains(byte)).next();
+            let code = Printable::new(code.unwrap_or_default()).at_most(CODE);
+            format!("refused: {code}")
+        }
+        None => "wrong reply".to_owned(),
     }
 }
 

@@ -4,25 +4,28 @@
 //! One wake-up reads, checks and refills a connection, however many replies have arrived. The load
 //! generator therefore costs little, and the measurement is the server's.
 
+mod called;
 mod link;
 mod load;
 mod process;
 mod report;
+mod stream;
 mod tally;
 mod worker;
 
 pub use report::{Latency, Report, ServerProcess};
 
-use crate::address::ServerAddress;
+use crate::failure::Failure;
 use crate::numbers::{number, seconds, time_limit};
 use crate::output;
+use crate::target;
 use bellwire_std::{Network, resolve};
+use called::{CallOptions, Called};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use link::Link;
 use load::{Load, Named};
 use process::Process;
-use std::error::Error;
 use std::io;
 use std::process::exit;
 use std::sync::Arc;
@@ -30,7 +33,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 use tally::Tally;
-use worker::{Done, Plan, TICK, Target};
+use worker::{Address, Done, Plan, TICK, Target};
 
 /// More threads than a load generator can use.
 const MOST_THREADS: usize = 256;
@@ -38,8 +41,8 @@ const MOST_THREADS: usize = 256;
 /// The command line of `bellwire bench`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The server: HOST[:PORT], unix:PATH, or serial:PATH with --connections 1.
-    server: ServerAddress,
+    #[command(flatten)]
+    target: target::Target,
     /// The number of connections to open.
     #[arg(short, long, value_name = "N", default_value_t = 50, value_parser = number(1..=1_000_000))]
     connections: usize,
@@ -59,6 +62,8 @@ pub struct Arguments {
     /// The reply to expect to every --request, with the same escapes.
     #[arg(long, value_name = "BYTES", requires = "request", value_parser = load::unescape)]
     reply: Option<load::Bytes>,
+    #[command(flatten)]
+    called: CallOptions,
     /// The seconds that a reply, or opening a connection, may take before it counts as lost.
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = time_limit)]
     timeout: Duration,
@@ -82,43 +87,62 @@ pub struct Arguments {
 ///
 /// # Errors
 /// If no connection can be opened, a reply is wrong or lost, or printing fails.
-pub fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let load = load(arguments)?;
     let stop = Arc::new(AtomicBool::new(false));
     let told = Arc::clone(&stop);
-    ctrlc::set_handler(move || {
+    let handler = move || {
         if told.swap(true, Ordering::Relaxed) {
             exit(130);
         }
-    })?;
-    let report = measure(arguments, &stop)?;
+    };
+    ctrlc::set_handler(handler).map_err(Failure::other)?;
+    let report = measure(arguments, &load, &stop)?;
     let printed = if arguments.json {
-        output::line(serde_json::to_string_pretty(&report)?)
+        let json = serde_json::to_string_pretty(&report);
+        output::line(json.map_err(Failure::other)?)
     } else {
         output::print(&report)
     };
     match report.errors.values().sum::<u64>() {
         0 => Ok(printed?),
-        1 => Err("1 error".into()),
-        n => Err(format!("{n} errors").into()),
+        1 => Err(Failure::other("1 error")),
+        n => Err(Failure::other(format!("{n} errors"))),
     }
 }
 
-fn measure(arguments: &Arguments, stop: &AtomicBool) -> Result<Report, Box<dyn Error>> {
-    let address = &arguments.server;
-    let target = match address.network {
-        Network::Unix => Target::Unix(address.text.clone().into()),
-        Network::Serial if arguments.connections > 1 => {
-            return Err("a serial port has room for one connection: --connections 1".into());
-        }
-        Network::Serial => Target::Serial(address.text.clone()),
-        network => Target::Tcp(resolve(network, &address.text)?),
+/// Returns the requests to send and the replies to expect.
+fn load(arguments: &Arguments) -> Result<Load, Failure> {
+    let Arguments {
+        pipeline, timeout, ..
+    } = *arguments;
+    let called = Called::new(&arguments.called, &arguments.target, timeout)?;
+    let load = match (called, &arguments.request, &arguments.reply) {
+        (Some(called), _, _) => Load::called(called, pipeline),
+        (None, Some(request), Some(reply)) => Load::new(&request.0, &reply.0, pipeline),
+        _ => Load::named(arguments.command, pipeline),
     };
-    let load = match (&arguments.request, &arguments.reply) {
-        (Some(request), Some(reply)) => Load::new(&request.0, &reply.0, arguments.pipeline),
-        _ => Load::named(arguments.command, arguments.pipeline),
-    }?;
+    load.map_err(Failure::usage)
+}
+
+fn measure(arguments: &Arguments, load: &Load, stop: &AtomicBool) -> Result<Report, Failure> {
+    let address = &arguments.target.address;
+    let target = Target {
+        address: match address.network {
+            Network::Unix => Address::Unix(address.text.clone().into()),
+            Network::Serial if arguments.connections > 1 => {
+                let problem = "a serial port has room for one connection: --connections 1";
+                return Err(Failure::usage(problem));
+            }
+            Network::Serial => Address::Serial(address.text.clone()),
+            network => Address::Tcp(resolve(network, &address.text)?),
+        },
+        tls: arguments.target.tls()?,
+    };
     let server = arguments.server_pid.map(Process::new);
-    let before = server.as_ref().map(Process::usage).transpose()?;
+    let usage = || server.as_ref().map(Process::usage).transpose();
+    let usage = || usage().map_err(Failure::other);
+    let before = usage()?;
 
     let mut tally = Tally::default();
     let shares = open(arguments, &target, stop, &mut tally)?;
@@ -126,13 +150,14 @@ fn measure(arguments: &Arguments, stop: &AtomicBool) -> Result<Report, Box<dyn E
     if connections == 0 {
         let reason = tally.errors.into_keys().next();
         let reason = reason.unwrap_or_else(|| "interrupted".to_owned());
-        return Err(format!("cannot connect to {address}: {reason}").into());
+        let problem = format!("cannot connect to {address}: {reason}");
+        return Err(Failure::transport(problem));
     }
 
-    let at_start = server.as_ref().map(Process::usage).transpose()?;
+    let at_start = usage()?;
     let start = Instant::now();
     let plan = Plan {
-        load: &load,
+        load,
         timeout: arguments.timeout,
         end: start + arguments.duration,
         stop,
@@ -143,12 +168,12 @@ fn measure(arguments: &Arguments, stop: &AtomicBool) -> Result<Report, Box<dyn E
     for (_, each) in &done {
         tally.add(each);
     }
-    let at_end = server.as_ref().map(Process::usage).transpose()?;
+    let at_end = usage()?;
     let held = Instant::now();
     while held.elapsed() < arguments.hold && !stop.load(Ordering::Relaxed) {
         thread::sleep(arguments.hold.saturating_sub(held.elapsed()).min(TICK));
     }
-    let held_usage = server.as_ref().map(Process::usage).transpose()?;
+    let held_usage = usage()?;
     drop(done);
 
     let server_process = match (before, at_start, at_end, held_usage) {
@@ -173,10 +198,10 @@ fn measure(arguments: &Arguments, stop: &AtomicBool) -> Result<Report, Box<dyn E
 /// Opens the connections, in one thread for each share.
 fn open(
     arguments: &Arguments,
-    target: &Target,
+    target: &Target<'_>,
     stop: &AtomicBool,
     tally: &mut Tally,
-) -> Result<Vec<Vec<Link>>, String> {
+) -> Result<Vec<Vec<Link>>, Failure> {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let threads = arguments.threads.unwrap_or((cores / 2).min(MOST_THREADS));
     let threads = threads.clamp(1, arguments.connections);
@@ -201,7 +226,7 @@ fn share_out(
     plan: &Plan<'_>,
     shares: Vec<Vec<Link>>,
     duration: Duration,
-) -> Result<Vec<Done>, Box<dyn Error>> {
+) -> Result<Vec<Done>, Failure> {
     let bar = progress_bar(duration);
     let begin = Instant::now();
     thread::scope(|scope| {
@@ -217,7 +242,11 @@ fn share_out(
         bar.finish_and_clear();
         working
             .into_iter()
-            .map(|thread| Ok(thread.join().map_err(|_| "a thread panicked")??))
+            .map(|thread| {
+                let done = thread.join();
+                let done = done.map_err(|_| Failure::other("a thread panicked"))?;
+                done.map_err(Failure::other)
+            })
             .collect()
     })
 }
@@ -226,11 +255,11 @@ fn share_out(
 fn started<T>(
     threads: impl Iterator<Item = io::Result<T>>,
     stop: &AtomicBool,
-) -> Result<Vec<T>, String> {
+) -> Result<Vec<T>, Failure> {
     let threads = threads.collect::<io::Result<Vec<_>>>();
     threads.map_err(|error| {
         stop.store(true, Ordering::Relaxed);
-        format!("cannot start a thread: {error}")
+        Failure::other(format!("cannot start a thread: {error}"))
     })
 }
 

@@ -1,9 +1,10 @@
 //! One thread of the load generator.
 
-use super::link::{Failure, Link};
-use super::load::{Load, READ};
+use super::link::Link;
+use super::load::{Failure, Load, READ};
+use super::stream::Stream;
 use super::tally::Tally;
-use bellwire_std::{Conn, Dialer, Network};
+use bellwire_std::{Conn, Dialer, Network, tls};
 use mio::{Events, Interest, Poll, Token};
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpStream};
@@ -28,8 +29,14 @@ pub(super) struct Plan<'a> {
     pub(super) replies: &'a AtomicU64,
 }
 
-/// The address to open connections to.
-pub(super) enum Target {
+/// The server to open connections to.
+pub(super) struct Target<'a> {
+    pub(super) address: Address,
+    /// How to use TLS, and the name in the server's certificate.
+    pub(super) tls: Option<(tls::Connector, &'a str)>,
+}
+
+pub(super) enum Address {
     /// The first of these that accepts a connection is used.
     Tcp(Vec<SocketAddr>),
     Unix(PathBuf),
@@ -39,14 +46,14 @@ pub(super) enum Target {
 /// Opens `count` connections, or fewer if `stop` is set.
 pub(super) fn open(
     count: usize,
-    target: &Target,
+    target: &Target<'_>,
     timeout: Duration,
     stop: &AtomicBool,
 ) -> (Vec<Link>, Tally) {
     let mut tally = Tally::default();
     let wanted = (0..count).take_while(|_| !stop.load(Ordering::Relaxed));
     let links = wanted.filter_map(|_| match connect(target, timeout) {
-        Ok((stream, port)) => Some(Link::new(mio::net::TcpStream::from_std(stream), port)),
+        Ok(stream) => Some(Link::new(stream)),
         Err(error) => {
             tally.fail(error.to_string(), 1);
             None
@@ -55,17 +62,32 @@ pub(super) fn open(
     (links.collect(), tally)
 }
 
+fn connect(target: &Target<'_>, timeout: Duration) -> io::Result<Stream> {
+    let deadline = Instant::now() + timeout;
+    let (socket, port) = dial(&target.address, timeout)?;
+    let session = match &target.tls {
+        None => None,
+        Some((connector, name)) => {
+            let mut conn = Conn::try_from(socket.try_clone()?)?;
+            conn.set_deadline(Some(deadline));
+            Some(connector.handshake(&mut conn, name)?)
+        }
+    };
+    let socket = mio::net::TcpStream::from_std(socket);
+    Ok(Stream::new(socket, session, port))
+}
+
 /// Returns a connection, and the serial port that it needs.
-fn connect(target: &Target, timeout: Duration) -> io::Result<(TcpStream, Option<Conn>)> {
-    let addresses = match target {
-        Target::Tcp(addresses) => addresses,
-        Target::Unix(path) => {
+fn dial(address: &Address, timeout: Duration) -> io::Result<(TcpStream, Option<Conn>)> {
+    let addresses = match address {
+        Address::Tcp(addresses) => addresses,
+        Address::Unix(path) => {
             let stream = UnixStream::connect(path)?;
             stream.set_nonblocking(true)?;
             // Reading and writing a Unix socket works as for TCP.
             return Ok((OwnedFd::from(stream).into(), None));
         }
-        Target::Serial(address) => {
+        Address::Serial(address) => {
             let port = Dialer::new().timeout(timeout);
             let port = port.dial(Network::Serial, address)?;
             return Ok((port.as_fd().try_clone_to_owned()?.into(), Some(port)));
@@ -95,7 +117,7 @@ pub(super) fn run(plan: &Plan<'_>, links: Vec<Link>) -> io::Result<Done> {
     for (index, link) in links.iter_mut().flatten().enumerate() {
         let interest = Interest::READABLE | Interest::WRITABLE;
         let registry = poll.registry();
-        registry.register(&mut link.stream, Token(index), interest)?;
+        registry.register(link.stream.socket(), Token(index), interest)?;
     }
     let mut worker = Worker {
         plan,

@@ -179,7 +179,7 @@ fn an_unreachable_server_is_a_clear_error() {
         error.starts_with("bellwire: cannot connect to 127.0.0.1:1: Connection refused"),
         "{error}"
     );
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(3));
 }
 
 /// Cause: Ctrl-C discarded the measurement.

@@ -28,6 +28,20 @@ fn bellwire_connect_talks_to_the_board() {
 }
 
 #[test]
+fn bellwire_list_shows_the_boards_commands() {
+    let Some(board) = Board::server() else {
+        return;
+    };
+    let output = run(&["list", &board.address.to_string()]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let data = "complexData{N: i64, S: str, M: {str: i64}, P: bytes, C: ?^complexData}";
+    assert_eq!(
+        text(&output.stdout),
+        format!("STRING   line -> line\nPOSTCARD postcard {data} -> line\nGOB      gob {data}\n")
+    );
+}
+
+#[test]
 fn netcat_talks_to_the_board_over_tcp_and_over_the_uart() {
     let Some(board) = Board::server() else {
         return;

@@ -1,89 +1,13 @@
 //! `list`, `call` and `shell`: commands that the binary does not know.
 
 use crate::process::{bellwire, fed, text};
-use bellwire_std::{Endpoint, Network, Server, tls};
-use bellwire_tests::certificates::{Authority, Folder, HOST};
+use crate::thermo::Thermo;
+use bellwire_std::Endpoint;
+use bellwire_tests::board::Board;
 use std::fs;
-use std::process::{Output, Stdio};
-use std::thread::{self, JoinHandle};
+use std::process::Stdio;
+use std::thread;
 use thermostat::host::{Shared, endpoint, silent_endpoint};
-
-/// A server in this process, stopped when dropped.
-struct Thermo {
-    /// The address and the options that reach it.
-    target: Vec<String>,
-    stop: Option<(bellwire_std::ShutdownHandle, JoinHandle<()>)>,
-    /// The files of its certificate, while it runs.
-    folder: Option<Folder>,
-}
-
-impl Thermo {
-    fn start() -> Self {
-        Self::serve(endpoint().unwrap())
-    }
-
-    fn serve(endpoint: Endpoint<Shared>) -> Self {
-        Self::run(Server::bind("127.0.0.1:0", endpoint).unwrap())
-    }
-
-    fn run(server: Server<Shared>) -> Self {
-        let address = server.local_addr();
-        let scheme = if address.tcp().is_some() { "" } else { "unix:" };
-        let target = vec![format!("{scheme}{address}")];
-        let handle = server.shutdown_handle();
-        let shared = Shared::default();
-        let serving = thread::spawn(move || server.run_with(move |_| shared.clone()).unwrap());
-        Self {
-            target,
-            stop: Some((handle, serving)),
-            folder: None,
-        }
-    }
-
-    fn run_bellwire(&self, command: &str, arguments: &[&str]) -> Output {
-        let mut run = bellwire(&[command]);
-        run.args(&self.target).args(arguments).output().unwrap()
-    }
-
-    /// Runs `call`, which must succeed, and returns its output.
-    #[track_caller]
-    fn call(&self, arguments: &[&str]) -> String {
-        let output = self.run_bellwire("call", arguments);
-        assert!(output.status.success(), "{output:?}");
-        text(&output.stdout).to_owned()
-    }
-
-    /// Runs `call`, which must fail with this exit code and line.
-    #[track_caller]
-    fn fails(&self, arguments: &[&str], code: i32, line: &str) {
-        let output = self.run_bellwire("call", arguments);
-        let shown = text(&output.stderr);
-        assert_eq!(shown, format!("bellwire: {line}\n"));
-        assert_eq!(
-            (output.status.code(), text(&output.stdout)),
-            (Some(code), ""),
-            "{shown}"
-        );
-    }
-
-    fn script(&self, lines: &str, arguments: &[&str]) -> Output {
-        let mut shell = bellwire(&["shell"]);
-        shell
-            .args(&self.target)
-            .args(arguments)
-            .stdout(Stdio::piped());
-        fed(&mut shell, lines.as_bytes())
-    }
-}
-
-impl Drop for Thermo {
-    fn drop(&mut self) {
-        if let Some((handle, serving)) = self.stop.take() {
-            handle.stop();
-            let _ = serving.join();
-        }
-    }
-}
 
 const LISTED: &str = "\
 READ    -> postcard Reading{celsius: f32, heating: bool}
@@ -134,32 +58,25 @@ fn commands_of_a_server_of_tasks_are_listed_and_called() {
 }
 
 #[test]
+fn commands_of_a_board_are_listed_and_called() {
+    let Some(board) = Board::thermostat() else {
+        return;
+    };
+    answers_all_commands(&Thermo {
+        target: vec![board.address.to_string()],
+        stop: None,
+        folder: None,
+    });
+}
+
+#[test]
 fn commands_are_listed_and_called_over_a_unix_socket() {
-    let path = std::env::temp_dir().join(format!("bellwire-call-{}", std::process::id()));
-    let endpoint = endpoint().unwrap();
-    let listener = bellwire_std::Listener::bind(Network::Unix, path.to_str().unwrap()).unwrap();
-    answers_all_commands(&Thermo::run(Server::from_listener(listener, endpoint)));
+    answers_all_commands(&Thermo::over_unix("call", endpoint().unwrap()));
 }
 
 #[test]
 fn commands_are_listed_and_called_over_tls() {
-    let authority = Authority::new();
-    let folder = Folder::new("cli-call-tls", &authority, &[]);
-    let signed = authority.sign(&[HOST]);
-    fs::write(folder.file("server.pem"), &signed.chain).unwrap();
-    fs::write(folder.file("server.key"), &signed.key).unwrap();
-    let [chain, key, ca] = ["server.pem", "server.key", "ca.pem"].map(|name| folder.file(name));
-    let identity = tls::Identity::from_files(chain, key).unwrap();
-    let endpoint = endpoint().unwrap();
-    let mut server = Server::bind("localhost:0", endpoint).unwrap();
-    server.tls = Some(tls::Acceptor::new(identity, None).unwrap());
-    let port = server.local_addr().tcp().unwrap().port();
-    let mut server = Thermo::run(server);
-    server.target = ["--tls", "--ca", &ca, &format!("{HOST}:{port}")]
-        .map(str::to_owned)
-        .to_vec();
-    server.folder = Some(folder);
-    answers_all_commands(&server);
+    answers_all_commands(&Thermo::over_tls("call", endpoint().unwrap()));
 }
 
 #[test]
@@ -210,6 +127,9 @@ fn a_value_that_does_not_fit_is_a_usage_error_that_names_the_field() {
     ] {
         server.fails(&["SET", value], 2, line);
     }
+    let line = "SET takes a value: Setting{target: f32, mode: Mode<Off | Heat | HeatFor(u16)>}";
+    server.fails(&["SET"], 2, line);
+    server.fails(&["READ", "1"], 2, "expected null, found 1");
 }
 
 #[test]
@@ -292,6 +212,27 @@ fn a_shell_with_a_schema_file_lists_and_calls_without_asking_the_server() {
         "{output:?}"
     );
     fs::remove_file(&file).unwrap();
+}
+
+#[test]
+fn call_in_a_shell_reaches_a_command_with_a_name_of_the_shells_own() {
+    let endpoint = Endpoint::<Shared>::default();
+    let names = ["help", "call"].map(bellwire::Command::<bellwire::Line, bellwire::Line>::new);
+    for command in names {
+        endpoint
+            .handle(command, move |_, text, reply| {
+                reply.send(&format!("{} {text}", command.name()))
+            })
+            .unwrap();
+    }
+    endpoint.describe(&names.map(|command| command.describe()));
+    let server = Thermo::serve(endpoint);
+    let output = server.script("call help  me\ncall call me\nhelp\ncall\n", &[]);
+    let listed = "help line -> line\ncall line -> line\n";
+    let replies = format!("\"help me\"\n\"call me\"\n{listed}");
+    assert_eq!(text(&output.stdout), replies, "{output:?}");
+    let error = "bellwire: `call` needs the name of a command\n";
+    assert_eq!(text(&output.stderr), error);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod bench;
+mod bench_call;
 mod binary;
 mod board;
 mod call;
@@ -11,5 +12,7 @@ mod metrics;
 mod output;
 mod process;
 mod serial;
+mod thermo;
 mod tls;
 mod tls_files;
+mod watch;

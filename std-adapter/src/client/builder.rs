@@ -1,12 +1,12 @@
 //! The options of a client.
 
-use super::link::Link;
 use super::options::{Options, Target};
 use super::{Client, ClientStream};
 #[cfg(feature = "tls")]
 use crate::tls;
 use crate::wait::after;
 use crate::{Dialer, Network};
+use bellwire::schema::Description;
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -60,13 +60,29 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the longest reply in bytes. Default: 1 MiB.
+    /// Sets the longest reply in bytes, and the longest value of a topic. Default: 1 MiB.
     ///
-    /// A longer reply fails its call. If its end is known and not farther than 64 KiB, the client skips it, and the
-    /// conversation goes on.
+    /// A longer reply fails its call, and a longer value is lost. If its end is known and not farther than 64 KiB, the
+    /// client skips it, and the conversation goes on.
     #[must_use]
     pub fn max_reply(mut self, bytes: usize) -> Self {
         self.options.max_reply = bytes;
+        self
+    }
+
+    /// Sets how many values of topics the client keeps until they are taken. Default: 1024.
+    ///
+    /// One more value is discarded and counted; see [`Event::Lost`](crate::Event::Lost).
+    #[must_use]
+    pub fn max_events(mut self, values: usize) -> Self {
+        self.options.events.values = values;
+        self
+    }
+
+    /// Sets how many bytes these values take at most. Default: 1 MiB. If no value is kept, any value has room.
+    #[must_use]
+    pub fn max_event_bytes(mut self, bytes: usize) -> Self {
+        self.options.events.bytes = bytes;
         self
     }
 
@@ -96,30 +112,33 @@ impl ClientBuilder {
         self
     }
 
+    /// Compares these commands with the server's on each new connection, as [`Client::check`] does, before any call is
+    /// sent on it. Default: no comparison.
+    ///
+    /// It costs one call for each connection, within the [`connect_timeout`](Self::connect_timeout). A difference is an
+    /// error of [`connect`](Self::connect), with a [`CheckError`](crate::schema::CheckError) inside. When the
+    /// client connects again, it fails the call with [`CallError::NotSent`](super::CallError::NotSent).
+    #[must_use]
+    pub fn check(mut self, commands: &[Description]) -> Self {
+        self.target.commands = Some(commands.into());
+        self
+    }
+
     /// Connects to `address`: `HOST:PORT`, a path, or a [`SerialAddress`](crate::SerialAddress).
     ///
     /// # Errors
-    /// The errors of [`Dialer::dial`], and with TLS of `tls::Connector::connect`.
+    /// The errors of [`Dialer::dial`], and with TLS of `tls::Connector::connect`. With a [check](Self::check) those of
+    /// [`CheckError`](crate::schema::CheckError).
     pub fn connect(mut self, address: &str) -> io::Result<Client> {
         address.clone_into(&mut self.target.address);
         let limit = after(Instant::now(), self.target.connect_timeout);
         let stream = self.target.open(limit)?;
-        Ok(client(Some(self.target), self.options, stream))
+        Ok(Client::new(Some(self.target), self.options, stream))
     }
 
     /// Creates a client over an open stream. It cannot connect again: after the conversation is over, each call
     /// fails with [`CallError::NotSent`](super::CallError::NotSent). The options for connecting are ignored.
     pub fn stream(self, stream: impl ClientStream + 'static) -> Client {
-        client(None, self.options, Box::new(stream))
-    }
-}
-
-fn client(target: Option<Target>, options: Options, stream: Box<dyn ClientStream>) -> Client {
-    let mut link = Link::new(options.max_reply);
-    link.restart(stream);
-    Client {
-        target,
-        options,
-        link,
+        Client::new(None, self.options, Box::new(stream))
     }
 }

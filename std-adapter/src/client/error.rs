@@ -52,6 +52,8 @@ pub enum Cause {
     Remote(Box<RemoteError>),
     /// The server sent bytes that are not the expected reply.
     Protocol(ErrorKind),
+    /// The server sent a push that is malformed, or of a topic without a subscription.
+    UnexpectedPush,
     /// The connection could not be opened, read or written.
     Transport(Arc<io::Error>),
 }
@@ -69,6 +71,19 @@ impl CallError {
         match cause {
             Cause::Remote(error) => Self::Remote(error),
             cause => Self::MayHaveRun(cause),
+        }
+    }
+}
+
+impl Cause {
+    /// Returns the kind of the I/O error that describes it best.
+    pub(crate) fn kind(&self) -> io::ErrorKind {
+        match self {
+            Self::Closed => io::ErrorKind::UnexpectedEof,
+            Self::TimedOut => io::ErrorKind::TimedOut,
+            Self::Transport(error) => error.kind(),
+            Self::Protocol(_) | Self::UnexpectedPush => io::ErrorKind::InvalidData,
+            Self::Busy | Self::Remote(_) => io::ErrorKind::Other,
         }
     }
 }
@@ -93,6 +108,9 @@ impl fmt::Display for Cause {
             Self::Busy => f.write_str("too many waiting calls"),
             Self::Remote(error) => error.fmt(f),
             Self::Protocol(kind) => kind.fmt(f),
+            Self::UnexpectedPush => {
+                f.write_str("push is malformed, or of a topic without a subscription")
+            }
             Self::Transport(error) => error.fmt(f),
         }
     }

@@ -1,32 +1,44 @@
 //! Clients that own their memory.
 
+mod batch;
 mod buffer;
 mod builder;
 mod check;
+mod ear;
 mod error;
+mod event;
+mod inbox;
 mod link;
 mod options;
+mod pause;
 mod pipeline;
+mod request;
 mod stream;
+mod subscribe;
 mod verdict;
 
+pub use batch::{Batch, Replies, Ticket};
 pub use builder::ClientBuilder;
 pub use error::{CallError, Cause};
+pub use event::{Event, EventError, Push, RawEvent};
 pub(crate) use options::{Options, Target};
 pub use stream::ClientStream;
 #[cfg(feature = "tokio")]
 pub(crate) use {
     buffer::Buffer,
-    verdict::{Verdict, name},
+    ear::Ear,
+    event::{decode as decode_event, keep},
+    inbox::Inbox,
+    pause::{LONGEST, pause},
+    verdict::{Verdict, is_passing, name},
 };
 
-use crate::wait::{after, has_passed};
 use bellwire::format::OwnedReply;
-use bellwire::{Command, ErrorKind, Format, NoReply, ReplyFormat};
+use bellwire::topics::Heard;
+use bellwire::{Command, ErrorKind, Expected, Format, NoReply};
 use link::Link;
 use std::fmt;
 use std::io;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A blocking client that owns its connection and its buffers, and connects again when it must.
@@ -55,6 +67,10 @@ use std::time::{Duration, Instant};
 /// ends with an error line, for example because the server rejected an earlier [`send`](Self::send), fails the next
 /// call with [`CallError::NotSent`] and that line.
 ///
+/// # Topics
+/// [`subscribe`](Self::subscribe) to a topic, and take its values with [`next_push`](Self::next_push). Values that arrive
+/// during calls are kept for it.
+///
 /// # Order
 /// Replies carry no number; their order decides. A line that the server sends unasked while no call waits is
 /// recognized, and ends the conversation. One that arrives while a call waits is taken as the reply to that call.
@@ -62,14 +78,34 @@ use std::time::{Duration, Instant};
 /// # Memory
 /// The buffers begin with 4 KiB for replies and 1 KiB for requests. They grow to the longest reply and request, up
 /// to [`max_reply`](ClientBuilder::max_reply) and [`max_request`](ClientBuilder::max_request), and do not shrink.
+/// [`max_event_bytes`](ClientBuilder::max_event_bytes) limits the values of topics that were not taken.
 pub struct Client {
     /// `None` for a stream that cannot be opened again.
     target: Option<Target>,
     options: Options,
     link: Link,
+    /// The topics that are subscribed on each new connection.
+    topics: Vec<Heard>,
+    /// The connections in a row that were opened for these topics and did not last.
+    failures: u32,
+    /// When the last connection was opened.
+    opened: Instant,
 }
 
 impl Client {
+    fn new(target: Option<Target>, options: Options, stream: Box<dyn ClientStream>) -> Self {
+        let mut link = Link::new(&options);
+        link.restart(stream);
+        Self {
+            target,
+            options,
+            link,
+            topics: Vec::new(),
+            failures: 0,
+            opened: Instant::now(),
+        }
+    }
+
     /// Connects to `address` over TCP within `timeout`, which also limits each call.
     ///
     /// `address` is anything that displays as `HOST:PORT`; see [`dial`](crate::dial()). This returns an
@@ -136,10 +172,10 @@ impl Client {
         Req: Format<Sent<'v>: Clone>,
         Rsp: Format,
     {
-        let deadline = self.deadline();
-        self.request(command, &value, deadline)?;
-        let place = self.link.reply(deadline)?;
-        decode::<Rsp, T>(self.link.payload(place), take)
+        let payload = self.exchange(command.name(), command.expected(), |space| {
+            command.encode(value.clone(), space)
+        })?;
+        decode::<Rsp, T>(payload, take)
     }
 
     /// Sends a request that has no reply. Returns when its bytes are handed to the system.
@@ -158,10 +194,29 @@ impl Client {
     where
         Req: Format<Sent<'v>: Clone>,
     {
-        self.request(command, &value, self.deadline())?;
+        let encode = |space: &mut [u8]| command.encode(value.clone(), space);
+        self.exchange(command.name(), None, encode).map(drop)
+    }
+
+    /// Sends one request, and returns the payload of its reply. It is empty for a command without reply.
+    pub(crate) fn exchange(
+        &mut self,
+        name: &'static str,
+        expected: Option<Expected>,
+        encode: impl FnMut(&mut [u8]) -> Result<usize, ErrorKind>,
+    ) -> Result<&[u8], CallError> {
+        self.link.abandon();
+        let deadline = self.deadline();
+        let limit = self.options.max_request;
+        self.link.encode(name, expected, limit, encode)?;
+        self.transmit(usize::MAX, deadline)?;
+        if expected.is_some() {
+            let place = self.link.reply(deadline)?;
+            return Ok(self.link.payload(place));
+        }
         match self.link.sent_in_part() {
             Some(error) => Err(error),
-            None => Ok(()),
+            None => Ok(&[]),
         }
     }
 
@@ -225,6 +280,26 @@ impl Client {
         })
     }
 
+    /// Begins a batch: requests of different commands that are sent together.
+    ///
+    /// ```no_run
+    /// # use bellwire::{Command, Line, Postcard};
+    /// # const NAME: Command<(), Line> = Command::new("NAME");
+    /// # const SPEED: Command<Line, Postcard<u32>> = Command::new("SPEED");
+    /// # let mut client = bellwire_std::Client::connect(":61000", std::time::Duration::from_secs(5))?;
+    /// let mut batch = client.batch();
+    /// let name = batch.queue(NAME, ())?;
+    /// let speed = batch.queue(SPEED, "left")?;
+    /// let mut replies = batch.send()?;
+    /// println!("{}: {}", replies.take(name)?, replies.take(speed)?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// For many values of one command, [`pipeline`](Self::pipeline) needs no memory for all of them.
+    pub fn batch(&mut self) -> Batch<'_> {
+        Batch::new(self)
+    }
+
     /// Closes the connection and opens a new one now. Replies that were not taken are lost. If that fails, the next call
     /// tries again.
     ///
@@ -233,7 +308,8 @@ impl Client {
     /// [stream](ClientBuilder::stream).
     pub fn reconnect(&mut self) -> io::Result<()> {
         self.link.abandon();
-        self.open(None)
+        self.open(None)?;
+        self.resubscribe(self.deadline()).map_err(io::Error::other)
     }
 
     /// Ends the sending, waits for the server's end and closes the connection.
@@ -254,105 +330,6 @@ impl Client {
             None => Ok(()),
             Some(cause) => Err(CallError::ended(cause)),
         }
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        let timeout = self.options.timeout?;
-        Some(after(Instant::now(), timeout))
-    }
-
-    /// Sends one request.
-    fn request<'v, Req, Rsp>(
-        &mut self,
-        command: Command<Req, Rsp>,
-        value: &Req::Sent<'v>,
-        deadline: Option<Instant>,
-    ) -> Result<(), CallError>
-    where
-        Req: Format<Sent<'v>: Clone>,
-        Rsp: ReplyFormat,
-    {
-        self.link.abandon();
-        let limit = self.options.max_request;
-        self.link
-            .encode(command.name(), command.expected(), limit, |space| {
-                command.encode(value.clone(), space)
-            })?;
-        self.transmit(usize::MAX, deadline)
-    }
-
-    /// Sends the encoded requests that fit into `window`. If no call waits, opens a connection first if none is open.
-    ///
-    /// # Errors
-    /// [`CallError::NotSent`]: no byte was sent of the first request, which is discarded. If some bytes were, the
-    /// calls themselves fail later.
-    fn transmit(&mut self, window: usize, deadline: Option<Instant>) -> Result<(), CallError> {
-        let mut opened = false;
-        loop {
-            if self.link.waiting() == 0 {
-                let ready = self.ready(deadline);
-                opened |= *ready.as_ref().unwrap_or(&true);
-                if let Err(cause) = ready {
-                    self.link.drop_unsent();
-                    return Err(CallError::NotSent(cause));
-                }
-            }
-            let before = self.link.encoded();
-            self.link.send(window, deadline);
-            if self.link.is_open() || self.link.encoded() < before || self.link.waiting() > 0 {
-                return Ok(());
-            }
-            // The connection failed before it took a byte. A new one may take the request.
-            if opened || has_passed(deadline) || self.target.is_none() {
-                self.link.drop_unsent();
-                let cause = self.link.report().map_or(Cause::Closed, |(cause, _)| cause);
-                return Err(CallError::NotSent(cause));
-            }
-        }
-    }
-
-    /// Makes sure that the connection is open and that no reply is due on it. Returns whether it is a new one.
-    fn ready(&mut self, deadline: Option<Instant>) -> Result<bool, Cause> {
-        if has_passed(deadline) {
-            return Err(Cause::TimedOut);
-        }
-        self.skip(deadline);
-        if self.link.is_open() {
-            self.link.check(deadline);
-        }
-        if self.link.is_open() {
-            return Ok(false);
-        }
-        if let Some(cause) = self.link.unreported() {
-            return Err(cause);
-        }
-        if self.target.is_none() {
-            return Err(self.link.report().map_or(Cause::Closed, |(cause, _)| cause));
-        }
-        self.open(deadline)
-            .map_err(|error| Cause::Transport(Arc::new(error)))?;
-        Ok(true)
-    }
-
-    /// Discards the replies to abandoned calls.
-    fn skip(&mut self, deadline: Option<Instant>) {
-        while self.link.is_open() && self.link.abandoned() > 0 {
-            // The caller of that call is gone.
-            let _ = self.link.reply(deadline);
-        }
-    }
-
-    fn open(&mut self, deadline: Option<Instant>) -> io::Result<()> {
-        let Some(target) = &self.target else {
-            let what = "this client cannot open its stream again";
-            return Err(io::Error::new(io::ErrorKind::Unsupported, what));
-        };
-        // A serial port can be open only once.
-        self.link.end_stream(Cause::Closed);
-        let limit = after(Instant::now(), target.connect_timeout);
-        let deadline = deadline.map_or(limit, |deadline| deadline.min(limit));
-        self.link.restart(target.open(deadline)?);
-        Ok(())
     }
 }
 

@@ -1,10 +1,13 @@
 //! The options that both clients share.
 
-use super::ClientStream;
+use super::inbox::InboxLimits;
+use super::{Client, ClientStream};
 #[cfg(feature = "tls")]
 use crate::tls;
 use crate::{Dialer, Network};
+use bellwire::schema::Description;
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The default time limit for connecting, and for a call.
@@ -20,6 +23,8 @@ pub(crate) struct Options {
     pub(crate) timeout: Option<Duration>,
     pub(crate) max_request: usize,
     pub(crate) max_reply: usize,
+    /// The limits of the events that a subscriber has not taken.
+    pub(crate) events: InboxLimits,
 }
 
 impl Default for Options {
@@ -28,6 +33,7 @@ impl Default for Options {
             timeout: Some(TIMEOUT),
             max_request: MESSAGE,
             max_reply: MESSAGE,
+            events: InboxLimits::default(),
         }
     }
 }
@@ -41,6 +47,8 @@ pub(crate) struct Target {
     pub(crate) connect_timeout: Duration,
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<(tls::Connector, String)>,
+    /// The commands to compare with the server's on each new connection.
+    pub(crate) commands: Option<Arc<[Description]>>,
 }
 
 impl Default for Target {
@@ -52,13 +60,24 @@ impl Default for Target {
             connect_timeout: TIMEOUT,
             #[cfg(feature = "tls")]
             tls: None,
+            commands: None,
         }
     }
 }
 
 impl Target {
-    /// Opens a connection until `deadline`.
+    /// Opens a connection until `deadline`, and checks the server's commands.
     pub(super) fn open(&self, deadline: Instant) -> io::Result<Box<dyn ClientStream>> {
+        let stream = self.connect(deadline)?;
+        let Some(commands) = &self.commands else {
+            return Ok(stream);
+        };
+        let mut client = Client::new(None, Options::default(), stream);
+        client.check_until(commands, Some(deadline))?;
+        client.link.into_stream()
+    }
+
+    fn connect(&self, deadline: Instant) -> io::Result<Box<dyn ClientStream>> {
         let left = deadline.saturating_duration_since(Instant::now());
         let dialer = self.dialer.clone().timeout(left);
         let conn = dialer.dial(self.network, &self.address)?;

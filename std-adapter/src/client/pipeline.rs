@@ -4,11 +4,12 @@ use super::{CallError, Client, decode};
 use bellwire::format::OwnedReply;
 use bellwire::{Command, ErrorKind, Format};
 use std::iter::Fuse;
+use std::ops::Range;
 use std::time::Instant;
 
 /// The most bytes of unanswered requests, unless one is longer. The buffers of every socket hold that many, so a
 /// server that waits for its replies to be read cannot block the sending.
-const WINDOW: usize = 16 << 10;
+pub(super) const WINDOW: usize = 16 << 10;
 
 /// Returns an iterator over the replies. `encode` writes the request for a value.
 pub(super) fn new<Req, Rsp, I, E>(
@@ -49,8 +50,8 @@ where
     I: Iterator,
     E: Fn(&I::Item, &mut [u8]) -> Result<usize, ErrorKind>,
 {
-    /// Encodes and sends requests up to the window.
-    fn refill(&mut self, deadline: Option<Instant>) -> Result<(), CallError> {
+    /// Encodes requests up to the window.
+    fn encode(&mut self) {
         let link = &mut self.client.link;
         while self.failed.is_none()
             && link.unanswered() + link.encoded() < WINDOW
@@ -60,10 +61,6 @@ where
             let limit = self.client.options.max_request;
             let encoded = link.encode(name, expected, limit, |space| (self.encode)(&value, space));
             self.failed = encoded.err();
-        }
-        match link.encoded() {
-            0 => Ok(()),
-            _ => self.client.transmit(WINDOW, deadline),
         }
     }
 }
@@ -78,22 +75,41 @@ where
     type Item = Result<Rsp::Owned, CallError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let link = &self.client.link;
-        let waiting = link.waiting();
-        let deadline = self.client.deadline();
-        // The next half is on its way while the replies to this one are taken. The errors of a connection that is
-        // over come before a new one.
-        let room = link.unanswered() <= WINDOW / 2;
-        if (waiting == 0 || link.is_open() && room)
-            && let Err(error) = self.refill(deadline)
+        if self.client.has_room() {
+            self.encode();
+        }
+        match self.client.next_reply(self.client.deadline()) {
+            Some(reply) => Some(reply.and_then(|place| {
+                decode::<Rsp, _>(self.client.link.payload(place), Rsp::into_owned)
+            })),
+            None => self.failed.take().map(Err),
+        }
+    }
+}
+
+impl Client {
+    /// Returns whether more of the encoded requests may leave. The next half is on its way while the replies to this
+    /// one are taken. The errors of a connection that is over come before a new one.
+    fn has_room(&self) -> bool {
+        let room = self.link.unanswered() <= WINDOW / 2;
+        self.link.waiting() == 0 || self.link.is_open() && room
+    }
+
+    /// Sends encoded requests up to the window, and waits for the reply to the oldest request. Returns the place of
+    /// its payload, or `None` if there is no request.
+    pub(super) fn next_reply(
+        &mut self,
+        deadline: Option<Instant>,
+    ) -> Option<Result<Range<usize>, CallError>> {
+        if self.has_room()
+            && self.link.encoded() > 0
+            && let Err(error) = self.transmit(WINDOW, deadline)
         {
             return Some(Err(error));
         }
-        let link = &mut self.client.link;
-        if link.waiting() == 0 {
-            return self.failed.take().map(Err);
+        match self.link.waiting() {
+            0 => None,
+            _ => Some(self.link.reply(deadline)),
         }
-        let reply = link.reply(deadline);
-        Some(reply.and_then(|place| decode::<Rsp, _>(link.payload(place), Rsp::into_owned)))
     }
 }

@@ -21,7 +21,7 @@ impl Verdict {
         let error = RemoteError::parse(line, waiting);
         if error.other_command().is_none() {
             // These two codes, and a line that names no command, are the last line of a conversation.
-            let last = error.command.is_none() || matches!(error.code, Code::TimedOut | Code::Busy);
+            let last = error.command.is_none() || is_passing(&error);
             return Self::Oldest { error, last };
         }
         match name(line, silent) {
@@ -29,6 +29,11 @@ impl Verdict {
             None => Self::Unknown(error),
         }
     }
+}
+
+/// Returns whether the error concerns the conversation, which it ends, and not the command.
+pub(crate) fn is_passing(error: &RemoteError) -> bool {
+    matches!(error.code, Code::TimedOut | Code::Busy)
 }
 
 /// Returns the error of `line` if it names one of these commands.

@@ -51,11 +51,13 @@ mod place;
 mod read;
 mod remote;
 mod scalar;
+mod topic;
 mod value;
 mod write;
 
 pub use error::JsonError;
 pub use remote::{JsonCallError, RemoteCommand};
+pub use topic::RemoteTopic;
 
 use bellwire::Line;
 use bellwire::format::{EncodeError, Format, gob, postcard};

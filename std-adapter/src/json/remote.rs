@@ -5,8 +5,8 @@ use crate::schema::{FetchError, fetch};
 use crate::{CallError, Client};
 use bellwire::format::{EncodeError, Frame};
 use bellwire::gob::RawGob;
-use bellwire::schema::Description;
-use bellwire::{Command, DecodeError, Format, Line, NoReply, Postcard};
+use bellwire::schema::Signature;
+use bellwire::{Command, DecodeError, ErrorKind, Expected, Format, Line, Postcard};
 use std::fmt;
 
 /// A command of a server, known by its description only.
@@ -24,7 +24,7 @@ use std::fmt;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RemoteCommand {
-    description: Description,
+    signature: Signature,
 }
 
 /// Why a call with JSON failed.
@@ -40,14 +40,14 @@ pub enum JsonCallError {
 }
 
 impl RemoteCommand {
-    /// Creates a command from its description, for example one from a file.
+    /// Creates a command from its signature, for example one from a file.
     ///
     /// # Panics
-    /// Panics if [`Command::new`] does not accept the description's name. [`parse`](crate::schema::parse()) returns no
-    /// such description.
-    pub fn new(description: Description) -> Self {
-        let _: Command<(), ()> = Command::new(description.name);
-        Self { description }
+    /// Panics if [`Command::new`] does not accept the name. [`parse`](crate::schema::parse()) returns no such
+    /// signature.
+    pub fn new(signature: Signature) -> Self {
+        let _: Command<(), ()> = Command::new(signature.name);
+        Self { signature }
     }
 
     /// Asks the server for the description of the command `name`. [`list`](crate::schema::list) asks for all names.
@@ -55,12 +55,16 @@ impl RemoteCommand {
     /// # Errors
     /// See [`FetchError`].
     pub fn fetch(client: &mut Client, name: &str) -> Result<Self, FetchError> {
-        fetch(client, name).map(Self::new)
+        let signature = fetch(client, name)?;
+        if signature.name.starts_with('>') {
+            return Err(FetchError::Other(signature.name.to_owned()));
+        }
+        Ok(Self::new(signature))
     }
 
-    /// Returns the description.
-    pub fn description(&self) -> &Description {
-        &self.description
+    /// Returns the command's name, formats and types.
+    pub fn signature(&self) -> &Signature {
+        &self.signature
     }
 
     /// Converts the request from JSON, calls the command, and converts the reply to JSON. Returns `None` if the command
@@ -69,11 +73,11 @@ impl RemoteCommand {
     /// # Errors
     /// See [`JsonCallError`].
     pub fn call(&self, client: &mut Client, json: &str) -> Result<Option<String>, JsonCallError> {
-        let request = encode(&self.description.request, json).map_err(JsonCallError::Request)?;
+        let request = encode(&self.signature.request, json).map_err(JsonCallError::Request)?;
         let reply = self
             .exchange(client, &request)
             .map_err(JsonCallError::Call)?;
-        match (reply, &self.description.reply) {
+        match (reply, &self.signature.reply) {
             (Some(reply), Some(encoding)) => decode(encoding, &reply)
                 .map(Some)
                 .map_err(JsonCallError::Reply),
@@ -93,29 +97,28 @@ impl RemoteCommand {
         client: &mut Client,
         payload: &[u8],
     ) -> Result<Option<Vec<u8>>, CallError> {
-        match self.description.reply.map(|reply| reply.format) {
-            None => {
-                let command: Command<Ready, NoReply> = Command::new(self.description.name);
-                client.send(command, payload).map(|()| None)
-            }
-            Some("()") => self.exchange_in::<Raw<()>>(client, payload),
-            Some("line") => self.exchange_in::<Raw<Line>>(client, payload),
-            Some("postcard") => self.exchange_in::<Raw<Postcard<()>>>(client, payload),
-            Some("gob") => self.exchange_in::<Raw<RawGob>>(client, payload),
-            Some(_) => Err(CallError::Request(bellwire::ErrorKind::Unencodable)),
+        let Signature { name, reply, .. } = self.signature;
+        let expected = self.expected();
+        if expected.is_some() != reply.is_some() {
+            return Err(CallError::Request(ErrorKind::Unencodable));
         }
+        let command: Command<Ready, ()> = Command::new(name);
+        let reply = client.exchange(name, expected, |space| command.encode(payload, space))?;
+        Ok(expected.map(|_| reply.to_vec()))
     }
 
-    fn exchange_in<F>(
-        &self,
-        client: &mut Client,
-        payload: &[u8],
-    ) -> Result<Option<Vec<u8>>, CallError>
-    where
-        F: for<'a> Format<Value<'a> = &'a [u8]>,
-    {
-        let command: Command<Ready, F> = Command::new(self.description.name);
-        client.call_with(command, payload, |reply| Some(reply.to_vec()))
+    /// Returns the reply that a client expects, for a [`ClientSession`](bellwire::ClientSession) of your own. `None` if
+    /// the command has no reply, or a reply in a format of the server's own.
+    pub fn expected(&self) -> Option<Expected> {
+        let Signature { name, reply, .. } = self.signature;
+        // These find the end of a payload by its format, without its type.
+        match reply?.format {
+            "()" => Command::<(), ()>::new(name).expected(),
+            "line" => Command::<(), Line>::new(name).expected(),
+            "postcard" => Command::<(), Postcard<()>>::new(name).expected(),
+            "gob" => Command::<(), RawGob>::new(name).expected(),
+            _ => None,
+        }
     }
 }
 
@@ -138,27 +141,6 @@ impl Format for Ready {
         let space = space.get_mut(..payload.len());
         space.ok_or(EncodeError::NoRoom)?.copy_from_slice(payload);
         Ok(payload.len())
-    }
-}
-
-/// A payload of the format `F` that is not decoded.
-struct Raw<F>(std::marker::PhantomData<fn() -> F>);
-
-impl<F: Format> Format for Raw<F> {
-    type Value<'a> = &'a [u8];
-    type Sent<'a> = &'a [u8];
-    const PREFIX: &'static [u8] = F::PREFIX;
-
-    fn frame(input: &[u8], progress: &mut usize) -> Frame {
-        F::frame(input, progress)
-    }
-
-    fn decode(payload: &[u8]) -> Result<&[u8], DecodeError> {
-        Ok(payload)
-    }
-
-    fn encode(payload: &[u8], space: &mut [u8]) -> Result<usize, EncodeError> {
-        Ready::encode(payload, space)
     }
 }
 

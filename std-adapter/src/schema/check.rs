@@ -1,12 +1,13 @@
 //! Compares a client's commands with those of its server.
 
 use super::diff::diff;
-use super::{FetchError, Listed};
+use super::{FetchError, Listed, parse};
 use crate::CallError;
-use bellwire::schema::Description;
+use bellwire::schema::{Description, Signature};
 use std::collections::HashMap;
 use std::error::Error;
 use std::fmt;
+use std::io;
 
 /// Why a client and its server may not understand each other.
 #[derive(Debug, Clone)]
@@ -22,8 +23,8 @@ pub enum CheckError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Mismatch {
-    /// The command's name.
-    pub command: &'static str,
+    /// The command's name. A topic's name begins with `>`.
+    pub command: String,
     /// The difference, safe to print.
     pub difference: String,
 }
@@ -47,19 +48,15 @@ impl Check {
         }
     }
 
-    /// Compares fingerprints. Returns whether the difference must be found in the server's description.
-    pub(crate) fn differs(&mut self, ours: &Description) -> bool {
-        match self.listed.get(ours.name) {
-            Some(Some(fingerprint)) => *fingerprint != ours.fingerprint(),
-            Some(None) => {
-                self.add(ours, "not described by the server");
-                false
-            }
-            None => {
-                self.add(ours, "missing on the server");
-                false
-            }
+    /// Compares fingerprints. If they differ, returns the name by which to fetch the server's description.
+    pub(crate) fn differs(&mut self, ours: &Description) -> Option<String> {
+        let name = listed_name(ours);
+        match self.listed.get(&name) {
+            Some(Some(fingerprint)) => return (*fingerprint != ours.fingerprint()).then_some(name),
+            Some(None) => self.add(ours, "not described by the server"),
+            None => self.add(ours, "missing on the server"),
         }
+        None
     }
 
     /// Compares a command with the server's description.
@@ -69,14 +66,17 @@ impl Check {
     pub(crate) fn compare(
         &mut self,
         ours: &Description,
-        theirs: Result<Description, FetchError>,
+        theirs: Result<Signature, FetchError>,
     ) -> Result<(), CheckError> {
         match theirs {
-            Ok(theirs) => {
-                if let Some(difference) = diff(ours, &theirs) {
-                    self.add(ours, difference);
+            Ok(theirs) => match parse(&ours.to_string()) {
+                Ok(signature) => {
+                    if let Some(difference) = diff(&signature, &theirs) {
+                        self.add(ours, difference);
+                    }
                 }
-            }
+                Err(error) => self.add(ours, error),
+            },
             Err(FetchError::Call(error)) if !matches!(error, CallError::Remote(_)) => {
                 return Err(FetchError::Call(error).into());
             }
@@ -95,15 +95,35 @@ impl Check {
 
     fn add(&mut self, ours: &Description, difference: impl fmt::Display) {
         self.mismatches.push(Mismatch {
-            command: ours.name,
+            command: listed_name(ours),
             difference: difference.to_string(),
         });
     }
 }
 
+/// Returns the name by which `HELP` and `SCHEMA` know the command or topic.
+fn listed_name(description: &Description) -> String {
+    let mark = if description.is_topic() { ">" } else { "" };
+    format!("{mark}{}", description.name())
+}
+
 impl From<FetchError> for CheckError {
     fn from(error: FetchError) -> Self {
         Self::Fetch(error)
+    }
+}
+
+/// The error of connecting with a check. [`get_ref`](io::Error::get_ref) returns the [`CheckError`].
+impl From<CheckError> for io::Error {
+    fn from(error: CheckError) -> Self {
+        let kind = match &error {
+            CheckError::Fetch(FetchError::Call(error)) => match error {
+                CallError::NotSent(cause) | CallError::MayHaveRun(cause) => cause.kind(),
+                _ => io::ErrorKind::Other,
+            },
+            _ => io::ErrorKind::InvalidData,
+        };
+        Self::new(kind, error)
     }
 }
 
@@ -113,7 +133,10 @@ impl fmt::Display for Mismatch {
             command,
             difference,
         } = self;
-        write!(f, "command {command}: {difference}")
+        match command.strip_prefix('>') {
+            Some(topic) => write!(f, "topic {topic}: {difference}"),
+            None => write!(f, "command {command}: {difference}"),
+        }
     }
 }
 

@@ -1,11 +1,11 @@
-//! The first difference of two descriptions.
+//! The first difference of two signatures.
 
 use super::find;
 use bellwire::Printable;
-use bellwire::schema::{Description, Encoding, Type};
+use bellwire::schema::{Encoding, Signature, Type};
 
 /// Returns the first difference, or `None` if both have the same text.
-pub(super) fn diff(ours: &Description, theirs: &Description) -> Option<String> {
+pub(super) fn diff(ours: &Signature, theirs: &Signature) -> Option<String> {
     payload("request", Some(&ours.request), Some(&theirs.request))
         .or_else(|| payload("reply", ours.reply.as_ref(), theirs.reply.as_ref()))
 }

@@ -18,8 +18,9 @@ pub enum FetchError {
     Call(CallError),
     /// The server sent a description that cannot be used.
     Parse(ParseError),
-    /// The server sent the description of another command than the wanted one.
-    OtherCommand(String),
+    /// The description with this name is another than the wanted one: the server sent that of another command, or a
+    /// topic is wanted as a command.
+    Other(String),
 }
 
 impl From<CallError> for FetchError {
@@ -43,9 +44,16 @@ impl fmt::Display for FetchError {
             Self::NotDescribed => f.write_str("the server does not describe its commands"),
             Self::Call(error) => error.fmt(f),
             Self::Parse(error) => error.fmt(f),
-            Self::OtherCommand(name) => {
-                let name = Printable::new(name).at_most(64).quoted();
-                write!(f, "the server described another command: {name}")
+            Self::Other(name) => {
+                let shown = Printable::new(name).at_most(64);
+                match name.strip_prefix('>') {
+                    None => write!(
+                        f,
+                        "the server described another command: {}",
+                        shown.quoted()
+                    ),
+                    Some(_) => write!(f, "{shown} is a topic, and no command"),
+                }
             }
         }
     }

@@ -3,7 +3,7 @@
 use super::MAX_MEMORY;
 use super::parse::{Encoded, Node, Parsed};
 use super::text::Name;
-use bellwire::schema::{Description, Encoding, Type};
+use bellwire::schema::{Encoding, Signature, Type};
 use std::collections::{HashMap, HashSet};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
@@ -17,7 +17,7 @@ struct Kept {
     /// Its size in bytes, rounded up.
     size: usize,
     names: HashSet<&'static str>,
-    descriptions: HashMap<&'static str, Description>,
+    signatures: HashMap<&'static str, Signature>,
     /// The names of each list of fields, by its address and length.
     #[cfg(feature = "json")]
     fields: HashMap<(usize, usize), Names>,
@@ -31,14 +31,14 @@ fn kept() -> MutexGuard<'static, Kept> {
     KEPT.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Returns the description with this text, if it was parsed before.
-pub(super) fn known(text: &str) -> Option<Description> {
-    kept().descriptions.get(text).copied()
+/// Returns the signature with this text, if it was parsed before.
+pub(super) fn known(text: &str) -> Option<Signature> {
+    kept().signatures.get(text).copied()
 }
 
-/// Keeps a description. Returns `None` if there is no memory left.
-pub(super) fn intern(text: &str, parsed: &Parsed<'_>) -> Option<Description> {
-    kept().description(text, parsed)
+/// Keeps a signature. Returns `None` if there is no memory left.
+pub(super) fn intern(text: &str, parsed: &Parsed<'_>) -> Option<Signature> {
+    kept().signature(text, parsed)
 }
 
 /// Returns the names of `fields`, which serde wants as a list. Returns `None` if there is no memory left.
@@ -57,21 +57,21 @@ pub(crate) fn field_names(fields: &'static [(&'static str, Type)]) -> Option<Nam
 }
 
 impl Kept {
-    fn description(&mut self, text: &str, parsed: &Parsed<'_>) -> Option<Description> {
+    fn signature(&mut self, text: &str, parsed: &Parsed<'_>) -> Option<Signature> {
         let reply = parsed.reply.as_ref();
         let types = [&parsed.request.ty, reply.map_or(&None, |reply| &reply.ty)];
         let types = types.into_iter().flatten();
         let types: usize = types.map(|ty| size_of::<Type>() + self.parts(ty)).sum();
         // The text, the command's name and the formats' names are no longer than twice the text.
-        self.reserve(4 * ENTRY + size_of::<Description>() + 2 * text.len() + types)?;
-        let description = Description {
+        self.reserve(4 * ENTRY + size_of::<Signature>() + 2 * text.len() + types)?;
+        let signature = Signature {
             name: self.name(parsed.name),
             request: self.encoding(&parsed.request),
             reply: reply.map(|reply| self.encoding(reply)),
         };
         let text = String::leak(text.to_owned());
-        self.descriptions.insert(text, description);
-        Some(description)
+        self.signatures.insert(text, signature);
+        Some(signature)
     }
 
     /// Counts `size` more bytes, if they fit.
@@ -175,7 +175,7 @@ mod tests {
         let mut keep = |index| {
             let text = format!("A{index} postcard S{{{fields}}}");
             let parsed = parse(&text).unwrap();
-            kept.description(&text, &parsed)
+            kept.signature(&text, &parsed)
         };
         let number = (0..100).find(|index| keep(*index).is_none()).unwrap();
         assert!(keep(number).is_none(), "another one fits");

@@ -1,15 +1,15 @@
 //! The answer of `HELP`.
 
-/// A server's command, as `HELP` lists it.
+/// A server's command or topic, as `HELP` lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Listed {
-    /// The command's name.
+    /// The command's name. A topic's name begins with `>`.
     pub name: String,
     /// The description, cut if it is long. It comes from the server: print it with
     /// [`Printable`](bellwire::Printable).
     pub text: String,
-    /// The fingerprint of the whole description, or `None` if the server does not describe this command.
+    /// The fingerprint of the whole description, or `None` if the server does not describe it.
     pub fingerprint: Option<u32>,
 }
 

@@ -1,7 +1,7 @@
 //! Descriptions of commands that arrive at run time.
 //!
 //! A server answers `SCHEMA` with a command's description as text, in the
-//! [notation](bellwire::schema#the-notation). [`parse`] turns it back into a [`Description`]:
+//! [notation](bellwire::schema#the-notation). [`parse`] turns it into a [`Signature`]:
 //!
 //! ```
 //! use bellwire::schema::Type;
@@ -31,20 +31,20 @@ pub use parse::MAX_TEXT;
 pub use text::ParseError;
 
 use crate::Client;
-use bellwire::schema::{Description, HELP, SCHEMA};
+use bellwire::schema::{HELP, SCHEMA, Signature};
 
 /// The most bytes that the descriptions of a process may take. See [`parse`]. Fuzz targets parse many.
 pub const MAX_MEMORY: usize = if cfg!(fuzzing) { 256 << 20 } else { 1 << 20 };
 
 /// Parses the text of a description.
 ///
-/// serde and [`Description`] want names that live for ever, so this leaks memory: once for each different text, and
+/// serde and [`Signature`] want names that live for ever, so this leaks memory: once for each different text, and
 /// at most [`MAX_MEMORY`] bytes in the whole process. The text may come from an untrusted peer. It is at most
 /// [`MAX_TEXT`] bytes long, and its types nest at most [`MAX_DEPTH`](bellwire::format::MAX_DEPTH) deep.
 ///
 /// # Errors
 /// Returns the first fault in the text and its position. Nothing is leaked then.
-pub fn parse(text: &str) -> Result<Description, ParseError> {
+pub fn parse(text: &str) -> Result<Signature, ParseError> {
     if let Some(known) = intern::known(text) {
         return Ok(known);
     }
@@ -64,18 +64,18 @@ pub fn list(client: &mut Client) -> Result<Vec<Listed>, FetchError> {
 ///
 /// # Errors
 /// See [`FetchError`].
-pub fn fetch(client: &mut Client, name: &str) -> Result<Description, FetchError> {
+pub fn fetch(client: &mut Client, name: &str) -> Result<Signature, FetchError> {
     described(name, &client.call(SCHEMA, name)?)
 }
 
 /// Parses the lines of a `SCHEMA` answer, which must describe `name`.
-pub(crate) fn described(name: &str, lines: &str) -> Result<Description, FetchError> {
+pub(crate) fn described(name: &str, lines: &str) -> Result<Signature, FetchError> {
     let text: String = lines.lines().collect();
-    let description = parse(&text)?;
-    if description.name != name {
-        return Err(FetchError::OtherCommand(description.name.to_owned()));
+    let signature = parse(&text)?;
+    if signature.name != name {
+        return Err(FetchError::Other(signature.name.to_owned()));
     }
-    Ok(description)
+    Ok(signature)
 }
 
 /// Returns the index of `name` in a list of named items. The search begins at `likely`.

@@ -3,6 +3,7 @@
 use super::text::{Name, ParseError, Text};
 use bellwire::format::MAX_DEPTH;
 use bellwire::schema::{Type, check_name};
+use bellwire::topics::check_topic_name;
 use std::collections::HashSet;
 
 /// The longest text of a description in bytes.
@@ -59,7 +60,9 @@ struct Parser<'t> {
 impl<'t> Parser<'t> {
     fn description(mut self) -> Result<Parsed<'t>, ParseError> {
         let end = self.text.text.find(' ').unwrap_or(self.text.text.len());
-        if let Err(problem) = check_name(&self.text.text[..end]) {
+        let name = &self.text.text[..end];
+        let topic = name.strip_prefix('>');
+        if let Err(problem) = topic.map_or_else(|| check_name(name), check_topic_name) {
             return self.text.fail(problem);
         }
         let name = self.text.advance(end);
@@ -72,7 +75,7 @@ impl<'t> Parser<'t> {
             request = self.encoding()?;
         }
         let mut reply = None;
-        if self.text.take(" -> ") {
+        if topic.is_none() && self.text.take(" -> ") {
             reply = Some(self.encoding()?);
         }
         if !self.text.rest().is_empty() {

@@ -44,6 +44,10 @@ impl<App: 'static> Service for Blocking<'_, App> {
         self.dispatch.listed(index)
     }
 
+    fn listed_topic(&self, index: usize) -> Option<Listed<'_>> {
+        self.dispatch.listed_topic(index)
+    }
+
     fn rejected(&mut self, rejection: &RequestError) {
         self.dispatch.rejected(rejection);
     }

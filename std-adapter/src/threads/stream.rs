@@ -9,9 +9,10 @@ use crate::probe::is_unused;
 use crate::server::Shared;
 #[cfg(feature = "tls")]
 use crate::tls;
-use crate::wait::after;
+use crate::wait::{Waker, after};
 use std::io::{self, ErrorKind};
 use std::mem;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The byte stream of a connection. It limits the time that the server waits for the client to
@@ -20,6 +21,8 @@ pub(super) struct Stream {
     kind: Kind,
     limits: ServerLimits,
     lag: Lag,
+    /// Whether the client is subscribed to a topic.
+    subscribed: bool,
     /// Bytes written since the last [`take_sent`](Self::take_sent).
     sent: u64,
 }
@@ -60,6 +63,7 @@ impl Stream {
             kind,
             limits: shared.limits,
             lag: Lag::default(),
+            subscribed: false,
             sent: 0,
         })
     }
@@ -74,6 +78,20 @@ impl Stream {
             }
             #[cfg(feature = "tls")]
             Kind::Tls(tls) => tls.read_within(buf, deadline, self.limits.request_timeout),
+        }
+    }
+
+    /// Notes whether the client is subscribed to a topic.
+    pub(super) fn set_subscribed(&mut self, subscribed: bool) {
+        self.subscribed = subscribed;
+    }
+
+    /// Makes a read that waits fail with [`ErrorKind::Interrupted`] after `pushes` wakes.
+    pub(super) fn watch(&mut self, pushes: Arc<Waker>) {
+        match &mut self.kind {
+            Kind::Plain(conn) => conn.watch(pushes),
+            #[cfg(feature = "tls")]
+            Kind::Tls(tls) => tls.watch(pushes),
         }
     }
 
@@ -118,14 +136,19 @@ impl embedded_io::ErrorType for Stream {
 impl embedded_io::Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let Self {
-            kind, limits, lag, ..
+            kind,
+            limits,
+            lag,
+            subscribed,
+            ..
         } = self;
+        let mut write = |conn: &mut Conn, bytes: &[u8]| {
+            write(conn, bytes, *subscribed, limits.reply_timeout, lag)
+        };
         let written = match kind {
-            Kind::Plain(conn) => write(conn, bytes, limits.reply_timeout, lag),
+            Kind::Plain(conn) => write(conn, bytes),
             #[cfg(feature = "tls")]
-            Kind::Tls(tls) => tls.write_with(bytes, &mut |conn, bytes| {
-                write(conn, bytes, limits.reply_timeout, lag)
-            }),
+            Kind::Tls(tls) => tls.write_with(bytes, &mut write),
         };
         let written = written.map_err(not_taken)?;
         self.sent += written as u64;
@@ -138,7 +161,7 @@ impl embedded_io::Write for Stream {
             #[cfg(feature = "tls")]
             Kind::Tls(tls) => {
                 let (limit, lag) = (self.limits.reply_timeout, &mut self.lag);
-                tls.send_with(&mut |conn, bytes| write(conn, bytes, limit, lag))
+                tls.send_with(&mut |conn, bytes| write(conn, bytes, self.subscribed, limit, lag))
                     .map_err(not_taken)
             }
         }
@@ -147,7 +170,13 @@ impl embedded_io::Write for Stream {
 
 /// Waits until the socket is writable and writes some of `bytes`. Fails if the client's lag exceeds
 /// `limit`.
-fn write(conn: &mut Conn, bytes: &[u8], limit: Duration, lag: &mut Lag) -> io::Result<usize> {
+fn write(
+    conn: &mut Conn,
+    bytes: &[u8],
+    subscribed: bool,
+    limit: Duration,
+    lag: &mut Lag,
+) -> io::Result<usize> {
     loop {
         match conn.write_now(bytes) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -157,7 +186,7 @@ fn write(conn: &mut Conn, bytes: &[u8], limit: Duration, lag: &mut Lag) -> io::R
                 waited?;
             }
             written => {
-                lag.took(*written.as_ref().unwrap_or(&0), limit);
+                lag.took(*written.as_ref().unwrap_or(&0), subscribed, limit);
                 return written;
             }
         }

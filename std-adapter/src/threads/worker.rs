@@ -12,12 +12,14 @@ use crate::probe::{is_cut, is_unused};
 use crate::proxy;
 use crate::rate::limited;
 use crate::server::Shared;
-use crate::wait::after;
+use crate::topics::Feeds;
+use crate::wait::{Waker, after};
 use crate::{Address, Conn};
 use bellwire::{Error, ErrorKind, ServerConnection, blocking};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::task;
 use std::thread;
 use std::time::Instant;
 
@@ -58,7 +60,8 @@ impl<App: Send + 'static> Worker<App> {
             vec![0; limits.receive_buffer],
             vec![0; limits.transmit_buffer],
         );
-        let mut connection = ServerConnection::new(&mut rx, &mut tx);
+        let mut connection = ServerConnection::new(&mut rx, &mut tx)
+            .with_topic_set(Feeds::new(&shared.endpoint.topics));
         let client = crate::Peer {
             address: peer.clone(),
             certificates: stream.peer_certificates(),
@@ -81,8 +84,10 @@ impl<App: Send + 'static> Worker<App> {
         // The bytes that may still be read after the server began to stop: one receive buffer.
         let mut left = None;
         let mut ended = false;
+        let mut pushes = None;
         let at_end = loop {
             service.dispatch.refresh(&shared.endpoint);
+            connection.topics().begin_turn();
             let open = blocking::answer(&mut stream, &mut service, &mut connection);
             shared.metrics.sent.increment(stream.take_sent());
             let now = Instant::now();
@@ -92,7 +97,13 @@ impl<App: Send + 'static> Worker<App> {
             if !open? {
                 break if ended { Peer::Ended } else { Peer::Sending };
             }
-            wait = limits.wait(connection.begun(), wait, now);
+            let subscribed = connection.is_subscribed();
+            wait = limits.wait(connection.begun(), subscribed, wait, now);
+            stream.set_subscribed(subscribed);
+            if subscribed {
+                await_pushes(connection.topics(), &mut stream, &mut pushes)
+                    .map_err(Error::Transport)?;
+            }
             if left == Some(0) {
                 // The requests that were read are answered. The sender of others gets an error line.
                 if wait.begun.is_none() && !matches!(stream.read(&mut [0], wait.deadline), Ok(1..))
@@ -138,6 +149,25 @@ impl<App: Send + 'static> Worker<App> {
         let ending = Ending::new(limits, shared.stop.is_given(), at_end);
         stream.end(ending).map_err(Error::Transport)
     }
+}
+
+/// Lets the next push end a read that waits. If a push is due, a read ends at once.
+fn await_pushes(
+    feeds: &Feeds<'_>,
+    stream: &mut Stream,
+    waker: &mut Option<Arc<Waker>>,
+) -> io::Result<()> {
+    let waker = if let Some(waker) = waker {
+        waker
+    } else {
+        let new = Arc::new(Waker::new()?);
+        stream.watch(Arc::clone(&new));
+        waker.insert(new)
+    };
+    if !feeds.arm(&task::Waker::from(Arc::clone(waker))) {
+        waker.wake();
+    }
+    Ok(())
 }
 
 /// Reads the PROXY header and performs the TLS handshake, if there are any.

@@ -2,8 +2,9 @@
 
 use super::driver::Driver;
 use crate::ending::{Ending, LINGER};
-use crate::wait::after;
+use crate::wait::{Waker, after};
 use std::io::{self, ErrorKind, Read, Write};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A TLS connection on top of a [`bellwire_std::Conn`](crate::Conn): Go's `tls.Conn`.
@@ -24,18 +25,11 @@ impl Conn {
     /// Creates a connection and performs its handshake.
     pub(super) fn with_handshake(mut inner: crate::Conn, driver: Driver) -> io::Result<Self> {
         let mut driver = Box::new(driver);
-        loop {
-            match driver.handshake(&mut inner) {
-                Ok(true) => return Ok(Self { inner, driver }),
-                Ok(false) => {}
-                Err(error) => {
-                    if driver.is_server() {
-                        inner.linger(usize::MAX, after(Instant::now(), LINGER));
-                    }
-                    return Err(error);
-                }
-            }
+        let result = driver.handshake_over(&mut inner);
+        if result.is_err() && driver.is_server() {
+            inner.linger(usize::MAX, after(Instant::now(), LINGER));
         }
+        result.map(|()| Self { inner, driver })
     }
 
     /// Returns the underlying connection, for its addresses and deadlines. (Go: `Conn.NetConn`.)
@@ -99,6 +93,11 @@ impl Conn {
             self.inner.set_read_deadline(Some(until));
             self.receive()?;
         }
+    }
+
+    /// See [`Conn::watch`](crate::Conn::watch).
+    pub(crate) fn watch(&mut self, pushes: Arc<Waker>) {
+        self.inner.watch(pushes);
     }
 
     /// Returns whether a record or a handshake message is partial.

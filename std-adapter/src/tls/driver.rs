@@ -55,6 +55,17 @@ impl Driver {
         Ok(!self.session.is_handshaking())
     }
 
+    /// Does the whole handshake over a blocking stream.
+    pub(super) fn handshake_over(&mut self, stream: &mut (impl Read + Write)) -> io::Result<()> {
+        while !self.handshake(stream)? {}
+        Ok(())
+    }
+
+    /// Returns the state of TLS itself.
+    pub(super) fn into_session(self) -> Connection {
+        self.session
+    }
+
     /// Reads the first byte, which shows whether the client speaks TLS.
     fn expect_tls(&mut self, stream: &mut (impl Read + Write)) -> io::Result<()> {
         let mut first = [0];

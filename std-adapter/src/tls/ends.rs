@@ -7,7 +7,7 @@ use rustls::client::Resumption;
 use rustls::pki_types::ServerName;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::version::TLS13;
-use rustls::{ClientConfig, ClientConnection, ServerConfig, ServerConnection};
+use rustls::{ClientConfig, ClientConnection, Connection, ServerConfig, ServerConnection};
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
@@ -102,6 +102,17 @@ impl Connector {
     /// otherwise the errors of [`Acceptor::accept`].
     pub fn connect(&self, conn: crate::Conn, host: &str) -> io::Result<Conn> {
         Conn::with_handshake(conn, self.driver(host)?)
+    }
+
+    /// Performs the TLS handshake as [`connect`](Self::connect) does, and returns rustls' session, for an event loop
+    /// of your own. The stream stays `conn`'s socket.
+    ///
+    /// # Errors
+    /// See [`connect`](Self::connect).
+    pub fn handshake(&self, conn: &mut crate::Conn, host: &str) -> io::Result<Connection> {
+        let mut driver = self.driver(host)?;
+        driver.handshake_over(conn)?;
+        Ok(driver.into_session())
     }
 
     pub(crate) fn driver(&self, host: &str) -> io::Result<Driver> {

@@ -17,7 +17,7 @@ mod secure;
 mod stream;
 mod task;
 
-pub use client::{Client, ClientBuilder};
+pub use client::{Client, ClientBuilder, RawSubscription, Subscription};
 
 use crate::connections::Permit;
 use crate::limits::Backoff;

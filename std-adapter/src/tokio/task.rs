@@ -17,6 +17,7 @@ use crate::proxy;
 use crate::rate::limited;
 use crate::wait::after;
 use crate::{Address, Peer};
+use bellwire::topics::TopicSet;
 use bellwire::{ErrorKind, Reply};
 use std::future::poll_fn;
 use std::io;
@@ -159,7 +160,9 @@ impl<App: Send + 'static> Conversation<'_, App> {
                         continue;
                     }
                 };
-                wait = server.limits.wait(self.begun(), wait, at);
+                wait = server
+                    .limits
+                    .wait(self.begun(), self.feeds.is_subscribed(), wait, at);
                 brought += arrived.max(self.stream.worked());
                 if !self.unsent().is_empty() {
                     server.metrics.sent.increment(Box::pin(self.flush()).await?);

@@ -2,7 +2,7 @@
 
 use ::tokio::runtime::Builder;
 use bellwire::schema::{Description, Encoding, Type};
-use bellwire_std::schema::{FetchError, fetch, list, parse};
+use bellwire_std::schema::{FetchError, fetch, list};
 use bellwire_std::{Client, tokio};
 use bellwire_tests::running::PATIENCE;
 use bellwire_tests::script::Scripted;
@@ -24,7 +24,7 @@ fn leak(text: String) -> &'static str {
 fn server(theirs: &[&str], shown: &[&str]) -> Scripted {
     let mut lines = String::from("OK\n");
     for text in theirs {
-        let description = parse(text).expect(text);
+        let description = described(text);
         writeln!(lines, "{text} #{:08x}", description.fingerprint()).unwrap();
     }
     let mut steps = vec![Hear("HELP\n"), Say(leak(lines + "\n"))];
@@ -40,7 +40,11 @@ fn server(theirs: &[&str], shown: &[&str]) -> Scripted {
 }
 
 fn ours() -> Vec<Description> {
-    OURS.iter().map(|text| parse(text).unwrap()).collect()
+    OURS.map(described).into()
+}
+
+fn described(text: &str) -> Description {
+    Description::from_text(leak(text.to_owned())).expect(text)
 }
 
 /// Checks [`OURS`] against a server with both clients. Returns the error, or an empty text.

@@ -183,7 +183,7 @@ fn a_command_is_listed_fetched_and_called_without_its_types() {
             .unwrap();
         assert_eq!((&note.text[..], note.fingerprint), ("NOTE", None));
         let set = RemoteCommand::fetch(&mut client, "SET").unwrap();
-        assert_eq!(set.description(), &SET.describe());
+        assert_eq!(set.signature().to_string(), SET.describe().to_string());
         let reply = set.call(&mut client, r#"{"target": 1, "mode": "Off"}"#);
         assert_eq!(reply.unwrap().unwrap(), r#"{"target":1.5,"mode":"Off"}"#);
     });

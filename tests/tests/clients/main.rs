@@ -1,7 +1,9 @@
 //! The clients of hosts, over real sockets.
 
+mod batch;
 mod blocking;
 mod check;
+mod checked;
 mod described;
 mod failures;
 mod idle;
@@ -13,3 +15,4 @@ mod serial;
 mod soak;
 mod stalled;
 mod tokio;
+mod topics;

@@ -2,15 +2,19 @@
 
 use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use bellwire::{Command, Line, Postcard};
-use bellwire_std::{CallError, Cause, Client, tokio};
+use bellwire_std::{CallError, Cause, Client, ClientStream, tokio};
 use bellwire_tests::running::{Kind, PATIENCE, Running, serve};
 use bellwire_tests::script::Scripted;
 use bellwire_tests::script::Step::{Close, Hear, Say};
 use serde::{Deserialize, Serialize, Serializer};
-use std::io;
+use std::io::{self, Read, Write};
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 const ECHO: Command<Line, Line> = Command::new("ECHO");
 const PART: Command<Postcard<(String, Bad)>, Line> = Command::new("PART");
@@ -159,4 +163,128 @@ fn a_call_that_an_async_stream_took_before_it_panicked_may_have_run() {
             "{error}"
         );
     });
+}
+
+/// A blocking stream that works until one of its functions is to panic.
+struct Port {
+    stream: UnixStream,
+    panics: Arc<Mutex<Option<Function>>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Function {
+    Write,
+    /// Panics after it has taken the bytes.
+    LateWrite,
+    Flush,
+    Read,
+    ReadNow,
+    SetDeadline,
+    CloseWrite,
+}
+
+impl Port {
+    fn run<T>(
+        &mut self,
+        function: Function,
+        action: impl FnOnce(&mut UnixStream) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let panics = *self.panics.lock().unwrap();
+        assert_ne!(panics, Some(function));
+        action(&mut self.stream)
+    }
+}
+
+impl Read for Port {
+    fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+        self.run(Function::Read, |stream| stream.read(space))
+    }
+}
+
+impl Write for Port {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.run(Function::Write, |stream| stream.write(bytes));
+        self.run(Function::LateWrite, |_| written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.run(Function::Flush, Write::flush)
+    }
+}
+
+impl ClientStream for Port {
+    fn set_deadline(&mut self, _: Option<Instant>) -> io::Result<()> {
+        self.run(Function::SetDeadline, |_| Ok(()))
+    }
+
+    fn read_now(&mut self, space: &mut [u8]) -> io::Result<usize> {
+        self.run(Function::ReadNow, |stream| {
+            stream.set_nonblocking(true)?;
+            let read = stream.read(space);
+            stream.set_nonblocking(false)?;
+            read
+        })
+    }
+
+    fn close_write(&mut self) -> io::Result<()> {
+        self.run(Function::CloseWrite, |stream| {
+            stream.shutdown(Shutdown::Write)
+        })
+    }
+}
+
+#[test]
+fn a_blocking_stream_that_panicked_is_closed_and_the_client_says_so() {
+    let functions = [
+        Function::Write,
+        Function::LateWrite,
+        Function::Flush,
+        Function::Read,
+        Function::ReadNow,
+        Function::SetDeadline,
+        Function::CloseWrite,
+    ];
+    for function in functions {
+        let (near, mut far) = UnixStream::pair().unwrap();
+        let panicking = Arc::default();
+        let stream = Port {
+            stream: near,
+            panics: Arc::clone(&panicking),
+        };
+        let mut client = Client::builder().stream(stream);
+        *panicking.lock().unwrap() = Some(function);
+        if function == Function::CloseWrite {
+            panics(|| client.finish());
+        } else {
+            panics(|| client.call(ECHO, "1"));
+            *panicking.lock().unwrap() = None;
+            let error = client.call(ECHO, "2").unwrap_err();
+            let closed = matches!(error, CallError::NotSent(Cause::Closed));
+            assert!(closed, "{function:?}: {error}");
+        }
+        // The stream ends, and the second request was never on it.
+        let mut sent = String::new();
+        far.read_to_string(&mut sent).unwrap();
+        assert!(matches!(&*sent, "" | "ECHO\n1\n"), "{function:?}: {sent}");
+    }
+}
+
+#[test]
+fn requests_that_a_blocking_stream_took_before_it_panicked_may_have_run() {
+    let (near, _far) = UnixStream::pair().unwrap();
+    let panicking = Arc::default();
+    let stream = Port {
+        stream: near,
+        panics: Arc::clone(&panicking),
+    };
+    let mut client = Client::builder().stream(stream);
+    let mut replies = client.pipeline(ECHO, ["1", "2"]);
+    *panicking.lock().unwrap() = Some(Function::LateWrite);
+    panics(|| replies.next());
+    for _ in 0..2 {
+        let error = replies.next().unwrap().unwrap_err();
+        let lost = matches!(error, CallError::MayHaveRun(Cause::Closed));
+        assert!(lost, "{error}");
+    }
+    assert!(replies.next().is_none());
 }

@@ -14,7 +14,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command as Process, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 use tokio::runtime::Builder;
@@ -143,13 +143,23 @@ struct Soak {
     next: AtomicU64,
     /// The time of the last restart.
     over: OnceLock<Instant>,
+    /// The time of the async client's last answer or lost connection.
+    moved: Mutex<Instant>,
 }
 
 type Fates = Vec<(u64, Fate)>;
 
-/// The longest time from the last restart to an answered call of each caller. On a busy machine many calls exceed their
-/// limit first, and each of these ends a connection.
-const RECOVERY: Duration = Duration::from_mins(1);
+/// The longest pause of the async client before it connects again, as its documentation has it.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// The longest time in which the async client neither answers a call nor tells its listener that a connection ended or
+/// failed. At worst it pauses, connects, and loses the connection after `LIMIT`. A busy machine gets as long again.
+const STANDSTILL: Duration = LONGEST_PAUSE.saturating_mul(2);
+
+/// The longest time from the last restart to an answered call of each caller. A busy machine may start the server
+/// slowly and then exceed `LIMIT`, so that connections end without an answer. Each costs a pause and a limit; ten in a
+/// row are a fault.
+const RECOVERY: Duration = LONGEST_PAUSE.saturating_add(LIMIT).saturating_mul(10);
 
 /// The length of a long text in bytes: it is seldom written at once.
 const LONG_TEXT: usize = 60_000;
@@ -162,6 +172,11 @@ impl Soak {
         };
         assert!(over.elapsed() < RECOVERY, "the client does not recover");
         last == Fate::Answered
+    }
+
+    /// Notes that the async client has not come to a standstill.
+    fn note(&self) {
+        *self.moved.lock().unwrap() = Instant::now();
     }
 
     /// Returns a number that no other call has, and a text that begins with it.
@@ -195,6 +210,11 @@ impl Soak {
                 }
             };
             fates.push((number, fate));
+            if fate == Fate::Answered {
+                self.note();
+            }
+            let still = self.moved.lock().unwrap().elapsed();
+            assert!(still < STANDSTILL, "the client does nothing");
             if self.is_over(fate) {
                 return fates;
             }
@@ -244,7 +264,9 @@ impl Soak {
                 let soak = Arc::clone(self);
                 move || soak.block()
             });
+            let soak = Arc::clone(self);
             let builder = Client::builder().timeout(Some(LIMIT));
+            let builder = builder.on_disconnect(move |_| soak.note());
             let client = builder.connect(&self.address).await.unwrap();
             let mut tasks = JoinSet::new();
             for task in 0..TASKS {
@@ -306,6 +328,7 @@ fn clients() {
         address: address.clone(),
         next: AtomicU64::new(0),
         over: OnceLock::new(),
+        moved: Mutex::new(Instant::now()),
     });
     let callers = thread::spawn({
         let soak = Arc::clone(&soak);

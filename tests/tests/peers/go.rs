@@ -3,7 +3,9 @@
 use crate::go_json::{go_json, parsed};
 use bellwire::format::Format;
 use bellwire::gob::Encoder;
-use bellwire::{ClientConnection, Error, ErrorKind, Gob, HeapComplexData, Next, ServerConnection};
+use bellwire::topics::{Published, Subscriptions};
+use bellwire::{ClientConnection, Error, ErrorKind, Gob, HeapComplexData, Line, Next};
+use bellwire::{ServerConnection, Topic};
 use bellwire_tests::go::{Go, PATIENCE};
 use bellwire_tests::gob_exchange::{
     GOB, ROUNDS, Received, STRING, go_client, go_server, mission, value_of,
@@ -73,17 +75,69 @@ fn decode_in_go(go: &Go, stream: &[u8]) -> Vec<Value> {
     lines.iter().map(|line| parsed(line)).collect()
 }
 
+/// A line of text.
+const LOG: Topic<Line> = Topic::new("LOG");
+
 #[test]
-fn bellwire_serves_a_go_client() {
+fn bellwire_serves_a_go_client_and_sends_it_no_push() {
     let Some(go) = Go::find() else { return };
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let client = go_client(go, SocketAddrV4::new(Ipv4Addr::LOCALHOST, port));
+    let (listener, address) = listen();
+    let client = go_client(go, address);
     let mut stream = accept(&listener);
     let mut received = Received::default();
-    serve(&mut stream, &mut received);
+    let mut publishes = 0;
+    let sent = serve(&mut stream, &mut received, |connection| {
+        publishes += 1;
+        assert_eq!(connection.publish(LOG, "a line"), Published::NotSubscribed);
+    });
     client.end();
     received.is_all_that_go_sent();
+    let texts = usize::try_from(ROUNDS).unwrap() + 1;
+    assert!(publishes >= texts);
+    assert_eq!(sent, b"Thank you.\n".repeat(texts));
+}
+
+#[test]
+fn a_go_program_subscribes_and_gets_each_line_or_its_loss_between_the_replies() {
+    let Some(go) = Go::find() else { return };
+    let (listener, address) = listen();
+    let client = go.run(&["subscribe", &address.to_string(), "LOG"], b"");
+    let mut stream = accept(&listener);
+    let mut received = Received::default();
+    let (mut published, mut lost) = (0, 0);
+    serve(&mut stream, &mut received, |connection| {
+        // Not all of these fit the transmit buffer.
+        for _ in 0..100 {
+            match connection.publish(LOG, &format!("line {}", published + 1)) {
+                Published::NotSubscribed => break,
+                Published::Queued => published += 1,
+                Published::Lost => (published, lost) = (published + 1, lost + 1),
+            }
+        }
+    });
+    let (mut newest, mut told, mut replies) = (0, 0, Vec::new());
+    for line in client.end() {
+        if let Some(number) = line.strip_prefix("push LOG line ") {
+            newest += 1;
+            assert_eq!(number.parse(), Ok(newest));
+        } else if let Some(count) = line.strip_prefix("lost LOG ") {
+            let count: u32 = count.parse().expect("a number");
+            (newest, told) = (newest + count, told + count);
+        } else {
+            replies.push(line);
+        }
+    }
+    assert_eq!((newest, told), (published, lost));
+    assert!(lost > 0 && published > lost, "{lost} of {published}");
+    let thanks = ["reply Thank you."; 10];
+    let expected = [&["reply OK"][..], &thanks, &["reply OK", thanks[0]]].concat();
+    assert_eq!(replies, expected);
+}
+
+fn listen() -> (TcpListener, SocketAddrV4) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    (listener, SocketAddrV4::new(Ipv4Addr::LOCALHOST, port))
 }
 
 fn accept(listener: &TcpListener) -> TcpStream {
@@ -109,18 +163,26 @@ fn patient(stream: TcpStream) -> TcpStream {
     stream
 }
 
-/// Serves one connection until it closes.
-fn serve(stream: &mut TcpStream, received: &mut Received) {
+/// Serves one connection until it closes, and publishes whenever it has answered. Returns the bytes sent.
+fn serve(
+    stream: &mut TcpStream,
+    received: &mut Received,
+    mut publish: impl FnMut(&mut ServerConnection<'_, Subscriptions<1>>),
+) -> Vec<u8> {
     let endpoint = Received::endpoint();
     let (mut rx, mut tx) = (vec![0; 1024], vec![0; 1024]);
-    let mut connection = ServerConnection::new(&mut rx, &mut tx);
+    let mut connection = ServerConnection::new(&mut rx, &mut tx).with_topics([LOG.name()]);
+    let mut sent = Vec::new();
     loop {
         let next = connection.advance(&mut endpoint.with(received));
-        let size = connection.pending().len();
-        stream.write_all(connection.pending()).unwrap();
-        connection.sent(size);
+        publish(&mut connection);
+        while !connection.pending().is_empty() {
+            let size = stream.write(connection.pending()).unwrap();
+            sent.extend(&connection.pending()[..size]);
+            connection.sent(size);
+        }
         match next {
-            Next::Close => return,
+            Next::Close => return sent,
             Next::Send => {}
             Next::Receive => match stream.read(connection.space()).unwrap() {
                 0 => connection.end(),

@@ -1,9 +1,9 @@
 //! `HELP` and `SCHEMA`, from the core's endpoint.
 
-use bellwire::schema::{self, Description, Encoding, Lines, Type};
+use bellwire::schema::{self, Description, Lines, Type};
 use bellwire::{
     Buffer, Command, Endpoint, ErrorKind, Format, Limits, Line, NoReply, Postcard,
-    ServerConnection, Session, Step,
+    ServerConnection, Session, Step, Topic,
 };
 use bellwire_tests::server::{converse, show};
 use std::fmt::Write;
@@ -129,14 +129,8 @@ fn a_help_line_has_at_most_160_bytes_and_ends_with_the_fingerprint_of_the_whole_
     let (help, _) = expected();
     let longest = help.lines().map(|line| line.len() + 1).max();
     assert_eq!(longest, Some(160));
-    let other = Description {
-        reply: Some(Encoding {
-            format: "line",
-            ty: None,
-        }),
-        ..ADD.describe()
-    };
-    assert_ne!(other.fingerprint(), ADD.describe().fingerprint());
+    let other: Command<Postcard<Wide>, Line> = Command::new("ADD");
+    assert_ne!(other.describe().fingerprint(), ADD.describe().fingerprint());
 }
 
 #[test]
@@ -146,10 +140,8 @@ fn no_line_ends_inside_a_character() {
         // Every offset of the character to the end of a line, for the lines of both replies.
         for padding in 100..=170 {
             let name = "x".repeat(padding) + &character.repeat(60);
-            let fields = Box::leak(Box::new([(&*name.leak(), Type::U8)]));
-            let ty = Box::leak(Box::new(Type::Struct("Wide", fields)));
-            let mut described = ADD.describe();
-            described.request.ty = Some(ty);
+            let text = format!("ADD postcard Wide{{\"{name}\": u8}}");
+            let described = Description::from_text(text.leak()).unwrap();
             for request in ["HELP\n", "SCHEMA\nADD\n"] {
                 let sent = sent(&[described], 64, [request.as_bytes()]);
                 let text = str::from_utf8(&sent).expect("whole characters");
@@ -204,4 +196,78 @@ fn lines_decode_to_what_was_encoded() {
     for text in ["\n", "one", "one\n\n"] {
         assert!(Lines::encode(text, &mut [0; 16]).is_err(), "{text:?}");
     }
+}
+
+/// A type whose name has `N` letters.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Long<const N: usize>;
+
+impl<const N: usize> schema::Schema for Long<N> {
+    const TYPE: Type = match str::from_utf8(&[b'x'; N]) {
+        Ok(name) => Type::Outer(name),
+        Err(_) => panic!("a letter is a character"),
+    };
+}
+
+#[test]
+fn a_description_of_any_length_up_to_64_kib_is_a_constant() {
+    fn check<const N: usize>() {
+        let described = const { Command::<Postcard<Long<N>>, NoReply>::new("LONG").describe() };
+        let text = format!("LONG postcard ^{}", "x".repeat(N));
+        assert_eq!(described.to_string(), text);
+        assert_eq!(Description::from_text(text.leak()), Ok(described));
+    }
+    // The text after the name is 11 bytes longer.
+    check::<4>();
+    check::<5>();
+    check::<6>();
+    check::<149>();
+    check::<150>();
+    check::<2000>();
+    check::<{ (64 << 10) - 11 }>();
+}
+
+#[test]
+fn a_description_from_text_has_a_valid_name_and_no_control_characters() {
+    for (text, rule) in [
+        ("", "must not be empty"),
+        (" line", "must not be empty"),
+        ("HELP -> line", "reserved"),
+        ("a:b line", "printable ASCII"),
+        ("A line\n", "control characters"),
+        ("A\u{7f} line", "control characters"),
+    ] {
+        let error = Description::from_text(text).unwrap_err();
+        assert!(error.contains(rule), "{text:?}: {error}");
+    }
+    let bare = Description::from_text("A").unwrap();
+    assert_eq!((bare.name(), bare.to_string()), ("A", "A".to_owned()));
+}
+
+#[test]
+fn topics_are_listed_after_the_commands_and_described_by_their_marked_name() {
+    const TICK: Topic<Postcard<u64>> = Topic::new("PING");
+    let list = &[TICK.describe(), PING.describe()];
+    let mut endpoint = Endpoint::<(), 1>::new();
+    endpoint
+        .handle(PING, &|(), (), reply| reply.send("pong"))
+        .unwrap();
+    let (mut rx, mut tx) = ([0; 64], [0; 512]);
+    let outcome = converse(
+        &mut ServerConnection::new(&mut rx, &mut tx).with_topics([TICK.name()]),
+        &mut endpoint.with_help(&mut (), list),
+        [&b"HELP\nSCHEMA\n>PING\nSCHEMA\nPING\n"[..]],
+        false,
+    );
+    let digits = |index: usize| format!("{:08x}", list[index].fingerprint());
+    let expected = format!(
+        "OK\nPING -> line #{}\n>PING postcard u64 #{}\n\nOK\n>PING postcard u64\n\nOK\nPING -> line\n\n",
+        digits(1),
+        digits(0)
+    );
+    assert_eq!(show(&outcome.sent), show(expected.as_bytes()));
+    assert_eq!(
+        Description::from_text(">PING postcard u64"),
+        Ok(TICK.describe())
+    );
 }

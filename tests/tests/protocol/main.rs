@@ -11,5 +11,6 @@ mod properties;
 mod serve_close;
 mod session;
 mod splits;
+mod topics;
 mod transport_faults;
 mod wire_rules;

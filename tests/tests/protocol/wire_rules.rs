@@ -1,8 +1,9 @@
-//! The rules of the wire that `core/src/wire.md` states. `bad_input.rs` tests its errors in depth, and `help.rs` its
-//! version 2.
+//! The rules of the wire that `core/src/wire.md` states. `bad_input.rs` tests its errors in depth, and `help.rs` and
+//! `topics` its version 2.
 
-use bellwire::schema::{Description, Encoding, Type};
-use bellwire::{Command, Line, ServerConnection};
+use bellwire::schema::Description;
+use bellwire::topics::{SUBSCRIBE, UNSUBSCRIBE, encode_lost};
+use bellwire::{Command, Line, ServerConnection, Topic};
 use bellwire_tests::expect::{answers, ends};
 use bellwire_tests::server::{App, PING, POSTCARD, Setup, converse, endpoint, show};
 use std::panic::catch_unwind;
@@ -10,14 +11,7 @@ use std::panic::catch_unwind;
 /// Checks the reply of a server that describes some of its commands, and that the conversation goes on.
 #[track_caller]
 fn lists(request: &str, reply: &str) {
-    const LONG: Encoding = Encoding {
-        format: "gob",
-        ty: Some(&Type::Tuple(&[Type::Bytes; 25])),
-    };
-    let long = Description {
-        reply: Some(LONG),
-        ..Command::<Line, Line>::new("RAW").describe()
-    };
+    let long = Description::from_text(RAW.concat().leak()).unwrap();
     let commands = [long, POSTCARD.describe(), PING.describe()];
     let (endpoint, mut app) = (endpoint(), App::default());
     let (mut rx, mut tx) = ([0; 2048], [0; 512]);
@@ -74,6 +68,35 @@ fn four_names_are_reserved() {
     for name in ["HELPER", "help", "SCHEMAS", "SUBSCRIB"] {
         is_a_name(name);
     }
+}
+
+#[test]
+fn a_topics_name_follows_the_same_rules_and_takes_at_most_62_bytes() {
+    assert_eq!(Topic::<Line>::new("TICK+3").name(), "TICK+3");
+    let longest: &'static str = "N".repeat(62).leak();
+    assert_eq!(Topic::<Line>::new(longest).name(), longest);
+    for name in ["", ">TICK", "TICK +3", "HELP", "N".repeat(63).leak()] {
+        catch_unwind(|| Topic::<Line>::new(name)).expect_err(name);
+    }
+}
+
+#[test]
+fn a_push_has_a_mark_the_topic_and_a_payload_or_a_loss() {
+    const TICK: Topic<Line> = Topic::new("TICK");
+    let mut space = [0; 32];
+    assert_eq!(TICK.encode("1", &mut space), Ok(8));
+    assert_eq!(&space[..8], b">TICK\n1\n");
+    for (count, line) in [(1, ">TICK +1\n"), (u32::MAX, ">TICK +4294967295\n")] {
+        let size = encode_lost(TICK.name(), count, &mut space);
+        assert_eq!(size, Ok(line.len()));
+        assert_eq!(&space[..line.len()], line.as_bytes());
+    }
+}
+
+#[test]
+fn the_names_of_the_commands_of_topics_are_on_the_wire() {
+    let names = [SUBSCRIBE.name(), UNSUBSCRIBE.name()];
+    assert_eq!(names, ["SUBSCRIBE", "UNSUBSCRIBE"]);
 }
 
 #[test]

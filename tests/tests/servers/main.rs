@@ -12,3 +12,5 @@ mod in_flight;
 mod limits;
 mod tasks;
 mod tcp;
+mod topics;
+mod topics_soak;

@@ -4,3 +4,4 @@ mod bad_input;
 mod client;
 mod network_faults;
 mod server;
+mod topics;

@@ -2,7 +2,7 @@
 
 use super::support::{answer, connect, open_server, reach, rest};
 use bellwire::blocking::Client;
-use bellwire::{Command, Error, Gob, HeapComplexData, Line};
+use bellwire::{Command, Error, Gob, HeapComplexData, Line, Topic};
 use bellwire_std::tls::{self};
 use bellwire_std::{Conn, Endpoint, Listener, dial};
 use bellwire_tests::certificates::{Authority, HOST};
@@ -17,6 +17,30 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 const GOB: Command<Gob<HeapComplexData>, Line> = Command::new("GOB");
+
+#[test]
+fn a_subscriber_over_tls_gets_values_between_its_replies() {
+    const LOG: Topic<Line> = Topic::new("LOG");
+    each(|kind| {
+        let (server, connector) = open_server(kind);
+        let log = server.endpoint.topic(LOG).unwrap();
+        let mut conn = connect(&server, &connector);
+        let mut received = Vec::new();
+        for (request, text, reply) in [
+            ("SUBSCRIBE\nLOG\n", "one", "OK\n>LOG\none\n"),
+            ("STRING\nhi\n", "two", "Thank you.\n>LOG\ntwo\n"),
+        ] {
+            conn.write_all(request.as_bytes()).unwrap();
+            received.resize(reply.len() - 6 - text.len(), 0);
+            conn.read_exact(&mut received).unwrap();
+            log.publish(text).unwrap();
+            let mut push = vec![0; 6 + text.len()];
+            conn.read_exact(&mut push).unwrap();
+            received.extend(push);
+            assert_eq!(String::from_utf8_lossy(&received), reply, "{kind:?}");
+        }
+    });
+}
 
 #[test]
 fn every_format_works_over_tls() {

@@ -8,7 +8,8 @@
 //! cargo test -p bellwire-tests --test footprint -- --nocapture
 //! ```
 //!
-//! `every_format` is only linked, not measured. In all programs a reachable panic is a link error.
+//! `every_format` and `client_string_topics` are only linked, not measured. In all programs a reachable panic is a
+//! link error.
 #![no_std]
 
 use bellwire::ComplexData;

@@ -2,16 +2,20 @@
 #![no_std]
 #![no_main]
 
-use bellwire::smoltcp::{Server, Timeouts};
 use bellwire::{Endpoint, RegisterError, ServerConnection};
-use commands::{GOB, PORT, POSTCARD, STRING};
+use commands::{COMMANDS, GOB, PORT, POSTCARD, STRING, TICK};
 use core::panic::PanicInfo;
 use cortex_m_rt::entry;
 use firmware::clock::Clock;
 use firmware::console::{self, Console};
 use firmware::network::{Memory, Network, Room};
 use firmware::serial::Line;
+use firmware::tcp::Servers;
 use firmware::uart::Uart;
+use smoltcp::time::Duration;
+
+/// The time between two values of [`TICK`].
+const SECOND: Duration = Duration::from_secs(1);
 
 /// Connections served at a time.
 const SOCKETS: usize = 3;
@@ -35,40 +39,38 @@ fn main() -> ! {
     };
 
     let [rx, tx] = LINE;
-    let connection = ServerConnection::new(rx, tx);
+    let connection = ServerConnection::new(rx, tx).with_topics([TICK.name()]);
     let lent = LENT.each_mut().map(<[u8; 512]>::as_mut_slice);
     let mut line = Line::new(Uart::zero(), connection, lent, clock.now());
 
     let mut network = Network::start(NETWORK, clock.now());
-    let mut servers = MEMORY.each_mut().map(|memory| {
-        let handle = network.add(&mut memory.arriving, &mut memory.leaving);
-        // The first poll would refuse early clients if the socket did not listen yet. `listen` fails
-        // only for port 0.
-        let _ = network.socket(handle).listen(PORT);
-        let connection = ServerConnection::new(&mut memory.rx, &mut memory.tx);
-        (handle, Server::new(connection, Timeouts::default()))
+    let mut servers = Servers::start(PORT, &mut network, MEMORY, |rx, tx| {
+        ServerConnection::new(rx, tx).with_topics([TICK.name()])
     });
 
     console.say(&|write| write("up"));
+    let (mut seconds, mut next_second) = (0, clock.now() + SECOND);
     loop {
         let now = clock.now();
+        if now >= next_second {
+            seconds += 1;
+            next_second += SECOND;
+            servers.publish(TICK, &seconds);
+            line.publish(TICK, &seconds);
+        }
         console.poll(now);
         network.poll(now);
-        for (handle, server) in &mut servers {
-            let socket = network.socket(*handle);
-            let mut service = endpoint.with(&mut console);
-            if server.poll(socket, &mut service, now).is_ready() {
-                // The connection has ended, so the socket is free for another.
-                let _ = socket.listen(PORT);
-            }
-        }
-        let more = line.poll(&mut endpoint.with(&mut console), now);
+        let mut service = endpoint.with_help(&mut console, COMMANDS);
+        servers.poll(&mut network, &mut service, now);
+        let more = line.poll(&mut service, now);
+        drop(service);
 
         if !more && network.is_idle() && line.is_idle() && console.is_idle() {
-            let limits = servers.iter().filter_map(|(_, server)| server.poll_at());
+            let limits = servers.poll_at().into_iter();
             let wake = limits
                 .chain(line.poll_at(now))
                 .chain(network.poll_at(now))
+                .chain([next_second])
                 .min();
             clock.sleep_until(wake);
         }

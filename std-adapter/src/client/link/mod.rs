@@ -1,12 +1,16 @@
 //! One connection of a client at a time: requests out, replies in, in order.
 
+mod pushes;
 mod replies;
 
 use super::buffer::Buffer;
-use super::{CallError, Cause, ClientStream};
+use super::ear::Ear;
+use super::inbox::Inbox;
+use super::{CallError, Cause, ClientStream, Options};
 use bellwire::{ClientSession, ErrorKind, Expected};
 use std::collections::VecDeque;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -32,6 +36,9 @@ pub(super) struct Link {
     /// The names of the commands without reply that were sent.
     silent: Vec<&'static str>,
     session: ClientSession,
+    ear: Ear,
+    /// The events that were not taken. They outlive the connection.
+    inbox: Inbox,
     /// Set when the conversation is over.
     over: Option<Over>,
 }
@@ -53,10 +60,11 @@ struct Over {
 }
 
 impl Link {
-    /// Creates a link without a connection. It accepts replies of at most `max_reply` bytes.
-    pub(super) fn new(max_reply: usize) -> Self {
+    /// Creates a link without a connection.
+    pub(super) fn new(options: &Options) -> Self {
         Self {
-            max_reply,
+            max_reply: options.max_reply,
+            inbox: Inbox::new(options.events),
             ..Self::default()
         }
     }
@@ -70,8 +78,17 @@ impl Link {
         self.abandoned = 0;
         self.silent.clear();
         self.session.next();
+        self.ear.listen([]);
         self.over = None;
         self.stream = Some(stream);
+    }
+
+    /// Returns the stream of a conversation in which no reply is due.
+    pub(super) fn into_stream(self) -> io::Result<Box<dyn ClientStream>> {
+        match self.stream {
+            Some(stream) if self.rx.is_empty() => Ok(stream),
+            _ => Err(io::Error::other(ErrorKind::UnexpectedReply)),
+        }
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -159,28 +176,51 @@ impl Link {
             && let Err(cause) = self.write(size, deadline)
         {
             // The server may have said why before it closed the connection.
-            while self.rx.len() <= self.max_reply && self.read_now().is_ok() {}
+            while self.rx.len() <= self.max_reply && self.read_now().is_ok() {
+                self.hear();
+            }
             self.end_stream(cause);
         }
     }
 
     fn write(&mut self, mut size: usize, deadline: Option<Instant>) -> Result<(), Cause> {
-        let stream = self.stream.as_mut().ok_or(Cause::Closed)?;
-        stream.set_deadline(deadline).map_err(cause)?;
+        self.on_stream(0, |stream, _, _| stream.set_deadline(deadline))?;
         while size > 0 {
-            let stream = self.stream.as_mut().ok_or(Cause::Closed)?;
-            match stream.write(&self.tx.filled()[..size]) {
-                Ok(0) => return Err(cause(io::ErrorKind::WriteZero.into())),
-                Ok(n) => {
-                    size -= n;
-                    self.sent(n);
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(cause(error)),
+            let n = self.on_stream(size, |stream, bytes, _| stream.write(bytes))?;
+            if n == 0 {
+                return Err(cause(io::ErrorKind::WriteZero.into()));
             }
+            size -= n;
+            self.sent(n);
         }
+        self.on_stream(0, |stream, _, _| stream.flush())
+    }
+
+    /// Passes the stream, `offered` bytes to send and the receive buffer to `action`, and repeats it if a signal
+    /// interrupts it.
+    ///
+    /// If the stream panics, it is closed, because it may have taken the offered bytes or lost received ones.
+    fn on_stream<T>(
+        &mut self,
+        offered: usize,
+        mut action: impl FnMut(&mut dyn ClientStream, &[u8], &mut Buffer) -> io::Result<T>,
+    ) -> Result<T, Cause> {
         let stream = self.stream.as_mut().ok_or(Cause::Closed)?;
-        stream.flush().map_err(cause)
+        let bytes = &self.tx.filled()[..offered];
+        let done = catch_unwind(AssertUnwindSafe(|| {
+            loop {
+                match action(stream.as_mut(), bytes, &mut self.rx) {
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    done => return done,
+                }
+            }
+        }));
+        done.unwrap_or_else(|panic| {
+            self.sent(offered);
+            self.end_stream(Cause::Closed);
+            resume_unwind(panic)
+        })
+        .map_err(cause)
     }
 
     /// Counts `n` bytes as sent. Requests whose first byte is among them wait from now on.

@@ -1,9 +1,10 @@
 //! The received bytes, and the end of a conversation.
 
-use super::{Link, cause};
+use super::Link;
 use crate::client::verdict::{Verdict, name};
 use crate::client::{CallError, Cause, ClientStream};
-use bellwire::{ErrorKind, Found, RemoteError};
+use crate::wait::has_passed;
+use bellwire::{ErrorKind, Expected, Found, RemoteError};
 use std::io;
 use std::ops::Range;
 use std::time::Instant;
@@ -14,24 +15,29 @@ const ERROR_LINE: usize = 160;
 /// The least space for a read, in bytes.
 const READ: usize = 4096;
 
+/// The most reads before a request, to notice the end of the conversation while pushes arrive.
+const READS: usize = 32;
+
 impl Link {
     /// Waits for the reply to the oldest call, and returns the place of its payload for [`payload`](Self::payload).
     pub(in crate::client) fn reply(
         &mut self,
         deadline: Option<Instant>,
     ) -> Result<Range<usize>, CallError> {
-        let mut found = self.find();
-        if found.is_none() {
-            self.set_deadline(deadline);
-        }
         loop {
-            if let Some(found) = found {
+            if let Some(found) = self.find() {
                 return found;
             }
-            if let Err(cause) = self.read() {
+            // Pushes may arrive all the time, and a stream may count its time limit from each read on.
+            let read = if has_passed(deadline) {
+                Err(Cause::TimedOut)
+            } else {
+                self.set_deadline(deadline);
+                self.read()
+            };
+            if let Err(cause) = read {
                 self.end_stream(cause);
             }
-            found = self.find();
         }
     }
 
@@ -45,13 +51,29 @@ impl Link {
         let Some(expected) = self.waiting.front().and_then(|oldest| oldest.expected) else {
             return Some(Err(CallError::NotSent(Cause::Closed)));
         };
+        if !self.hear()
+            && let Some(found) = self.find_reply(&expected)
+        {
+            return Some(found);
+        }
+        let (cause, ran) = self.report()?;
+        self.take(0);
+        Some(Err(if ran {
+            CallError::MayHaveRun(cause)
+        } else {
+            CallError::NotSent(cause)
+        }))
+    }
+
+    /// Takes the reply to the oldest call, if it is complete. It may find that the conversation is over.
+    fn find_reply(&mut self, expected: &Expected) -> Option<Result<Range<usize>, CallError>> {
         let received = self.rx.filled();
         let limit = self.max_reply;
         let most = match received.first() {
             Some(b'!') => limit.max(ERROR_LINE),
             _ => limit,
         };
-        match self.session.find(&expected, received, limit) {
+        match self.session.find(expected, received, limit) {
             Ok(true) => match self.session.found() {
                 Some(Found::ErrorLine { size }) => {
                     if let Some(error) = self.error_line(size, expected.name) {
@@ -72,13 +94,7 @@ impl Link {
             Ok(false) => self.end(ErrorKind::MessageTooLong { limit }),
             Err(kind) => self.end(kind),
         }
-        let (cause, ran) = self.report()?;
-        self.take(0);
-        Some(Err(if ran {
-            CallError::MayHaveRun(cause)
-        } else {
-            CallError::NotSent(cause)
-        }))
+        None
     }
 
     /// Returns the error line of `size` bytes if it answers the oldest call, which waits for the reply to `waiting`.
@@ -112,30 +128,34 @@ impl Link {
 
     /// Notices the end of the conversation, and bytes that no call awaits. Call it only if no call waits.
     pub(in crate::client) fn check(&mut self, deadline: Option<Instant>) {
-        // A read may bring no bytes but those of a reply that is skipped.
-        while self.rx.is_empty() {
+        // A read may bring only pushes, or bytes of a reply that is skipped.
+        for _ in 0..READS {
+            if self.is_unexpected() {
+                self.set_deadline(deadline);
+                return self.judge();
+            }
             let Err(cause) = self.read_now() else {
                 continue;
             };
-            let nothing = matches!(&cause, Cause::Transport(error) if error.kind() == io::ErrorKind::WouldBlock);
-            if !nothing {
+            if !is_nothing(&cause) {
                 self.end_stream(cause);
             }
             return;
         }
-        self.set_deadline(deadline);
-        self.judge();
+    }
+
+    /// Returns whether bytes have arrived that are no push. Call it only if no call waits.
+    pub(super) fn is_unexpected(&mut self) -> bool {
+        !self.hear() && !self.rx.is_empty()
     }
 
     /// Ends the sending and waits for the server's end. Call it only if no call waits.
     pub(in crate::client) fn finish(&mut self, deadline: Option<Instant>) -> Result<(), CallError> {
         self.set_deadline(deadline);
-        if let Some(stream) = &mut self.stream {
-            // If the server has closed already, reading reports why.
-            let _ = stream.close_write();
-        }
+        // If the server has closed already, reading reports why.
+        let _ = self.on_stream(0, |stream, _, _| stream.close_write());
         while self.is_open() {
-            if !self.rx.is_empty() {
+            if self.is_unexpected() {
                 self.judge();
             } else if let Err(cause) = self.read() {
                 self.end_stream(cause);
@@ -154,14 +174,14 @@ impl Link {
         if self.is_open() {
             return None;
         }
-        if !self.rx.is_empty() {
+        if self.is_unexpected() {
             self.judge();
         }
         self.report().map(|(cause, _)| CallError::ended(cause))
     }
 
     /// Ends the conversation because bytes arrived that no call awaits. Only an error line is read to its end.
-    fn judge(&mut self) {
+    pub(super) fn judge(&mut self) {
         loop {
             let bytes = self.rx.filled();
             let end = bytes.iter().position(|byte| *byte == b'\n');
@@ -185,8 +205,11 @@ impl Link {
     /// Returns the error line or the unexpected bytes that ended the conversation, if no call has returned them.
     pub(in crate::client) fn unreported(&mut self) -> Option<Cause> {
         let over = self.over.as_ref()?;
-        let told = over.reported || !matches!(over.cause, Cause::Remote(_) | Cause::Protocol(_));
-        if told {
+        let has_spoken = matches!(
+            over.cause,
+            Cause::Remote(_) | Cause::Protocol(_) | Cause::UnexpectedPush
+        );
+        if over.reported || !has_spoken {
             None
         } else {
             self.report().map(|(cause, _)| cause)
@@ -201,7 +224,7 @@ impl Link {
     }
 
     /// Receives bytes.
-    fn read(&mut self) -> Result<(), Cause> {
+    pub(super) fn read(&mut self) -> Result<(), Cause> {
         self.receive(|stream, space| stream.read(space))
     }
 
@@ -214,25 +237,20 @@ impl Link {
         &mut self,
         read: impl Fn(&mut dyn ClientStream, &mut [u8]) -> io::Result<usize>,
     ) -> Result<(), Cause> {
-        let stream = self.stream.as_mut().ok_or(Cause::Closed)?;
-        loop {
-            match read(stream.as_mut(), self.rx.space(READ)) {
-                Ok(0) => return Err(Cause::Closed),
-                Ok(n) => {
-                    self.rx.fill(n);
-                    return Ok(());
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(cause(error)),
+        match self.on_stream(0, |stream, _, buffer| read(stream, buffer.space(READ)))? {
+            0 => Err(Cause::Closed),
+            n => {
+                self.rx.fill(n);
+                Ok(())
             }
         }
     }
 
-    fn set_deadline(&mut self, deadline: Option<Instant>) {
-        if let Some(stream) = &mut self.stream
-            && let Err(error) = stream.set_deadline(deadline)
+    pub(super) fn set_deadline(&mut self, deadline: Option<Instant>) {
+        if self.is_open()
+            && let Err(cause) = self.on_stream(0, |stream, _, _| stream.set_deadline(deadline))
         {
-            self.end_stream(cause(error));
+            self.end_stream(cause);
         }
     }
 
@@ -245,4 +263,9 @@ impl Link {
     fn end_with(&mut self, error: RemoteError, ran: bool) {
         self.lose(Cause::Remote(Box::new(error)), ran);
     }
+}
+
+/// Returns whether a read that does not wait has found no bytes.
+pub(super) fn is_nothing(cause: &Cause) -> bool {
+    matches!(cause, Cause::Transport(error) if error.kind() == io::ErrorKind::WouldBlock)
 }

@@ -7,6 +7,7 @@ use crate::client::{Cause, Options, Target};
 #[cfg(feature = "tls")]
 use crate::tls;
 use crate::{Dialer, Network};
+use bellwire::schema::Description;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -83,13 +84,29 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the longest reply in bytes. Default: 1 MiB.
+    /// Sets the longest reply in bytes, and the longest value of a topic. Default: 1 MiB.
     ///
-    /// A longer reply fails its call. If its end is known and not farther than 64 KiB, the client skips it, and the
-    /// conversation goes on.
+    /// A longer reply fails its call, and a longer value is lost. If its end is known and not farther than 64 KiB, the
+    /// client skips it, and the conversation goes on.
     #[must_use]
     pub fn max_reply(mut self, bytes: usize) -> Self {
         self.options.max_reply = bytes;
+        self
+    }
+
+    /// Sets how many values of topics a [subscription](super::Subscription) keeps until they are taken. Default: 1024.
+    ///
+    /// One more value is discarded and counted; see [`Event::Lost`](crate::Event::Lost).
+    #[must_use]
+    pub fn max_events(mut self, values: usize) -> Self {
+        self.options.events.values = values;
+        self
+    }
+
+    /// Sets how many bytes these values take at most. Default: 1 MiB. If no value is kept, any value has room.
+    #[must_use]
+    pub fn max_event_bytes(mut self, bytes: usize) -> Self {
+        self.options.events.bytes = bytes;
         self
     }
 
@@ -148,10 +165,24 @@ impl ClientBuilder {
         self
     }
 
+    /// Compares these commands with the server's on each new connection, as [`Client::check`] does, before any call is
+    /// sent on it. Default: no comparison.
+    ///
+    /// It costs one call for each connection, within the [`connect_timeout`](Self::connect_timeout). A difference is an
+    /// error of [`connect`](Self::connect), with a [`CheckError`](crate::schema::CheckError) inside. When the
+    /// client connects again, it counts as a failure to connect: the listener is told, and the client tries again while
+    /// calls wait.
+    #[must_use]
+    pub fn check(mut self, commands: &[Description]) -> Self {
+        self.target.commands = Some(commands.into());
+        self
+    }
+
     /// Connects to `address`: `HOST:PORT`, a path, or a [`SerialAddress`](crate::SerialAddress).
     ///
     /// # Errors
-    /// The errors of [`Dialer::dial`], and with TLS of `tls::Connector::connect`.
+    /// The errors of [`Dialer::dial`], and with TLS of `tls::Connector::connect`. With a [check](Self::check) those of
+    /// [`CheckError`](crate::schema::CheckError).
     ///
     /// # Panics
     /// Outside of a tokio runtime, or if its I/O or time driver is off.
@@ -175,7 +206,7 @@ impl ClientBuilder {
         let shared = Arc::new(Shared::new(self.max_waiting, self.max_queued));
         let task = task::Task {
             shared: Arc::clone(&shared),
-            max_reply: self.options.max_reply,
+            options: self.options,
             listener: self.listener,
             target,
         };

@@ -1,5 +1,6 @@
 //! The waiting calls of a client, shared by its handles and its task.
 
+use super::topics::Topics;
 use crate::client::{CallError, Cause};
 use bellwire::Expected;
 use slab::Slab;
@@ -32,6 +33,8 @@ pub(super) struct Calls {
     /// The requests that the task has taken, until they are answered.
     pub(super) sent: VecDeque<Request>,
     slots: Slab<Slot>,
+    /// The topics of the subscriptions.
+    pub(super) topics: Topics,
     /// The call of `finish`.
     pub(super) finish: Option<usize>,
     /// Set when the task is to end.
@@ -42,11 +45,27 @@ pub(super) struct Calls {
     task: Option<Waker>,
 }
 
-/// One request of a call.
+/// Who gets the outcome of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Owner {
+    /// The call in this slot.
+    Call(usize),
+    /// This topic.
+    Topic(usize),
+    /// Nobody: a request without reply that was written.
+    Nobody,
+}
+
+impl Owner {
+    pub(super) fn is_topic(self) -> bool {
+        matches!(self, Self::Topic(_))
+    }
+}
+
+/// One request.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Request {
-    /// The call's slot; `None` once a request without reply was written.
-    pub(super) slot: Option<usize>,
+    pub(super) owner: Owner,
     pub(super) name: &'static str,
     /// `None` if the command has no reply.
     pub(super) expected: Option<Expected>,
@@ -92,7 +111,7 @@ impl Shared {
             return Err(CallError::NotSent(Cause::Busy));
         }
         let slot = calls.slots.insert(Slot::Waiting(None));
-        request.slot = Some(slot);
+        request.owner = Owner::Call(slot);
         calls.queued.push_back(request);
         calls.bytes.extend_from_slice(bytes);
         calls.wake_task();
@@ -127,6 +146,7 @@ impl Shared {
         let mut calls = self.calls();
         let cause = calls.over.get_or_insert_with(|| cause.clone()).clone();
         calls.fail_queued(&cause);
+        calls.topics.end(&CallError::NotSent(cause.clone()));
         if let Some(slot) = calls.finish.take() {
             calls.complete(slot, Err(CallError::MayHaveRun(cause)));
         }
@@ -152,16 +172,18 @@ impl Calls {
         self.task = None;
     }
 
-    fn wake_task(&mut self) {
+    pub(super) fn wake_task(&mut self) {
         if let Some(task) = self.task.take() {
             task.wake();
         }
     }
 
-    /// Completes the call of `request`, if its caller still waits.
+    /// Completes the call of `request`, if its caller still waits, or tells the topic.
     pub(super) fn answer(&mut self, request: &Request, outcome: Outcome) {
-        if let Some(slot) = request.slot {
-            self.complete(slot, outcome);
+        match request.owner {
+            Owner::Call(slot) => self.complete(slot, outcome),
+            Owner::Topic(topic) => self.topics.answer(topic, outcome.map(drop)),
+            Owner::Nobody => {}
         }
     }
 
@@ -221,7 +243,7 @@ impl Calls {
         let queued = self
             .queued
             .iter()
-            .rposition(|request| request.slot == Some(slot));
+            .rposition(|request| request.owner == Owner::Call(slot));
         let over = matches!(self.slots.get(slot), Some(Slot::Done(_)));
         if let Some(index) = queued {
             self.unqueue(index);

@@ -1,9 +1,12 @@
 //! Opening the connection of an async client.
 
 use crate::client::Target;
+use crate::resolve::explain;
+use crate::wait::after;
 use crate::{Cancel, Conn, Network};
 use std::io;
 use std::os::fd::AsFd;
+use std::time::Instant;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::task::spawn_blocking;
@@ -23,24 +26,31 @@ impl Drop for Cancels {
 }
 
 impl Target {
-    /// Opens a connection within the time limit.
+    /// Opens a connection within the time limit, and checks the server's commands.
     pub(super) async fn open_async(&self) -> io::Result<Box<dyn Io>> {
-        #[cfg(feature = "tls")]
-        let deadline = crate::wait::after(std::time::Instant::now(), self.connect_timeout);
+        let deadline = after(Instant::now(), self.connect_timeout);
         let conn = self.dial().await?;
         let stream = into_stream(&conn, self.network)?;
+        let late = |_| {
+            let to = format_args!("cannot connect to {}", self.address);
+            Err(explain(to, &io::ErrorKind::TimedOut.into()))
+        };
+        tokio::time::timeout_at(deadline.into(), self.prepare(stream))
+            .await
+            .unwrap_or_else(late)
+    }
+
+    /// Does all that comes before the first call on a new connection.
+    async fn prepare(&self, stream: Box<dyn Io>) -> io::Result<Box<dyn Io>> {
         #[cfg(feature = "tls")]
-        if let Some((connector, name)) = &self.tls {
-            let handshake = super::tls::handshake(stream, connector, name);
-            let late = |_| {
-                let to = format_args!("cannot connect to {}", self.address);
-                Err(crate::resolve::explain(to, &io::ErrorKind::TimedOut.into()))
-            };
-            return tokio::time::timeout_at(deadline.into(), handshake)
-                .await
-                .unwrap_or_else(late);
+        let stream = match &self.tls {
+            Some((connector, name)) => super::tls::handshake(stream, connector, name).await?,
+            None => stream,
+        };
+        match &self.commands {
+            Some(commands) => super::check::checked(stream, commands).await,
+            None => Ok(stream),
         }
-        Ok(stream)
     }
 
     /// Dials on a thread of its own, because the dialer is blocking.

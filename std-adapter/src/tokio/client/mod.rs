@@ -5,19 +5,23 @@ mod calls;
 mod check;
 mod connect;
 mod conversation;
+mod mailbox;
 #[cfg(feature = "serial")]
 mod serial;
+mod subscription;
 mod task;
 #[cfg(feature = "tls")]
 mod tls;
+mod topics;
 
 pub use builder::ClientBuilder;
+pub use subscription::{RawSubscription, Subscription};
 
 use crate::client::{CallError, Cause, Options};
 use crate::wait::after;
 use bellwire::format::OwnedReply;
 use bellwire::{Command, ErrorKind, Expected, Format, NoReply};
-use calls::{Outcome, Request, Shared};
+use calls::{Outcome, Owner, Request, Shared};
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,7 +31,8 @@ const SHORT: usize = 256;
 
 /// An async client that many tasks share: one connection, and any number of calls at a time.
 ///
-/// A clone is a cheap handle to the same connection. The connection closes when the last handle is dropped.
+/// A clone is a cheap handle to the same connection, and so is a [`Subscription`]. The connection closes when the last
+/// handle is dropped.
 ///
 /// ```no_run
 /// use bellwire::{Command, Line};
@@ -52,9 +57,12 @@ const SHORT: usize = 256;
 /// # Failed calls
 /// Each call ends within its time limit, 10 seconds by default. [`CallError`] says whether the command may have run.
 /// A reply that is overdue ends the connection, because later replies could not be told apart from it. After the
-/// end of a connection the client opens another one when the next call needs it. It waits longer after each failure,
-/// from 50 ms up to 5 s with jitter, and the calls wait meanwhile. Nothing of which a byte may have
+/// end of a connection the client opens another one when the next call or a subscription needs it. It waits longer after
+/// each failure, from 50 ms up to 5 s with jitter, and the calls wait meanwhile. Nothing of which a byte may have
 /// reached the server is sent twice.
+///
+/// # Topics
+/// [`subscribe`](Self::subscribe) returns a stream of a topic's values. It continues on the next connection.
 ///
 /// # Cancel safety
 /// A dropped call disturbs no other. Its request is not sent, or its reply is discarded.
@@ -196,7 +204,7 @@ impl Client {
         let Handle { shared, options } = &*self.0;
         let (timeout, max_request) = (options.timeout, options.max_request);
         let mut request = Request {
-            slot: None,
+            owner: Owner::Nobody,
             name,
             expected,
             size: 0,

@@ -4,25 +4,18 @@ use super::builder::Listener;
 use super::calls::Shared;
 use super::connect::Io;
 use super::conversation::Conversation;
-use crate::client::{CallError, Cause, Target};
+use crate::client::{CallError, Cause, LONGEST, Options, Target, pause};
 use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
-
-/// The pause after the first failure to connect. It doubles with each further one.
-const PAUSE: Duration = Duration::from_millis(50);
-
-/// The longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// The task of a client. When it ends, also with its runtime, all calls fail.
 pub(super) struct Task {
     pub(super) shared: Arc<Shared>,
-    pub(super) max_reply: usize,
+    pub(super) options: Options,
     pub(super) listener: Option<Listener>,
     /// `None` for a stream that cannot be opened again.
     pub(super) target: Option<Target>,
@@ -40,9 +33,10 @@ impl Task {
         let mut next = Some(stream);
         let mut failures = 0;
         while let Some(stream) = next.take() {
-            let mut conversation = Conversation::new(&self.shared, stream, self.max_reply);
+            let opened = Instant::now();
+            let mut conversation = Conversation::new(&self.shared, stream, self.options);
             let cause = poll_fn(|context| conversation.poll(context)).await;
-            if conversation.has_answered() {
+            if conversation.has_answered() || opened.elapsed() > LONGEST {
                 failures = 0;
             }
             drop(conversation);
@@ -63,7 +57,8 @@ impl Task {
         }
     }
 
-    /// Waits for a call and connects for it. Returns `None` if no handle is left or the client is finished.
+    /// Waits for a call or a subscription and connects for it. Returns `None` if no handle is left or the client is
+    /// finished.
     async fn reconnect(
         &self,
         target: &Target,
@@ -81,28 +76,18 @@ impl Task {
                 target.open_async().await
             };
             let opened = queue.expire_during(attempt, &last).await?;
-            // A server that accepts and closes at once is a failure, too, until it answers.
+            // A server that accepts and closes at once is a failure, too, until it answers a call.
             *failures = failures.saturating_add(1);
             match opened {
                 Ok(stream) => return Some(stream),
                 Err(error) => {
                     last = Cause::Transport(Arc::new(error));
+                    self.shared.calls().topics.disconnected(&last);
                     self.tell(&last);
                 }
             }
         }
     }
-}
-
-/// Returns the pause before the next try: exponential, with jitter, so that many clients spread.
-fn pause(failures: u32) -> Duration {
-    let Some(doublings) = failures.checked_sub(1) else {
-        return Duration::ZERO;
-    };
-    let longest = PAUSE
-        .saturating_mul(1 << doublings.min(10))
-        .min(LONGEST_PAUSE);
-    longest.mul_f64(0.5 + fastrand::f64() / 2.0)
 }
 
 /// The queued calls while there is no connection.
@@ -119,12 +104,13 @@ impl<'a> Queue<'a> {
         }
     }
 
-    /// Waits until a call is queued. Returns false if no handle is left or the client is finished.
+    /// Waits until a connection is needed. Returns false if no handle is left or the client is finished.
     fn poll_needed(&mut self, context: &mut Context<'_>, cause: &Cause) -> Poll<bool> {
         if self.poll_over(context, cause).is_ready() {
             return Poll::Ready(false);
         }
-        if self.shared.calls().queued.is_empty() {
+        let calls = self.shared.calls();
+        if calls.queued.is_empty() && !calls.topics.is_wanted() {
             Poll::Pending
         } else {
             Poll::Ready(true)

@@ -4,6 +4,7 @@ use super::{Conversation, End, REQUESTS, SCRATCH, Scratch, TurnEnd, set_size};
 use crate::dispatch::guard;
 use crate::endpoint::{Finish, Outcome};
 use crate::tokio::counts::RequestCounts;
+use bellwire::topics::WithTopics;
 use bellwire::{Buffer, ErrorKind, Step};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -57,10 +58,15 @@ impl<App: 'static> Conversation<'_, App> {
                 stream,
                 session,
                 service,
+                feeds,
                 kept,
                 reservation,
                 ..
             } = self;
+            let service = &mut WithTopics {
+                topics: feeds,
+                service,
+            };
             match session.next(service, input, out) {
                 Step::Receive => match self.end {
                     End::Open | End::Stopping => return Ok(TurnEnd::Receive),
@@ -81,7 +87,10 @@ impl<App: 'static> Conversation<'_, App> {
                 }
                 Step::Request { index, payload } => {
                     requests += 1;
-                    counts.add(index, service);
+                    if service.answer(index, payload, session, out) {
+                        continue;
+                    }
+                    counts.add(index, service.service);
                     let reply = session.reply(out);
                     let may_poll = || {
                         let unsent = kept.as_ref().map_or(0, |kept| kept.unsent.len());
@@ -89,7 +98,10 @@ impl<App: 'static> Conversation<'_, App> {
                         has_room = has_room || reservation.resize(bytes);
                         has_room
                     };
-                    match service.start(index, payload, reply, context, may_poll) {
+                    match service
+                        .service
+                        .start(index, payload, reply, context, may_poll)
+                    {
                         Outcome::Answered(answered) => session.answered(answered, service, out),
                         Outcome::Pending(future, _reply) => {
                             return Ok(TurnEnd::Await(future, payload.len()));

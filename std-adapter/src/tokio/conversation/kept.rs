@@ -3,6 +3,7 @@
 use super::Conversation;
 use crate::lag::Lag;
 use crate::limits::no_room_for_replies;
+use bellwire::topics::TopicSet;
 use bellwire::{Buffer, ErrorKind};
 use std::io;
 use std::time::Duration;
@@ -34,11 +35,8 @@ impl<App: 'static> Conversation<'_, App> {
     pub(in crate::tokio) fn try_send(&mut self) -> io::Result<usize> {
         let unsent = self.kept.as_ref().map_or(&[][..], |kept| &kept.unsent);
         let n = self.stream.try_write(unsent)?;
-        let limit = self.shared.server.limits.reply_timeout;
-        self.keep(|kept| {
-            kept.unsent.drain(..n);
-            kept.lag.took(n, limit);
-        });
+        self.keep(|kept| drop(kept.unsent.drain(..n)));
+        self.took(n);
         self.reserve();
         Ok(n)
     }
@@ -54,6 +52,15 @@ impl<App: 'static> Conversation<'_, App> {
     pub(in crate::tokio) fn waited(&mut self, time: Duration) {
         let limit = self.shared.server.limits.reply_timeout;
         self.keep(|kept| kept.lag.waited(time, limit));
+    }
+
+    /// Reduces the client's lag, if it has any, for `n` sent bytes.
+    fn took(&mut self, n: usize) {
+        if self.kept.is_some() {
+            let limit = self.shared.server.limits.reply_timeout;
+            let subscribed = self.feeds.is_subscribed();
+            self.keep(|kept| kept.lag.took(n, subscribed, limit));
+        }
     }
 
     /// Changes the kept state, and frees it when it is empty.
@@ -83,16 +90,22 @@ impl<App: 'static> Conversation<'_, App> {
         Ok(())
     }
 
+    /// Writes the pushes that are due, up to a turn's worth.
+    pub(super) fn push(&mut self, out: &mut Buffer<'_>) -> io::Result<()> {
+        self.feeds.begin_turn();
+        while self.unsent().is_empty() && self.feeds.tell(&self.session, out) && !out.is_empty() {
+            self.send(out)?;
+        }
+        Ok(())
+    }
+
     /// Writes the bytes of `out` and keeps those that the stream does not accept.
     pub(super) fn send(&mut self, out: &mut Buffer<'_>) -> io::Result<()> {
         while self.unsent().is_empty() && !out.is_empty() {
             match self.stream.try_write(out.filled()) {
                 Ok(n) => {
                     out.consume(n);
-                    if self.kept.is_some() {
-                        let limit = self.shared.server.limits.reply_timeout;
-                        self.keep(|kept| kept.lag.took(n, limit));
-                    }
+                    self.took(n);
                     self.shared.server.metrics.sent.increment(n as u64);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,

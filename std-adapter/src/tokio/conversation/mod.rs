@@ -12,6 +12,7 @@ use crate::ending::Peer;
 use crate::endpoint::ReplyFuture;
 use crate::metrics::Stopwatch;
 use crate::probe::is_cut;
+use crate::topics::Feeds;
 use bellwire::{Buffer, ErrorKind, Limits, Session};
 use kept::Kept;
 use std::cell::RefCell;
@@ -49,6 +50,7 @@ pub(super) struct Conversation<'a, App> {
     pub(super) stream: &'a mut Stream,
     pub(super) shared: &'a Shared<App>,
     service: Dispatch<'a, App>,
+    pub(super) feeds: Feeds<'a>,
     /// Boxed, like the stop notification: tokio allocates tasks in steps of 128 bytes, and boxes fit
     /// into the gaps between them.
     session: Box<Session>,
@@ -80,7 +82,7 @@ pub(super) struct Done {
     pub(super) future: Option<ReplyFuture>,
     /// Bytes read.
     pub(super) arrived: usize,
-    /// Whether requests remain for the next turn.
+    /// Whether requests or pushes remain for the next turn.
     pub(super) left: bool,
     /// The time when it was done.
     pub(super) at: Instant,
@@ -113,6 +115,7 @@ impl<'a, App: 'static> Conversation<'a, App> {
         let limits = Limits::for_buffers(limits.receive_buffer, limits.transmit_buffer);
         let mut conversation = Self {
             service: Dispatch::new(&shared.server.endpoint, app, peer),
+            feeds: Feeds::new(&shared.server.endpoint.topics),
             stream,
             shared,
             session: Box::new(Session::new(limits)),
@@ -171,10 +174,14 @@ impl<'a, App: 'static> Conversation<'a, App> {
             let resumed = self.more;
             set_size(rx, server.limits.receive_buffer);
             set_size(tx, server.limits.transmit_buffer);
-            let arrived = ready!(self.read(context, rx))?;
+            let mut out = Buffer::new(tx);
+            let arrived = match self.read(context, rx) {
+                Poll::Pending if self.feeds.arm(context.waker()) => return Poll::Pending,
+                Poll::Pending => return Poll::Ready(self.push_only(&mut out)),
+                Poll::Ready(read) => read?,
+            };
             let stopwatch = Stopwatch::start();
             let mut fresh = &rx[..arrived];
-            let mut out = Buffer::new(tx);
             self.service.refresh(&self.shared.server.endpoint);
             let end = if self.unread().is_empty() {
                 let end = self.work(context, &mut fresh, &mut out)?;
@@ -201,10 +208,11 @@ impl<'a, App: 'static> Conversation<'a, App> {
                 }
                 end
             };
+            self.push(&mut out)?;
             self.send(&mut out)?;
             self.more = !matches!(end, TurnEnd::Receive);
             self.over = matches!(end, TurnEnd::Close);
-            let left = matches!(end, TurnEnd::Turn);
+            let left = matches!(end, TurnEnd::Turn) || self.feeds.is_turn_over();
             let mut future = None;
             if let TurnEnd::Await(reply, taken) = end {
                 future = Some(guard_future(reply));
@@ -225,6 +233,21 @@ impl<'a, App: 'static> Conversation<'a, App> {
                 left,
                 at,
             }))
+        })
+    }
+
+    /// Does the work of a turn in which no byte has arrived, but pushes are due.
+    fn push_only(&mut self, out: &mut Buffer<'_>) -> io::Result<Done> {
+        self.push(out)?;
+        self.send(out)?;
+        if !self.reserve() {
+            self.give_up()?;
+        }
+        Ok(Done {
+            future: None,
+            arrived: 0,
+            left: self.feeds.is_turn_over(),
+            at: Instant::now(),
         })
     }
 

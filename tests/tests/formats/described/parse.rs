@@ -1,15 +1,15 @@
 //! The parser of descriptions.
 
-use super::random::description;
+use super::random::signature;
 use bellwire_std::schema::{MAX_TEXT, parse};
 use fastrand::Rng;
 
 #[test]
 fn a_description_round_trips_through_its_text() {
     for seed in 0..200 {
-        let description = description(&mut Rng::with_seed(seed));
-        let text = description.to_string();
-        assert_eq!(parse(&text), Ok(description), "{text}");
+        let signature = signature(&mut Rng::with_seed(seed));
+        let text = signature.to_string();
+        assert_eq!(parse(&text), Ok(signature), "{text}");
     }
 }
 
@@ -17,8 +17,8 @@ fn a_description_round_trips_through_its_text() {
 fn a_text_is_leaked_once() {
     let text = "READ -> postcard Leaked{once: u8}";
     let (one, other) = (parse(text).unwrap(), parse(text).unwrap());
-    let address = |description: bellwire::schema::Description| {
-        std::ptr::from_ref(description.reply.unwrap().ty.unwrap()).addr()
+    let address = |signature: bellwire::schema::Signature| {
+        std::ptr::from_ref(signature.reply.unwrap().ty.unwrap()).addr()
     };
     assert_eq!(address(one), address(other));
 }

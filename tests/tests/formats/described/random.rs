@@ -1,11 +1,11 @@
-//! Random descriptions and values.
+//! Random signatures and values.
 
-use bellwire::schema::{Description, Encoding, Type};
+use bellwire::schema::{Encoding, Signature, Type};
 use fastrand::Rng;
 use std::collections::BTreeMap;
 
-/// Returns a description with types of up to four levels.
-pub(crate) fn description(rng: &mut Rng) -> Description {
+/// Returns a signature with types of up to four levels.
+pub(crate) fn signature(rng: &mut Rng) -> Signature {
     let mut request = Encoding {
         format: "()",
         ty: None,
@@ -13,7 +13,7 @@ pub(crate) fn description(rng: &mut Rng) -> Description {
     if rng.bool() {
         request = encoding(rng);
     }
-    Description {
+    Signature {
         name: ["READ", "a-b", "~", "x->y"][rng.usize(..4)],
         request,
         reply: rng.bool().then(|| encoding(rng)),

@@ -5,8 +5,8 @@ use super::each;
 use bellwire::format::{EncodeError, Format, Frame};
 use bellwire::gob::from_slice;
 use bellwire::{
-    Buffer, Command, DecodeError, Limits, Line, NoReply, Reply, ReplySent, Route, ServerConnection,
-    Service, Session, Step,
+    Buffer, ClientConnection, Command, DecodeError, Limits, Line, NoReply, Reply, ReplySent, Route,
+    ServerConnection, Service, Session, Step, Topic,
 };
 use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any};
@@ -139,6 +139,37 @@ fn a_sessions_memory_is_bounded_by_its_limits_and_its_work_by_its_input() {
         let (asked, looked) = ASKED.get();
         assert!(asked <= lines + steps);
         assert!(looked <= arrived, "looked at {looked} bytes of {arrived}");
+    });
+}
+
+#[test]
+fn a_client_asks_for_the_end_of_a_push_once_for_each_receipt() {
+    const NEWS: Topic<CountedLine> = Topic::new("NEWS");
+    let push = (0usize..150).prop_map(|size| format!(">NEWS\n{}\n", "x".repeat(size)));
+    let message = prop_oneof![push, Just(">NEWS +7\n".to_owned())];
+    each((vec(message, 0..20), sizes()), |(messages, sizes)| {
+        ASKED.set((0, 0));
+        let (mut rx, mut tx) = ([0; 200], [0; 8]);
+        let mut heard = 0;
+        let client = ClientConnection::new(&mut rx, &mut tx);
+        let mut client = client.with_topics([NEWS.heard()], |_| heard += 1);
+        let (input, mut receipts) = (messages.concat(), 0);
+        for piece in pieces(input.as_bytes(), &sizes) {
+            let mut rest = piece;
+            while !rest.is_empty() {
+                let space = client.space();
+                let (now, later) = rest.split_at(rest.len().min(space.len()));
+                space[..now.len()].copy_from_slice(now);
+                client.received(now.len());
+                rest = later;
+                receipts += 1;
+                assert!(client.hear().is_ok());
+            }
+        }
+        assert_eq!(heard, messages.len());
+        let (asked, looked) = ASKED.get();
+        assert!(asked <= receipts + heard, "asked {asked} times");
+        assert!(looked <= input.len(), "looked at {looked} bytes");
     });
 }
 

@@ -1,10 +1,11 @@
 //! One conversation of an async client.
 
 mod replies;
+mod topics;
 
-use super::calls::{Calls, Request, Shared};
+use super::calls::{Calls, Owner, Request, Shared};
 use super::connect::Io;
-use crate::client::{Buffer, CallError, Cause};
+use crate::client::{Buffer, CallError, Cause, Ear, Options};
 use bellwire::{ClientSession, ErrorKind, RemoteError};
 use std::collections::VecDeque;
 use std::io;
@@ -30,8 +31,9 @@ const ERROR_LINE: usize = 160;
 pub(super) struct Conversation<'a> {
     shared: &'a Shared,
     stream: Box<dyn Io>,
-    max_reply: usize,
+    options: Options,
     session: ClientSession,
+    ear: Ear,
     rx: Buffer,
     /// The bytes of the requests that are not written to their last byte. The first `written` bytes are sent.
     tx: Vec<u8>,
@@ -73,12 +75,14 @@ fn unexpected() -> Over {
 }
 
 impl<'a> Conversation<'a> {
-    pub(super) fn new(shared: &'a Shared, stream: Box<dyn Io>, max_reply: usize) -> Self {
+    pub(super) fn new(shared: &'a Shared, stream: Box<dyn Io>, options: Options) -> Self {
+        shared.calls().topics.connected();
         Self {
             shared,
             stream,
-            max_reply,
+            options,
             session: ClientSession::default(),
+            ear: Ear::default(),
             rx: Buffer::default(),
             tx: Vec::new(),
             written: 0,
@@ -92,7 +96,12 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    /// Returns whether a reply has arrived.
+    /// Returns the stream of a conversation in which no reply is due.
+    pub(super) fn take_stream(&mut self) -> Box<dyn Io> {
+        std::mem::replace(&mut self.stream, Box::new(tokio::io::empty()))
+    }
+
+    /// Returns whether the reply to a call has arrived.
     pub(super) fn has_answered(&self) -> bool {
         self.answered
     }
@@ -136,9 +145,12 @@ impl<'a> Conversation<'a> {
             let _ = Pin::new(&mut *self.stream).poll_shutdown(context);
             return Ok(true);
         }
-        let more = self.take(&mut calls);
-        calls.sleep(context.waker());
+        let mut more = self.take(&mut calls);
         let finishing = calls.finish.is_some();
+        if calls.topics.is_changed() && !finishing && !self.shut_down {
+            more |= self.settle(&mut calls);
+        }
+        calls.sleep(context.waker());
         drop(calls);
         let written = self.write(context)?;
         if more && self.backlog() < BACKLOG {
@@ -176,9 +188,7 @@ impl<'a> Conversation<'a> {
 
     /// Takes the queued requests. Returns whether it leaves them for later.
     fn take(&mut self, calls: &mut Calls) -> bool {
-        if let Some(deadline) = calls.queued.front().and_then(|oldest| oldest.deadline) {
-            self.deadline = Some(self.deadline.map_or(deadline, |first| first.min(deadline)));
-        }
+        self.note_deadline(calls.queued.front().and_then(|oldest| oldest.deadline));
         if calls.queued.is_empty() || self.shut_down {
             return false;
         }
@@ -194,14 +204,19 @@ impl<'a> Conversation<'a> {
             if request.expected.is_none() && !self.silent.contains(&request.name) {
                 self.silent.push(request.name);
             }
-            if let Some(deadline) = request.deadline {
-                self.deadline = Some(self.deadline.map_or(deadline, |first| first.min(deadline)));
-            }
+            self.note_deadline(request.deadline);
         }
         let mut queued = std::mem::take(&mut calls.queued);
         calls.sent.append(&mut queued);
         calls.queued = queued;
         false
+    }
+
+    /// Sets the next deadline, unless an earlier one is set.
+    fn note_deadline(&mut self, deadline: Option<Instant>) {
+        if let Some(deadline) = deadline {
+            self.deadline = Some(self.deadline.map_or(deadline, |first| first.min(deadline)));
+        }
     }
 
     /// Writes the requests. Returns whether all are written and flushed.
@@ -237,7 +252,7 @@ impl<'a> Conversation<'a> {
             };
             rest = left;
             if request.expected.is_none() {
-                calls.sent[self.whole].slot = None;
+                calls.sent[self.whole].owner = Owner::Nobody;
                 calls.answer(&request, Ok(Vec::new()));
             }
             self.whole += 1;
@@ -248,7 +263,7 @@ impl<'a> Conversation<'a> {
 
     /// Returns the end of a connection that takes no more bytes. The server may have said why before it closed.
     fn broken(&mut self, context: &mut Context<'_>, error: io::Error) -> Over {
-        while self.rx.len() <= self.max_reply {
+        while self.rx.len() <= self.options.max_reply {
             match self.read(context) {
                 Poll::Ready(Ok(())) => {
                     if let Err(over) = self.answer(&mut self.shared.calls()) {
@@ -273,7 +288,8 @@ impl<'a> Conversation<'a> {
             let queued = calls.expire_queued(Instant::now(), &Cause::TimedOut);
             let deadlines = calls.sent.iter().filter_map(|request| {
                 // A request without reply is over when it is written.
-                request.slot.and(request.deadline)
+                let waits = request.owner != Owner::Nobody;
+                waits.then_some(request.deadline?)
             });
             self.deadline = deadlines.chain(queued).min();
             if self
@@ -309,6 +325,10 @@ impl<'a> Conversation<'a> {
         let mut sent = std::mem::take(&mut calls.sent);
         let unsent: VecDeque<Request> = sent.split_off(begun.min(sent.len()));
         for request in sent {
+            if request.owner.is_topic() {
+                // The next conversation begins without subscriptions.
+                continue;
+            }
             let cause = (*over.cause).clone();
             let error = if request.expected.is_none() {
                 CallError::ended(cause)
@@ -319,13 +339,23 @@ impl<'a> Conversation<'a> {
             };
             calls.answer(&request, Err(error));
         }
+        calls.topics.disconnected(&over.cause);
         let size: usize = unsent.iter().map(|request| request.size).sum();
-        let mut bytes = self.tx.split_off(self.tx.len() - size);
+        let mut rest = &self.tx[self.tx.len() - size..];
+        let (mut requests, mut bytes) = (VecDeque::new(), Vec::new());
+        for request in unsent {
+            let (own, others) = rest.split_at(request.size);
+            rest = others;
+            if !request.owner.is_topic() {
+                bytes.extend_from_slice(own);
+                requests.push_back(request);
+            }
+        }
+        self.tx.clear();
         bytes.append(&mut calls.bytes);
         calls.bytes = bytes;
-        for request in unsent.into_iter().rev() {
-            calls.queued.push_front(request);
-        }
+        requests.append(&mut calls.queued);
+        calls.queued = requests;
     }
 }
 

@@ -1,14 +1,22 @@
 //! The replies that have arrived.
 
 use super::{Conversation, ERROR_LINE, Over, unexpected};
-use crate::client::{CallError, Cause, Verdict, name};
-use crate::tokio::client::calls::Calls;
+use crate::client::{CallError, Cause, Verdict, is_passing, name};
+use crate::tokio::client::calls::{Calls, Outcome, Request};
 use bellwire::{ErrorKind, Found, RemoteError};
 
 impl Conversation<'_> {
     /// Completes the calls whose replies have arrived.
     pub(super) fn answer(&mut self, calls: &mut Calls) -> Result<(), Over> {
         while !self.rx.is_empty() {
+            if !self.ear.is_idle() {
+                if self.hear(calls)? {
+                    return Ok(());
+                }
+                if self.rx.is_empty() {
+                    break;
+                }
+            }
             self.drop_silent(calls);
             let oldest = calls.sent.front().copied();
             let Some((request, expected)) = oldest.and_then(|one| Some((one, one.expected?)))
@@ -22,7 +30,7 @@ impl Conversation<'_> {
             // Only an error line may come before the end of the request.
             let early = self.whole == 0;
             let received = self.rx.filled();
-            let limit = self.max_reply;
+            let limit = self.options.max_reply;
             match self.session.find(&expected, received, limit) {
                 Ok(true) => {}
                 Ok(false) => {
@@ -47,15 +55,19 @@ impl Conversation<'_> {
                         _ => Err(CallError::Reply(ErrorKind::MessageTooLong { limit })),
                     };
                     self.pop(calls, size);
-                    calls.answer(&request, outcome);
-                    self.answered = true;
+                    self.complete(calls, &request, outcome);
                 }
                 Some(Found::ErrorLine { size }) => {
                     match Verdict::new(&received[..size], expected.name, &self.silent) {
+                        Verdict::Oldest { error, .. }
+                            if request.owner.is_topic() && is_passing(&error) =>
+                        {
+                            return Err(Over::remote(error, false));
+                        }
                         Verdict::Oldest { error, last } => {
                             self.pop(calls, size);
-                            calls.answer(&request, Err(CallError::Remote(Box::new(error.clone()))));
-                            self.answered = true;
+                            let outcome = Err(CallError::Remote(Box::new(error.clone())));
+                            self.complete(calls, &request, outcome);
                             if last || early {
                                 return Err(Over::remote(error, false));
                             }
@@ -76,6 +88,16 @@ impl Conversation<'_> {
         self.whole = self.whole.saturating_sub(1);
         self.rx.consume(size);
         self.session.next();
+    }
+
+    /// Passes on the outcome of a request that was removed.
+    fn complete(&mut self, calls: &mut Calls, request: &Request, outcome: Outcome) {
+        calls.answer(request, outcome);
+        if request.owner.is_topic() {
+            self.ear.listen(calls.topics.heard());
+        } else {
+            self.answered = true;
+        }
     }
 
     /// Removes the oldest requests without reply that were written.

@@ -1,117 +1,15 @@
-//! The drivers over async embedded-io streams.
-//!
-//! Each item is the one of this name in [`blocking`], with `.await`. Its behaviour and its errors are described
-//! there. Here is what differs: every future is cancel safe if the stream's `read`, `write` and `flush` are.
+//! The client over an async stream.
 
+use super::{First, first, flush, read, write};
 #[cfg(doc)]
 use crate::blocking;
 use crate::client::{ClientConnection, SKIP};
 use crate::command::{Command, NoReply};
 use crate::error::Error;
 use crate::format::Format;
-use crate::{Next, ServerConnection, Service};
+use crate::topics::{Heard, Listener, Listening, Push};
 use core::convert::Infallible;
-use core::future::poll_fn;
-use core::pin::pin;
-use core::task::Poll;
-use embedded_io::Error as _;
 use embedded_io_async::{Read, Write};
-
-/// Serves one conversation until it is over; see [`blocking::serve`].
-///
-/// # Cancel safety
-/// Unanswered requests and unsent replies stay in `connection`, and a further call continues with them. So a
-/// time limit may simply drop the future.
-///
-/// # Errors
-/// As [`blocking::serve`].
-///
-/// ```
-/// use bellwire::{Command, ServerConnection, Endpoint, Line, asynch};
-///
-/// const STRING: Command<Line, Line> = Command::new("STRING");
-/// # async fn example<S: embedded_io_async::Read + embedded_io_async::Write>(mut uart: S) -> Result<(), bellwire::Error<S::Error>> {
-/// # let mut endpoint = Endpoint::<(), 1>::new();
-/// # endpoint.handle(STRING, &|(), _text, reply| reply.send("Thank you.")).unwrap();
-/// let (mut rx, mut tx) = ([0; 256], [0; 512]);
-/// let mut connection = ServerConnection::new(&mut rx, &mut tx);
-/// asynch::serve(&mut uart, &mut endpoint.with(&mut ()), &mut connection).await?;
-/// # Ok(())
-/// # }
-/// ```
-pub async fn serve<S: Read + Write>(
-    stream: &mut S,
-    service: &mut impl Service,
-    connection: &mut ServerConnection<'_>,
-) -> Result<(), Error<S::Error>> {
-    while answer(stream, service, connection).await? {
-        match read(stream, connection.space()).await? {
-            0 => connection.end(),
-            n => connection.received(n),
-        }
-    }
-    Ok(())
-}
-
-/// Answers all requests that have arrived and sends the replies; see [`blocking::answer`].
-///
-/// # Cancel safety
-/// As [`serve`].
-///
-/// # Errors
-/// As [`blocking::answer`].
-pub async fn answer<S: Write>(
-    stream: &mut S,
-    service: &mut impl Service,
-    connection: &mut ServerConnection<'_>,
-) -> Result<bool, Error<S::Error>> {
-    loop {
-        let next = connection.advance(service);
-        while connection.is_pending() {
-            let n = write(stream, connection.pending()).await?;
-            connection.sent(n);
-        }
-        if next != Next::Send {
-            // Flush even if nothing was sent: an earlier flush may have failed or been cancelled.
-            flush(stream).await?;
-            return Ok(next == Next::Receive);
-        }
-    }
-}
-
-/// Closes a stream after [`serve`] so that the last line arrives; see [`blocking::close`].
-///
-/// # Cancel safety
-/// A dropped future drops `stream`. So a time limit may simply drop the future.
-///
-/// # Errors
-/// As [`blocking::close`].
-///
-/// ```
-/// # use bellwire::{ServerConnection, asynch};
-/// # async fn example<S: embedded_io_async::Read>(
-/// #     mut socket: S, connection: &mut ServerConnection<'_>, shutdown: fn(&mut S) -> Result<(), S::Error>,
-/// # ) -> Result<(), bellwire::Error<S::Error>> {
-/// asynch::close(socket, connection, async |socket| shutdown(socket)).await?;
-/// # Ok(())
-/// # }
-/// ```
-pub async fn close<S: Read>(
-    mut stream: S,
-    connection: &mut ServerConnection<'_>,
-    shutdown: impl AsyncFnOnce(&mut S) -> Result<(), S::Error>,
-) -> Result<(), Error<S::Error>> {
-    connection.reset();
-    shutdown(&mut stream).await.map_err(Error::Transport)?;
-    let mut left = connection.most_discarded();
-    loop {
-        let n = read(&mut stream, connection.space()).await?;
-        match left.checked_sub(n) {
-            Some(rest) if n > 0 => left = rest,
-            _ => return Ok(()),
-        }
-    }
-}
 
 /// A client over an async stream; see [`blocking::Client`].
 ///
@@ -131,9 +29,9 @@ pub async fn close<S: Read>(
 /// # }
 /// ```
 #[derive(Debug)]
-pub struct Client<'b, S> {
+pub struct Client<'b, S, T = ()> {
     stream: S,
-    caller: ClientConnection<'b>,
+    caller: ClientConnection<'b, T>,
     /// Whether bytes of the last request may still have to be written or flushed.
     unsent: bool,
 }
@@ -148,6 +46,21 @@ impl<'b, S: Read + Write> Client<'b, S> {
         }
     }
 
+    /// Passes the pushes of these topics to `listener`; see [`blocking::Client::with_topics`].
+    pub fn with_topics<L: FnMut(Push<'_>), const N: usize>(
+        self,
+        topics: [Heard; N],
+        listener: L,
+    ) -> Client<'b, S, Listening<L, N>> {
+        Client {
+            stream: self.stream,
+            caller: self.caller.with_topics(topics, listener),
+            unsent: self.unsent,
+        }
+    }
+}
+
+impl<'b, S: Read + Write, T: Listener> Client<'b, S, T> {
     /// Begins another conversation over `stream`, and returns the old stream.
     pub fn replace_stream(&mut self, stream: S) -> S {
         self.reset();
@@ -215,6 +128,15 @@ impl<'b, S: Read + Write> Client<'b, S> {
         self.flush().await
     }
 
+    /// Waits between calls until at least one push has arrived and was passed to the listener.
+    ///
+    /// # Errors
+    /// As [`blocking::Client::hear`].
+    pub async fn hear(&mut self) -> Result<(), Error<S::Error>> {
+        self.settle().await?;
+        self.receive_until(ClientConnection::hear).await
+    }
+
     /// Waits until the server has ended the conversation.
     ///
     /// # Errors
@@ -242,13 +164,15 @@ impl<'b, S: Read + Write> Client<'b, S> {
         let mut discarded = 0usize;
         while discarded <= SKIP {
             let read = read(&mut self.stream, self.caller.discard());
-            let Some(read) = first(read, wait()).await else {
-                self.reset();
-                return Ok(());
-            };
-            match read? {
-                0 => return Err(Error::Closed),
-                n => discarded = discarded.saturating_add(n),
+            match first(read, wait()).await {
+                First::Other(()) => {
+                    self.reset();
+                    return Ok(());
+                }
+                First::One(read) => match read? {
+                    0 => return Err(Error::Closed),
+                    n => discarded = discarded.saturating_add(n),
+                },
             }
         }
         Err(Error::Closed)
@@ -268,7 +192,7 @@ impl<'b, S: Read + Write> Client<'b, S> {
     /// Receives until `is_done` returns true.
     async fn receive_until(
         &mut self,
-        is_done: fn(&mut ClientConnection<'b>) -> Result<bool, Error<Infallible>>,
+        is_done: fn(&mut ClientConnection<'b, T>) -> Result<bool, Error<Infallible>>,
     ) -> Result<(), Error<S::Error>> {
         while !is_done(&mut self.caller).map_err(Error::widen)? {
             self.receive().await?;
@@ -292,51 +216,5 @@ impl<'b, S: Read + Write> Client<'b, S> {
         flush(&mut self.stream).await?;
         self.unsent = false;
         Ok(())
-    }
-}
-
-/// Runs both futures. Returns the output of `one`, or `None` if `other` completes first.
-pub(crate) async fn first<T>(
-    one: impl Future<Output = T>,
-    other: impl Future<Output = ()>,
-) -> Option<T> {
-    let (mut one, mut other) = (pin!(one), pin!(other));
-    poll_fn(|context| match one.as_mut().poll(context) {
-        Poll::Ready(output) => Poll::Ready(Some(output)),
-        Poll::Pending => other.as_mut().poll(context).map(|()| None),
-    })
-    .await
-}
-
-/// Reads into `space`, which must not be empty. Returns 0 at the end of the stream.
-async fn read<S: Read>(stream: &mut S, space: &mut [u8]) -> Result<usize, Error<S::Error>> {
-    loop {
-        match stream.read(space).await {
-            Ok(n) => return Ok(n),
-            Err(error) if error.kind() == embedded_io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(Error::Transport(error)),
-        }
-    }
-}
-
-/// Writes a part of `bytes`, which must not be empty.
-async fn write<S: Write>(stream: &mut S, bytes: &[u8]) -> Result<usize, Error<S::Error>> {
-    loop {
-        match stream.write(bytes).await {
-            Ok(0) => return Err(Error::Closed),
-            Ok(n) => return Ok(n),
-            Err(error) if error.kind() == embedded_io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(Error::Transport(error)),
-        }
-    }
-}
-
-async fn flush<S: Write>(stream: &mut S) -> Result<(), Error<S::Error>> {
-    loop {
-        match stream.flush().await {
-            Ok(()) => return Ok(()),
-            Err(error) if error.kind() == embedded_io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(Error::Transport(error)),
-        }
     }
 }

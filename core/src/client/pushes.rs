@@ -1,0 +1,80 @@
+//! A client's topics: it looks for pushes before it looks for a reply.
+
+use super::ClientConnection;
+use crate::error::{Error, ErrorKind};
+use crate::topics::{Heard, Hearing, Listener, Listening, Push};
+use core::convert::Infallible;
+
+impl<'b> ClientConnection<'b> {
+    /// Passes the pushes of these topics to `listener`, in their order. See [`topics`](crate::topics).
+    ///
+    /// The client recognizes only these topics. A push of another one ends the conversation, so
+    /// [subscribe](crate::topics::SUBSCRIBE) to no other. `rx` holds one push or one reply at a time. A push that
+    /// exceeds it counts as lost if its end is known, and otherwise ends the conversation.
+    ///
+    /// The listener runs inside the methods that look for a reply: [`hear`](Self::hear),
+    /// [`has_reply`](Self::has_reply), [`skip`](Self::skip) and [`is_over`](Self::is_over).
+    pub fn with_topics<L: FnMut(Push<'_>), const N: usize>(
+        self,
+        topics: [Heard; N],
+        listener: L,
+    ) -> ClientConnection<'b, Listening<L, N>> {
+        ClientConnection {
+            rx: self.rx,
+            tx: self.tx,
+            expected: self.expected,
+            session: self.session,
+            past: self.past,
+            ended: self.ended,
+            lost: self.lost,
+            topics: Listening::new(topics, listener),
+        }
+    }
+}
+
+impl<T: Listener> ClientConnection<'_, T> {
+    /// Passes on the pushes that have arrived completely. Returns whether there was one.
+    ///
+    /// Call it between calls, after each receipt of bytes. While a call waits for its reply,
+    /// [`has_reply`](Self::has_reply) does the same.
+    ///
+    /// # Errors
+    /// - [`ErrorKind::ReplyPending`]: the reply to a call is expected.
+    /// - [`Error::Remote`]: the server ended the conversation with an error line.
+    /// - [`Error::Closed`]: the stream has ended, or the conversation was over earlier.
+    /// - [`ErrorKind::UnexpectedReply`]: bytes arrived that are no push.
+    pub fn hear(&mut self) -> Result<bool, Error<Infallible>> {
+        if self.is_waiting() {
+            return Err(ErrorKind::ReplyPending.into());
+        }
+        self.topics.take_heard();
+        let is_over = self.is_over()?;
+        match self.topics.take_heard() {
+            false if is_over => Err(Error::Closed),
+            heard => Ok(heard),
+        }
+    }
+
+    /// Passes on the pushes at the front. Returns whether no part of a push is left there.
+    pub(super) fn pass_pushes_on(&mut self) -> Result<bool, Error<Infallible>> {
+        if self.lost {
+            return Ok(true);
+        }
+        loop {
+            match self.topics.hear(self.rx.filled(), self.rx.capacity()) {
+                Ok(Hearing::Nothing) => return Ok(true),
+                Ok(Hearing::Push(size)) => {
+                    self.past = size;
+                    self.drop_past();
+                }
+                Ok(Hearing::Part) if self.ended => {
+                    self.expect(None);
+                    return Err(Error::Closed);
+                }
+                Ok(Hearing::Part) if self.rx.room() == 0 => return self.lose(self.too_long()),
+                Ok(Hearing::Part) => return Ok(false),
+                Err(kind) => return self.lose(kind),
+            }
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! `bellwire watch`: the values of topics, as they are published.
+
+use crate::call::{descriptions, escaped};
+use crate::failure::Failure;
+use crate::numbers::time_limit;
+use crate::output;
+use crate::target::Target;
+use bellwire::schema::Signature;
+use bellwire_std::json::{JsonCallError, RemoteTopic};
+use bellwire_std::{Client, Event, Push};
+use serde_json::json;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
+
+/// The command line of `bellwire watch`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    target: Target,
+    /// The names of the topics.
+    #[arg(required = true, value_name = "TOPIC")]
+    topics: Vec<String>,
+    /// End after this many lines.
+    #[arg(long, value_name = "N")]
+    count: Option<u64>,
+    /// End after this time.
+    #[arg(long = "for", value_name = "SECONDS", value_parser = time_limit)]
+    time: Option<Duration>,
+    /// Read the descriptions from this file, which `list --json` wrote, for a server that gives none.
+    #[arg(long, value_name = "FILE")]
+    schema: Option<PathBuf>,
+}
+
+/// Prints a line of JSON for each value, for each loss, and for each reconnect.
+///
+/// # Errors
+/// If the server is unreachable, refuses a topic or does not describe it, or ends the conversation with an error line.
+pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let known = arguments.schema.as_deref().map(descriptions).transpose()?;
+    let end = arguments.time.map(|time| Instant::now() + time);
+    let mut client = arguments.target.connect()?;
+    let mut topics = Vec::new();
+    for name in &arguments.topics {
+        topics.push(find(&mut client, known.as_deref(), name)?);
+    }
+    for topic in &topics {
+        let heard = topic
+            .heard()
+            .ok_or_else(|| Failure::usage(format!("{} has a format of its own", topic.name())))?;
+        client.subscribe_raw(heard)?;
+    }
+    let mut left = arguments.count.unwrap_or(u64::MAX);
+    while left > 0 {
+        let wait = end.map(|end| end.saturating_duration_since(Instant::now()));
+        let Some(push) = client.next_push(wait)? else {
+            break;
+        };
+        output::line(line(&topics, push)?)?;
+        left -= 1;
+    }
+    Ok(())
+}
+
+/// Returns the topic with this name: from a file's descriptions, or from the server's.
+fn find(
+    client: &mut Client,
+    known: Option<&[Signature]>,
+    name: &str,
+) -> Result<RemoteTopic, Failure> {
+    let Some(known) = known else {
+        return Ok(RemoteTopic::fetch(client, name)?);
+    };
+    let mut topics = known.iter().copied().filter_map(RemoteTopic::new);
+    topics
+        .find(|topic| topic.name() == name)
+        .ok_or_else(|| Failure::usage(format!("the file describes no topic {name:?}")))
+}
+
+/// Returns an event as a line of JSON.
+fn line(topics: &[RemoteTopic], push: Push) -> Result<String, Failure> {
+    let (key, value) = match push.event? {
+        Event::Value(payload) => {
+            let topic = topics.iter().find(|topic| topic.name() == push.topic);
+            let value = topic.map(|topic| topic.decode(&payload)).transpose();
+            let value = value.map_err(JsonCallError::Reply)?.unwrap_or_default();
+            ("value", escaped(&value))
+        }
+        Event::Lost(count) => ("lost", count.to_string()),
+        // The connection was lost, and the server cannot tell how many values were.
+        _ => ("lost", "null".to_owned()),
+    };
+    let (time, topic) = (json!(now()), json!(push.topic));
+    Ok(format!(
+        r#"{{"time":{time},"topic":{topic},"{key}":{value}}}"#
+    ))
+}
+
+/// Returns the time, as RFC 3339 has it.
+fn now() -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = SystemTime.format_time(&mut Writer::new(&mut text));
+    text
+}

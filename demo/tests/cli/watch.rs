@@ -1,0 +1,201 @@
+//! `watch`: the values of topics, as a server publishes them.
+
+use crate::process::{bellwire, text};
+use bellwire::schema::Description;
+use bellwire::{Line, Postcard, Schema, Topic};
+use bellwire_std::{Endpoint, Publisher, Server, ShutdownHandle};
+use bellwire_tests::running::until;
+use serde::{Deserialize, Serialize};
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+/// A struct of this test's own, which the binary does not know.
+#[derive(Debug, Serialize, Deserialize, Schema)]
+struct Door {
+    number: u8,
+    open: bool,
+}
+
+const DOOR: Topic<Postcard<Door>> = Topic::new("DOOR");
+const LOG: Topic<Line> = Topic::new("LOG");
+const TOPICS: &[Description] = &[DOOR.describe(), LOG.describe()];
+
+/// A server that publishes, stopped when dropped.
+struct House {
+    address: String,
+    door: Publisher<Postcard<Door>>,
+    log: Publisher<Line>,
+    stop: ShutdownHandle,
+    serving: Option<JoinHandle<()>>,
+}
+
+impl House {
+    fn start(describe: bool) -> Self {
+        let endpoint = Arc::new(Endpoint::new());
+        let quiet = |(): &mut (), _: &str, reply: bellwire::Reply<'_, Line>| reply.send("");
+        endpoint.handle(commands::STRING, quiet).unwrap();
+        let (door, log) = (endpoint.topic(DOOR).unwrap(), endpoint.topic(LOG).unwrap());
+        if describe {
+            endpoint.describe(TOPICS);
+        }
+        let server = Server::bind("127.0.0.1:0", endpoint).unwrap();
+        Self {
+            address: server.local_addr().to_string(),
+            door,
+            log,
+            stop: server.shutdown_handle(),
+            serving: Some(thread::spawn(move || server.run().unwrap())),
+        }
+    }
+
+    fn watch(&self, arguments: &[&str]) -> Command {
+        let mut watch = bellwire(&["watch", &self.address]);
+        watch.args(arguments);
+        watch
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        self.stop.stop();
+        if let Some(serving) = self.serving.take() {
+            let _ = serving.join();
+        }
+    }
+}
+
+/// A running `watch`.
+struct Watching {
+    child: Child,
+    lines: BufReader<std::process::ChildStdout>,
+}
+
+impl Watching {
+    fn start(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap());
+        Self { child, lines }
+    }
+
+    /// Returns the next line without its time.
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.lines.read_line(&mut line).unwrap();
+        let (time, rest) = line.split_once(r#","topic""#).expect("a topic");
+        let time = time.strip_prefix(r#"{"time":""#).expect("a time");
+        // RFC 3339 in UTC.
+        assert!(time.ends_with("Z\"") && time.contains('T'), "{time}");
+        format!(r#"{{"topic"{}"#, rest.trim_end())
+    }
+
+    fn ends_well(mut self) {
+        assert!(self.child.wait().unwrap().success());
+        let mut rest = String::new();
+        assert_eq!(self.lines.read_line(&mut rest).unwrap(), 0, "{rest}");
+    }
+}
+
+#[test]
+fn values_are_lines_of_json_with_the_time() {
+    let house = House::start(true);
+    let mut watch = Watching::start(&mut house.watch(&["DOOR", "LOG", "--count", "3"]));
+    until(|| house.log.subscribers() == 1);
+    let opens = |number| Door { number, open: true };
+    house.door.publish(&opens(7)).unwrap();
+    assert_eq!(
+        watch.line(),
+        r#"{"topic":"DOOR","value":{"number":7,"open":true}}"#
+    );
+    house.log.publish("a \"quoted\" \u{1b}[31m line").unwrap();
+    assert_eq!(
+        watch.line(),
+        r#"{"topic":"LOG","value":"a \"quoted\" \u001b[31m line"}"#
+    );
+    house.door.publish(&opens(8)).unwrap();
+    assert_eq!(
+        watch.line(),
+        r#"{"topic":"DOOR","value":{"number":8,"open":true}}"#
+    );
+    watch.ends_well();
+    until(|| house.door.subscribers() == 0);
+}
+
+#[test]
+fn a_watch_ends_after_its_time() {
+    let house = House::start(true);
+    let output = house.watch(&["LOG", "--for", "0.2"]).output().unwrap();
+    assert!(output.status.success() && output.stdout.is_empty());
+}
+
+#[test]
+fn a_topic_that_is_not_there_fails_with_the_servers_refusal() {
+    let house = House::start(true);
+    let output = house.watch(&["NOPE"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let error = text(&output.stderr);
+    assert!(error.contains("no command is named \">NOPE\""), "{error}");
+}
+
+#[test]
+fn a_server_that_describes_nothing_needs_a_schema_file() {
+    let house = House::start(false);
+    let output = house.watch(&["LOG", "--for", "1"]).output().unwrap();
+    let error = text(&output.stderr);
+    assert_eq!(
+        (output.status.code(), error),
+        (
+            Some(1),
+            "bellwire: the server does not describe its commands\n"
+        )
+    );
+
+    let described = House::start(true);
+    let list = bellwire(&["list", &described.address, "--json"]).output();
+    let file = std::env::temp_dir().join(format!("bellwire-watch-{}", std::process::id()));
+    std::fs::write(&file, list.unwrap().stdout).unwrap();
+    let schema = ["LOG", "--count", "1", "--schema", file.to_str().unwrap()];
+    let mut watch = Watching::start(&mut house.watch(&schema));
+    until(|| house.log.subscribers() == 1);
+    house.log.publish("described").unwrap();
+    assert_eq!(watch.line(), r#"{"topic":"LOG","value":"described"}"#);
+    watch.ends_well();
+    std::fs::remove_file(file).unwrap();
+}
+
+#[test]
+fn topics_are_listed_and_cannot_be_called() {
+    let house = House::start(true);
+    let list = bellwire(&["list", &house.address]).output().unwrap();
+    assert_eq!(
+        text(&list.stdout),
+        "STRING\n>DOOR  postcard Door{number: u8, open: bool}\n>LOG   line\n"
+    );
+    let call = bellwire(&["call", &house.address, ">LOG", "text"]).output();
+    let call = call.unwrap();
+    assert_eq!(
+        (call.status.code(), text(&call.stderr)),
+        (Some(2), "bellwire: >LOG is a topic; see `bellwire watch`\n")
+    );
+}
+
+#[test]
+fn a_restarted_server_is_watched_again_after_a_line_that_tells_the_gap() {
+    let mut house = House::start(true);
+    let mut watch = Watching::start(&mut house.watch(&["LOG", "--count", "3"]));
+    until(|| house.log.subscribers() == 1);
+    house.log.publish("before").unwrap();
+    assert_eq!(watch.line(), r#"{"topic":"LOG","value":"before"}"#);
+    house.stop.stop();
+    house.serving.take().unwrap().join().unwrap();
+    let endpoint = Arc::new(Endpoint::<()>::default());
+    house.log = endpoint.topic(LOG).unwrap();
+    let server = Server::bind(&house.address, endpoint).unwrap();
+    house.stop = server.shutdown_handle();
+    house.serving = Some(thread::spawn(move || server.run().unwrap()));
+    assert_eq!(watch.line(), r#"{"topic":"LOG","lost":null}"#);
+    house.log.publish("after").unwrap();
+    assert_eq!(watch.line(), r#"{"topic":"LOG","value":"after"}"#);
+    watch.ends_well();
+}

@@ -1,0 +1,220 @@
+//! Topics of the blocking client.
+
+use super::pause::{LONGEST, pause};
+use super::verdict::is_passing;
+use super::{CallError, Cause, Client, Push};
+use crate::wait::{after, has_passed};
+use bellwire::topics::{Heard, SUBSCRIBE, UNSUBSCRIBE};
+use bellwire::{Format, Topic};
+use std::sync::Arc;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+impl Client {
+    /// Subscribes to a topic. [`next_push`](Self::next_push) returns its events.
+    ///
+    /// To subscribe twice is no error. Each connection that the client opens later is subscribed first.
+    ///
+    /// ```no_run
+    /// use bellwire::{Postcard, Topic};
+    /// use bellwire_std::{Client, Event};
+    /// use std::time::Duration;
+    ///
+    /// const TICK: Topic<Postcard<u64>> = Topic::new("TICK");
+    ///
+    /// let mut client = Client::connect("localhost:61000", Duration::from_secs(5))?;
+    /// client.subscribe(TICK)?;
+    /// while let Some(push) = client.next_push(None)? {
+    ///     match push.event(TICK).transpose()? {
+    ///         Some(Event::Value(seconds)) => println!("{seconds} s"),
+    ///         Some(Event::Lost(count)) => println!("{count} values lost"),
+    ///         _ => println!("reconnected"),
+    ///     }
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// There is no subscription after an error, and each error may be followed by another try.
+    /// - [`CallError::Remote`]: the server has no such topic (`refused`), or no topics (`unknown-command`; then the
+    ///   server also ends the conversation).
+    /// - Others: see [`CallError`].
+    pub fn subscribe<F: Format>(&mut self, topic: Topic<F>) -> Result<(), CallError> {
+        self.subscribe_raw(topic.heard())
+    }
+
+    /// Subscribes to a topic whose type is known only at run time.
+    ///
+    /// [`Topic::heard`] makes the argument from a name and a format. The end of a value depends on its format only, so
+    /// `Topic::<Postcard<()>>::new(name).heard()` suits each topic in postcard's format. The
+    /// [event](Push#structfield.event) has the encoded value.
+    ///
+    /// # Errors
+    /// As [`subscribe`](Self::subscribe).
+    pub fn subscribe_raw(&mut self, topic: Heard) -> Result<(), CallError> {
+        if self.position(topic.name).is_some() {
+            return Ok(());
+        }
+        self.call(SUBSCRIBE, topic.name)?;
+        self.topics.push(topic);
+        self.link.listen(&self.topics);
+        Ok(())
+    }
+
+    /// Ends the subscription to a topic. It is no error if there is none.
+    ///
+    /// The events that arrived before the server's reply are kept for [`next_push`](Self::next_push): the values and
+    /// the losses between both calls are all that the server published. Without an open connection there is
+    /// nothing to send.
+    ///
+    /// # Errors
+    /// [`CallError::Remote`]: the server refused it, and the subscription continues. After every other error the
+    /// connection has ended, and with it the subscription.
+    pub fn unsubscribe<F: Format>(&mut self, topic: Topic<F>) -> Result<(), CallError> {
+        self.unsubscribe_raw(topic.name())
+    }
+
+    /// Ends the subscription to the topic with this name; see [`unsubscribe`](Self::unsubscribe).
+    ///
+    /// # Errors
+    /// As [`unsubscribe`](Self::unsubscribe).
+    pub fn unsubscribe_raw(&mut self, topic: &str) -> Result<(), CallError> {
+        let Some(index) = self.position(topic) else {
+            return Ok(());
+        };
+        // A connection that is opened meanwhile does not subscribe to it again.
+        let heard = self.topics.remove(index);
+        if !self.link.is_open() {
+            return Ok(());
+        }
+        let outcome = self.call(UNSUBSCRIBE, topic);
+        if matches!(outcome, Err(CallError::Remote(_))) && self.link.is_open() {
+            self.topics.push(heard);
+        }
+        self.link.listen(&self.topics);
+        outcome
+    }
+
+    /// Waits for the next event of the subscribed topics, at most for `timeout`. `None` waits for ever, and zero
+    /// returns an event only if it has arrived.
+    ///
+    /// Returns `None` after the timeout, or at once if there is neither an event nor a subscription.
+    ///
+    /// Values that arrive during calls are kept, up to [`max_events`](super::ClientBuilder::max_events). More of them
+    /// are counted, and [`Event::Lost`](super::Event::Lost) stands in their place. The client has no thread of its
+    /// own: between calls it reads only here.
+    ///
+    /// # Reconnect
+    /// If the connection has ended, this opens another one and subscribes again, and then
+    /// [`Event::Gap`](super::Event::Gap) is the topic's first event. It pauses after each failure, from 50 ms up to 5 s
+    /// with jitter. A call does the same without pauses. If the server refuses a topic, that error is the topic's last
+    /// event.
+    ///
+    /// # Errors
+    /// [`CallError::NotSent`]: the server ended the conversation with an error line or by bytes without meaning, or no
+    /// connection could be opened within `timeout`. The next call of this method tries again.
+    pub fn next_push(&mut self, timeout: Option<Duration>) -> Result<Option<Push>, CallError> {
+        let deadline = timeout.map(|timeout| after(Instant::now(), timeout));
+        self.link.abandon();
+        loop {
+            if let Some(push) = self.link.pop_event() {
+                return Ok(Some(push));
+            }
+            if self.topics.is_empty() {
+                return Ok(None);
+            }
+            if !self.link.is_open() {
+                self.connect_again(deadline).map_err(CallError::NotSent)?;
+            } else if !self.link.wait_for_event(deadline) {
+                return Ok(None);
+            }
+        }
+    }
+
+    fn position(&self, topic: &str) -> Option<usize> {
+        self.topics.iter().position(|heard| heard.name == topic)
+    }
+
+    /// Opens another connection and subscribes, with pauses after failures.
+    fn connect_again(&mut self, deadline: Option<Instant>) -> Result<(), Cause> {
+        if let Some(cause) = self.link.unreported() {
+            return Err(cause);
+        }
+        let mut last = self.link.report().map_or(Cause::Closed, |(cause, _)| cause);
+        if self.target.is_none() {
+            return Err(last);
+        }
+        if self.opened.elapsed() > LONGEST {
+            self.failures = 0;
+        }
+        loop {
+            let next = after(Instant::now(), pause(self.failures));
+            let until = deadline.map_or(next, |deadline| deadline.min(next));
+            sleep(until.saturating_duration_since(Instant::now()));
+            if until < next {
+                return Err(last);
+            }
+            // A server that accepts and closes at once is a failure, too.
+            self.failures = self.failures.saturating_add(1);
+            let opened = self
+                .open(deadline)
+                .map_err(|error| Cause::Transport(Arc::new(error)));
+            match opened.and_then(|()| self.resubscribe(deadline)) {
+                Ok(()) => return Ok(()),
+                // A topic was refused.
+                Err(_) if self.link.has_event() => return Ok(()),
+                Err(cause) => last = cause,
+            }
+            if has_passed(deadline) {
+                return Err(last);
+            }
+        }
+    }
+
+    /// Subscribes to all topics over a new connection, before the requests that wait to be sent.
+    pub(super) fn resubscribe(&mut self, deadline: Option<Instant>) -> Result<(), Cause> {
+        if self.topics.is_empty() {
+            return Ok(());
+        }
+        let requests = self.link.set_aside();
+        let outcome = self.subscribe_all(deadline);
+        self.link.abandon();
+        self.link.put_back(requests);
+        outcome
+    }
+
+    fn subscribe_all(&mut self, deadline: Option<Instant>) -> Result<(), Cause> {
+        let limit = self.options.max_request;
+        for heard in &self.topics {
+            let (name, expected) = (SUBSCRIBE.name(), SUBSCRIBE.expected());
+            let encode = |space: &mut [u8]| SUBSCRIBE.encode(heard.name, space);
+            // It was encoded before.
+            let _ = self.link.encode(name, expected, limit, encode);
+        }
+        self.link.send(usize::MAX, deadline);
+        let mut confirmed = 0;
+        while let Some(heard) = self.topics.get(confirmed) {
+            let topic = heard.name;
+            match self.link.reply(deadline) {
+                Ok(_) => {
+                    confirmed += 1;
+                    self.link.listen(&self.topics[..confirmed]);
+                    self.link.add_gap(topic);
+                }
+                Err(CallError::NotSent(cause) | CallError::MayHaveRun(cause)) => return Err(cause),
+                Err(CallError::Remote(error)) if is_passing(&error) => {
+                    return Err(Cause::Remote(error));
+                }
+                Err(error) => {
+                    self.topics.remove(confirmed);
+                    self.link.end_topic(topic, error);
+                }
+            }
+        }
+        match self.link.report() {
+            // The server ended the conversation when it refused the last topic.
+            Some((cause, _)) if !self.link.is_open() => Err(cause),
+            _ => Ok(()),
+        }
+    }
+}

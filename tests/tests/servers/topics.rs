@@ -1,0 +1,358 @@
+//! Topics of both servers, over real sockets.
+
+use bellwire::{Command, Line, Postcard, Reply, Topic};
+use bellwire_std::Publisher;
+use bellwire_tests::running::{Kind, Running, each, line, rest, serve, until};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+const LOG: Topic<Line> = Topic::new("LOG");
+const TICK: Topic<Postcard<u32>> = Topic::new("TICK");
+
+/// The bytes of the servers' transmit buffers.
+const TRANSMIT: usize = 512;
+
+/// A server with the topic `LOG`.
+fn logging(kind: Kind) -> (Running, Publisher<Line>) {
+    let server = serve(kind, |limits| limits.transmit_buffer = TRANSMIT);
+    let log = server.endpoint.topic(LOG).unwrap();
+    (server, log)
+}
+
+/// Connects, and subscribes to the topic.
+fn subscribe(server: &Running, topic: &str) -> TcpStream {
+    let mut stream = server.connect();
+    ask(&mut stream, &format!("SUBSCRIBE\n{topic}\n"), "OK\n");
+    stream
+}
+
+/// Sends a request and expects this reply.
+#[track_caller]
+fn ask(stream: &mut TcpStream, request: &str, reply: &str) {
+    stream.write_all(request.as_bytes()).unwrap();
+    expect(stream, reply);
+}
+
+#[track_caller]
+fn expect(stream: &mut TcpStream, bytes: &str) {
+    let mut received = vec![0; bytes.len()];
+    stream.read_exact(&mut received).unwrap();
+    assert_eq!(String::from_utf8_lossy(&received), bytes);
+}
+
+/// Reads pushes of `LOG` up to the next `OK`. Returns the delivered and the lost ones.
+fn count_until_ok(stream: &mut TcpStream) -> (u64, u64) {
+    let (mut delivered, mut lost) = (0, 0);
+    let mut bytes = Vec::new();
+    let mut piece = vec![0; 1 << 16];
+    while !bytes.ends_with(b"\nOK\n") {
+        let n = stream.read(&mut piece).unwrap();
+        assert!(n > 0, "the server ended the conversation");
+        bytes.extend_from_slice(&piece[..n]);
+    }
+    let text = String::from_utf8(bytes).unwrap();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        if line == ">LOG" {
+            lines.next().unwrap();
+            delivered += 1;
+        } else if let Some(count) = line.strip_prefix(">LOG +") {
+            lost += count.parse::<u64>().unwrap();
+        } else {
+            assert_eq!(line, "OK");
+        }
+    }
+    (delivered, lost)
+}
+
+#[test]
+fn a_subscriber_gets_each_value_between_its_replies_and_others_get_none() {
+    each(|kind| {
+        let (server, log) = logging(kind);
+        let mut other = server.connect();
+        let mut subscriber = subscribe(&server, "LOG");
+        assert_eq!(log.publish("one"), Ok(1));
+        expect(&mut subscriber, ">LOG\none\n");
+        ask(&mut subscriber, "STRING\nhi\n", "Thank you.\n");
+        assert_eq!(log.publish("two"), Ok(1));
+        assert_eq!(log.publish("three"), Ok(1));
+        expect(&mut subscriber, ">LOG\ntwo\n>LOG\nthree\n");
+        ask(&mut subscriber, "UNSUBSCRIBE\nLOG\n", "OK\n");
+        assert_eq!(log.publish("four"), Ok(0));
+        ask(&mut subscriber, "STRING\nhi\n", "Thank you.\n");
+        ask(&mut other, "STRING\nhi\n", "Thank you.\n");
+    });
+}
+
+#[test]
+fn a_value_that_a_handler_publishes_reaches_every_subscriber() {
+    const SAY: Command<Line, Line> = Command::new("SAY");
+    each(|kind| {
+        let (server, log) = logging(kind);
+        let say = move |(): &mut (), text: &str, reply: Reply<'_, Line>| {
+            log.publish(text).unwrap();
+            reply.send("said")
+        };
+        server.endpoint.handle(SAY, say).unwrap();
+        let mut one = subscribe(&server, "LOG");
+        let mut two = subscribe(&server, "LOG");
+        ask(&mut one, "SAY\nhello\n", "said\n>LOG\nhello\n");
+        expect(&mut two, ">LOG\nhello\n");
+    });
+}
+
+#[test]
+fn a_topic_that_is_not_there_is_refused_and_twice_is_no_error() {
+    each(|kind| {
+        let (server, log) = logging(kind);
+        let mut stream = server.connect();
+        let refused = |verb| format!("!refused {verb}: no topic is named \"TOCK\"\n");
+        for verb in ["SUBSCRIBE", "UNSUBSCRIBE"] {
+            ask(&mut stream, &format!("{verb}\nTOCK\n"), &refused(verb));
+        }
+        ask(&mut stream, "UNSUBSCRIBE\nLOG\n", "OK\n");
+        ask(
+            &mut stream,
+            "SUBSCRIBE\n LOG \r\nSUBSCRIBE\nLOG\n",
+            "OK\nOK\n",
+        );
+        assert_eq!(log.publish("once"), Ok(1));
+        expect(&mut stream, ">LOG\nonce\n");
+        ask(
+            &mut stream,
+            "UNSUBSCRIBE\nLOG\nUNSUBSCRIBE\nLOG\n",
+            "OK\nOK\n",
+        );
+    });
+}
+
+#[test]
+fn a_server_without_topics_does_not_know_subscribe() {
+    each(|kind| {
+        let server = serve(kind, |_| {});
+        let error = "!unknown-command no command is named \"SUBSCRIBE\"\n";
+        assert_eq!(server.answer("SUBSCRIBE\nLOG\n"), error);
+    });
+}
+
+#[test]
+fn a_topic_has_one_publisher_that_can_be_cloned() {
+    let endpoint = bellwire_std::Endpoint::new();
+    let log = endpoint.topic(LOG).unwrap();
+    assert!(endpoint.topic(LOG).is_err());
+    assert_eq!(log.clone().subscribers(), 0);
+}
+
+#[test]
+fn a_slow_reader_loses_values_and_is_told_how_many_and_nobody_waits() {
+    each(|kind| {
+        let (server, log) = logging(kind);
+        let mut slow = subscribe(&server, "LOG");
+        let mut quick = subscribe(&server, "LOG");
+        let text = "x".repeat(100);
+        // More than the buffers of both sockets hold.
+        let published = 100_000;
+        for _ in 0..published {
+            assert_eq!(log.publish(&text), Ok(2));
+        }
+        // The quick one is served although the slow one does not read.
+        quick.write_all(b"UNSUBSCRIBE\nLOG\n").unwrap();
+        let (delivered, lost) = count_until_ok(&mut quick);
+        assert_eq!(delivered + lost, published, "{kind:?}");
+        slow.write_all(b"UNSUBSCRIBE\nLOG\n").unwrap();
+        let (delivered, lost) = count_until_ok(&mut slow);
+        assert_eq!(delivered + lost, published, "{kind:?}");
+        assert!(lost > 0, "{kind:?}: the test publishes too little");
+    });
+}
+
+#[test]
+fn a_publisher_faster_than_the_line_does_not_hide_a_request() {
+    each(|kind| {
+        let (server, log) = logging(kind);
+        let mut stream = subscribe(&server, "LOG");
+        let (publishing, stopped) = (log.clone(), Arc::new(AtomicBool::new(false)));
+        let stop = Arc::clone(&stopped);
+        let publisher = thread::spawn(move || {
+            let text = "x".repeat(100);
+            while !stop.load(Ordering::Relaxed) {
+                publishing.publish(&text).unwrap();
+            }
+        });
+        // A reader as quick as it can be.
+        let mut reader = stream.try_clone().unwrap();
+        let reading = thread::spawn(move || count_until_ok(&mut reader));
+        thread::sleep(Duration::from_millis(100));
+        stream.write_all(b"UNSUBSCRIBE\nLOG\n").unwrap();
+        let (delivered, _) = reading.join().unwrap();
+        assert!(delivered > 0, "{kind:?}");
+        stopped.store(true, Ordering::Relaxed);
+        publisher.join().unwrap();
+        ask(&mut stream, "STRING\nhi\n", "Thank you.\n");
+    });
+}
+
+#[test]
+fn a_subscriber_that_never_reads_is_closed_after_the_reply_timeout() {
+    each(|kind| {
+        let server = serve(kind, |limits| {
+            limits.reply_timeout = Duration::from_millis(300);
+        });
+        let log = server.endpoint.topic(LOG).unwrap();
+        let _never = subscribe(&server, "LOG");
+        let text = "x".repeat(4000);
+        until(|| {
+            for _ in 0..100 {
+                log.publish(&text).unwrap();
+            }
+            log.subscribers() == 0
+        });
+        assert!(server.is_well());
+    });
+}
+
+#[test]
+fn a_subscriber_is_not_idle_until_it_unsubscribes() {
+    each(|kind| {
+        let server = serve(kind, |limits| {
+            limits.idle_timeout = Duration::from_millis(200);
+        });
+        let log = server.endpoint.topic(LOG).unwrap();
+        let mut stream = subscribe(&server, "LOG");
+        thread::sleep(Duration::from_millis(500));
+        assert_eq!(log.publish("still there"), Ok(1), "{kind:?}");
+        expect(&mut stream, ">LOG\nstill there\n");
+        ask(&mut stream, "UNSUBSCRIBE\nLOG\n", "OK\n");
+        assert_eq!(rest(&mut stream), "", "{kind:?}");
+    });
+}
+
+#[test]
+fn a_value_larger_than_the_transmit_buffer_is_lost_and_told() {
+    each(|kind| {
+        let (server, log) = logging(kind);
+        let mut stream = subscribe(&server, "LOG");
+        log.publish(&"x".repeat(TRANSMIT)).unwrap();
+        log.publish("small").unwrap();
+        expect(&mut stream, ">LOG +1\n>LOG\nsmall\n");
+        assert!(log.publish(&"x".repeat(1 << 16)).is_err());
+        ask(&mut stream, "UNSUBSCRIBE\nLOG\n", "OK\n");
+    });
+}
+
+#[test]
+fn a_busy_topic_does_not_keep_another_from_being_sent() {
+    each(|kind| {
+        let (server, log) = logging(kind);
+        let tick = server.endpoint.topic(TICK).unwrap();
+        let mut stream = subscribe(&server, "LOG");
+        ask(&mut stream, "SUBSCRIBE\nTICK\n", "OK\n");
+        let text = "x".repeat(100);
+        for _ in 0..50_000 {
+            log.publish(&text).unwrap();
+        }
+        tick.publish(&7).unwrap();
+        // The tick comes with the first pushes that the reader makes room for, not after all of them.
+        let mut lines = BufReader::new(stream).lines();
+        let found = lines.position(|line| line.unwrap() == ">TICK");
+        assert!(found.is_some_and(|line| line < 2 * 40_000), "{found:?}");
+    });
+}
+
+#[test]
+fn pushes_wait_while_a_handler_awaits_and_none_is_lost() {
+    const LATER: Command<(), Line> = Command::new("LATER");
+    each(|kind| {
+        let (server, log) = logging(kind);
+        let later = |(): &mut (), ()| async {
+            if tokio::runtime::Handle::try_current().is_ok() {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+            |reply: Reply<'_, Line>| reply.send("done")
+        };
+        server.endpoint.handle_async(LATER, later).unwrap();
+        let mut stream = subscribe(&server, "LOG");
+        stream.write_all(b"LATER\n").unwrap();
+        log.publish("meanwhile").unwrap();
+        let [mut one, two, three] = [(); 3].map(|()| line(&mut stream));
+        one += &two;
+        one += &three;
+        let (push, reply) = (">LOG\nmeanwhile\n", "done\n");
+        assert!(one == format!("{push}{reply}") || one == format!("{reply}{push}"));
+    });
+}
+
+#[test]
+fn a_client_that_goes_away_is_no_subscriber_any_more() {
+    each(|kind| {
+        let (server, log) = logging(kind);
+        let gone: Vec<_> = (0..20).map(|_| subscribe(&server, "LOG")).collect();
+        assert_eq!(log.subscribers(), 20);
+        drop(gone);
+        until(|| log.subscribers() == 0);
+        let ended = subscribe(&server, "LOG");
+        ended.shutdown(Shutdown::Write).unwrap();
+        until(|| log.subscribers() == 0);
+    });
+}
+
+#[test]
+fn a_server_that_stops_ends_its_subscribers() {
+    each(|kind| {
+        let (mut server, log) = logging(kind);
+        let mut subscribers: Vec<_> = (0..20).map(|_| subscribe(&server, "LOG")).collect();
+        log.publish("last").unwrap();
+        for stream in &mut subscribers {
+            expect(stream, ">LOG\nlast\n");
+        }
+        server.stop();
+        for stream in &mut subscribers {
+            assert_eq!(rest(stream), "");
+        }
+        assert_eq!(log.publish("nobody"), Ok(0));
+    });
+}
+
+#[test]
+fn after_a_fatal_error_line_comes_no_push() {
+    each(|kind| {
+        let (server, log) = logging(kind);
+        for _ in 0..20 {
+            let mut stream = subscribe(&server, "LOG");
+            stream.write_all(b"NONSENSE\n").unwrap();
+            for _ in 0..50 {
+                log.publish("value").unwrap();
+            }
+            let text = rest(&mut stream);
+            let (_, after) = text.split_once("!unknown-command").expect("an error line");
+            assert!(!after.contains('>'), "{kind:?}: {text}");
+        }
+    });
+}
+
+#[test]
+fn many_subscribers_get_every_value_in_order() {
+    each(|kind| {
+        let (server, log) = logging(kind);
+        let streams: Vec<_> = (0..100).map(|_| subscribe(&server, "LOG")).collect();
+        let readers = streams.into_iter().map(|mut stream| {
+            thread::spawn(move || {
+                for number in 0..40 {
+                    expect(&mut stream, &format!(">LOG\n{number}\n"));
+                }
+            })
+        });
+        let readers: Vec<_> = readers.collect();
+        for number in 0..40 {
+            assert_eq!(log.publish(&number.to_string()), Ok(100));
+        }
+        for reader in readers {
+            reader.join().unwrap();
+        }
+        assert!(server.is_well());
+    });
+}
