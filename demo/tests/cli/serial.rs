@@ -75,7 +75,7 @@ fn the_bench_loads_a_serial_port_with_one_connection() {
     let request = ["--request", r"LOG\nx\nHISTORY\n\x01\x00"];
     let reply = ["--reply", r"OK\n\x01\x00"];
     let options = [&request[..], &reply, &["--duration=1", "--pipeline=2"]].concat();
-    let many = error(&[&["bench", &address], &options[..]].concat(), 1);
+    let many = error(&[&["bench", &address], &options[..]].concat(), 2);
     assert_eq!(
         many,
         "bellwire: a serial port has room for one connection: --connections 1\n"
