@@ -311,9 +311,9 @@ fn stays_below_the_ceilings(rows: &[Row]) {
         // Half a kilobyte of this bounds the work for each byte.
         ("server_gob s", [13 << 10, 256, 9 << 8]),
         ("server_gob nested s", [13 << 10, 256, 3 << 10]),
-        // 2 KiB of this publish TICK: the topics, an encoder for its number, and the calls. Another 2 KiB answer HELP
+        // 3 KiB of this publish TICK: the topics, an encoder for its number, and the calls. Another 2 KiB answer HELP
         // and SCHEMA, and 3 KiB are the link's.
-        ("firmware s", [44 << 10, 16 << 10, 6 << 10]),
+        ("firmware s", [48 << 10, 16 << 10, 6 << 10]),
     ];
     for (name, ceilings) in ceilings {
         let row = rows.iter().find(|row| row.name == name).expect(name);

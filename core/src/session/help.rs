@@ -1,7 +1,6 @@
 //! A session's replies to `HELP` and `SCHEMA`.
 
 use super::{Phase, Session};
-use crate::error::{ErrorKind, RequestError};
 use crate::schema::help::{self, Piece};
 use crate::{Buffer, Service, line};
 
@@ -20,18 +19,16 @@ impl Session {
             return self.enter(Phase::Help);
         }
         let name = line::trim(payload);
-        let mut error = RequestError::of(ErrorKind::Refused);
         while let Some(listed) = service.listed(self.left) {
             if !service.is_named(listed, name) {
                 self.left = self.left.wrapping_add(1);
             } else if listed.description.is_some() {
                 return self.enter(Phase::Schema);
             } else {
-                let _ = error.detail.push_str("the command has no description");
-                return self.reject_with(&mut error, Phase::Name, service, out);
+                return self.refuse_because("the command has no description", None, service, out);
             }
         }
-        self.refuse_name("no command is named \"", payload, service, out);
+        self.refuse_because("no command is named \"", Some(payload), service, out);
     }
 
     /// Writes a piece of the reply of `HELP` or `SCHEMA`: the rest of one command's text, or as much as fits.

@@ -116,20 +116,22 @@ impl Session {
         service.rejected(error);
     }
 
-    /// Refuses a request whose payload names a thing that does not exist. The reason is `before`, which takes up to 21
-    /// bytes, the name and a quotation mark. A long name is cut.
+    /// Refuses a request of the session's own, for a reason. If there is a payload, the name in it and a quotation mark
+    /// follow the reason, which takes up to 21 bytes then. A long name is cut.
     #[cold]
     #[inline(never)]
-    pub(crate) fn refuse_name(
+    pub(crate) fn refuse_because(
         &mut self,
-        before: &str,
-        payload: &[u8],
+        reason: &str,
+        payload: Option<&[u8]>,
         service: &mut impl Service,
         out: &mut Buffer<'_>,
     ) {
         let mut error = RequestError::of(ErrorKind::Refused);
-        for part in [before.as_bytes(), front(line::trim(payload), 42), b"\""] {
-            show(part, &mut error.detail);
+        show(reason.as_bytes(), &mut error.detail);
+        if let Some(payload) = payload {
+            show(front(line::trim(payload), 42), &mut error.detail);
+            show(b"\"", &mut error.detail);
         }
         self.reject_with(&mut error, Phase::Name, service, out);
     }

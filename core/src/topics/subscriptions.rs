@@ -229,7 +229,7 @@ impl<T: TopicSet, S: Service> WithTopics<'_, T, S> {
         let name = line::trim(payload);
         match self.topics.call(index == UNSUBSCRIBED, name, session, out) {
             Some(answered) => session.answered(answered, self, out),
-            None => session.refuse_name("no topic is named \"", payload, self, out),
+            None => session.refuse_because("no topic is named \"", Some(payload), self, out),
         }
         true
     }

@@ -26,13 +26,18 @@ fn the_tour_prints_both_ends_and_succeeds() {
 }
 
 #[test]
-fn the_tour_prints_as_many_lines_for_smoltcp_as_for_tcp() {
+fn the_tour_prints_as_many_lines_for_smoltcp_as_for_tcp_besides_the_topic() {
     let output = run(&[]);
     let shown = text(&output.stdout);
     let (tcp, smoltcp) = shown.split_once("Over smoltcp").unwrap();
     let lines = |part: &str| part.matches("\n  ").count();
-    assert_eq!(lines(tcp), 12);
-    assert_eq!(lines(smoltcp), 12);
+    assert_eq!((lines(tcp), lines(smoltcp)), (14, 12));
+    for line in [
+        "\n  server publishes TICK     1\n",
+        "\n  client received  TICK     1\n",
+    ] {
+        assert!(tcp.contains(line), "{tcp}");
+    }
 }
 
 #[test]

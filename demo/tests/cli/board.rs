@@ -28,7 +28,7 @@ fn bellwire_connect_talks_to_the_board() {
 }
 
 #[test]
-fn bellwire_list_shows_the_boards_commands() {
+fn bellwire_list_shows_the_boards_commands_and_topic() {
     let Some(board) = Board::server() else {
         return;
     };
@@ -37,8 +37,26 @@ fn bellwire_list_shows_the_boards_commands() {
     let data = "complexData{N: i64, S: str, M: {str: i64}, P: bytes, C: ?^complexData}";
     assert_eq!(
         text(&output.stdout),
-        format!("STRING   line -> line\nPOSTCARD postcard {data} -> line\nGOB      gob {data}\n")
+        format!(
+            "STRING   line -> line\nPOSTCARD postcard {data} -> line\nGOB      gob {data}\n>TICK    postcard u64\n"
+        )
     );
+}
+
+#[test]
+fn bellwire_watch_prints_the_boards_seconds() {
+    let Some(board) = Board::server() else {
+        return;
+    };
+    let output = run(&["watch", &board.address.to_string(), "TICK", "--count", "2"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let values = text(&output.stdout).lines().map(|line| {
+        let (before, value) = line.split_once(r#","topic":"TICK","value":"#).expect(line);
+        assert!(before.starts_with(r#"{"time":""#), "{line}");
+        value.trim_end_matches('}').parse::<u64>().unwrap()
+    });
+    let values: Vec<_> = values.collect();
+    assert_eq!(values, [values[0], values[0] + 1]);
 }
 
 #[test]
