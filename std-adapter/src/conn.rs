@@ -101,8 +101,8 @@ impl Conn {
 
     /// Creates the connection over a serial port, whose thread has the other end of `socket`.
     #[cfg(feature = "serial")]
-    pub(crate) fn over(socket: UnixStream, peer: Address, line: Line) -> io::Result<Self> {
-        let conn = Self::new(socket.into(), peer)?;
+    pub(crate) fn over(socket: Socket, peer: Address, line: Line) -> io::Result<Self> {
+        let conn = Self::new(socket, peer)?;
         Ok(Self {
             line: Some(Arc::new(line)),
             ..conn
@@ -365,7 +365,7 @@ impl Write for Conn {
 
 /// Sends without raising `SIGPIPE`. Rust's runtime ignores that signal, but a host program that is
 /// not written in Rust may not.
-fn send(socket: &Socket, buf: &[u8]) -> io::Result<usize> {
+pub(crate) fn send(socket: &Socket, buf: &[u8]) -> io::Result<usize> {
     #[cfg(target_vendor = "apple")]
     let flags = rustix::net::SendFlags::empty(); // socket2 sets the socket option instead
     #[cfg(not(target_vendor = "apple"))]
