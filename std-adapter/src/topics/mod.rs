@@ -80,8 +80,8 @@ impl<App: 'static> Endpoint<App> {
     /// [`SUBSCRIBE`](bellwire::topics::SUBSCRIBE) and [`UNSUBSCRIBE`](bellwire::topics::UNSUBSCRIBE).
     ///
     /// The endpoint keeps the latest 64 pushes, and every subscriber reads them at its own pace. A subscriber that falls
-    /// farther behind loses the oldest, and is told how many. Nobody waits for it. While a handler of
-    /// [`handle_async`](Self::handle_async) awaits, the pushes of its connection wait too.
+    /// farther behind loses the oldest, and is told how many. Nobody waits for it. In a server of
+    /// tasks, pushes are also sent while a handler of [`handle_async`](Self::handle_async) awaits.
     ///
     /// A push that exceeds the transmit buffer of a connection, beside the longest reply, is lost there. With
     /// [default limits](crate::ServerLimits) it may take 8 KiB.
