@@ -30,7 +30,8 @@ pub struct ServerLimits {
     /// the server is busy; with zero, every connection is. Peers on Unix sockets have no address and
     /// are not counted.
     pub connections_per_address: Option<usize>,
-    /// Longest wait between requests. Default: 5 minutes. Then the connection is closed.
+    /// Longest wait between requests. Default: 5 minutes. Then the connection is closed. A subscriber to a topic may be
+    /// silent for ever; keep-alive finds those that are gone.
     pub idle_timeout: Duration,
     /// Longest time from the accept to the end of the PROXY protocol header and the TLS handshake
     /// together. Default: 10 seconds. Then the connection is closed. Arriving bytes do not extend it.
@@ -51,7 +52,7 @@ pub struct ServerLimits {
     ///
     /// Time counts only while the connection accepts no bytes. Each byte that it accepts later gives
     /// back its part of the time. So by default, a client that lets replies pile up must read 6.5 kB
-    /// a second on average.
+    /// a second on average. A subscriber to a topic gets all of its time back with each byte.
     pub reply_timeout: Duration,
     /// Longest time that a stop waits for running requests to finish and for clients to receive
     /// their replies. Default: 5 seconds. Zero waits for neither.
