@@ -62,7 +62,7 @@ use std::time::Instant;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 ///
-/// [`AsFd`] gives access to other socket options, for example through
+/// [`AsFd`](std::os::fd::AsFd) gives access to other socket options, for example through
 /// `socket2::SockRef::from(&conn)`.
 #[derive(Debug)]
 pub struct Conn {

@@ -62,7 +62,7 @@ impl TryFrom<TcpStream> for Conn {
     /// Takes over the stream and makes it non-blocking, also for other handles to it.
     ///
     /// # Errors
-    /// Any error of the operating system, such as [`ErrorKind::NotConnected`].
+    /// Any error of the operating system, such as [`NotConnected`](io::ErrorKind::NotConnected).
     fn try_from(stream: TcpStream) -> io::Result<Self> {
         let socket = Socket::from(stream);
         let peer = socket.peer_addr()?.into();
@@ -76,7 +76,7 @@ impl TryFrom<UnixStream> for Conn {
     /// Takes over the stream and makes it non-blocking, also for other handles to it.
     ///
     /// # Errors
-    /// Any error of the operating system, such as [`ErrorKind::NotConnected`].
+    /// Any error of the operating system, such as [`NotConnected`](io::ErrorKind::NotConnected).
     fn try_from(stream: UnixStream) -> io::Result<Self> {
         let socket = Socket::from(stream);
         let peer = socket.peer_addr()?.into();
