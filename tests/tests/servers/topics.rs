@@ -364,3 +364,16 @@ fn many_subscribers_get_every_value_in_order() {
         assert!(server.is_well());
     });
 }
+
+/// Cause: the loss could never be told, and the server tried for ever.
+#[test]
+fn with_a_transmit_buffer_too_small_to_tell_a_loss_there_is_no_subscription() {
+    each(|kind| {
+        let server = serve(kind, |limits| limits.transmit_buffer = 160);
+        let log = server.endpoint.topic(LOG).unwrap();
+        let reply = server.answer("SUBSCRIBE\nLOG\nSTRING\nhi\n");
+        assert!(reply.starts_with("!failed SUBSCRIBE"), "{reply}");
+        assert!(reply.ends_with("\nThank you.\n"), "{reply}");
+        assert_eq!(log.publish("nobody"), Ok(0));
+    });
+}
