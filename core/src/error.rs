@@ -369,6 +369,7 @@ pub enum Error<E> {
 
 impl Error<Infallible> {
     /// Converts the error to the error type of a stream that can fail.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))] // size
     pub fn widen<E>(self) -> Error<E> {
         match self {
             Error::Remote(error) => Error::Remote(error),
