@@ -45,7 +45,7 @@ pub(super) struct Calls {
     task: Option<Waker>,
 }
 
-/// Who gets the outcome of a request.
+/// The receiver of the outcome of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Owner {
     /// The call in this slot.

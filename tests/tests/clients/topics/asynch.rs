@@ -211,7 +211,7 @@ fn subscriptions_to_one_topic_share_a_request_and_the_last_one_unsubscribes() {
         client.call(A, "x").await.unwrap();
         assert_eq!(take(&mut one, 2).await, ["2", "3"]);
         drop(one);
-        // The pushes until the reply to UNSUBSCRIBE concern nobody.
+        // The pushes before the reply to UNSUBSCRIBE are discarded.
         sleep(SHORT / 10).await;
         client.call(A, "x").await.unwrap();
         client.call(A, "x").await.unwrap();
