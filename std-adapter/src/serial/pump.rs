@@ -162,7 +162,7 @@ impl Pump {
         let mut waits = vec![PollFd::new(&self.socket, events)];
         waits.extend(self.wire.poll());
         wait(&mut waits, until)?;
-        // Reported even if it is not asked for.
+        // The system reports HUP even without a request for it.
         let gone = waits[0].revents().contains(PollFlags::HUP);
         drop(waits);
         if gone {

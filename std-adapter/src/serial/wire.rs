@@ -151,7 +151,7 @@ impl Wire {
         }
     }
 
-    /// Returns the descriptor to wait for, if there is something to wait for.
+    /// Returns the descriptor to wait for, if any.
     pub(super) fn poll(&self) -> Option<PollFd<'_>> {
         let mut events = PollFlags::empty();
         events.set(PollFlags::IN, self.mode.has_room());
