@@ -1,7 +1,7 @@
 //! The drivers over async embedded-io streams.
 //!
-//! Each item is the one of this name in [`blocking`], with `.await`. Its behaviour and its errors are described
-//! there. Here is what differs: every future is cancel safe if the stream's `read`, `write` and `flush` are.
+//! Each item is the one of this name in [`blocking`], with `.await`. Its behaviour and its errors are described there.
+//! In addition, every future is cancel safe if the stream's `read`, `write` and `flush` are.
 
 mod client;
 

@@ -185,7 +185,7 @@ fn topics_are_listed_and_cannot_be_called() {
 }
 
 #[test]
-fn a_restarted_server_is_watched_again_after_a_line_that_tells_the_gap() {
+fn a_restarted_server_is_watched_again_after_a_line_that_reports_the_gap() {
     let mut house = House::start(true);
     let mut watch = Watching::start(&mut house.watch(&["LOG", "--count", "3"]));
     until(|| house.log.subscribers() == 1);

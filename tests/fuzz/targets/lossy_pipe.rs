@@ -262,7 +262,7 @@ impl<T: Listener> Ends<'_, T> {
             Ok(text) => {
                 assert_eq!(text, call.text, "the reply to another call");
                 let all = call.kind != UNSUBSCRIBES || self.last == self.published;
-                assert!(all, "values were lost untold");
+                assert!(all, "values were lost without a report");
             }
             Err(Error::Closed) => assert!(self.up.cut || self.down.cut, "closed without a cut"),
             Err(Error::Remote(refusal)) if refusal.code == Code::Refused => {

@@ -166,7 +166,7 @@ fn stays_below_the_ceilings(rows: &[Row]) {
     }
 }
 
-/// Checks what a link adds to a server, beyond the memory that it is lent.
+/// Checks the bytes that a link adds to a server, beyond the memory that it is lent.
 ///
 /// Cause: the same code in another order took 60 bytes of flash more.
 fn the_link_stays_below_its_ceilings(rows: &[Row]) {

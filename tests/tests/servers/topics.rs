@@ -232,7 +232,7 @@ fn a_subscriber_is_not_idle_until_it_unsubscribes() {
 }
 
 #[test]
-fn a_value_larger_than_the_transmit_buffer_is_lost_and_told() {
+fn a_value_larger_than_the_transmit_buffer_is_lost_and_reported() {
     each(|kind| {
         let (server, log) = logging(kind);
         let mut stream = subscribe(&server, "LOG");

@@ -252,7 +252,7 @@ fn run(kind: Kind, listener: Listener, endpoint: Arc<Endpoint<()>>, life: Durati
 }
 
 #[test]
-fn every_value_is_delivered_or_told_lost_whatever_its_subscribers_do() {
+fn every_value_is_delivered_or_reported_lost_whatever_its_subscribers_do() {
     let seconds = std::env::var("BELLWIRE_TOPICS").map_or(2, |text| text.parse().unwrap());
     each(|kind| {
         let endpoint = Endpoint::new();

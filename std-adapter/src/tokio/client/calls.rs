@@ -13,7 +13,7 @@ use tokio::time::Instant;
 /// The result of a call: the payload of its reply.
 pub(super) type Outcome = Result<Vec<u8>, CallError>;
 
-/// What the handles and the task of a client share.
+/// The state that the handles and the task of a client share.
 #[derive(Debug)]
 pub(super) struct Shared {
     calls: Mutex<Calls>,

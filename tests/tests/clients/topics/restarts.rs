@@ -11,7 +11,7 @@ use bellwire_tests::topic_cases::{ASKED, FIRST, JOIN};
 use std::time::{Duration, Instant};
 
 #[test]
-fn after_a_reconnect_the_gap_is_told_once_before_the_next_values() {
+fn after_a_reconnect_the_gap_is_reported_once_before_the_next_values() {
     const CUT: &[Step] = &[JOIN, Say("OK\n>LOG\ncut"), Reset];
     const LAST: &[Step] = &[JOIN, Say("OK\n>LOG\n2\n"), Stall];
     run(&[FIRST, CUT, LAST], Client::builder(), async |client| {

@@ -110,7 +110,7 @@ fn run(seed: u64, calls: usize) -> (u32, u32) {
 }
 
 #[test]
-fn between_both_oks_delivered_and_told_values_are_all_that_were_published() {
+fn between_both_oks_delivered_and_lost_values_are_all_that_were_published() {
     let (mut delivered, mut told) = (0, 0);
     for seed in 0..300 {
         let counts = run(seed, 200);

@@ -180,11 +180,11 @@ fn run(slow: usize, is_noisy: bool) {
 }
 
 #[test]
-fn over_a_slow_link_requests_are_answered_and_no_value_is_lost_untold() {
+fn over_a_slow_link_requests_are_answered_and_every_loss_is_reported() {
     run(3, false);
 }
 
 #[test]
-fn over_a_noisy_link_requests_are_answered_and_no_value_is_lost_untold() {
+fn over_a_noisy_link_requests_are_answered_and_every_loss_is_reported() {
     run(64, true);
 }
