@@ -52,8 +52,8 @@ pub struct ServerConnection<'b, T = ()> {
 pub enum Next {
     /// Receive more bytes into [`ServerConnection::space`].
     Receive,
-    /// Call [`ServerConnection::advance`] again: once the pending bytes are sent, more requests can be answered. A
-    /// publisher may refill the pending bytes for ever. So if the client is subscribed, call it whenever some are sent.
+    /// Call [`ServerConnection::advance`] again: once the pending bytes are sent, more requests can be answered. If the
+    /// client is subscribed, call it each time some are sent: a publisher may refill the pending bytes for ever.
     Send,
     /// Close the stream, in the way [`Step::Close`] describes, so that the last error line arrives.
     Close,
@@ -78,8 +78,8 @@ impl<'b> ServerConnection<'b> {
     /// Adds the topics with these names, to which the client can subscribe. See [`topics`](crate::topics).
     ///
     /// The connection then answers [`SUBSCRIBE`](crate::topics::SUBSCRIBE) and
-    /// [`UNSUBSCRIBE`](crate::topics::UNSUBSCRIBE) itself. The transmit buffer holds the longest push in addition to
-    /// the larger of [`Limits::reply`] and 160 bytes. A push for which it is too small is always lost.
+    /// [`UNSUBSCRIBE`](crate::topics::UNSUBSCRIBE) itself. The transmit buffer must hold the longest push in addition
+    /// to the larger of [`Limits::reply`] and 160 bytes. A longer push is always lost.
     pub fn with_topics<const N: usize>(
         self,
         names: [&'static str; N],
@@ -87,7 +87,7 @@ impl<'b> ServerConnection<'b> {
         self.with_topic_set(Subscriptions::new(names))
     }
 
-    /// Adds topics that are kept in another way.
+    /// Adds topics of another kind than [`Subscriptions`].
     #[doc(hidden)]
     pub fn with_topic_set<T: TopicSet>(self, topics: T) -> ServerConnection<'b, T> {
         ServerConnection {
@@ -159,7 +159,7 @@ impl<T: TopicSet> ServerConnection<'_, T> {
 
     /// Counts the first `n` bytes of [`pending`](Self::pending) as sent.
     ///
-    /// If this makes room, the losses of pushes are told: then more bytes are pending.
+    /// If this makes room, the connection reports lost pushes. Then more bytes are pending.
     pub fn sent(&mut self, n: usize) {
         self.tx.consume(n);
         self.topics.sent(&self.session, &mut self.tx);
@@ -232,16 +232,16 @@ impl<T: TopicSet> ServerConnection<'_, T> {
 impl<const N: usize> ServerConnection<'_, Subscriptions<N>> {
     /// Publishes a value: sends it to the client if the client is subscribed to the topic. It never waits.
     ///
-    /// The value is encoded only if the client is subscribed and no earlier bytes are in the way. The push follows the
+    /// The value is encoded only if the client is subscribed and no earlier bytes take the room. The push follows the
     /// [`pending`](Self::pending) bytes. It leaves room for the longest reply and for an error line, so it delays no
-    /// reply by more than the time to send it. A loss is told in the same place, at once or after bytes are
+    /// reply by more than the time to send it. A loss is reported in the same place, at once or after bytes are
     /// [`sent`](Self::sent).
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))] // size
     pub fn publish<F: Format>(&mut self, topic: Topic<F>, value: F::Sent<'_>) -> Published {
         let Some(subscription) = self.topics.subscribed(topic.name()) else {
             return Published::NotSubscribed;
         };
-        // The loss of earlier values is told first. If it is still untold, there is no room.
+        // The loss of earlier values is reported first. If it is still unreported, there is no room.
         if subscription.is_told()
             && let Some(space) = self.session.push_space(&mut self.tx)
             && let Ok(size) = topic.encode(value, space)

@@ -20,8 +20,8 @@
 /// An error line takes up to 160 bytes. A larger buffer saves time with pipelined requests: more of them arrive in one
 /// read, and more replies leave in one write.
 ///
-/// With [`topics`](crate::topics), the server's transmit buffer holds pushes beside the larger of [`reply`](Self::reply)
-/// and 160 bytes, and the client's receive buffer holds the longest push.
+/// With [`topics`](crate::topics), the server's transmit buffer holds pushes beside the larger of
+/// [`reply`](Self::reply) and 160 bytes, and the client's receive buffer holds the longest push.
 ///
 /// If a message does not fit:
 ///

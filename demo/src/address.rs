@@ -34,8 +34,8 @@ impl ServerAddress {
 impl FromStr for ServerAddress {
     type Err = String;
 
-    /// Reads `HOST`, `HOST:PORT`, `:PORT`, `unix:PATH` or a [`SerialAddress`]. A host may be an IPv6 address, with a zone, and
-    /// in brackets if a port follows. Does not check whether the host or port exists.
+    /// Reads `HOST`, `HOST:PORT`, `:PORT`, `unix:PATH` or a [`SerialAddress`]. A host may be an IPv6 address, with a
+    /// zone, and in brackets if a port follows. Does not check whether the host or port exists.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if let Some(path) = text.strip_prefix("unix:") {
             return match path {

@@ -10,8 +10,8 @@ use std::io;
 /// An error with the exit code that tells a script who must act.
 #[derive(Debug)]
 pub struct Failure {
-    /// 1: the server refused or replied wrongly, or this machine failed. 2: the command line or its input is wrong. 3: the
-    /// connection failed.
+    /// 1: the server refused or replied wrongly, or this machine failed. 2: the command line or its input is wrong. 3:
+    /// the connection failed.
     pub code: u8,
     error: Box<dyn Error>,
 }

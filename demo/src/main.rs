@@ -20,14 +20,13 @@ use tracing_subscriber::filter::LevelFilter;
 /// Without a command, runs the tour: a server and a client talk over TCP and over smoltcp, and each
 /// message is printed.
 ///
-/// When the reader of standard output goes away, as `head` does, every command ends silently and with
-/// success. `connect`, `list`, `call`, `shell`, `watch` and `bench` exit with 1 if the server refused, a reply was wrong or
-/// the output failed, with 2 for wrong arguments or values, and with 3 if the connection failed.
+/// When the reader of standard output goes away, as `head` does, every command ends silently and with success.
+/// `connect`, `list`, `call`, `shell`, `watch` and `bench` exit with 1 if the server refused, a reply was wrong or the
+/// output failed, with 2 for wrong arguments or values, and with 3 if the connection failed.
 ///
-/// SERVER and ADDR are HOST, HOST:PORT, :PORT, an IPv6 address (in brackets if a port follows) or
-/// unix:PATH. The default port is 61000. SERVER may also be serial:PATH, a serial port. Options follow as in
-/// serial:PATH?baud=9600; the default is 115200 baud. `?plain` sends requests as they are, for a server without a
-/// link.
+/// SERVER and ADDR are HOST, HOST:PORT, :PORT, an IPv6 address (in brackets if a port follows) or unix:PATH. The
+/// default port is 61000. SERVER may also be serial:PATH, a serial port, with options: serial:PATH?baud=9600 sets the
+/// baud rate, 115200 by default. serial:PATH?plain sends requests as they are, for a device without a link.
 #[derive(Parser)]
 #[command(name = "bellwire", version)]
 struct Arguments {
@@ -45,27 +44,29 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serve STRING, POSTCARD and GOB until SIGINT or SIGTERM.
+    /// Serve STRING, POSTCARD, GOB and the topic TICK until SIGINT or SIGTERM.
     Serve(serve::Arguments),
     /// Send a text and a structure to a server, and print its replies.
     ///
     /// Characters that would control a terminal or hide text are escaped, even if the output is a pipe.
     Connect(connect::Arguments),
-    /// List the commands of a server.
+    /// List the commands and topics of a server.
     List(list::Arguments),
     /// Call a command of a server, with JSON.
     ///
-    /// The server describes its commands, so no program of one's own is needed. The reply is one line of JSON.
+    /// The server describes its commands, so you need no program of your own. The reply is one line of JSON.
     Call(call::Arguments),
     /// Call commands of a server from a prompt, or from lines on standard input.
     ///
-    /// A line has a command's name, and then its request as for `call`. `help` lists the commands. `call NAME VALUE`
-    /// also calls a command named `help` or `call`. The prompt has a history and completes names. Without a terminal there is no prompt. Errors go to standard error.
+    /// A line is a command's name, then its request as for `call`. `help` lists the commands and topics. `call NAME
+    /// VALUE` also calls a command named `help` or `call`. The prompt has a history and completes names. Without a
+    /// terminal there is no prompt. Errors go to standard error.
     Shell(shell::Arguments),
     /// Print the values of topics as a server publishes them, until Ctrl-C.
     ///
-    /// Each is a line of JSON: `{"time":"…","topic":"TICK","value":5}`. `"lost":3` stands where three values were lost,
-    /// and `"lost":null` where the connection was, and with it an unknown number.
+    /// Each is a line of JSON: `{"time":"…","topic":"TICK","value":5}`. `"lost":3` means that three values were lost
+    /// here. `"lost":null` means that the connection was lost, and an unknown number of values with it; the lines after
+    /// it come from a new connection.
     Watch(watch::Arguments),
     /// Print the completions of a command-line shell, such as bash.
     Completions {
@@ -93,7 +94,7 @@ enum Command {
     /// therefore counts once for each request in flight, not for every request that users would have
     /// sent meanwhile.
     ///
-    /// Fails if any reply was wrong or missing. `--call` loads a command of the server's own.
+    /// Fails if any reply was wrong or missing. `--call` loads any command that the server describes.
     Bench(bench::Arguments),
 }
 

@@ -20,13 +20,11 @@ pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     time.ok_or_else(|| format!("not a number of seconds from 0 to {MOST_SECONDS}"))
 }
 
-/// Reads a number of seconds as [`seconds`] does, but at least a millisecond.
+/// Reads a number of seconds as [`seconds`] does, but from 0.001 on.
 pub(crate) fn time_limit(text: &str) -> Result<Duration, String> {
-    let time = seconds(text)?;
-    if time < Duration::from_millis(1) {
-        return Err("shorter than a millisecond".to_owned());
-    }
-    Ok(time)
+    let time = seconds(text).ok();
+    let time = time.filter(|time| *time >= Duration::from_millis(1));
+    time.ok_or_else(|| format!("not a number of seconds from 0.001 to {MOST_SECONDS}"))
 }
 
 #[cfg(test)]

@@ -73,7 +73,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 /// Lists the commands.
 const HELP: &str = "help";
 
-/// Calls a command of any name, also one with the name of these two.
+/// Calls a command of any name, even `help` or `call`.
 const CALL: &str = "call";
 
 struct Shell {
@@ -152,7 +152,7 @@ fn word(line: &str) -> (&str, &str) {
 struct Names(Vec<String>);
 
 impl Names {
-    /// Returns the start of the word that can be completed, and what it may become.
+    /// Returns the start of the word to complete, and its completions.
     fn candidates(&self, typed: &str) -> (usize, Vec<String>) {
         let (first, rest) = word(typed);
         let (start, own) = match first {

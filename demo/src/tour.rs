@@ -58,7 +58,7 @@ fn over_tcp(guide: &mut Guide) -> Result<(), Box<dyn Error>> {
         Some(Event::Value(second)) => {
             guide.say(format_args!("  client received  TICK     {second}"));
         }
-        event => return Err(format!("another event than a value: {event:?}").into()),
+        event => return Err(format!("expected a value of TICK, received {event:?}").into()),
     }
     guide.sends_data(GOB.name(), &value);
     client.send(GOB, &value)?;

@@ -1,13 +1,15 @@
-//! `bellwire watch`: the values of topics, as they are published.
+//! `bellwire watch`: prints the values of topics as they are published.
 
 use crate::call::{descriptions, escaped};
 use crate::failure::Failure;
 use crate::numbers::time_limit;
 use crate::output;
 use crate::target::Target;
+use bellwire::Code;
 use bellwire::schema::Signature;
 use bellwire_std::json::{JsonCallError, RemoteTopic};
-use bellwire_std::{Client, Event, Push};
+use bellwire_std::schema::FetchError;
+use bellwire_std::{CallError, Client, Event, Push};
 use serde_json::json;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -19,7 +21,7 @@ use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 pub struct Arguments {
     #[command(flatten)]
     target: Target,
-    /// The names of the topics.
+    /// The names of the topics, without the `>` that `list` prints.
     #[arg(required = true, value_name = "TOPIC")]
     topics: Vec<String>,
     /// End after this many lines.
@@ -70,7 +72,12 @@ fn find(
     name: &str,
 ) -> Result<RemoteTopic, Failure> {
     let Some(known) = known else {
-        return Ok(RemoteTopic::fetch(client, name)?);
+        return RemoteTopic::fetch(client, name).map_err(|error| match error {
+            FetchError::Call(CallError::Remote(line)) if line.code == Code::Refused => {
+                Failure::other(format!("the server describes no topic {name:?}"))
+            }
+            error => error.into(),
+        });
     };
     let mut topics = known.iter().copied().filter_map(RemoteTopic::new);
     topics
@@ -88,7 +95,7 @@ fn line(topics: &[RemoteTopic], push: Push) -> Result<String, Failure> {
             ("value", escaped(&value))
         }
         Event::Lost(count) => ("lost", count.to_string()),
-        // The connection was lost, and the server cannot tell how many values were.
+        // The connection was lost, and an unknown number of values with it.
         _ => ("lost", "null".to_owned()),
     };
     let (time, topic) = (json!(now()), json!(push.topic));

@@ -201,9 +201,9 @@ impl<App: 'static> Endpoint<App> {
 
     /// Calls `listener` with each request that is answered with an error line. It replaces an earlier listener.
     ///
-    /// No listener is needed for a log or for a count. Both servers pass each such request to `tracing`, at level `warn`
-    /// with the peer's address, at most one line a second after the first 20. A subscriber of your program shows the
-    /// lines. They also count in the metric `bellwire_errors_total`, by code.
+    /// No listener is needed for a log or for a count. Both servers pass each such request to `tracing`, at level
+    /// `warn` with the peer's address, at most one line a second after the first 20. A subscriber of your program shows
+    /// the lines. They also count in the metric `bellwire_errors_total`, by code.
     ///
     /// A listener can add the connection's context to the line, or act. It runs on the connection's own thread or task,
     /// so it must not block.
@@ -234,9 +234,9 @@ impl<App: 'static> Endpoint<App> {
 
     /// Lets this endpoint answer `HELP` and `SCHEMA`. It replaces earlier descriptions.
     ///
-    /// `HELP` lists all commands of the endpoint in the order of their registration, also those registered later, then
-    /// the topics in `commands`. A command is described if `commands` has a description with its name. An endpoint
-    /// without commands answers neither.
+    /// `HELP` lists all commands of the endpoint in the order of their registration, including later ones, then the
+    /// topics in `commands`. A command is described if `commands` has a description with its name. An endpoint without
+    /// commands answers neither.
     ///
     /// ```
     /// use bellwire::schema::Description;

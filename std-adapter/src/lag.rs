@@ -25,8 +25,8 @@ impl Lag {
         self.0 = self.0.saturating_add(time).min(limit);
     }
 
-    /// Gives back the time of `bytes` sent bytes. A subscriber gets all of it back with each byte: it is expected to
-    /// be slower than the publisher.
+    /// Reduces the lag for `bytes` sent bytes. Any sent byte clears the lag of a subscriber, which may be slower than
+    /// the publisher.
     pub(crate) fn took(&mut self, bytes: usize, subscribed: bool, limit: Duration) {
         if subscribed && bytes > 0 {
             return *self = Self::default();

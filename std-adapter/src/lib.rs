@@ -67,12 +67,11 @@
 //! With the feature `proxy-protocol`, both servers learn a client's address from the load balancer in
 //! front of them.
 //!
-//! With the feature `metrics`, both report to the recorder of the crate
-//! [`metrics`](https://docs.rs/metrics), if the process installs one before it makes the endpoint:
-//! `bellwire_connections`, `bellwire_connections_total`, `bellwire_requests_total` by command,
-//! `bellwire_errors_total` by code, `bellwire_received_bytes_total`, `bellwire_sent_bytes_total` and
-//! `bellwire_answer_seconds`; `bellwire_published_total`, `bellwire_delivered_total` and `bellwire_lost_total` by topic;
-//! with TLS also `bellwire_tls_handshake_failures_total`.
+//! With the feature `metrics`, both report to the recorder of the crate [`metrics`](https://docs.rs/metrics), if the
+//! process installs one before it makes the endpoint: `bellwire_connections`, `bellwire_connections_total`,
+//! `bellwire_requests_total` by command, `bellwire_errors_total` by code, `bellwire_received_bytes_total`,
+//! `bellwire_sent_bytes_total` and `bellwire_answer_seconds`; `bellwire_published_total`, `bellwire_delivered_total`
+//! and `bellwire_lost_total` by topic; with TLS also `bellwire_tls_handshake_failures_total`.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

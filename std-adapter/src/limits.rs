@@ -133,7 +133,7 @@ impl ServerLimits {
 
     /// Returns the wait for more bytes from `now` on. `begun` is the number of the request that has
     /// arrived in part, if any. That request keeps its deadline when more of its bytes arrive.
-    /// A subscriber to a topic may be silent for ever; keep-alive finds those that are gone.
+    /// A subscriber may be silent for ever; see [`idle_timeout`](Self::idle_timeout).
     pub(crate) fn wait(
         &self,
         begun: Option<u32>,

@@ -37,7 +37,7 @@ impl Device {
         device
     }
 
-    /// Starts the device again. It forgets all, also what the line brings meanwhile.
+    /// Starts the device again. It forgets everything, and the bytes that arrive meanwhile.
     pub fn restart(&mut self, boots: u32) {
         self.stop();
         while matches!(io::Read::read(&mut self.uart, &mut [0; 4096]), Ok(1..)) {}
@@ -116,7 +116,7 @@ impl ReadReady for Uart {
 }
 
 impl Write for Uart {
-    /// A UART loses what it has no room for.
+    /// A UART loses the bytes that it has no room for.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match io::Write::write(&mut self.0, bytes) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(bytes.len()),

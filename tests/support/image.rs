@@ -145,7 +145,7 @@ fn boot(profile: &str, program: &str) -> Child {
         .unwrap()
 }
 
-/// Returns what a program sends, as it arrives.
+/// Returns the bytes that a program sends, as they arrive.
 fn output(board: &mut Child) -> Receiver<Vec<u8>> {
     let mut stdout = board.stdout.take().unwrap();
     let (send, bytes) = channel();

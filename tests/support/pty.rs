@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// How long a thread waits before it looks whether to stop.
+/// The time that a thread waits before it checks whether to stop.
 const TICK: Duration = Duration::from_millis(10);
 
 /// A stream that a wire connects. Reads and writes do not wait.
@@ -78,7 +78,7 @@ struct Wire {
     threads: Vec<JoinHandle<()>>,
 }
 
-/// What a wire does to bytes.
+/// The damage that a wire does.
 #[derive(Debug, Clone)]
 pub struct Noise {
     /// One byte in this many is damaged; 0 for none.
@@ -189,7 +189,7 @@ fn carry(
             Err(_) => 0,
         };
         if n == 0 {
-            // The device is gone, which the line does not tell.
+            // The device is gone. The line does not show it.
             thread::sleep(TICK);
         }
         noise.damage(&mut random, &mut bytes[..n]);

@@ -57,9 +57,14 @@ pub fn compare<T: PartialEq<E> + Debug, E: Debug>(
     }
 }
 
-const JOIN: Step = Hear("SUBSCRIBE\nLOG\n");
-const ASKED: Step = Hear("A\nx\n");
-const FIRST: &[Step] = &[JOIN, Say("OK\n>LOG\n1\n"), Close];
+/// The request to subscribe to `LOG`.
+pub const JOIN: Step = Hear("SUBSCRIBE\nLOG\n");
+/// The request to unsubscribe from `LOG`.
+pub const LEAVE: Step = Hear("UNSUBSCRIBE\nLOG\n");
+/// The request of a call of `A`.
+pub const ASKED: Step = Hear("A\nx\n");
+/// Confirms the subscription, publishes `1` and closes.
+pub const FIRST: &[Step] = &[JOIN, Say("OK\n>LOG\n1\n"), Close];
 
 /// A client keeps two events, accepts 100 bytes, and waits 200 ms.
 pub const CASES: &[TopicCase] = &[

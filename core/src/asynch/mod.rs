@@ -1,7 +1,7 @@
 //! The drivers over async embedded-io streams.
 //!
-//! Each item is the one of this name in [`blocking`], with `.await`. Its behaviour and its errors are described
-//! there. Here is what differs: every future is cancel safe if the stream's `read`, `write` and `flush` are.
+//! Each item is the one of this name in [`blocking`], with `.await`. Its behaviour and its errors are described there.
+//! In addition, every future is cancel safe if the stream's `read`, `write` and `flush` are.
 
 mod client;
 
@@ -56,9 +56,10 @@ pub async fn serve<S: Read + Write>(
 
 /// Serves the conversation until `event` completes, and returns its output, or `None` if the conversation ends first.
 ///
-/// So one task serves requests and publishes the values of a source. The event is polled while the conversation waits
-/// for a request, after all earlier bytes were sent. So a source that is faster than the stream delays no request: its
-/// own queue holds, joins or drops the values until then. The event is dropped if the conversation ends or fails first.
+/// Use it to serve requests and publish the values of a source in one task. The event is polled only while the
+/// conversation waits for a request and no bytes are unsent. A source that is faster than the stream therefore delays
+/// no request: its own queue keeps, joins or drops the values until then. The event is dropped if the conversation ends
+/// or fails first.
 ///
 /// # Cancel safety
 /// As [`serve`], if the event is cancel safe too.

@@ -55,7 +55,7 @@ impl<T: Listener> ClientConnection<'_, T> {
         }
     }
 
-    /// Passes on the pushes at the front. Returns whether no part of a push is left there.
+    /// Passes on the pushes at the front. Returns `false` if a part of a push is left there.
     pub(super) fn pass_pushes_on(&mut self) -> Result<bool, Error<Infallible>> {
         if self.lost {
             return Ok(true);

@@ -51,9 +51,9 @@ use core::fmt::Display;
 /// [`Command`](crate::Command).
 ///
 /// # How to write a format
-/// 1. Choose how a receiver finds the end: by a length in front, by a byte that the payload cannot contain, or by a fixed
-///    size. [`frame`](Self::frame) tells it from the bytes that have arrived. It must find the end of invalid payloads
-///    too, so that the server can skip them. A format of lines calls [`Line`]'s `frame`.
+/// 1. Choose how a receiver finds the end: by a length in front, by a byte that the payload cannot contain, or by a
+///    fixed size. [`frame`](Self::frame) tells it from the bytes that have arrived. It must find the end of invalid
+///    payloads too, so that the server can skip them. A format of lines calls [`Line`]'s `frame`.
 /// 2. [`decode`](Self::decode) checks the whole payload. The value may borrow from it.
 /// 3. [`encode`](Self::encode) writes only values that decode to themselves, and refuses the others.
 /// 4. If a payload may begin with `!` or `>`, keep the default [`PREFIX`](Self::PREFIX).

@@ -75,7 +75,7 @@ impl<'b, M: AsRef<[u8]> + AsMut<[u8]>, T: TopicSet> Auto<'b, M, T> {
         self.link.state() == State::Open
     }
 
-    /// Reads up to 16 bytes that have arrived, answers them, and sends what is due. Call it repeatedly, and no later
+    /// Reads up to 16 bytes that have arrived, answers them, and sends the due bytes. Call it repeatedly, and no later
     /// than [`poll_at`](Self::poll_at). Returns whether to call it again at once.
     ///
     /// # Errors

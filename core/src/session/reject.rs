@@ -116,8 +116,8 @@ impl Session {
         service.rejected(error);
     }
 
-    /// Refuses a request of the session's own, for a reason. If there is a payload, the name in it and a quotation mark
-    /// follow the reason, which takes up to 21 bytes then. A long name is cut.
+    /// Refuses one of the session's own requests, with a reason. If there is a payload, the reason takes at most 21
+    /// bytes; the name in the payload and a quotation mark follow it. A long name is cut.
     #[cold]
     #[inline(never)]
     pub(crate) fn refuse_because(

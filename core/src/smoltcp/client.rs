@@ -201,7 +201,7 @@ impl<'b, T: Listener> Client<'b, T> {
         self.receive_until(socket, is_done)
     }
 
-    /// Receives until `is_done` returns true. Returns whether it did before the arrived bytes were used up.
+    /// Receives until `is_done` returns true or the arrived bytes are used up. Returns whether `is_done` returned true.
     fn receive_until(
         &mut self,
         socket: &mut Socket<'_>,

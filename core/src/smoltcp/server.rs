@@ -26,7 +26,7 @@ pub struct Timeouts {
     /// it, the connection is reset. For a subscriber the limit runs from the last bytes that it accepted.
     pub reply_timeout: Duration,
     /// Limit between two requests. After it, the conversation ends as if the peer had ended it. A subscriber may be
-    /// silent for ever: set the socket's keep-alive, so that one that is gone is noticed.
+    /// silent for ever, so set the socket's keep-alive to notice one that is gone.
     pub idle_timeout: Duration,
     /// Limit for the peer to receive the last bytes and close its side. After it, the connection is
     /// reset.

@@ -72,8 +72,8 @@ pub enum Front {
     },
     /// `count` pushes of the topic were lost.
     ///
-    /// The server counts those that found no room in its transmit buffer. A push that exceeds the client's capacity is
-    /// reported as one that is lost. Then `size` may exceed the received bytes: remove the rest as it arrives.
+    /// The server counts the pushes that found no room in its transmit buffer. A push that exceeds the client's
+    /// capacity counts as one lost push. Then `size` may exceed the received bytes: remove the rest as it arrives.
     Lost {
         /// The index of the topic.
         topic: usize,
@@ -95,7 +95,7 @@ impl Pushes {
     /// In each case the end of the push is unknown, and the conversation is over.
     /// - [`ErrorKind::UnexpectedReply`]: its first line is malformed, or names none of the topics.
     /// - [`ErrorKind::Decode`]: the length of the payload is malformed.
-    /// - [`ErrorKind::MessageTooLong`]: the push exceeds `capacity` and 64 KiB.
+    /// - [`ErrorKind::MessageTooLong`]: the push exceeds both `capacity` and 64 KiB.
     pub fn find(
         &mut self,
         topics: &[Heard],

@@ -48,7 +48,7 @@ impl<'a> Push<'a> {
     }
 }
 
-/// The part of a client that gets pushes: [`Listening`], or `()` for a client without topics, which pays nothing.
+/// The part of a client that gets pushes: [`Listening`], or `()`, which costs nothing, for a client without topics.
 pub trait Listener {
     /// Passes on the push at the start of `received`.
     #[doc(hidden)]
@@ -92,7 +92,7 @@ impl Listener for () {
 pub struct Listening<L, const N: usize> {
     topics: [Heard; N],
     pushes: Pushes,
-    /// Whether a push was passed on since the last question.
+    /// Whether a push was passed on since the last call of `take_heard`.
     heard: bool,
     listener: L,
 }

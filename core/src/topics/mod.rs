@@ -87,7 +87,7 @@ pub const SUBSCRIBE: Command<Line, ()> = Command::reserved("SUBSCRIBE");
 
 /// Ends the subscription to the topic that the line names. It is no error if there is none.
 ///
-/// Before its reply the server tells how many pushes of the topic were lost.
+/// Before its reply the server reports how many pushes of the topic were lost.
 pub const UNSUBSCRIBE: Command<Line, ()> = Command::reserved("UNSUBSCRIBE");
 
 /// The most bytes of a topic's name.
@@ -182,18 +182,18 @@ impl<F: Format> Topic<F> {
     }
 }
 
-/// Returns the most bytes of the line that tells the loss of pushes of the topic `name`.
+/// Returns the most bytes of the line that reports the loss of pushes of the topic `name`.
 #[doc(hidden)]
 pub const fn longest_loss(name: &str) -> usize {
     // The mark, the space, the plus sign, ten digits and the line feed.
     name.len().saturating_add(14)
 }
 
-/// Encodes the line that tells the loss of `count` pushes of the topic `name`, at the start of `space`, and returns its
-/// length in bytes.
+/// Encodes the line that reports the loss of `count` pushes of the topic `name`, at the start of `space`, and returns
+/// its length in bytes.
 ///
 /// # Errors
-/// [`EncodeError::NoRoom`], if `space` has less than 14 bytes more than the name.
+/// [`EncodeError::NoRoom`], if `space` has no room for the name and 14 bytes.
 ///
 /// ```
 /// let mut space = [0; 32];

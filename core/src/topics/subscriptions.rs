@@ -23,13 +23,13 @@ pub enum Published {
     NotSubscribed,
     /// The push is among the pending bytes.
     Queued,
-    /// There was no room for the push, its format cannot carry the value, or the conversation is over. The loss was
-    /// counted, and is told as soon as there is room.
+    /// There was no room for the push, its format cannot carry the value, or the conversation is over. The loss is
+    /// counted, and reported as soon as there is room.
     Lost,
 }
 
-/// The part of a server's connection that has topics: [`Subscriptions`], or `()` for a connection without topics, which
-/// pays nothing.
+/// The part of a server's connection that has topics: [`Subscriptions`], or `()`, which costs nothing, for a connection
+/// without topics.
 pub trait TopicSet {
     /// Begins a conversation without subscriptions.
     #[doc(hidden)]
@@ -53,8 +53,8 @@ pub trait TopicSet {
         out: &mut Buffer<'_>,
     ) -> Option<ReplySent>;
 
-    /// Writes the untold losses to `out`, if there is room. Returns whether to do so again after bytes have left, in
-    /// place of a request.
+    /// Writes the unreported losses to `out`, if there is room. Returns whether to do so again, instead of reading a
+    /// request, after bytes have left.
     #[doc(hidden)]
     fn tell(&mut self, session: &Session, out: &mut Buffer<'_>) -> bool;
 
@@ -101,7 +101,7 @@ pub struct Subscriptions<const N: usize> {
 pub(crate) struct Subscription {
     name: &'static str,
     subscribed: bool,
-    /// The lost pushes of which the client has not been told. It saturates.
+    /// The number of lost pushes not yet reported to the client. It saturates.
     lost: u32,
 }
 
@@ -124,7 +124,7 @@ impl<const N: usize> Subscriptions<N> {
 }
 
 impl Subscription {
-    /// Writes the untold loss to `out`, if `reserved` bytes stay free. Returns whether it is still untold.
+    /// Writes the unreported loss to `out`, if `reserved` bytes stay free. Returns whether it is still unreported.
     pub(crate) fn tell(
         &mut self,
         reserved: usize,
@@ -147,7 +147,7 @@ impl Subscription {
         false
     }
 
-    /// Returns whether the client has been told all losses.
+    /// Returns whether all losses have been reported.
     pub(crate) fn is_told(&self) -> bool {
         self.lost == 0
     }

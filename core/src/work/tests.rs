@@ -315,7 +315,8 @@ fn a_server_whose_pushes_are_all_lost_works_in_proportion_to_the_bytes_and_its_t
             }
         }
     });
-    // In each round each topic is told at most once a publish, once a sent byte and once a call of `advance`.
+    // In each round the loss of a topic is reported at most once a publish, once a sent byte and once a call of
+    // `advance`.
     let limit = (received + sent) * (1 + 3 * TOPICS.len());
     assert!(
         received > 10 && work <= limit,

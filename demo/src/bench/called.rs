@@ -1,4 +1,4 @@
-//! A command of the server's own, known by its signature.
+//! A command that the server describes.
 
 use super::load::Failure as Wrong;
 use crate::call::{descriptions, encode, find, read, shown};
@@ -16,16 +16,15 @@ use std::time::Duration;
 /// The longest reply in bytes, as for `bellwire call`.
 const LONGEST: usize = 1 << 20;
 
-/// The options of a command of the server's own.
+/// The options for a command that the server describes.
 #[derive(Debug, clap::Args)]
 pub(super) struct CallOptions {
     /// Call this command of the server instead. VALUE is as for `call`: JSON, or the text for a command that takes a
-    /// line. SERVER comes before this option. The first call is made before the load, on a connection of its own. Its
-    /// reply is the expected one.
+    /// line. Put SERVER before this option. A first call, on a connection of its own, gets the expected reply.
     #[arg(long, value_names = ["NAME", "VALUE"], num_args = 1..=2, allow_negative_numbers = true,
         conflicts_with_all = ["command", "request"])]
     call: Option<Vec<String>>,
-    /// The reply to expect to every --call: JSON as `call` prints it, or the text of a line.
+    /// The reply that the first call must get: JSON as `call` prints it, or the text of a line.
     #[arg(
         long,
         value_name = "VALUE",
@@ -42,7 +41,7 @@ pub(super) struct CallOptions {
 pub(super) struct Called {
     /// The bytes of a request.
     pub(super) request: Vec<u8>,
-    /// The bytes of the right reply. Other bytes may decode to the same value.
+    /// The bytes of the expected reply. Other bytes may decode to the same value.
     pub(super) reply: Vec<u8>,
     judge: Judge,
 }
@@ -51,7 +50,7 @@ pub(super) struct Called {
 pub(super) struct Judge {
     expected: Expected,
     encoding: Encoding,
-    /// The right reply as JSON.
+    /// The expected reply as JSON.
     json: String,
 }
 

@@ -17,11 +17,12 @@ pub(super) struct Link {
     in_flight: usize,
     /// Bytes of requests that the stream has not accepted yet.
     unsent: usize,
-    /// The bytes of the next reply that have arrived. They are as expected.
+    /// The number of bytes of the next reply that have arrived, all as expected.
     read: usize,
-    /// The bytes from the first one that is not as expected, until their replies are whole. Then `read` is 0.
+    /// The received bytes from an unexpected one on, kept until their replies are complete. While there are any, `read`
+    /// is 0.
     held: Vec<u8>,
-    /// Finds the end of the first of these replies.
+    /// Finds the end of the first held reply.
     session: ClientSession,
 }
 

@@ -42,7 +42,7 @@ pub(super) struct Load {
     reply: usize,
     /// The requests that each connection keeps in flight.
     pub(super) pipeline: usize,
-    /// Judges replies of other bytes. Without it, such a reply ends its connection.
+    /// Judges each reply whose bytes differ from the expected ones. Without it, such a reply ends its connection.
     pub(super) judge: Option<Judge>,
 }
 

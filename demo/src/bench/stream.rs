@@ -28,10 +28,10 @@ impl Stream {
         &mut self.socket
     }
 
-    /// Returns whether a read of `n` bytes into `space` bytes has emptied the socket, so that the next event tells of
-    /// more. On Windows that event comes only after a read that finds nothing. A TLS session reads one piece at a time.
+    /// Returns whether a read of `n` bytes into `space` bytes has emptied the socket, so that more bytes cause an
+    /// event. A TLS session reads one piece at a time.
     pub(super) fn is_emptied(&self, n: usize, space: usize) -> bool {
-        n < space && self.tls.is_none() && !cfg!(windows)
+        n < space && self.tls.is_none()
     }
 }
 

@@ -35,7 +35,11 @@ fn bench(address: &str, arguments: &[&str]) -> Output {
 
 /// Runs a bench with `--json`, and returns its report and its exit code.
 fn report(address: &str, arguments: &[&str]) -> (Report, Option<i32>) {
-    let output = bench(address, &[&["--json"], arguments].concat());
+    read_report(&bench(address, &[&["--json"], arguments].concat()))
+}
+
+/// Returns the report and the exit code of a bench with `--json`.
+pub(crate) fn read_report(output: &Output) -> (Report, Option<i32>) {
     let report = serde_json::from_slice(&output.stdout);
     (
         report.unwrap_or_else(|error| panic!("{error}: {output:?}")),

@@ -1,5 +1,6 @@
 //! `bellwire bench` with commands that the binary does not know, and over TLS.
 
+use crate::bench::read_report;
 use crate::process::{bellwire, run, text};
 use crate::thermo::Thermo;
 use bellwire::{Command, Line, Postcard};
@@ -63,12 +64,7 @@ fn moody() -> Endpoint<Shared> {
 
 /// Runs a bench with `--json`, and returns its report and its exit code.
 fn report(server: &Thermo, arguments: &[&str]) -> (Report, Option<i32>) {
-    let output = server.run_bellwire("bench", &[&["--json"], arguments].concat());
-    let report = serde_json::from_slice(&output.stdout);
-    (
-        report.unwrap_or_else(|error| panic!("{error}: {output:?}")),
-        output.status.code(),
-    )
+    read_report(&server.run_bellwire("bench", &[&["--json"], arguments].concat()))
 }
 
 /// Runs a bench, which must succeed with this number of replies.

@@ -33,7 +33,7 @@ fn error(arguments: &[&str], code: i32) -> String {
     error.to_owned()
 }
 
-/// Returns what `call ... READ` prints next for this thermostat.
+/// Returns the next output of `call … READ` for this thermostat.
 fn reading(twin: &mut Thermostat) -> String {
     let reading = twin.read();
     format!(

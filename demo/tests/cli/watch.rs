@@ -130,12 +130,16 @@ fn a_watch_ends_after_its_time() {
 }
 
 #[test]
-fn a_topic_that_is_not_there_fails_with_the_servers_refusal() {
+fn a_topic_that_is_not_there_is_named_in_the_error() {
     let house = House::start(true);
-    let output = house.watch(&["NOPE"]).output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    let error = text(&output.stderr);
-    assert!(error.contains("no command is named \">NOPE\""), "{error}");
+    for name in ["NOPE", ">LOG", "STRING"] {
+        let output = house.watch(&[name]).output().unwrap();
+        let error = format!("bellwire: the server describes no topic {name:?}\n");
+        assert_eq!(
+            (output.status.code(), text(&output.stderr)),
+            (Some(1), &*error)
+        );
+    }
 }
 
 #[test]
@@ -181,7 +185,7 @@ fn topics_are_listed_and_cannot_be_called() {
 }
 
 #[test]
-fn a_restarted_server_is_watched_again_after_a_line_that_tells_the_gap() {
+fn a_restarted_server_is_watched_again_after_a_line_that_reports_the_gap() {
     let mut house = House::start(true);
     let mut watch = Watching::start(&mut house.watch(&["LOG", "--count", "3"]));
     until(|| house.log.subscribers() == 1);

@@ -54,7 +54,7 @@ impl<'c> Batch<'c> {
         }
     }
 
-    /// Encodes a request, to be sent after the earlier ones. The memory for all requests is the caller's to bound.
+    /// Encodes a request, to be sent after the earlier ones. The caller bounds the memory for all requests.
     ///
     /// A command without reply cannot be queued; see [`Client::send`].
     ///
@@ -114,7 +114,7 @@ impl Replies<'_> {
     /// Returns the reply to the request of `ticket`. The tickets may be taken in any order; replies to earlier requests
     /// are kept in memory meanwhile.
     ///
-    /// Waits at most the client's [timeout](Client::set_timeout) for this reply, and as long for each earlier one.
+    /// Waits at most the client's [timeout](Client::set_timeout) for each reply up to this one.
     ///
     /// # Errors
     /// See [`CallError`]. Each request has its own error.

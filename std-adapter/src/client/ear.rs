@@ -8,13 +8,13 @@ use bellwire::topics::{Front, Heard, Pushes};
 /// Removes the pushes from the received bytes of one conversation.
 #[derive(Debug, Default)]
 pub(crate) struct Ear {
-    /// The topics of which the server sends pushes.
+    /// The topics that the server sends pushes of.
     topics: Vec<Heard>,
     pushes: Pushes,
 }
 
 impl Ear {
-    /// Returns whether the server is to send no push.
+    /// Returns whether no push is expected.
     pub(crate) fn is_idle(&self) -> bool {
         self.topics.is_empty()
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 /// An event of a subscription to a topic, in the order in which the server sent them.
 ///
-/// Between two gaps, the values and the counts of losses are all values that the server published.
+/// Between two gaps, the values and the counts of losses add up to all values that the server published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event<T> {
@@ -18,15 +18,15 @@ pub enum Event<T> {
     /// This many values were lost here, at least 1: the server had no room for them, the client's queue was full, or
     /// they exceeded the client's limit.
     Lost(u64),
-    /// The connection was lost, and another one is subscribed now. An unknown number of values was lost here,
-    /// possibly none.
+    /// The connection was lost, and a new one is subscribed now. An unknown number of values was lost here, possibly
+    /// none.
     Gap,
 }
 
 /// An event with the encoded value. All subscriptions of a client to one topic share its memory.
 pub type RawEvent = Event<Arc<[u8]>>;
 
-/// Why a subscription has no event.
+/// The error in place of an event.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum EventError {

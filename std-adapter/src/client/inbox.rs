@@ -21,7 +21,7 @@ impl Default for InboxLimits {
 
 /// The events that a subscriber has not taken. A value that finds no room is counted.
 ///
-/// All events count as values. Without room for a value, each topic adds at most two more: a gap and a loss.
+/// Every event counts as a value. A full inbox still takes at most two events for each topic: a gap and a loss.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
     limits: InboxLimits,

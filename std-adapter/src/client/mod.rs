@@ -68,8 +68,8 @@ use std::time::{Duration, Instant};
 /// call with [`CallError::NotSent`] and that line.
 ///
 /// # Topics
-/// [`subscribe`](Self::subscribe) to a topic, and take its values with [`next_push`](Self::next_push). Values that arrive
-/// during calls are kept for it.
+/// [`subscribe`](Self::subscribe) to a topic, and take its values with [`next_push`](Self::next_push). Values that
+/// arrive during calls are kept for it.
 ///
 /// # Order
 /// Replies carry no number; their order decides. A line that the server sends unasked while no call waits is

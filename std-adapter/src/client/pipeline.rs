@@ -88,8 +88,8 @@ where
 }
 
 impl Client {
-    /// Returns whether more of the encoded requests may leave. The next half is on its way while the replies to this
-    /// one are taken. The errors of a connection that is over come before a new one.
+    /// Returns whether to send more of the encoded requests. One half of the window is under way while the replies to
+    /// the other are taken. After the end of a connection, its errors come before a new connection.
     fn has_room(&self) -> bool {
         let room = self.link.unanswered() <= WINDOW / 2;
         self.link.waiting() == 0 || self.link.is_open() && room

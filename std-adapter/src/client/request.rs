@@ -1,4 +1,4 @@
-//! The way of a request to the server, over a new connection if it must.
+//! Sends a request to the server, over a new connection if necessary.
 
 use super::{CallError, Cause, Client};
 use crate::wait::{after, has_passed};

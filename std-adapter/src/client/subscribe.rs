@@ -28,14 +28,15 @@ impl Client {
     ///     match push.event(TICK).transpose()? {
     ///         Some(Event::Value(seconds)) => println!("{seconds} s"),
     ///         Some(Event::Lost(count)) => println!("{count} values lost"),
-    ///         _ => println!("reconnected"),
+    ///         Some(Event::Gap) => println!("reconnected"),
+    ///         _ => {} // an event of another topic
     ///     }
     /// }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
-    /// There is no subscription after an error, and each error may be followed by another try.
+    /// After an error there is no subscription, and you may try again.
     /// - [`CallError::Remote`]: the server has no such topic (`refused`), or no topics (`unknown-command`; then the
     ///   server also ends the conversation).
     /// - Others: see [`CallError`].
@@ -63,9 +64,9 @@ impl Client {
 
     /// Ends the subscription to a topic. It is no error if there is none.
     ///
-    /// The events that arrived before the server's reply are kept for [`next_push`](Self::next_push): the values and
-    /// the losses between both calls are all that the server published. Without an open connection there is
-    /// nothing to send.
+    /// The events that arrived before the server's reply are kept for [`next_push`](Self::next_push). Values and losses
+    /// add up to all that the server published between [`subscribe`](Self::subscribe) and this call, unless there is a
+    /// gap. Without an open connection, nothing is sent.
     ///
     /// # Errors
     /// [`CallError::Remote`]: the server refused it, and the subscription continues. After every other error the
@@ -82,7 +83,7 @@ impl Client {
         let Some(index) = self.position(topic) else {
             return Ok(());
         };
-        // A connection that is opened meanwhile does not subscribe to it again.
+        // Removed first, so that a new connection does not subscribe to it again.
         let heard = self.topics.remove(index);
         if !self.link.is_open() {
             return Ok(());
@@ -100,18 +101,17 @@ impl Client {
     ///
     /// Returns `None` after the timeout, or at once if there is neither an event nor a subscription.
     ///
-    /// Values that arrive during calls are kept, up to [`max_events`](super::ClientBuilder::max_events). More of them
-    /// are counted, and [`Event::Lost`](super::Event::Lost) stands in their place. The client has no thread of its
-    /// own: between calls it reads only here.
+    /// Values that arrive during calls are kept, up to [`max_events`](super::ClientBuilder::max_events). Further values
+    /// are discarded and counted: [`Event::Lost`](super::Event::Lost) takes their place. The client has no thread of
+    /// its own: between calls it reads only here.
     ///
     /// # Reconnect
-    /// If the connection has ended, this opens another one and subscribes again, and then
-    /// [`Event::Gap`](super::Event::Gap) is the topic's first event. It pauses after each failure, from 50 ms up to 5 s
-    /// with jitter. A call does the same without pauses. If the server refuses a topic, that error is the topic's last
-    /// event.
+    /// If the connection has ended, this opens another one and subscribes again. Then [`Event::Gap`](super::Event::Gap)
+    /// is the topic's first event. It pauses after each failure, from 50 ms up to 5 s with jitter. A call does the same
+    /// without pauses. If the server refuses a topic, that error is the topic's last event.
     ///
     /// # Errors
-    /// [`CallError::NotSent`]: the server ended the conversation with an error line or by bytes without meaning, or no
+    /// [`CallError::NotSent`]: the server ended the conversation with an error line or sent unexpected bytes, or no
     /// connection could be opened within `timeout`. The next call of this method tries again.
     pub fn next_push(&mut self, timeout: Option<Duration>) -> Result<Option<Push>, CallError> {
         let deadline = timeout.map(|timeout| after(Instant::now(), timeout));
@@ -188,7 +188,7 @@ impl Client {
         for heard in &self.topics {
             let (name, expected) = (SUBSCRIBE.name(), SUBSCRIBE.expected());
             let encode = |space: &mut [u8]| SUBSCRIBE.encode(heard.name, space);
-            // It was encoded before.
+            // This cannot fail: the same request was encoded before.
             let _ = self.link.encode(name, expected, limit, encode);
         }
         self.link.send(usize::MAX, deadline);

@@ -72,7 +72,7 @@ pub struct Conn {
     waker: Option<Arc<Waker>>,
     /// The server's stop signal. Once it is given, reads do not wait.
     stop: Option<Arc<StopSignal>>,
-    /// Ends a server's read that waits, because a push is due.
+    /// Ends a server's waiting read when a push is due.
     pushes: Option<Arc<Waker>>,
     /// The thread of a serial port. It ends when the socket is dropped, which comes first.
     #[cfg(feature = "serial")]
@@ -120,7 +120,7 @@ impl Conn {
         self.stop = Some(stop);
     }
 
-    /// Makes a read that waits fail with [`ErrorKind::Interrupted`] after `pushes` wakes.
+    /// Makes a waiting read fail with [`ErrorKind::Interrupted`] when `pushes` wakes it.
     pub(crate) fn watch(&mut self, pushes: Arc<Waker>) {
         self.pushes = Some(pushes);
     }

@@ -32,14 +32,14 @@ pub struct RemoteTopic {
 }
 
 impl RemoteTopic {
-    /// Creates a topic from its signature, for example one from a file. Returns `None` if it is one of a command.
+    /// Creates a topic from its signature, for example one from a file. Returns `None` for a command's signature.
     pub fn new(signature: Signature) -> Option<Self> {
         let name = signature.name.strip_prefix('>')?;
         Some(Self { name, signature })
     }
 
-    /// Asks the server for the description of the topic `name`. [`list`](crate::schema::list) asks for all names, where
-    /// those of topics begin with `>`.
+    /// Asks the server for the description of the topic `name`. [`list`](crate::schema::list) returns all names; a
+    /// topic's begins with `>`.
     ///
     /// # Errors
     /// See [`FetchError`].

@@ -52,7 +52,7 @@ impl fmt::Display for FetchError {
                         "the server described another command: {}",
                         shown.quoted()
                     ),
-                    Some(_) => write!(f, "{shown} is a topic, and no command"),
+                    Some(_) => write!(f, "{shown} is a topic, not a command"),
                 }
             }
         }

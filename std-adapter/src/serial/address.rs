@@ -24,8 +24,8 @@ const BAUD: NonZeroU32 = NonZeroU32::new(115_200).unwrap();
 /// The prefix `serial:` may be missing. The path ends at the first question mark.
 ///
 /// # Over a link
-/// No byte of a conversation is lost, altered or doubled. A device that does not answer is an error after 80
-/// retransmission times. That time is 100 ms, or longer for less than 115 200 baud: the time of 1 KiB on the line. A
+/// No byte of a conversation is lost, altered or doubled. If the device does not answer, the conversation fails after
+/// 80 retransmission times. That time is 100 ms, or longer for less than 115 200 baud: the time of 1 KiB on the line. A
 /// device on a slow line should use the same; see [`Link::with_retransmit`](bellwire::link::Link::with_retransmit).
 ///
 /// # In plain text
@@ -35,9 +35,9 @@ const BAUD: NonZeroU32 = NonZeroU32::new(115_200).unwrap();
 ///
 /// # In both
 /// Opening a port resets some boards. The bytes that arrive before the conversation are logged, never taken for a
-/// reply. A line has no end of sending. So [`Client::finish`](crate::Client::finish) waits until all is delivered and
-/// the line was quiet for 200 ms. A client that is dropped instead sends for at most 100 ms more. The port is locked
-/// with `flock`, as other serial programs do.
+/// reply. A serial line cannot signal an end of sending. So [`Client::finish`](crate::Client::finish) waits until all
+/// is delivered and the line was quiet for 200 ms. A client that is dropped instead sends for at most 100 ms more. The
+/// port is locked with `flock`, as other serial programs do.
 ///
 /// ```
 /// use bellwire_std::SerialAddress;

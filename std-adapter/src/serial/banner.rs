@@ -6,7 +6,7 @@ use bellwire::Printable;
 /// The longest line that is logged whole.
 const LINE: usize = 160;
 
-/// Logs what a board prints when it starts, line by line. Opening a port resets some boards.
+/// Logs the text that a board prints when it starts, line by line. Opening a port resets some boards.
 #[derive(Debug)]
 pub(super) struct Banner<'a> {
     address: &'a SerialAddress,

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The ports, and the times of the last bytes that were sent. A port is in it until it is used again.
+/// The ports, each with the time of its last sent byte. A port stays until it is used again.
 static CUT: OnceLock<Mutex<HashMap<PathBuf, Instant>>> = OnceLock::new();
 
 fn cut() -> MutexGuard<'static, HashMap<PathBuf, Instant>> {
@@ -28,7 +28,7 @@ pub(super) fn clear(port: &Path) {
     cut().remove(port);
 }
 
-/// Returns the time when the server has given up the request, if one may be cut.
+/// Returns the time at which the server gives up the request, if one may be cut.
 pub(super) fn given_up(port: &Path) -> Option<Instant> {
     let last = *cut().get(port)?;
     Some(last + Duration::from_millis(REQUEST.into()))

@@ -30,7 +30,7 @@ pub(crate) fn dial(address: &str, limit: Limit<'_>) -> io::Result<Conn> {
     let thread = Builder::new().name("bellwire-serial".to_owned());
     let port = address.is_plain().then(|| address.path().to_owned());
     let thread = thread.spawn(move || {
-        // The failure is there before the end of the stream, which comes with the drop of the socket.
+        // Set the failure first: the end of this closure drops the socket, and the connection then reads the end.
         if let Err(error) = pump.run() {
             let _ = outcome.set(error);
         }

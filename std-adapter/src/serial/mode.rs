@@ -25,7 +25,7 @@ impl Mode {
                 unsent: Vec::new(),
             };
         }
-        // The line carries this many bytes in 100 ms, longer than any adapter delays them.
+        // Enough for 100 ms of the line, because no adapter delays bytes longer than that.
         let size = usize::try_from(address.baud() / 100).unwrap_or(LEAST);
         let size = size.clamp(LEAST, 32 << 10);
         let [a, b, c, d, ..] = RandomState::new().hash_one(now).to_le_bytes();
@@ -42,7 +42,8 @@ impl Mode {
         }
     }
 
-    /// Returns whether bytes from the line have a place. A link discards those that have none, and they are sent again.
+    /// Returns whether there is room for bytes from the line. A link always takes them; those without room are sent
+    /// again.
     pub(super) fn has_room(&self) -> bool {
         match self {
             Self::Link(_) => true,
@@ -79,7 +80,7 @@ impl Mode {
         }
     }
 
-    /// Returns whether the other end has all bytes. In plain text nobody tells; they are sent then.
+    /// Returns whether the other end has all bytes; in plain text, whether all have been passed on.
     pub(super) fn is_delivered(&self) -> bool {
         match self {
             Self::Link(link) => link.unacknowledged() == 0,

@@ -10,7 +10,7 @@ use serial2::SerialPort;
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
-/// How long another program's lock is waited for. A program that ends may hold it for a moment.
+/// The time to wait for another program's lock. A program that ends may hold it for a moment.
 const BUSY: Duration = Duration::from_millis(500);
 /// The time between two attempts to lock a port.
 const AGAIN: Duration = Duration::from_millis(10);

@@ -9,13 +9,13 @@ use socket2::Socket;
 use std::io::{self, ErrorKind, Read};
 use std::time::{Duration, Instant};
 
-/// How long the line must be quiet after the last request before a conversation is ended: time for an error line that
-/// rejects a request without reply. A serial line has no end of sending that a server could answer.
+/// The quiet time on the line after the last request before the conversation ends. It leaves time for the error line of
+/// a request without reply: a serial line cannot signal an end of sending for the server to answer.
 const FAREWELL: Duration = Duration::from_millis(200);
-/// How long bytes are sent after the connection was dropped.
+/// The time to send the remaining bytes after the connection was dropped.
 const GRACE: Duration = Duration::from_millis(100);
 
-/// Runs until the conversation is over.
+/// The bytes between a line and a socket.
 #[derive(Debug)]
 pub(super) struct Pump {
     wire: Wire,
@@ -26,9 +26,9 @@ pub(super) struct Pump {
     queued: Vec<u8>,
     /// Whether the connection has ended its sending.
     ended: bool,
-    /// Set when the connection was dropped: when to stop.
+    /// The time to stop, once the connection was dropped.
     dropped: Option<Instant>,
-    /// The last time at which there was something to send or to deliver.
+    /// The last time with bytes to send or to deliver.
     active: Instant,
 }
 
@@ -69,7 +69,7 @@ impl Pump {
             } else if self.ended && now >= self.active + FAREWELL {
                 return self.wire.close(now + GRACE);
             }
-            // Sending may find the other end dead.
+            // After sending, the link may have found the other end dead.
             let over = self.wire.mode.state() != State::Open;
             if !more && !over {
                 self.wait()?;
@@ -123,7 +123,7 @@ impl Pump {
                     Ok(n) => self.queued.extend(&bytes[..n]),
                     Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                     Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                    // Dropped with unread bytes.
+                    // The connection was dropped with unread bytes.
                     Err(error) if error.kind() == ErrorKind::ConnectionReset => {
                         self.ended = true;
                         self.drop_connection();
@@ -162,7 +162,7 @@ impl Pump {
         let mut waits = vec![PollFd::new(&self.socket, events)];
         waits.extend(self.wire.poll());
         wait(&mut waits, until)?;
-        // Reported even if it is not asked for.
+        // The system reports HUP even without a request for it.
         let gone = waits[0].revents().contains(PollFlags::HUP);
         drop(waits);
         if gone {

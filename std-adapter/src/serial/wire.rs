@@ -49,7 +49,8 @@ impl Wire {
         Ok(wire)
     }
 
-    /// Waits for a quiet line. If a request may be cut, that is at `given_up`, or after the server has said so.
+    /// Waits for a quiet line. If a request may be cut, first waits until `given_up`, or until the server has sent its
+    /// error line.
     fn wait_for_quiet(
         &self,
         banner: &mut Banner<'_>,
@@ -77,7 +78,7 @@ impl Wire {
             let n = self.port.read(&mut bytes)?;
             for byte in &bytes[..n] {
                 self.mode.receive(self.now(), &[*byte]);
-                // The byte that opens the link ends a frame, which is no text.
+                // The byte that opens the link ends a frame, so it is not text.
                 if self.mode.state() != State::Open {
                     banner.push(*byte);
                 }
@@ -107,7 +108,7 @@ impl Wire {
         Ok(n > 0)
     }
 
-    /// Sends the bytes that are due, as many as the port takes.
+    /// Sends as many of the due bytes as the port takes.
     pub(super) fn transmit(&mut self) -> io::Result<()> {
         loop {
             if self.unsent.is_empty() {
@@ -138,7 +139,7 @@ impl Wire {
         self.unanswered
     }
 
-    /// Ends the conversation, and sends what is due until `until`.
+    /// Ends the conversation, and sends the due bytes until `until`.
     pub(super) fn close(&mut self, until: Instant) -> io::Result<()> {
         self.mode.close();
         loop {
@@ -150,7 +151,7 @@ impl Wire {
         }
     }
 
-    /// Returns the descriptor to wait for, if there is something to wait for.
+    /// Returns the descriptor to wait for, if any.
     pub(super) fn poll(&self) -> Option<PollFd<'_>> {
         let mut events = PollFlags::empty();
         events.set(PollFlags::IN, self.mode.has_room());

@@ -86,7 +86,7 @@ impl Stream {
         self.subscribed = subscribed;
     }
 
-    /// Makes a read that waits fail with [`ErrorKind::Interrupted`] after `pushes` wakes.
+    /// Makes a waiting read fail with [`ErrorKind::Interrupted`] when `pushes` wakes it.
     pub(super) fn watch(&mut self, pushes: Arc<Waker>) {
         match &mut self.kind {
             Kind::Plain(conn) => conn.watch(pushes),

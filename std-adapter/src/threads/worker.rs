@@ -151,7 +151,7 @@ impl<App: Send + 'static> Worker<App> {
     }
 }
 
-/// Lets the next push end a read that waits. If a push is due, a read ends at once.
+/// Lets the next push end a waiting read. If a push is due, a read ends at once.
 fn await_pushes(
     feeds: &Feeds<'_>,
     stream: &mut Stream,

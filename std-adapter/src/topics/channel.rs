@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::task::Waker;
 
-/// One topic. All its subscribers read the same pushes, each at a place of its own.
+/// One topic. All its subscribers read the same pushes, each from its own position.
 pub(crate) struct Channel {
     pub(super) name: &'static str,
     /// The most pushes that are kept.

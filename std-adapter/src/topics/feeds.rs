@@ -34,7 +34,7 @@ struct Feed {
     key: Option<usize>,
     /// The number of the next push to write.
     next: u64,
-    /// The lost pushes of which the client has not been told.
+    /// The number of lost pushes not yet reported to the client.
     lost: u64,
 }
 
@@ -92,7 +92,7 @@ impl TopicSet for Feeds<'_> {
         let channel = self.topics.find(name)?;
         let room = out.capacity().saturating_sub(session.needed());
         if !leaves && room < longest_loss(channel.name) {
-            // A loss could never be told.
+            // A loss could never be reported.
             let kind = ErrorKind::MessageTooLong { limit: room };
             return Some(session.reply(out).fail(kind));
         }
@@ -111,13 +111,13 @@ impl TopicSet for Feeds<'_> {
         Some(session.reply(out).typed::<()>().send(()))
     }
 
-    /// Writes the pushes and losses that are due, as far as there is room and as this turn may.
+    /// Writes the due pushes and losses until the room or the turn is used up.
     fn tell(&mut self, session: &Session, out: &mut Buffer<'_>) -> bool {
         let Some(subscribed) = &mut self.subscribed else {
             return false;
         };
         let Subscribed { feeds, left } = &mut **subscribed;
-        // Another topic is the first each time, so that a busy one does not keep the others from being sent.
+        // Begin with another topic each time, so that a busy one does not hold up the others.
         feeds.rotate_left(1);
         let space = |out: &mut Buffer<'_>| session.push_space(out).map(|space| space.len());
         let mut is_due = false;
@@ -175,7 +175,7 @@ impl Feed {
                     *left -= 1;
                     written += 1;
                 } else if out.is_empty() {
-                    // It will never fit.
+                    // It would not fit an empty buffer either.
                     self.lose(1);
                 } else {
                     break true;
@@ -186,7 +186,7 @@ impl Feed {
         is_left
     }
 
-    /// Tells the loss, if `room` bytes are enough. Returns whether they are.
+    /// Reports the loss, if `room` bytes are enough. Returns whether they are.
     fn tell(&mut self, out: &mut Buffer<'_>, room: usize) -> bool {
         let count = u32::try_from(self.lost).unwrap_or(u32::MAX);
         let Ok(size) = encode_lost(self.channel.name, count, &mut out.space()[..room]) else {
@@ -197,7 +197,7 @@ impl Feed {
         true
     }
 
-    /// Writes the pushes that fit beside `OK`, then ends and tells the loss of the others.
+    /// Writes the pushes that fit beside `OK`, then ends and reports the loss of the others.
     fn end(mut self, session: &Session, out: &mut Buffer<'_>, left: &mut usize) {
         let space = |out: &mut Buffer<'_>, reserved| {
             let space = session.space_beside(reserved, out);

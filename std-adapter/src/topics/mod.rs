@@ -79,9 +79,9 @@ impl<App: 'static> Endpoint<App> {
     /// Adds a topic, to which clients can subscribe. Both servers then answer
     /// [`SUBSCRIBE`](bellwire::topics::SUBSCRIBE) and [`UNSUBSCRIBE`](bellwire::topics::UNSUBSCRIBE).
     ///
-    /// The endpoint keeps the latest 64 pushes, and every subscriber reads them at its own pace. A subscriber that falls
-    /// farther behind loses the oldest, and is told how many. Nobody waits for it. In a server of
-    /// tasks, pushes are also sent while a handler of [`handle_async`](Self::handle_async) awaits.
+    /// The endpoint keeps the latest 64 pushes, and every subscriber reads them at its own pace. A subscriber that lags
+    /// by more pushes loses the oldest, and is told how many. Nobody waits for it. In a server of tasks, pushes are
+    /// also sent while a handler of [`handle_async`](Self::handle_async) awaits.
     ///
     /// A push that exceeds the transmit buffer of a connection, beside the longest reply, is lost there. With
     /// [default limits](crate::ServerLimits) it may take 32 KiB.
@@ -106,7 +106,7 @@ impl<App: 'static> Endpoint<App> {
         self.topic_with_queue(topic, QUEUE)
     }
 
-    /// Adds a topic of which the latest `pushes` pushes are kept, at least one.
+    /// Adds a topic, and keeps its latest `pushes` pushes, at least one.
     ///
     /// # Errors
     /// As [`topic`](Self::topic).

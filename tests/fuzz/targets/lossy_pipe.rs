@@ -1,8 +1,8 @@
 //! A client and a server talk over pipes that delay, split, cut and corrupt bytes.
 //!
-//! Every call ends with its reply or an error. If no byte was corrupted, the server runs exactly the requests
-//! that arrived complete, once each and in order, and each reply belongs to its call. Then each published value
-//! arrives in its order or is told lost.
+//! Every call ends with its reply or an error. If no byte was corrupted, the server runs exactly the requests that
+//! arrived complete, once each and in order, and each reply belongs to its call. With topics, each published value
+//! arrives in its order or is reported lost.
 #![no_main]
 
 use bellwire::topics::{Listener, Published, Push, SUBSCRIBE, Subscriptions, UNSUBSCRIBE};
@@ -55,9 +55,9 @@ fuzz_target!(|data: &[u8]| {
 
 struct Ends<'b, T> {
     caller: ClientConnection<'b, T>,
-    /// For each new push, the number of values that it tells, and the value if it has one.
+    /// For each new push, the number of values that it accounts for, and the value if it has one.
     pushes: &'b RefCell<Vec<(u32, Option<u32>)>>,
-    /// The last value that arrived or was told lost.
+    /// The last value that arrived or was reported lost.
     last: u32,
     /// The last value that was published to the subscriber.
     published: u32,
@@ -262,7 +262,7 @@ impl<T: Listener> Ends<'_, T> {
             Ok(text) => {
                 assert_eq!(text, call.text, "the reply to another call");
                 let all = call.kind != UNSUBSCRIBES || self.last == self.published;
-                assert!(all, "values were lost untold");
+                assert!(all, "values were lost without a report");
             }
             Err(Error::Closed) => assert!(self.up.cut || self.down.cut, "closed without a cut"),
             Err(Error::Remote(refusal)) if refusal.code == Code::Refused => {

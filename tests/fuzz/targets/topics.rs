@@ -1,7 +1,7 @@
 //! A server with topics receives arbitrary bytes in arbitrary pieces, and publishes at arbitrary moments.
 //!
 //! Its replies are those of a server that publishes nothing. Each push stands between two replies and belongs to a
-//! subscription, and no value is lost untold.
+//! subscription, and every loss is reported.
 #![no_main]
 
 use bellwire::topics::{Published, Subscriptions};
@@ -15,7 +15,7 @@ const TICK: Topic<Postcard<u32>> = Topic::new("TICK");
 const LOG: Topic<Line> = Topic::new("LOG");
 const NAMES: [&str; 2] = [TICK.name(), LOG.name()];
 
-/// The most bytes of a line that tells a loss.
+/// The most bytes of a line that reports a loss.
 const LOSS: usize = ">TICK +4294967295\n".len();
 /// The most bytes of an error line.
 const ERROR_LINE: usize = 160;
@@ -141,7 +141,7 @@ struct Loud<'b> {
 enum Event {
     /// A value of this topic was published. The flag tells whether the client was subscribed.
     Published(usize, bool),
-    /// All bytes have left, so all losses are told.
+    /// All bytes have left, so all losses are reported.
     Settled,
 }
 
@@ -242,7 +242,7 @@ struct Reader {
     subscribed: [bool; 2],
     /// For each topic the number of values published to the subscriber so far.
     published: [u32; 2],
-    /// For each topic the number of the last value that arrived or was told lost.
+    /// For each topic the number of the last value that arrived or was reported lost.
     last: [u32; 2],
 }
 

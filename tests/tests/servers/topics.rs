@@ -232,7 +232,7 @@ fn a_subscriber_is_not_idle_until_it_unsubscribes() {
 }
 
 #[test]
-fn a_value_larger_than_the_transmit_buffer_is_lost_and_told() {
+fn a_value_larger_than_the_transmit_buffer_is_lost_and_reported() {
     each(|kind| {
         let (server, log) = logging(kind);
         let mut stream = subscribe(&server, "LOG");
@@ -365,9 +365,9 @@ fn many_subscribers_get_every_value_in_order() {
     });
 }
 
-/// Cause: the loss could never be told, and the server tried for ever.
+/// Cause: the loss could never be reported, and the server tried for ever.
 #[test]
-fn with_a_transmit_buffer_too_small_to_tell_a_loss_there_is_no_subscription() {
+fn with_a_transmit_buffer_too_small_to_report_a_loss_there_is_no_subscription() {
     each(|kind| {
         let server = serve(kind, |limits| limits.transmit_buffer = 160);
         let log = server.endpoint.topic(LOG).unwrap();

@@ -1,4 +1,4 @@
-//! Subscribers at random: slow, silent, cut and restarted. Every value is delivered or told lost.
+//! Subscribers at random: slow, silent, cut and restarted. Every value is delivered or reported lost.
 //!
 //! `BELLWIRE_TOPICS=SECONDS` sets the time; the default is two seconds for each kind of server.
 
@@ -22,7 +22,7 @@ struct Soak {
     /// The last number that was published.
     published: AtomicU64,
     over: AtomicBool,
-    /// The numbers that subscribers got and were told lost, and the subscriptions that ended with both `OK`s.
+    /// The numbers that subscribers got and that were reported lost, and the subscriptions that ended with both `OK`s.
     delivered: AtomicU64,
     lost: AtomicU64,
     ended: AtomicU64,
@@ -31,7 +31,7 @@ struct Soak {
 /// A subscription, from the `OK` of `SUBSCRIBE` on.
 #[derive(Default)]
 struct Subscription {
-    /// The last number that was delivered or told lost, once there is one.
+    /// The last number that was delivered or reported lost, once there is one.
     last: Option<u64>,
     delivered: u64,
     lost: u64,
@@ -109,7 +109,7 @@ impl<'a> Subscriber<'a> {
         }
     }
 
-    /// Lives until its connection ends, by its own decision or the server's.
+    /// Runs a client until it or the server ends the connection.
     fn live(&mut self) -> io::Result<()> {
         while self.subscribe()? {}
         Ok(())
@@ -252,7 +252,7 @@ fn run(kind: Kind, listener: Listener, endpoint: Arc<Endpoint<()>>, life: Durati
 }
 
 #[test]
-fn every_value_is_delivered_or_told_lost_whatever_its_subscribers_do() {
+fn every_value_is_delivered_or_reported_lost_whatever_its_subscribers_do() {
     let seconds = std::env::var("BELLWIRE_TOPICS").map_or(2, |text| text.parse().unwrap());
     each(|kind| {
         let endpoint = Endpoint::new();

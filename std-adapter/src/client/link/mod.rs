@@ -122,7 +122,8 @@ impl Link {
         self.unanswered = 0;
     }
 
-    /// Discards the oldest request of which no byte was sent. Call it only if none was sent in part, or the conversation is over.
+    /// Discards the oldest request of which no byte was sent. Call it only if none was sent in part, or the
+    /// conversation is over.
     pub(super) fn drop_unsent(&mut self) -> bool {
         let oldest = self.unsent.pop_front();
         if let Some(oldest) = oldest {

@@ -9,7 +9,7 @@ use bellwire::topics::Heard;
 use std::collections::VecDeque;
 use std::time::Instant;
 
-/// Requests that wait for others.
+/// Unsent requests that wait until the client has subscribed.
 pub(in crate::client) struct SetAside {
     tx: Buffer,
     unsent: VecDeque<Request>,
@@ -40,7 +40,7 @@ impl Link {
         self.inbox.end(topic, error);
     }
 
-    /// Removes the requests of which no byte was sent. The others must have been answered.
+    /// Removes the unsent requests. All sent ones must have been answered.
     pub(in crate::client) fn set_aside(&mut self) -> SetAside {
         SetAside {
             tx: std::mem::take(&mut self.tx),
@@ -73,7 +73,7 @@ impl Link {
     pub(in crate::client) fn wait_for_event(&mut self, deadline: Option<Instant>) -> bool {
         loop {
             if self.abandoned > 0 {
-                // The replies to calls whose callers are gone.
+                // These replies belong to calls whose callers are gone.
                 while self.abandoned > 0 && self.find().is_some() {}
             } else if self.is_unexpected() {
                 self.set_deadline(deadline);
@@ -82,7 +82,7 @@ impl Link {
             if self.has_event() || !self.is_open() {
                 return true;
             }
-            // Bytes that have arrived are taken even if the deadline has passed.
+            // Take the bytes that have arrived, even after the deadline.
             let mut read = self.read_now();
             if read.as_ref().is_err_and(is_nothing) {
                 if has_passed(deadline) {

@@ -28,7 +28,7 @@ impl Link {
             if let Some(found) = self.find() {
                 return found;
             }
-            // Pushes may arrive all the time, and a stream may count its time limit from each read on.
+            // Pushes may arrive all the time, and a stream may restart its time limit at each read.
             let read = if has_passed(deadline) {
                 Err(Cause::TimedOut)
             } else {

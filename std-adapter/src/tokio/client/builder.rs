@@ -96,14 +96,14 @@ impl ClientBuilder {
 
     /// Sets how many values of topics a [subscription](super::Subscription) keeps until they are taken. Default: 1024.
     ///
-    /// One more value is discarded and counted; see [`Event::Lost`](crate::Event::Lost).
+    /// Further values are discarded and counted; see [`Event::Lost`](crate::Event::Lost).
     #[must_use]
     pub fn max_events(mut self, values: usize) -> Self {
         self.options.events.values = values;
         self
     }
 
-    /// Sets how many bytes these values take at most. Default: 1 MiB. If no value is kept, any value has room.
+    /// Sets how many bytes these values take at most. Default: 1 MiB. An empty queue has room for any value.
     #[must_use]
     pub fn max_event_bytes(mut self, bytes: usize) -> Self {
         self.options.events.bytes = bytes;

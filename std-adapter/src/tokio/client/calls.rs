@@ -13,7 +13,7 @@ use tokio::time::Instant;
 /// The result of a call: the payload of its reply.
 pub(super) type Outcome = Result<Vec<u8>, CallError>;
 
-/// What the handles and the task of a client share.
+/// The state that the handles and the task of a client share.
 #[derive(Debug)]
 pub(super) struct Shared {
     calls: Mutex<Calls>,
@@ -45,7 +45,7 @@ pub(super) struct Calls {
     task: Option<Waker>,
 }
 
-/// Who gets the outcome of a request.
+/// The receiver of the outcome of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Owner {
     /// The call in this slot.

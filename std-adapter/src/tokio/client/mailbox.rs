@@ -49,7 +49,7 @@ impl Mailbox {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes that the server has confirmed the subscription. The second time, that is after a reconnect.
+    /// Notes the server's confirmation. A further one comes after a reconnect, so it adds a gap.
     pub(super) fn join(&self, topic: &'static str) {
         let mut contents = self.contents();
         if std::mem::replace(&mut contents.joined, true) {
@@ -58,7 +58,7 @@ impl Mailbox {
         contents.wake();
     }
 
-    /// Adds an event. One that is sent before the confirmation belongs to an earlier subscription.
+    /// Adds an event. Before the confirmation it belongs to an earlier subscription, and is discarded.
     pub(super) fn deliver(&self, topic: &'static str, event: RawEvent) {
         let mut contents = self.contents();
         if contents.joined {

@@ -15,13 +15,13 @@ use tokio::time::timeout;
 
 /// A stream of the values of a topic. See [`Client::subscribe`].
 ///
-/// It is a handle to the client: the connection stays open while a subscription lives, and after its end the client
-/// opens another one for it. The pauses between the tries are those of the [client](Client#failed-calls). The server
-/// is asked again for the topic, and the first event of the new connection is [`Event::Gap`].
+/// It is a handle to the client: while a subscription lives, the client keeps a connection open, and opens another one
+/// if it ends. The pauses between the tries are those of the [client](Client#failed-calls). The server is asked again
+/// for the topic, and the first event of the new connection is [`Event::Gap`].
 ///
 /// # A slow subscriber
-/// A subscription keeps up to [`max_events`](super::ClientBuilder::max_events) values that were not taken. More of them
-/// are discarded and counted: [`Event::Lost`] stands in their place. Nobody waits for a slow subscriber.
+/// A subscription keeps up to [`max_events`](super::ClientBuilder::max_events) values that were not taken. Further
+/// values are discarded and counted: [`Event::Lost`] takes their place. Nobody waits for a slow subscriber.
 ///
 /// # Drop
 /// Dropping it never blocks. The client unsubscribes from the topic with its last subscription.
@@ -56,7 +56,8 @@ impl Client {
     ///     match event? {
     ///         Event::Value(seconds) => println!("{seconds} s"),
     ///         Event::Lost(count) => println!("{count} values lost"),
-    ///         _ => println!("reconnected"),
+    ///         Event::Gap => println!("reconnected"),
+    ///         _ => {}
     ///     }
     /// }
     /// # Ok(())
@@ -67,7 +68,7 @@ impl Client {
     /// connection is open, this waits for one, up to the time limit of a call.
     ///
     /// # Errors
-    /// Each error may be followed by another try.
+    /// After each error you may try again.
     /// - [`CallError::Remote`]: the server has no such topic (`refused`), or no topics (`unknown-command`; then the
     ///   server also ends the conversation).
     /// - [`CallError::MayHaveRun`]: the server's reply was late.
@@ -138,7 +139,7 @@ impl<F: OwnedReply> Subscription<F> {
         poll_fn(|context| self.poll_next(context)).await
     }
 
-    /// Does the same for a stream of your own.
+    /// Polls for the next event, for a stream of your own.
     pub fn poll_next(
         &mut self,
         context: &mut Context<'_>,
@@ -161,7 +162,7 @@ impl RawSubscription {
         poll_fn(|context| self.poll_next(context)).await
     }
 
-    /// Does the same for a stream of your own.
+    /// Polls for the next event, for a stream of your own.
     pub fn poll_next(
         &mut self,
         context: &mut Context<'_>,

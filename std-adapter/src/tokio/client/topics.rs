@@ -7,7 +7,8 @@ use bellwire::{Command, Line};
 use slab::Slab;
 use std::sync::Arc;
 
-/// The topics of a client. The conversation subscribes and unsubscribes until the server's state is the wanted one.
+/// The topics of a client. The conversation subscribes and unsubscribes until the server sends exactly the wanted
+/// topics.
 #[derive(Debug, Default)]
 pub(super) struct Topics {
     list: Slab<Topic>,
@@ -21,7 +22,7 @@ pub(super) struct Topics {
 struct Topic {
     heard: Heard,
     state: State,
-    /// Those of the subscriptions.
+    /// The subscriptions' queues.
     mailboxes: Vec<Arc<Mailbox>>,
 }
 
@@ -69,7 +70,7 @@ impl Topics {
 
     /// Removes a subscription to the topic `index`.
     pub(super) fn leave(&mut self, index: usize, mailbox: &Arc<Mailbox>) {
-        // A topic whose subscriptions have ended is not there any more, or is another one.
+        // After the end of its subscriptions, a topic may be gone, and its index may belong to another one.
         if let Some(topic) = self.list.get_mut(index) {
             topic.mailboxes.retain(|other| !Arc::ptr_eq(other, mailbox));
             self.changed = true;
@@ -139,7 +140,7 @@ impl Topics {
         self.changed = true;
     }
 
-    /// Returns the topics of which the server may send pushes.
+    /// Returns the topics that the server may send pushes of.
     pub(super) fn heard(&self) -> impl Iterator<Item = Heard> {
         let on = self.list.iter().filter(|(_, topic)| topic.state.is_on());
         on.map(|(_, topic)| topic.heard)

@@ -1,7 +1,7 @@
 //! Subscriptions of the async client on one connection.
 
-use super::{A, LOG};
-use bellwire::{Command, Line, Postcard};
+use super::{A, LOG, TEXT};
+use bellwire::{Line, Postcard};
 use bellwire_std::Event;
 use bellwire_std::tokio::{Client, ClientBuilder, Subscription};
 use bellwire_tests::net::SHORT;
@@ -9,18 +9,11 @@ use bellwire_tests::poll::cancel_after;
 use bellwire_tests::running::PATIENCE;
 use bellwire_tests::script::Step::{Bytes, Hear, Say, Stall};
 use bellwire_tests::script::{Scripted, Step};
-use bellwire_tests::topic_cases::{Action, CASES, TopicCase, compare, show};
+use bellwire_tests::topic_cases::{ASKED, Action, CASES, JOIN, LEAVE, TopicCase, compare, show};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::{sleep, timeout};
-
-/// Replies a text that may look like a push.
-const TEXT: Command<Line, Postcard<String>> = Command::new("TEXT");
-
-const JOIN: Step = Hear("SUBSCRIBE\nLOG\n");
-const LEAVE: Step = Hear("UNSUBSCRIBE\nLOG\n");
-const ASKED: Step = Hear("A\nx\n");
 
 pub(super) fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
@@ -211,7 +204,7 @@ fn subscriptions_to_one_topic_share_a_request_and_the_last_one_unsubscribes() {
         client.call(A, "x").await.unwrap();
         assert_eq!(take(&mut one, 2).await, ["2", "3"]);
         drop(one);
-        // The pushes until the reply to UNSUBSCRIBE concern nobody.
+        // The pushes before the reply to UNSUBSCRIBE are discarded.
         sleep(SHORT / 10).await;
         client.call(A, "x").await.unwrap();
         client.call(A, "x").await.unwrap();

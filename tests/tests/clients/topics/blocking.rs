@@ -1,7 +1,7 @@
 //! Subscriptions of the blocking client.
 
-use super::{A, COUNT, ECHO, LOG, counting, wait_for_subscribers};
-use bellwire::{Command, Line, Postcard, Topic};
+use super::{A, COUNT, ECHO, LOG, TEXT, counting, wait_for_subscribers};
+use bellwire::{Line, Topic};
 use bellwire_std::json::RemoteTopic;
 use bellwire_std::schema::parse;
 use bellwire_std::{CallError, Cause, Client, Event};
@@ -9,19 +9,13 @@ use bellwire_tests::net::{SHORT, while_waiting};
 use bellwire_tests::running::{Kind, PATIENCE, each};
 use bellwire_tests::script::Scripted;
 use bellwire_tests::script::Step::{self, Bytes, Close, Hear, Say, Stall};
-use bellwire_tests::topic_cases::{Action, CASES, TopicCase, compare, show};
+use bellwire_tests::topic_cases::{ASKED, Action, CASES, JOIN, LEAVE, TopicCase, compare, show};
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Replies a text that may look like a push.
-const TEXT: Command<Line, Postcard<String>> = Command::new("TEXT");
 const ALARM: Topic<Line> = Topic::new("ALARM");
-
-const JOIN: Step = Hear("SUBSCRIBE\nLOG\n");
-const LEAVE: Step = Hear("UNSUBSCRIBE\nLOG\n");
-const ASKED: Step = Hear("A\nx\n");
 
 fn connect(server: &Scripted) -> Client {
     Client::connect(server.address, PATIENCE).unwrap()

@@ -13,6 +13,8 @@ use bellwire_tests::running::{Kind, Running, serve_over, until};
 
 const A: Command<Line, Line> = Command::new("A");
 const LOG: Topic<Line> = Topic::new("LOG");
+/// Replies a text that may look like a push.
+const TEXT: Command<Line, Postcard<String>> = Command::new("TEXT");
 
 /// Returns the line.
 const ECHO: Command<Line, Line> = Command::new("ECHO");

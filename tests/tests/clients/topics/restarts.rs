@@ -7,14 +7,11 @@ use bellwire_std::tokio::Client;
 use bellwire_std::{CallError, Cause};
 use bellwire_tests::net::SHORT;
 use bellwire_tests::script::Step::{self, Close, Hear, Reset, Say, Stall};
+use bellwire_tests::topic_cases::{ASKED, FIRST, JOIN};
 use std::time::{Duration, Instant};
 
-const JOIN: Step = Hear("SUBSCRIBE\nLOG\n");
-const ASKED: Step = Hear("A\nx\n");
-const FIRST: &[Step] = &[JOIN, Say("OK\n>LOG\n1\n"), Close];
-
 #[test]
-fn after_a_reconnect_the_gap_is_told_once_before_the_next_values() {
+fn after_a_reconnect_the_gap_is_reported_once_before_the_next_values() {
     const CUT: &[Step] = &[JOIN, Say("OK\n>LOG\ncut"), Reset];
     const LAST: &[Step] = &[JOIN, Say("OK\n>LOG\n2\n"), Stall];
     run(&[FIRST, CUT, LAST], Client::builder(), async |client| {

@@ -1,4 +1,4 @@
-//! Subscriptions over TLS, and the end of a client's memory and descriptors.
+//! Subscriptions over TLS, and a client that frees its memory and descriptors.
 
 use super::{A, LOG};
 use bellwire_std::tls::Acceptor;

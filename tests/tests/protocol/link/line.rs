@@ -8,7 +8,7 @@ pub(crate) type End = Link<Vec<u8>>;
 /// Microseconds in which the line carries a byte: ten bits.
 pub(crate) const BYTE: u64 = 87;
 
-/// What the line does to a byte.
+/// The damage that the line does to a byte.
 pub(crate) enum Fault {
     Flip(u8),
     Lose,

@@ -92,7 +92,7 @@ fn a_superloop_ends_with_the_conversation() {
 }
 
 #[test]
-fn a_superloop_tells_losses_without_another_publish() {
+fn a_superloop_reports_losses_without_another_publish() {
     let (mut rx, mut tx) = ([0; 256], [0; 400]);
     let mut connection = ServerConnection::new(&mut rx, &mut tx).with_topics([TICK.name()]);
     let mut uart = Uart::default();

@@ -1,4 +1,4 @@
-//! Topics: subscriptions, pushes and told losses, for both ends.
+//! Topics: subscriptions, pushes and reported losses, for both ends.
 
 mod bad_input;
 mod client;

@@ -123,8 +123,8 @@ fn a_program_on_a_link_gets_pushes_and_losses() {
     );
 }
 
-/// Runs a link to a subscriber that reads `slow` bytes a millisecond, while the device publishes faster. On a noisy line
-/// one byte of 200 changes.
+/// Runs a link to a subscriber that reads `slow` bytes a millisecond, while the device publishes faster. On a noisy
+/// line one byte of 200 changes.
 fn run(slow: usize, is_noisy: bool) {
     let mut random = fastrand::Rng::with_seed(1);
     let mut device = Device::new();
@@ -180,11 +180,11 @@ fn run(slow: usize, is_noisy: bool) {
 }
 
 #[test]
-fn over_a_slow_link_requests_are_answered_and_no_value_is_lost_untold() {
+fn over_a_slow_link_requests_are_answered_and_every_loss_is_reported() {
     run(3, false);
 }
 
 #[test]
-fn over_a_noisy_link_requests_are_answered_and_no_value_is_lost_untold() {
+fn over_a_noisy_link_requests_are_answered_and_every_loss_is_reported() {
     run(64, true);
 }

@@ -229,7 +229,7 @@ fn after_pushes_fill_the_buffer_an_error_line_still_fits() {
 }
 
 #[test]
-fn a_loss_is_told_as_soon_as_there_is_room_without_another_publish() {
+fn a_loss_is_reported_as_soon_as_there_is_room_without_another_publish() {
     let mut server = Server::subscribed();
     let queued = server.fill("1");
     assert_eq!(server.connection.publish(LOG, "2"), Published::Lost);
@@ -259,7 +259,7 @@ fn a_publisher_faster_than_the_line_holds_no_request_back() {
 }
 
 #[test]
-fn a_loss_is_told_before_the_next_value_of_its_topic() {
+fn a_loss_is_reported_before_the_next_value_of_its_topic() {
     let mut server = Server::subscribed();
     let queued = server.fill("1");
     server.connection.sent(queued * 7);
@@ -281,7 +281,7 @@ fn losses_of_two_topics_are_told_apart() {
 }
 
 #[test]
-fn unsubscribe_tells_the_loss_before_its_reply() {
+fn unsubscribe_reports_the_loss_before_its_reply() {
     let mut server = Server::subscribed();
     server.fill("1");
     let pending = server.connection.pending().len();
@@ -317,7 +317,7 @@ fn without_room_for_ok_there_is_no_subscription() {
 }
 
 #[test]
-fn a_value_that_cannot_be_encoded_or_is_too_large_is_lost_and_told() {
+fn a_value_that_cannot_be_encoded_or_is_too_large_is_lost_and_reported() {
     let mut server = Server::subscribed();
     assert_eq!(server.connection.publish(LOG, "1\n2"), Published::Lost);
     server.hears("", ">LOG +1\n");

@@ -116,7 +116,7 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    /// Does what can be done without waiting. Returns whether the client is released.
+    /// Does the work that needs no waiting. Returns whether the client is released.
     fn turn(&mut self, context: &mut Context<'_>) -> Result<bool, Over> {
         let shared = self.shared;
         for reads in 1.. {
