@@ -93,13 +93,13 @@ impl TopicSet for Feeds<'_> {
         out: &mut Buffer<'_>,
     ) -> Option<ReplySent> {
         let channel = self.topics.find(name)?;
-        let Subscribed { feeds, left } = &mut **self.subscribed.get_or_insert_default();
+        let Subscribed { feeds, .. } = &mut **self.subscribed.get_or_insert_default();
         let index = feeds
             .iter()
             .position(|feed| Arc::ptr_eq(&feed.channel, &channel));
         match index {
             None if !leaves => feeds.push(Feed::new(channel)),
-            Some(index) if leaves => feeds.swap_remove(index).end(session, out, left),
+            Some(index) if leaves => feeds.swap_remove(index).end(session, out),
             _ => {}
         }
         if feeds.is_empty() {
@@ -183,8 +183,14 @@ impl Feed {
         is_left
     }
 
-    /// Tells the loss, if `room` bytes are enough. Returns whether they are.
+    /// Tells the loss, if `room` bytes are enough or nothing is unsent. Returns whether it did.
     fn tell(&mut self, out: &mut Buffer<'_>, room: usize) -> bool {
+        // The smallest buffer has no room beside a reply. But the line leaves before another reply is written.
+        let room = if out.is_empty() {
+            out.space().len()
+        } else {
+            room
+        };
         let count = u32::try_from(self.lost).unwrap_or(u32::MAX);
         let Ok(size) = encode_lost(self.channel.name, count, &mut out.space()[..room]) else {
             return false;
@@ -195,13 +201,15 @@ impl Feed {
     }
 
     /// Writes the pushes that fit beside `OK`, then ends and tells the loss of the others.
-    fn end(mut self, session: &Session, out: &mut Buffer<'_>, left: &mut usize) {
+    fn end(mut self, session: &Session, out: &mut Buffer<'_>) {
         let space = |out: &mut Buffer<'_>, reserved| {
             let space = session.space_beside(reserved, out);
             space.map_or(0, |space| space.len())
         };
         let lost_line = self.channel.name.len() + LOST_LINE;
-        self.write(out, left, |out| Some(space(out, OK + lost_line)));
+        // Only the room limits them.
+        let mut left = usize::MAX;
+        self.write(out, &mut left, |out| Some(space(out, OK + lost_line)));
         let end = self.leave();
         self.lose(end.saturating_sub(self.next));
         while self.lost > 0 {

@@ -244,6 +244,38 @@ fn a_value_larger_than_the_transmit_buffer_is_lost_and_told() {
     });
 }
 
+/// Cause: the loss stayed untold, and the server tried to tell it again and again, without a pause.
+#[test]
+fn the_smallest_transmit_buffer_has_room_to_tell_a_loss() {
+    const LONG: &str = "THE-LONGEST-NAME-OF-A-TOPIC-THAT-CAN-BE-SUBSCRIBED-TO-HAS-62-B";
+    each(|kind| {
+        let server = serve(kind, |limits| limits.transmit_buffer = 160);
+        let long = server.endpoint.topic(Topic::<Line>::new(LONG)).unwrap();
+        let mut stream = subscribe(&server, LONG);
+        for _ in 0..2 {
+            assert_eq!(long.publish("value"), Ok(1));
+            expect(&mut stream, &format!(">{LONG} +1\n"));
+        }
+        ask(&mut stream, "STRING\nhi\n", "Thank you.\n");
+    });
+}
+
+#[test]
+fn a_value_between_subscribe_and_unsubscribe_is_delivered_if_it_fits() {
+    const SAY: Command<Line, Line> = Command::new("SAY");
+    each(|kind| {
+        let (server, log) = logging(kind);
+        let say = move |(): &mut (), text: &str, reply: Reply<'_, Line>| {
+            log.publish(text).unwrap();
+            reply.send("said")
+        };
+        server.endpoint.handle(SAY, say).unwrap();
+        let requests = "SUBSCRIBE\nLOG\nSAY\nhello\nUNSUBSCRIBE\nLOG\n";
+        let replies = "OK\nsaid\n>LOG\nhello\nOK\n";
+        assert_eq!(server.answer(requests), replies, "{kind:?}");
+    });
+}
+
 #[test]
 fn a_busy_topic_does_not_keep_another_from_being_sent() {
     each(|kind| {
