@@ -8,7 +8,7 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const LOG: Topic<Line> = Topic::new("LOG");
 const TICK: Topic<Postcard<u32>> = Topic::new("TICK");
@@ -363,6 +363,19 @@ fn after_a_fatal_error_line_comes_no_push() {
             let (_, after) = text.split_once("!unknown-command").expect("an error line");
             assert!(!after.contains('>'), "{kind:?}: {text}");
         }
+    });
+}
+
+#[test]
+fn a_client_whose_conversation_is_over_is_no_subscriber_even_if_it_stays() {
+    each(|kind| {
+        let (server, log) = logging(kind);
+        let mut stays = subscribe(&server, "LOG");
+        let start = Instant::now();
+        stays.write_all(b"NONSENSE\n").unwrap();
+        until(|| log.subscribers() == 0);
+        // The server waits 2 seconds for such a client.
+        assert!(start.elapsed() < Duration::from_secs(1), "{kind:?}");
     });
 }
 
