@@ -270,7 +270,7 @@ impl<App: 'static> Endpoint<App> {
     /// [`handle_async`](Self::handle_async) awaits, the pushes of its connection wait too.
     ///
     /// A push that exceeds the transmit buffer of a connection, beside the longest reply, is lost there. With
-    /// [default limits](crate::ServerLimits) it may take 8 KiB.
+    /// [default limits](crate::ServerLimits) it may take 32 KiB.
     ///
     /// ```
     /// use bellwire::{Postcard, Topic};

@@ -110,8 +110,8 @@ impl Client {
     /// # Reconnect
     /// If the connection has ended, this opens another one and subscribes again, and then
     /// [`Event::Gap`](super::Event::Gap) is the topic's first event. It pauses after each failure, from 50 ms up to 5 s
-    /// with jitter. A call does the same without pauses. If the server refuses a topic, that error is the topic's last
-    /// event.
+    /// with jitter. A pause that outlasts `timeout` continues in the next call of this method. Other calls connect without
+    /// pauses. If the server refuses a topic, that error is the topic's last event.
     ///
     /// # Errors
     /// [`CallError::NotSent`]: the server ended the conversation with an error line or by bytes without meaning, or no

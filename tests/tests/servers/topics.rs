@@ -244,6 +244,20 @@ fn a_value_larger_than_the_transmit_buffer_is_lost_and_told() {
     });
 }
 
+#[test]
+fn with_default_limits_a_push_may_take_32_kib() {
+    each(|kind| {
+        let server = serve(kind, |_| {});
+        let log = server.endpoint.topic(LOG).unwrap();
+        let mut stream = subscribe(&server, "LOG");
+        let longest = "x".repeat((32 << 10) - ">LOG\n\n".len());
+        log.publish(&longest).unwrap();
+        expect(&mut stream, &format!(">LOG\n{longest}\n"));
+        log.publish(&format!("{longest}x")).unwrap();
+        expect(&mut stream, ">LOG +1\n");
+    });
+}
+
 /// Cause: the loss stayed untold, and the server tried to tell it again and again, without a pause.
 #[test]
 fn the_smallest_transmit_buffer_has_room_to_tell_a_loss() {
