@@ -10,6 +10,7 @@ mod hangups;
 mod help;
 mod in_flight;
 mod limits;
+mod sent;
 mod tasks;
 mod tcp;
 mod topics;

@@ -177,7 +177,10 @@ impl<'a, App: 'static> Conversation<'a, App> {
             set_size(tx, server.limits.transmit_buffer);
             let mut out = Buffer::new(tx);
             let arrived = match self.read(context, rx) {
-                Poll::Pending if self.feeds.arm(context.waker()) => return Poll::Pending,
+                Poll::Pending if self.feeds.arm(context.waker()) => {
+                    self.feeds.begin_turn();
+                    return Poll::Pending;
+                }
                 Poll::Pending => return Poll::Ready(self.push_only(&mut out)),
                 Poll::Ready(read) => read?,
             };
