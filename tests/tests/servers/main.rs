@@ -14,4 +14,5 @@ mod sent;
 mod tasks;
 mod tcp;
 mod topics;
+mod topics_sizes;
 mod topics_soak;

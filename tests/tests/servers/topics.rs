@@ -10,21 +10,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-const LOG: Topic<Line> = Topic::new("LOG");
+pub(super) const LOG: Topic<Line> = Topic::new("LOG");
 const TICK: Topic<Postcard<u32>> = Topic::new("TICK");
 
 /// The bytes of the servers' transmit buffers.
-const TRANSMIT: usize = 512;
+pub(super) const TRANSMIT: usize = 512;
 
 /// A server with the topic `LOG`.
-fn logging(kind: Kind) -> (Running, Publisher<Line>) {
+pub(super) fn logging(kind: Kind) -> (Running, Publisher<Line>) {
     let server = serve(kind, |limits| limits.transmit_buffer = TRANSMIT);
     let log = server.endpoint.topic(LOG).unwrap();
     (server, log)
 }
 
 /// Connects, and subscribes to the topic.
-fn subscribe(server: &Running, topic: &str) -> TcpStream {
+pub(super) fn subscribe(server: &Running, topic: &str) -> TcpStream {
     let mut stream = server.connect();
     ask(&mut stream, &format!("SUBSCRIBE\n{topic}\n"), "OK\n");
     stream
@@ -32,13 +32,13 @@ fn subscribe(server: &Running, topic: &str) -> TcpStream {
 
 /// Sends a request and expects this reply.
 #[track_caller]
-fn ask(stream: &mut TcpStream, request: &str, reply: &str) {
+pub(super) fn ask(stream: &mut TcpStream, request: &str, reply: &str) {
     stream.write_all(request.as_bytes()).unwrap();
     expect(stream, reply);
 }
 
 #[track_caller]
-fn expect(stream: &mut TcpStream, bytes: &str) {
+pub(super) fn expect(stream: &mut TcpStream, bytes: &str) {
     let mut received = vec![0; bytes.len()];
     stream.read_exact(&mut received).unwrap();
     assert_eq!(String::from_utf8_lossy(&received), bytes);
@@ -228,49 +228,6 @@ fn a_subscriber_is_not_idle_until_it_unsubscribes() {
         expect(&mut stream, ">LOG\nstill there\n");
         ask(&mut stream, "UNSUBSCRIBE\nLOG\n", "OK\n");
         assert_eq!(rest(&mut stream), "", "{kind:?}");
-    });
-}
-
-#[test]
-fn a_value_larger_than_the_transmit_buffer_is_lost_and_told() {
-    each(|kind| {
-        let (server, log) = logging(kind);
-        let mut stream = subscribe(&server, "LOG");
-        log.publish(&"x".repeat(TRANSMIT)).unwrap();
-        log.publish("small").unwrap();
-        expect(&mut stream, ">LOG +1\n>LOG\nsmall\n");
-        assert!(log.publish(&"x".repeat(1 << 16)).is_err());
-        ask(&mut stream, "UNSUBSCRIBE\nLOG\n", "OK\n");
-    });
-}
-
-#[test]
-fn with_default_limits_a_push_may_take_32_kib() {
-    each(|kind| {
-        let server = serve(kind, |_| {});
-        let log = server.endpoint.topic(LOG).unwrap();
-        let mut stream = subscribe(&server, "LOG");
-        let longest = "x".repeat((32 << 10) - ">LOG\n\n".len());
-        log.publish(&longest).unwrap();
-        expect(&mut stream, &format!(">LOG\n{longest}\n"));
-        log.publish(&format!("{longest}x")).unwrap();
-        expect(&mut stream, ">LOG +1\n");
-    });
-}
-
-/// Cause: the loss stayed untold, and the server tried to tell it again and again, without a pause.
-#[test]
-fn the_smallest_transmit_buffer_has_room_to_tell_a_loss() {
-    const LONG: &str = "THE-LONGEST-NAME-OF-A-TOPIC-THAT-CAN-BE-SUBSCRIBED-TO-HAS-62-B";
-    each(|kind| {
-        let server = serve(kind, |limits| limits.transmit_buffer = 160);
-        let long = server.endpoint.topic(Topic::<Line>::new(LONG)).unwrap();
-        let mut stream = subscribe(&server, LONG);
-        for _ in 0..2 {
-            assert_eq!(long.publish("value"), Ok(1));
-            expect(&mut stream, &format!(">{LONG} +1\n"));
-        }
-        ask(&mut stream, "STRING\nhi\n", "Thank you.\n");
     });
 }
 
