@@ -1,11 +1,10 @@
 //! A registry of handlers that grows.
 
 use crate::metrics::{self, Counter};
-use crate::topics::{Publisher, Topics};
+use crate::topics::Topics;
 use bellwire::schema::{Description, Listed};
 use bellwire::{
     Command, ErrorKind, Format, RegisterError, Reply, ReplyFormat, ReplySent, RequestError, Route,
-    Topic,
 };
 use std::fmt;
 use std::pin::Pin;
@@ -40,9 +39,6 @@ pub struct Endpoint<App = ()> {
     version: AtomicU64,
     pub(crate) topics: Topics,
 }
-
-/// The pushes that an endpoint keeps for each topic.
-const QUEUE: usize = 64;
 
 /// The commands of an endpoint at one time.
 pub(crate) struct Commands<App> {
@@ -260,48 +256,6 @@ impl<App: 'static> Endpoint<App> {
         let mut more = Commands::clone(&present);
         more.descriptions = Some(commands.into());
         self.publish(more, &mut present);
-    }
-
-    /// Adds a topic, to which clients can subscribe. Both servers then answer
-    /// [`SUBSCRIBE`](bellwire::topics::SUBSCRIBE) and [`UNSUBSCRIBE`](bellwire::topics::UNSUBSCRIBE).
-    ///
-    /// The endpoint keeps the latest 64 pushes, and every subscriber reads them at its own pace. A subscriber that falls
-    /// farther behind loses the oldest, and is told how many. Nobody waits for it. While a handler of
-    /// [`handle_async`](Self::handle_async) awaits, the pushes of its connection wait too.
-    ///
-    /// A push that exceeds the transmit buffer of a connection, beside the longest reply, is lost there. With
-    /// [default limits](crate::ServerLimits) it may take 32 KiB.
-    ///
-    /// ```
-    /// use bellwire::{Postcard, Topic};
-    ///
-    /// /// Degrees Celsius.
-    /// const TEMPERATURE: Topic<Postcard<f32>> = Topic::new("TEMPERATURE");
-    ///
-    /// let endpoint = bellwire_std::Endpoint::new();
-    /// let temperature = endpoint.topic(TEMPERATURE)?;
-    /// // A server takes the endpoint. Any thread or task publishes.
-    /// let subscribers = temperature.publish(&20.5)?;
-    /// assert_eq!(subscribers, 0);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// [`RegisterError::Duplicate`] for a name that another topic has.
-    pub fn topic<F: Format>(&self, topic: Topic<F>) -> Result<Publisher<F>, RegisterError> {
-        self.topic_with_queue(topic, QUEUE)
-    }
-
-    /// Adds a topic of which the latest `pushes` pushes are kept, at least one.
-    ///
-    /// # Errors
-    /// As [`topic`](Self::topic).
-    pub fn topic_with_queue<F: Format>(
-        &self,
-        topic: Topic<F>,
-        pushes: usize,
-    ) -> Result<Publisher<F>, RegisterError> {
-        self.topics.add(topic, pushes)
     }
 
     fn register<Req: Format, Rsp: ReplyFormat>(

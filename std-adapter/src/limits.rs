@@ -30,8 +30,8 @@ pub struct ServerLimits {
     /// the server is busy; with zero, every connection is. Peers on Unix sockets have no address and
     /// are not counted.
     pub connections_per_address: Option<usize>,
-    /// Longest wait between requests. Default: 5 minutes. Then the connection is closed. A client that is subscribed to
-    /// a topic may be silent for ever.
+    /// Longest wait between requests. Default: 5 minutes. Then the connection is closed. A subscriber to a topic may be
+    /// silent for ever; keep-alive finds those that are gone.
     pub idle_timeout: Duration,
     /// Longest time from the accept to the end of the PROXY protocol header and the TLS handshake
     /// together. Default: 10 seconds. Then the connection is closed. Arriving bytes do not extend it.
@@ -52,8 +52,7 @@ pub struct ServerLimits {
     ///
     /// Time counts only while the connection accepts no bytes. Each byte that it accepts later gives
     /// back its part of the time. So by default, a client that lets replies pile up must read 6.5 kB
-    /// a second on average. A client that is subscribed to a topic may be slower than its values, so each byte that its
-    /// connection accepts gives back all of the time.
+    /// a second on average. A subscriber to a topic gets all of its time back with each byte.
     pub reply_timeout: Duration,
     /// Longest time that a stop waits for running requests to finish and for clients to receive
     /// their replies. Default: 5 seconds. Zero waits for neither.
@@ -72,11 +71,11 @@ pub struct ServerLimits {
     /// Default: 256 MiB.
     ///
     /// It counts partial requests, requests of waiting asynchronous handlers, TLS handshakes, and
-    /// unsent replies and pushes. It counts neither connections that keep up to 512 bytes nor the 4 KiB buffer
+    /// unsent replies. It counts neither connections that keep up to 512 bytes nor the 4 KiB buffer
     /// of TLS. With zero, no connection can keep more than 512 bytes.
     ///
     /// If a connection needs more than the remaining bytes, its client is told that the server is
-    /// busy, its request does not run, and the connection ends. If it has unsent bytes, or its TLS
+    /// busy, its request does not run, and the connection ends. If it has unsent replies, or its TLS
     /// handshake is not complete, it is closed at once instead.
     ///
     /// [`Server`](crate::Server) ignores this limit: each of its connections keeps its two buffers

@@ -33,9 +33,9 @@ pub fn ends(end: &impl AsFd) -> [Box<dyn End>; 2] {
 
 /// A pseudo-terminal: a port, and the end that stands for the cable.
 #[derive(Debug)]
-pub struct Pty {
+struct Pty {
     /// The port that a program opens.
-    pub path: PathBuf,
+    path: PathBuf,
     cable: File,
     /// Keeps the terminal alive while no program has opened it.
     _port: OwnedFd,
@@ -43,7 +43,7 @@ pub struct Pty {
 
 impl Pty {
     /// Opens a pseudo-terminal that changes no byte.
-    pub fn open() -> Self {
+    fn open() -> Self {
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
         let cable = openpt(flags).unwrap();
         grantpt(&cable).unwrap();
@@ -82,9 +82,9 @@ struct Wire {
 #[derive(Debug, Clone)]
 pub struct Noise {
     /// One byte in this many is damaged; 0 for none.
-    pub one_in: u32,
+    one_in: u32,
     /// The bytes that were damaged.
-    pub damaged: Arc<AtomicU64>,
+    damaged: Arc<AtomicU64>,
 }
 
 impl Noise {

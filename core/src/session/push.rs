@@ -5,7 +5,8 @@ use crate::{Buffer, error_line};
 
 impl Session {
     /// Returns the room that the next reply or error line may need, in bytes.
-    pub(crate) fn needed(&self) -> usize {
+    #[doc(hidden)]
+    pub fn needed(&self) -> usize {
         self.limits.reply.max(error_line::LONGEST)
     }
 

@@ -182,6 +182,13 @@ impl<F: Format> Topic<F> {
     }
 }
 
+/// Returns the most bytes of the line that tells the loss of pushes of the topic `name`.
+#[doc(hidden)]
+pub const fn longest_loss(name: &str) -> usize {
+    // The mark, the space, the plus sign, ten digits and the line feed.
+    name.len().saturating_add(14)
+}
+
 /// Encodes the line that tells the loss of `count` pushes of the topic `name`, at the start of `space`, and returns its
 /// length in bytes.
 ///
@@ -195,8 +202,7 @@ impl<F: Format> Topic<F> {
 /// # Ok::<(), bellwire::format::EncodeError>(())
 /// ```
 pub fn encode_lost(name: &str, count: u32, space: &mut [u8]) -> Result<usize, EncodeError> {
-    // The mark, the space, the plus sign, ten digits and the line feed.
-    if space.len() < name.len().wrapping_add(14) {
+    if space.len() < longest_loss(name) {
         return Err(EncodeError::NoRoom);
     }
     let mut line = error_line::Line::new(space);

@@ -91,6 +91,26 @@ fn metrics_are_served_in_prometheus_text_format() {
     }
 }
 
+#[test]
+fn published_delivered_and_lost_values_are_counted_by_topic() {
+    let (server, metrics) = serve();
+    let mut client = TcpStream::connect(&server.address).unwrap();
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    client.write_all(b"SUBSCRIBE\nTICK\n").unwrap();
+    let mut pushes = [0; "OK\n>TICK\n\x01\x01>TICK\n\x01\x02".len()];
+    client.read_exact(&mut pushes).unwrap();
+    assert!(pushes.starts_with(b"OK\n>TICK\n\x01"));
+    let shown = scrape(metrics);
+    let value = |counter: &str| {
+        let begin = format!("bellwire_{counter}_total{{topic=\"TICK\"}} ");
+        let line = shown.lines().find_map(|line| line.strip_prefix(&begin));
+        line.expect(&shown).parse::<u64>().unwrap()
+    };
+    let [published, delivered, lost] = ["published", "delivered", "lost"].map(value);
+    assert_eq!((delivered, lost), (published, 0));
+    assert!(delivered >= 2, "{delivered}");
+}
+
 /// Cause: the threads' server took neither option, although the library's does.
 #[test]
 fn threads_serve_metrics_and_read_proxy_headers() {

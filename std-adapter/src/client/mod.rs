@@ -303,7 +303,8 @@ impl Client {
         Batch::new(self)
     }
 
-    /// Opens a new connection now and closes the last one. Replies that were not taken are lost.
+    /// Closes the connection and opens a new one now. Replies that were not taken are lost. If that fails, the next call
+    /// tries again.
     ///
     /// # Errors
     /// The errors of connecting. [`Unsupported`](io::ErrorKind::Unsupported) for a client over a

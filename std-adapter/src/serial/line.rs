@@ -5,8 +5,8 @@ use super::pump::Pump;
 use super::wire::Wire;
 use crate::dial::Limit;
 use crate::{Address, Conn, SerialAddress};
+use socket2::{Domain, Socket, Type};
 use std::io;
-use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
@@ -22,7 +22,7 @@ pub(crate) struct Line {
 /// Opens a port, and begins a conversation within `limit`.
 pub(crate) fn dial(address: &str, limit: Limit<'_>) -> io::Result<Conn> {
     let address: SerialAddress = address.parse()?;
-    let (near, far) = UnixStream::pair()?;
+    let (near, far) = Socket::pair(Domain::UNIX, Type::STREAM, None)?;
     far.set_nonblocking(true)?;
     let mut pump = Pump::new(Wire::open(&address, limit)?, far);
     let failure = Arc::new(OnceLock::new());

@@ -4,8 +4,8 @@
 //! link. It moves bytes between them and a socket pair, whose other end is an ordinary [`Conn`]. All that works over a
 //! Unix socket therefore works over a serial port: both clients, deadlines, pipelining, TLS.
 //!
-//! The crate serial2 sets up the port, on Windows too. Only the waiting is this system's own: one poll for the port
-//! and the socket.
+//! The crate serial2 sets up the port. It knows Windows too. Only the waiting is Unix' own: one poll for the port and
+//! the socket.
 
 mod address;
 #[cfg(feature = "serial")]

@@ -1,11 +1,12 @@
 //! Moves bytes between a line and the socket of its connection.
 
 use super::wire::{CHUNK, Wire, failure};
+use crate::conn::send;
 use crate::wait::{after, wait};
 use bellwire::link::{Ended, State};
 use rustix::event::{PollFd, PollFlags};
-use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::net::UnixStream;
+use socket2::Socket;
+use std::io::{self, ErrorKind, Read};
 use std::time::{Duration, Instant};
 
 /// How long the line must be quiet after the last request before a conversation is ended: time for an error line that
@@ -18,7 +19,7 @@ const GRACE: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(super) struct Pump {
     wire: Wire,
-    socket: UnixStream,
+    socket: Socket,
     /// Bytes for the socket.
     arrived: Vec<u8>,
     /// Bytes for the line.
@@ -32,7 +33,7 @@ pub(super) struct Pump {
 }
 
 impl Pump {
-    pub(super) fn new(wire: Wire, socket: UnixStream) -> Self {
+    pub(super) fn new(wire: Wire, socket: Socket) -> Self {
         Self {
             wire,
             socket,
@@ -103,7 +104,7 @@ impl Pump {
                 self.arrived.clear();
                 continue;
             }
-            match self.socket.write(&self.arrived) {
+            match send(&self.socket, &self.arrived) {
                 Ok(n) => drop(self.arrived.drain(..n)),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -147,7 +148,7 @@ impl Pump {
         let mut until = self.wire.poll_at();
         if self.dropped.is_some() {
             until = until.into_iter().chain(self.dropped).min();
-            return wait(&mut [self.wire.poll()], until);
+            return wait(self.wire.poll().as_mut_slice(), until);
         }
         if self.ended {
             until = until
@@ -158,9 +159,12 @@ impl Pump {
         let mut events = PollFlags::empty();
         events.set(PollFlags::IN, self.queued.is_empty() && !self.ended);
         events.set(PollFlags::OUT, !self.arrived.is_empty());
-        let mut sockets = [PollFd::new(&self.socket, events), self.wire.poll()];
-        wait(&mut sockets, until)?;
-        let gone = sockets[0].revents().contains(PollFlags::HUP);
+        let mut waits = vec![PollFd::new(&self.socket, events)];
+        waits.extend(self.wire.poll());
+        wait(&mut waits, until)?;
+        // Reported even if it is not asked for.
+        let gone = waits[0].revents().contains(PollFlags::HUP);
+        drop(waits);
         if gone {
             self.drop_connection();
         }

@@ -6,7 +6,7 @@ use super::mode::Mode;
 use super::port::Port;
 use crate::SerialAddress;
 use crate::dial::Limit;
-use crate::wait::after;
+use crate::wait::{after, wait};
 use bellwire::link::{Ended, State};
 use rustix::event::{PollFd, PollFlags};
 use std::io::{self, ErrorKind};
@@ -76,21 +76,20 @@ impl Wire {
             let mut bytes = [0; CHUNK];
             let n = self.port.read(&mut bytes)?;
             for byte in &bytes[..n] {
-                let open = self.mode.state() == State::Open;
                 self.mode.receive(self.now(), &[*byte]);
                 // The byte that opens the link ends a frame, which is no text.
-                if !open && self.mode.state() != State::Open {
+                if self.mode.state() != State::Open {
                     banner.push(*byte);
                 }
             }
             self.transmit()?;
             match self.mode.state() {
                 State::Open => return Ok(()),
-                State::Over(ended) => return Err(failure(ended)),
+                State::Over(ended) => return Err(io::Error::new(ErrorKind::TimedOut, ended)),
                 State::Opening => {}
             }
             limit.check()?;
-            limit.wait(vec![self.poll()], self.poll_at())?;
+            limit.wait(self.poll().into_iter().collect(), self.poll_at())?;
         }
     }
 
@@ -147,16 +146,16 @@ impl Wire {
             if self.unsent.is_empty() || Instant::now() >= until {
                 return Ok(());
             }
-            crate::wait::wait(&mut [self.poll()], Some(until))?;
+            wait(self.poll().as_mut_slice(), Some(until))?;
         }
     }
 
-    /// Returns the descriptor to wait for.
-    pub(super) fn poll(&self) -> PollFd<'_> {
+    /// Returns the descriptor to wait for, if there is something to wait for.
+    pub(super) fn poll(&self) -> Option<PollFd<'_>> {
         let mut events = PollFlags::empty();
         events.set(PollFlags::IN, self.mode.has_room());
         events.set(PollFlags::OUT, !self.unsent.is_empty());
-        self.port.poll(events)
+        (!events.is_empty()).then(|| self.port.poll(events))
     }
 
     /// Returns the time of the link's next attempt.

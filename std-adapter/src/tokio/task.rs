@@ -24,7 +24,7 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant as StdInstant};
+use std::time::Instant as StdInstant;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::sync::futures::Notified;
@@ -168,8 +168,7 @@ impl<App: Send + 'static> Conversation<'_, App> {
                     server.metrics.sent.increment(Box::pin(self.flush()).await?);
                 }
                 if let Some(future) = future {
-                    let limit = server.limits.answer_timeout;
-                    let finish = Box::pin(finish(&self.stream.socket, limit, future)).await?;
+                    let finish = Box::pin(self.finish(future)).await?;
                     self.answer(finish);
                     // The future may have been ready without letting another connection run.
                     brought += TURN / REQUESTS;
@@ -207,6 +206,38 @@ impl<App: Send + 'static> Conversation<'_, App> {
         timer.poll(context).map(|()| Event::Timer)
     }
 
+    /// Waits for a handler's future, and sends the pushes that are due meanwhile. Drops the future if its time is over.
+    /// Fails if the client is gone.
+    async fn finish(&mut self, mut future: ReplyFuture) -> io::Result<Finish> {
+        let limit = self.shared.server.limits.answer_timeout;
+        let deadline = after(StdInstant::now(), limit).into();
+        loop {
+            let feeds = &self.feeds;
+            let push = poll_fn(|context: &mut Context<'_>| {
+                if feeds.arm(context.waker()) {
+                    Poll::Pending
+                } else {
+                    Poll::Ready(())
+                }
+            });
+            tokio::select! {
+                biased;
+                finish = &mut future => return Ok(finish),
+                () = hung_up(&self.stream.socket) => {
+                    return Err(io::ErrorKind::ConnectionReset.into());
+                }
+                () = sleep_until(deadline) => {
+                    return Ok(Box::new(|reply: Reply<'_>| reply.fail(ErrorKind::TimedOut)));
+                }
+                () = push => {}
+            }
+            self.push_alone()?;
+            let sent = self.flush().await?;
+            self.shared.server.metrics.sent.increment(sent);
+            yield_now().await;
+        }
+    }
+
     /// Ends the connection, after all replies were written.
     async fn close(&mut self) -> io::Result<()> {
         let server = &self.shared.server;
@@ -230,19 +261,6 @@ impl<App: Send + 'static> Conversation<'_, App> {
             }
         }
         Ok(sent)
-    }
-}
-
-/// Waits at most `limit` for a handler's future. Drops it if the time is over. Fails if the client is gone.
-async fn finish(socket: &TcpStream, limit: Duration, future: ReplyFuture) -> io::Result<Finish> {
-    let deadline = after(StdInstant::now(), limit).into();
-    tokio::select! {
-        biased;
-        finish = future => Ok(finish),
-        () = hung_up(socket) => Err(io::ErrorKind::ConnectionReset.into()),
-        () = sleep_until(deadline) => {
-            Ok(Box::new(|reply: Reply<'_>| reply.fail(ErrorKind::TimedOut)))
-        }
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::Topics;
 use super::channel::Channel;
-use bellwire::topics::{TopicSet, encode_lost};
-use bellwire::{Buffer, ReplySent, Session};
+use bellwire::topics::{TopicSet, encode_lost, longest_loss};
+use bellwire::{Buffer, ErrorKind, ReplySent, Session};
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -12,9 +12,6 @@ const TURN: usize = 128;
 
 /// The bytes of the reply to `SUBSCRIBE` and `UNSUBSCRIBE`.
 const OK: usize = 3;
-
-/// The most bytes of a line that tells a loss, without the name.
-const LOST_LINE: usize = 14;
 
 /// The subscriptions of one connection.
 pub(crate) struct Feeds<'a> {
@@ -93,6 +90,12 @@ impl TopicSet for Feeds<'_> {
         out: &mut Buffer<'_>,
     ) -> Option<ReplySent> {
         let channel = self.topics.find(name)?;
+        let room = out.capacity().saturating_sub(session.needed());
+        if !leaves && room < longest_loss(channel.name) {
+            // A loss could never be told.
+            let kind = ErrorKind::MessageTooLong { limit: room };
+            return Some(session.reply(out).fail(kind));
+        }
         let Subscribed { feeds, .. } = &mut **self.subscribed.get_or_insert_default();
         let index = feeds
             .iter()
@@ -183,14 +186,8 @@ impl Feed {
         is_left
     }
 
-    /// Tells the loss, if `room` bytes are enough or nothing is unsent. Returns whether it did.
+    /// Tells the loss, if `room` bytes are enough. Returns whether they are.
     fn tell(&mut self, out: &mut Buffer<'_>, room: usize) -> bool {
-        // The smallest buffer has no room beside a reply. But the line leaves before another reply is written.
-        let room = if out.is_empty() {
-            out.space().len()
-        } else {
-            room
-        };
         let count = u32::try_from(self.lost).unwrap_or(u32::MAX);
         let Ok(size) = encode_lost(self.channel.name, count, &mut out.space()[..room]) else {
             return false;
@@ -206,7 +203,7 @@ impl Feed {
             let space = session.space_beside(reserved, out);
             space.map_or(0, |space| space.len())
         };
-        let lost_line = self.channel.name.len() + LOST_LINE;
+        let lost_line = longest_loss(self.channel.name);
         // Only the room limits them.
         let mut left = usize::MAX;
         self.write(out, &mut left, |out| Some(space(out, OK + lost_line)));

@@ -5,6 +5,7 @@ mod feeds;
 
 pub(crate) use feeds::Feeds;
 
+use crate::Endpoint;
 use bellwire::format::EncodeError;
 use bellwire::{Format, RegisterError, Topic};
 use channel::Channel;
@@ -12,6 +13,9 @@ use std::cell::Cell;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+
+/// The pushes that an endpoint keeps for each topic.
+const QUEUE: usize = 64;
 
 /// The most bytes of a push, with its first line.
 const LONGEST: usize = 1 << 16;
@@ -68,6 +72,50 @@ impl<F> Clone for Publisher<F> {
 impl<F> fmt::Debug for Publisher<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Publisher").field(&self.topic).finish()
+    }
+}
+
+impl<App: 'static> Endpoint<App> {
+    /// Adds a topic, to which clients can subscribe. Both servers then answer
+    /// [`SUBSCRIBE`](bellwire::topics::SUBSCRIBE) and [`UNSUBSCRIBE`](bellwire::topics::UNSUBSCRIBE).
+    ///
+    /// The endpoint keeps the latest 64 pushes, and every subscriber reads them at its own pace. A subscriber that falls
+    /// farther behind loses the oldest, and is told how many. Nobody waits for it. In a server of
+    /// tasks, pushes are also sent while a handler of [`handle_async`](Self::handle_async) awaits.
+    ///
+    /// A push that exceeds the transmit buffer of a connection, beside the longest reply, is lost there. With
+    /// [default limits](crate::ServerLimits) it may take 32 KiB.
+    ///
+    /// ```
+    /// use bellwire::{Postcard, Topic};
+    ///
+    /// /// Degrees Celsius.
+    /// const TEMPERATURE: Topic<Postcard<f32>> = Topic::new("TEMPERATURE");
+    ///
+    /// let endpoint = bellwire_std::Endpoint::new();
+    /// let temperature = endpoint.topic(TEMPERATURE)?;
+    /// // A server takes the endpoint. Any thread or task publishes.
+    /// let subscribers = temperature.publish(&20.5)?;
+    /// assert_eq!(subscribers, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`RegisterError::Duplicate`] for a name that another topic has.
+    pub fn topic<F: Format>(&self, topic: Topic<F>) -> Result<Publisher<F>, RegisterError> {
+        self.topic_with_queue(topic, QUEUE)
+    }
+
+    /// Adds a topic of which the latest `pushes` pushes are kept, at least one.
+    ///
+    /// # Errors
+    /// As [`topic`](Self::topic).
+    pub fn topic_with_queue<F: Format>(
+        &self,
+        topic: Topic<F>,
+        pushes: usize,
+    ) -> Result<Publisher<F>, RegisterError> {
+        self.topics.add(topic, pushes)
     }
 }
 

@@ -2,9 +2,9 @@
 
 use bellwire_std::{Endpoint, Server};
 use bellwire_tests::arrived::Arrived;
-use bellwire_tests::bad_input::{BUFFER, cases};
+use bellwire_tests::bad_input::{BUFFER, cases, topic_cases};
 use bellwire_tests::running::answer;
-use commands::{GOB, POSTCARD, STRING};
+use commands::{GOB, POSTCARD, STRING, TICK};
 use std::net::SocketAddr;
 use std::thread;
 
@@ -13,11 +13,12 @@ fn endpoint() -> Endpoint<Arrived> {
     endpoint.handle(STRING, commands::string).unwrap();
     endpoint.handle(POSTCARD, commands::postcard).unwrap();
     endpoint.handle(GOB, commands::gob).unwrap();
+    endpoint.topic(TICK).unwrap();
     endpoint
 }
 
 fn check(address: SocketAddr, arrived: &Arrived) {
-    for case in cases() {
+    for case in cases().into_iter().chain(topic_cases()) {
         case.check_replies(&answer(address, &case.input));
         case.check_arrived(arrived);
     }

@@ -2,7 +2,7 @@
 
 use bellwire::{Command, Line, Postcard, Reply, Topic};
 use bellwire_std::Publisher;
-use bellwire_tests::running::{Kind, Running, each, line, rest, serve, until};
+use bellwire_tests::running::{Kind, Running, each, rest, serve, until};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
@@ -267,26 +267,34 @@ fn a_busy_topic_does_not_keep_another_from_being_sent() {
 }
 
 #[test]
-fn pushes_wait_while_a_handler_awaits_and_none_is_lost() {
+fn pushes_are_sent_while_a_handler_awaits() {
     const LATER: Command<(), Line> = Command::new("LATER");
-    each(|kind| {
+    for kind in [Kind::Tasks, Kind::Workers] {
         let (server, log) = logging(kind);
-        let later = |(): &mut (), ()| async {
-            if tokio::runtime::Handle::try_current().is_ok() {
-                tokio::time::sleep(Duration::from_millis(200)).await;
+        let gate = Arc::new(tokio::sync::Notify::new());
+        let open = Arc::clone(&gate);
+        let later = move |(): &mut (), ()| {
+            let open = Arc::clone(&open);
+            async move {
+                open.notified().await;
+                |reply: Reply<'_, Line>| reply.send("done")
             }
-            |reply: Reply<'_, Line>| reply.send("done")
         };
         server.endpoint.handle_async(LATER, later).unwrap();
         let mut stream = subscribe(&server, "LOG");
-        stream.write_all(b"LATER\n").unwrap();
-        log.publish("meanwhile").unwrap();
-        let [mut one, two, three] = [(); 3].map(|()| line(&mut stream));
-        one += &two;
-        one += &three;
-        let (push, reply) = (">LOG\nmeanwhile\n", "done\n");
-        assert!(one == format!("{push}{reply}") || one == format!("{reply}{push}"));
-    });
+        stream
+            .write_all(b"STRING\nhi\nLATER\nSTRING\nhi\n")
+            .unwrap();
+        expect(&mut stream, "Thank you.\n");
+        for text in ["one", "two"] {
+            log.publish(text).unwrap();
+            expect(&mut stream, &format!(">LOG\n{text}\n"));
+        }
+        gate.notify_one();
+        expect(&mut stream, "done\nThank you.\n");
+        log.publish("three").unwrap();
+        expect(&mut stream, ">LOG\nthree\n");
+    }
 }
 
 #[test]
@@ -370,5 +378,18 @@ fn many_subscribers_get_every_value_in_order() {
             reader.join().unwrap();
         }
         assert!(server.is_well());
+    });
+}
+
+/// Cause: the loss could never be told, and the server tried for ever.
+#[test]
+fn with_a_transmit_buffer_too_small_to_tell_a_loss_there_is_no_subscription() {
+    each(|kind| {
+        let server = serve(kind, |limits| limits.transmit_buffer = 160);
+        let log = server.endpoint.topic(LOG).unwrap();
+        let reply = server.answer("SUBSCRIBE\nLOG\nSTRING\nhi\n");
+        assert!(reply.starts_with("!failed SUBSCRIBE"), "{reply}");
+        assert!(reply.ends_with("\nThank you.\n"), "{reply}");
+        assert_eq!(log.publish("nobody"), Ok(0));
     });
 }

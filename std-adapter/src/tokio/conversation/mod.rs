@@ -244,6 +244,14 @@ impl<'a, App: 'static> Conversation<'a, App> {
         })
     }
 
+    /// Sends the pushes that are due while a handler's future is pending.
+    pub(super) fn push_alone(&mut self) -> io::Result<()> {
+        SCRATCH.with_borrow_mut(|Scratch { tx, .. }| {
+            set_size(tx, self.shared.server.limits.transmit_buffer);
+            self.push_only(&mut Buffer::new(tx)).map(drop)
+        })
+    }
+
     /// Does the work of a turn in which no byte has arrived, but pushes are due.
     fn push_only(&mut self, out: &mut Buffer<'_>) -> io::Result<Done> {
         self.push(out)?;

@@ -15,6 +15,8 @@
 //! A server's connections also poll its stop signal, so that a stop wakes them. Shutting down
 //! their sockets instead would lose replies; see [`ending`](crate::ending).
 
+mod traits;
+
 use crate::Address;
 use crate::deadlines::{Deadlines, Direction};
 use crate::ending::{Ending, LINGER, Peer, is_delivered, write_after_delivery};
@@ -25,10 +27,8 @@ use crate::stop::StopSignal;
 use crate::wait::{Waker, has_passed, wait};
 use rustix::event::{PollFd, PollFlags};
 use socket2::Socket;
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream};
-use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::net::UnixStream;
+use std::io::{self, ErrorKind, Read};
+use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -62,7 +62,7 @@ use std::time::Instant;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 ///
-/// [`AsFd`] gives access to other socket options, for example through
+/// [`AsFd`](std::os::fd::AsFd) gives access to other socket options, for example through
 /// `socket2::SockRef::from(&conn)`.
 #[derive(Debug)]
 pub struct Conn {
@@ -101,8 +101,8 @@ impl Conn {
 
     /// Creates the connection over a serial port, whose thread has the other end of `socket`.
     #[cfg(feature = "serial")]
-    pub(crate) fn over(socket: UnixStream, peer: Address, line: Line) -> io::Result<Self> {
-        let conn = Self::new(socket.into(), peer)?;
+    pub(crate) fn over(socket: Socket, peer: Address, line: Line) -> io::Result<Self> {
+        let conn = Self::new(socket, peer)?;
         Ok(Self {
             line: Some(Arc::new(line)),
             ..conn
@@ -341,90 +341,14 @@ impl Clone for Conn {
     }
 }
 
-impl Read for Conn {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        if buf.is_empty() {
-            return Ok(0);
-        }
-        self.retry(Direction::Read, |mut socket| socket.read(buf))
-    }
-}
-
-impl Write for Conn {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        if buf.is_empty() {
-            return Ok(0);
-        }
-        self.retry(Direction::Write, |socket| send(socket, buf))
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 /// Sends without raising `SIGPIPE`. Rust's runtime ignores that signal, but a host program that is
 /// not written in Rust may not.
-fn send(socket: &Socket, buf: &[u8]) -> io::Result<usize> {
+pub(crate) fn send(socket: &Socket, buf: &[u8]) -> io::Result<usize> {
     #[cfg(target_vendor = "apple")]
     let flags = rustix::net::SendFlags::empty(); // socket2 sets the socket option instead
     #[cfg(not(target_vendor = "apple"))]
     let flags = rustix::net::SendFlags::NOSIGNAL;
     Ok(rustix::net::send(socket, buf, flags)?)
-}
-
-impl embedded_io::ErrorType for Conn {
-    type Error = io::Error;
-}
-
-impl embedded_io::Read for Conn {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        Read::read(self, buf)
-    }
-}
-
-impl embedded_io::Write for Conn {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        Write::write(self, buf)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl AsFd for Conn {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
-    }
-}
-
-impl TryFrom<TcpStream> for Conn {
-    type Error = io::Error;
-
-    /// Takes over the stream and makes it non-blocking, also for other handles to it.
-    ///
-    /// # Errors
-    /// Any error of the operating system, such as [`ErrorKind::NotConnected`].
-    fn try_from(stream: TcpStream) -> io::Result<Self> {
-        let socket = Socket::from(stream);
-        let peer = socket.peer_addr()?.into();
-        Self::new(socket, peer)
-    }
-}
-
-impl TryFrom<UnixStream> for Conn {
-    type Error = io::Error;
-
-    /// Takes over the stream and makes it non-blocking, also for other handles to it.
-    ///
-    /// # Errors
-    /// Any error of the operating system, such as [`ErrorKind::NotConnected`].
-    fn try_from(stream: UnixStream) -> io::Result<Self> {
-        let socket = Socket::from(stream);
-        let peer = socket.peer_addr()?.into();
-        Self::new(socket, peer)
-    }
 }
 
 #[cfg(test)]
