@@ -56,6 +56,10 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let mut left = arguments.count.unwrap_or(u64::MAX);
     while left > 0 {
         let wait = end.map(|end| end.saturating_duration_since(Instant::now()));
+        // A server may publish faster than the lines are printed.
+        if wait.is_some_and(|wait| wait.is_zero()) {
+            break;
+        }
         let Some(push) = client.next_push(wait)? else {
             break;
         };

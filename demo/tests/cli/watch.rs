@@ -4,12 +4,15 @@ use crate::process::{bellwire, text};
 use bellwire::schema::Description;
 use bellwire::{Line, Postcard, Schema, Topic};
 use bellwire_std::{Endpoint, Publisher, Server, ShutdownHandle};
-use bellwire_tests::running::until;
+use bellwire_tests::running::{PATIENCE, until};
 use serde::{Deserialize, Serialize};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 /// A struct of this test's own, which the binary does not know.
 #[derive(Debug, Serialize, Deserialize, Schema)]
@@ -97,6 +100,16 @@ impl Watching {
     }
 }
 
+/// Writes the descriptions of a house to a file.
+fn schema_file(name: &str) -> PathBuf {
+    let described = House::start(true);
+    let list = bellwire(&["list", &described.address, "--json"]).output();
+    let name = format!("bellwire-watch-{name}-{}", std::process::id());
+    let file = std::env::temp_dir().join(name);
+    std::fs::write(&file, list.unwrap().stdout).unwrap();
+    file
+}
+
 #[test]
 fn values_are_lines_of_json_with_the_time() {
     let house = House::start(true);
@@ -129,6 +142,31 @@ fn a_watch_ends_after_its_time() {
     assert!(output.status.success() && output.stdout.is_empty());
 }
 
+/// Cause: without time to wait, it still took the values that had arrived, for ever.
+#[test]
+fn a_watch_of_a_busy_topic_ends_after_its_time() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let serving = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.read_exact(&mut [0; 14]).unwrap();
+        stream.write_all(b"OK\n").unwrap();
+        let values = ">LOG\nbusy\n".repeat(10_000);
+        while stream.write_all(values.as_bytes()).is_ok() {}
+    });
+    let file = schema_file("busy");
+    let mut watch = bellwire(&["watch", &address, "LOG", "--for", "0.2", "--schema"]);
+    let mut child = watch.arg(&file).stdout(Stdio::null()).spawn().unwrap();
+    let start = Instant::now();
+    while child.try_wait().unwrap().is_none() && start.elapsed() < PATIENCE {
+        thread::sleep(Duration::from_millis(10));
+    }
+    let _ = child.kill();
+    assert!(child.wait().unwrap().success());
+    serving.join().unwrap();
+    std::fs::remove_file(file).unwrap();
+}
+
 #[test]
 fn a_topic_that_is_not_there_is_named_in_the_error() {
     let house = House::start(true);
@@ -155,10 +193,7 @@ fn a_server_that_describes_nothing_needs_a_schema_file() {
         )
     );
 
-    let described = House::start(true);
-    let list = bellwire(&["list", &described.address, "--json"]).output();
-    let file = std::env::temp_dir().join(format!("bellwire-watch-{}", std::process::id()));
-    std::fs::write(&file, list.unwrap().stdout).unwrap();
+    let file = schema_file("quiet");
     let schema = ["LOG", "--count", "1", "--schema", file.to_str().unwrap()];
     let mut watch = Watching::start(&mut house.watch(&schema));
     until(|| house.log.subscribers() == 1);

@@ -88,8 +88,10 @@ pub struct Client {
     topics: Vec<Heard>,
     /// The connections in a row that were opened for these topics and did not last.
     failures: u32,
-    /// When the last connection was opened.
-    opened: Instant,
+    /// When the last connection was opened, until its end was noticed for these topics.
+    opened: Option<Instant>,
+    /// The end of the pause before the next connection for these topics. It outlasts a wait for events.
+    next_try: Option<Instant>,
 }
 
 impl Client {
@@ -102,7 +104,8 @@ impl Client {
             link,
             topics: Vec::new(),
             failures: 0,
-            opened: Instant::now(),
+            opened: Some(Instant::now()),
+            next_try: None,
         }
     }
 

@@ -87,8 +87,9 @@ impl Client {
         self.link.end_stream(Cause::Closed);
         let limit = after(Instant::now(), target.connect_timeout);
         let deadline = deadline.map_or(limit, |deadline| deadline.min(limit));
+        self.next_try = None;
         self.link.restart(target.open(deadline)?);
-        self.opened = Instant::now();
+        self.opened = Some(Instant::now());
         Ok(())
     }
 }

@@ -89,8 +89,11 @@ impl Client {
             return Ok(());
         }
         let outcome = self.call(UNSUBSCRIBE, topic);
-        if matches!(outcome, Err(CallError::Remote(_))) && self.link.is_open() {
-            self.topics.push(heard);
+        match &outcome {
+            Err(CallError::Remote(_)) if self.link.is_open() => self.topics.push(heard),
+            // The server may still send values.
+            Err(_) => self.link.end_stream(Cause::Closed),
+            Ok(()) => {}
         }
         self.link.listen(&self.topics);
         outcome
@@ -107,8 +110,9 @@ impl Client {
     ///
     /// # Reconnect
     /// If the connection has ended, this opens another one and subscribes again. Then [`Event::Gap`](super::Event::Gap)
-    /// is the topic's first event. It pauses after each failure, from 50 ms up to 5 s with jitter. A call does the same
-    /// without pauses. If the server refuses a topic, that error is the topic's last event.
+    /// is the topic's first event. It pauses after each failure, from 50 ms up to 5 s with jitter. A pause that outlasts
+    /// `timeout` continues in the next call of this method. Other calls connect without pauses. If the server refuses a
+    /// topic, that error is the topic's last event.
     ///
     /// # Errors
     /// [`CallError::NotSent`]: the server ended the conversation with an error line or sent unexpected bytes, or no
@@ -144,11 +148,13 @@ impl Client {
         if self.target.is_none() {
             return Err(last);
         }
-        if self.opened.elapsed() > LONGEST {
+        let opened = self.opened.take();
+        if opened.is_some_and(|opened| opened.elapsed() > LONGEST) {
             self.failures = 0;
         }
         loop {
-            let next = after(Instant::now(), pause(self.failures));
+            let pause = || after(Instant::now(), pause(self.failures));
+            let next = *self.next_try.get_or_insert_with(pause);
             let until = deadline.map_or(next, |deadline| deadline.min(next));
             sleep(until.saturating_duration_since(Instant::now()));
             if until < next {

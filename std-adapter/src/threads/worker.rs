@@ -146,6 +146,8 @@ impl<App: Send + 'static> Worker<App> {
                 Err(error) => return Err(Error::Transport(error)),
             }
         };
+        // It ends the subscriptions. The close may take a while.
+        drop(connection);
         let ending = Ending::new(limits, shared.stop.is_given(), at_end);
         stream.end(ending).map_err(Error::Transport)
     }

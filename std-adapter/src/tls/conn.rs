@@ -19,6 +19,8 @@ use std::time::{Duration, Instant};
 pub struct Conn {
     inner: crate::Conn,
     driver: Box<Driver>,
+    /// When a read that did not succeed found a partial record.
+    begun: Option<Instant>,
 }
 
 impl Conn {
@@ -29,7 +31,11 @@ impl Conn {
         if result.is_err() && driver.is_server() {
             inner.linger(usize::MAX, after(Instant::now(), LINGER));
         }
-        result.map(|()| Self { inner, driver })
+        result.map(|()| Self {
+            inner,
+            driver,
+            begun: None,
+        })
     }
 
     /// Returns the underlying connection, for its addresses and deadlines. (Go: `Conn.NetConn`.)
@@ -74,22 +80,25 @@ impl Conn {
         }
     }
 
-    /// Reads until `deadline`, and no longer than `limit` while a record or message is partial.
+    /// Reads until `deadline`, and no longer than `limit` while a record or message is partial. The time of interrupted
+    /// reads counts.
     pub(crate) fn read_within(
         &mut self,
         buf: &mut [u8],
         deadline: Instant,
         limit: Duration,
     ) -> io::Result<usize> {
-        let mut begun = None;
         loop {
             if let Some(read) = self.driver.read(buf) {
+                self.begun = None;
                 return read;
             }
-            begun = self
+            self.begun = self
                 .is_partial()
-                .then(|| begun.unwrap_or_else(Instant::now));
-            let until = begun.map_or(deadline, |begun| deadline.min(after(begun, limit)));
+                .then(|| self.begun.unwrap_or_else(Instant::now));
+            let until = self
+                .begun
+                .map_or(deadline, |begun| deadline.min(after(begun, limit)));
             self.inner.set_read_deadline(Some(until));
             self.receive()?;
         }

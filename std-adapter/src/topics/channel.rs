@@ -59,14 +59,18 @@ impl Channel {
     /// Keeps a push in place of the oldest one, and wakes the subscribers that wait. Returns the number of subscribers.
     pub(super) fn publish(&self, push: &[u8]) -> usize {
         self.published.increment(1);
+        // The lock is short: memory is allocated before it and freed after it.
+        let push = push.into();
+        let mut oldest = None;
         let latest = self.latest.write();
         let mut latest = latest.unwrap_or_else(PoisonError::into_inner);
         if latest.pushes.len() == self.queue {
-            latest.pushes.pop_front();
+            oldest = latest.pushes.pop_front();
         }
-        latest.pushes.push_back(push.into());
+        latest.pushes.push_back(push);
         latest.next += 1;
         drop(latest);
+        drop(oldest);
         let mut waiting = self.waiting();
         for (_, slot) in &mut *waiting {
             if slot.armed

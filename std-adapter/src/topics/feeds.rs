@@ -96,13 +96,13 @@ impl TopicSet for Feeds<'_> {
             let kind = ErrorKind::MessageTooLong { limit: room };
             return Some(session.reply(out).fail(kind));
         }
-        let Subscribed { feeds, left } = &mut **self.subscribed.get_or_insert_default();
+        let Subscribed { feeds, .. } = &mut **self.subscribed.get_or_insert_default();
         let index = feeds
             .iter()
             .position(|feed| Arc::ptr_eq(&feed.channel, &channel));
         match index {
             None if !leaves => feeds.push(Feed::new(channel)),
-            Some(index) if leaves => feeds.swap_remove(index).end(session, out, left),
+            Some(index) if leaves => feeds.swap_remove(index).end(session, out),
             _ => {}
         }
         if feeds.is_empty() {
@@ -198,13 +198,15 @@ impl Feed {
     }
 
     /// Writes the pushes that fit beside `OK`, then ends and reports the loss of the others.
-    fn end(mut self, session: &Session, out: &mut Buffer<'_>, left: &mut usize) {
+    fn end(mut self, session: &Session, out: &mut Buffer<'_>) {
         let space = |out: &mut Buffer<'_>, reserved| {
             let space = session.space_beside(reserved, out);
             space.map_or(0, |space| space.len())
         };
         let lost_line = longest_loss(self.channel.name);
-        self.write(out, left, |out| Some(space(out, OK + lost_line)));
+        // Only the room limits them.
+        let mut left = usize::MAX;
+        self.write(out, &mut left, |out| Some(space(out, OK + lost_line)));
         let end = self.leave();
         self.lose(end.saturating_sub(self.next));
         while self.lost > 0 {

@@ -1,12 +1,10 @@
 //! Async handlers that are ready at once cost no more than plain handlers.
 
+use super::sent::Sent;
 use bellwire::{Command, Line, Reply};
 use bellwire_std::Endpoint;
 use bellwire_tests::running::{PATIENCE, line};
-use metrics::{
-    Counter, CounterFn, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit,
-    with_local_recorder,
-};
+use metrics::{CounterFn, with_local_recorder};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -94,28 +92,4 @@ impl CounterFn for Writes {
     }
 
     fn absolute(&self, _bytes: u64) {}
-}
-
-/// A recorder that records sent bytes only.
-struct Sent(Arc<Writes>);
-
-impl Recorder for Sent {
-    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-
-    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
-        match key.name() {
-            "bellwire_sent_bytes_total" => Counter::from_arc(Arc::clone(&self.0)),
-            _ => Counter::noop(),
-        }
-    }
-
-    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
-        Gauge::noop()
-    }
-
-    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
-        Histogram::noop()
-    }
 }

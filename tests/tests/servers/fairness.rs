@@ -1,19 +1,23 @@
 //! The service that other connections get beside a flood. Turns are counted, not time: the server
 //! has one thread, and all bytes are in the system's buffers before the server reads them.
 
-use bellwire::{Command, Line, NoReply};
-use bellwire_std::Endpoint;
-use bellwire_tests::running::{PATIENCE, line};
+use super::sent::Sent;
+use bellwire::{Command, Line, NoReply, Topic};
+use bellwire_std::{Endpoint, Publisher};
+use bellwire_tests::running::{PATIENCE, answer, line};
+use metrics::{CounterFn, with_local_recorder};
 use std::future::poll_fn;
-use std::io::{ErrorKind, Write};
+use std::io::{self, ErrorKind, Write};
 use std::mem;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::thread;
 
 const FLOODS: usize = 4;
+
+const TRICKLE: Command<Line, Line> = Command::new("TRICKLE");
 
 /// A command without reply, so that only the server limits the flood.
 const FLOOD: Command<Line, NoReply> = Command::new("FLOOD");
@@ -75,7 +79,6 @@ enum Flooded {
 /// Runs floods of requests of `size` bytes beside a trickle. Between two requests of the trickle, each
 /// flood may have at most two turns of `turn` requests.
 fn shares(size: usize, turn: usize, flooded_how: Flooded) {
-    const TRICKLE: Command<Line, Line> = Command::new("TRICKLE");
     const ROUNDS: usize = 10;
     let endpoint = Arc::new(Endpoint::<()>::new());
     let server = bellwire_std::tokio::Server::bind("127.0.0.1:0", Arc::clone(&endpoint)).unwrap();
@@ -146,4 +149,45 @@ fn shares(size: usize, turn: usize, flooded_how: Flooded) {
         before = *count;
     }
     assert!(before > ROUNDS * turn / 2, "the floods did not flow");
+}
+
+/// Publishes a value after each write of the server, on the server's own thread.
+struct Publishes(Publisher<Line>);
+
+impl CounterFn for Publishes {
+    fn increment(&self, _bytes: u64) {
+        self.0.publish("value").unwrap();
+    }
+
+    fn absolute(&self, _bytes: u64) {}
+}
+
+/// Cause: a turn counted the values that were due together. Those that became due one after the other had no end.
+#[test]
+fn values_that_keep_coming_get_at_most_one_turn() {
+    const LOG: Topic<Line> = Topic::new("LOG");
+    let endpoint = Arc::new(Endpoint::<()>::new());
+    let echo = endpoint.handle(TRICKLE, |(), text, reply| reply.send(text));
+    echo.unwrap();
+    let log = endpoint.topic(LOG).unwrap();
+    let server = bellwire_std::tokio::Server::bind("127.0.0.1:0", endpoint).unwrap();
+    let (address, stopper) = (server.local_addr().tcp().unwrap(), server.shutdown_handle());
+    let recorder = Sent(Arc::new(Publishes(log)));
+    let running =
+        thread::spawn(move || with_local_recorder(&recorder, || server.run_on_threads(1)));
+
+    let mut subscriber = TcpStream::connect(address).unwrap();
+    subscriber.write_all(b"SUBSCRIBE\nLOG\n").unwrap();
+    let mut reader = subscriber.try_clone().unwrap();
+    let reading = thread::spawn(move || io::copy(&mut reader, &mut io::sink()));
+    for _ in 0..10 {
+        assert_eq!(answer(address, "TRICKLE\nhi\n"), "hi\n");
+    }
+    subscriber.shutdown(Shutdown::Both).unwrap();
+    assert!(
+        reading.join().unwrap().unwrap() > 10_000,
+        "nothing was published"
+    );
+    stopper.stop();
+    running.join().unwrap().unwrap();
 }

@@ -8,23 +8,23 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-const LOG: Topic<Line> = Topic::new("LOG");
+pub(super) const LOG: Topic<Line> = Topic::new("LOG");
 const TICK: Topic<Postcard<u32>> = Topic::new("TICK");
 
 /// The bytes of the servers' transmit buffers.
-const TRANSMIT: usize = 512;
+pub(super) const TRANSMIT: usize = 512;
 
 /// A server with the topic `LOG`.
-fn logging(kind: Kind) -> (Running, Publisher<Line>) {
+pub(super) fn logging(kind: Kind) -> (Running, Publisher<Line>) {
     let server = serve(kind, |limits| limits.transmit_buffer = TRANSMIT);
     let log = server.endpoint.topic(LOG).unwrap();
     (server, log)
 }
 
 /// Connects, and subscribes to the topic.
-fn subscribe(server: &Running, topic: &str) -> TcpStream {
+pub(super) fn subscribe(server: &Running, topic: &str) -> TcpStream {
     let mut stream = server.connect();
     ask(&mut stream, &format!("SUBSCRIBE\n{topic}\n"), "OK\n");
     stream
@@ -32,13 +32,13 @@ fn subscribe(server: &Running, topic: &str) -> TcpStream {
 
 /// Sends a request and expects this reply.
 #[track_caller]
-fn ask(stream: &mut TcpStream, request: &str, reply: &str) {
+pub(super) fn ask(stream: &mut TcpStream, request: &str, reply: &str) {
     stream.write_all(request.as_bytes()).unwrap();
     expect(stream, reply);
 }
 
 #[track_caller]
-fn expect(stream: &mut TcpStream, bytes: &str) {
+pub(super) fn expect(stream: &mut TcpStream, bytes: &str) {
     let mut received = vec![0; bytes.len()];
     stream.read_exact(&mut received).unwrap();
     assert_eq!(String::from_utf8_lossy(&received), bytes);
@@ -232,15 +232,18 @@ fn a_subscriber_is_not_idle_until_it_unsubscribes() {
 }
 
 #[test]
-fn a_value_larger_than_the_transmit_buffer_is_lost_and_reported() {
+fn a_value_between_subscribe_and_unsubscribe_is_delivered_if_it_fits() {
+    const SAY: Command<Line, Line> = Command::new("SAY");
     each(|kind| {
         let (server, log) = logging(kind);
-        let mut stream = subscribe(&server, "LOG");
-        log.publish(&"x".repeat(TRANSMIT)).unwrap();
-        log.publish("small").unwrap();
-        expect(&mut stream, ">LOG +1\n>LOG\nsmall\n");
-        assert!(log.publish(&"x".repeat(1 << 16)).is_err());
-        ask(&mut stream, "UNSUBSCRIBE\nLOG\n", "OK\n");
+        let say = move |(): &mut (), text: &str, reply: Reply<'_, Line>| {
+            log.publish(text).unwrap();
+            reply.send("said")
+        };
+        server.endpoint.handle(SAY, say).unwrap();
+        let requests = "SUBSCRIBE\nLOG\nSAY\nhello\nUNSUBSCRIBE\nLOG\n";
+        let replies = "OK\nsaid\n>LOG\nhello\nOK\n";
+        assert_eq!(server.answer(requests), replies, "{kind:?}");
     });
 }
 
@@ -339,6 +342,19 @@ fn after_a_fatal_error_line_comes_no_push() {
             let (_, after) = text.split_once("!unknown-command").expect("an error line");
             assert!(!after.contains('>'), "{kind:?}: {text}");
         }
+    });
+}
+
+#[test]
+fn a_client_whose_conversation_is_over_is_no_subscriber_even_if_it_stays() {
+    each(|kind| {
+        let (server, log) = logging(kind);
+        let mut stays = subscribe(&server, "LOG");
+        let start = Instant::now();
+        stays.write_all(b"NONSENSE\n").unwrap();
+        until(|| log.subscribers() == 0);
+        // The server waits 2 seconds for such a client.
+        assert!(start.elapsed() < Duration::from_secs(1), "{kind:?}");
     });
 }
 

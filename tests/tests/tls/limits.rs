@@ -1,6 +1,7 @@
 //! TLS: limits of time, of bytes in flight and of connections.
 
 use super::support::{client_hello, connect, is_well_again, reach, rest};
+use bellwire::{Line, Topic};
 use bellwire_std::dial;
 use bellwire_tests::certificates::{Authority, HOST};
 use bellwire_tests::net;
@@ -101,6 +102,28 @@ fn an_incomplete_record_has_the_time_limit_of_a_request() {
             let told = rest(&mut conn);
             assert!(told.starts_with(&format!("{thanks}!timed-out ")), "{told}");
         }
+    });
+}
+
+#[test]
+fn values_for_a_subscriber_do_not_extend_the_time_limit_of_its_record() {
+    const LOG: Topic<Line> = Topic::new("LOG");
+    each(|kind| {
+        let authority = Authority::new();
+        let server = serve_over_tls(kind, &authority.acceptor(None), |limits| {
+            limits.request_timeout = Duration::from_millis(300);
+        });
+        let log = server.endpoint.topic(LOG).unwrap();
+        let mut conn = connect(&server, &authority.connector(None));
+        conn.write_all(b"SUBSCRIBE\nLOG\n").unwrap();
+        until(|| log.subscribers() == 1);
+        conn.get_ref().clone().write_all(&[23, 3, 3, 1, 0]).unwrap();
+        until(|| {
+            thread::sleep(Duration::from_millis(20));
+            log.publish("value").unwrap() == 0
+        });
+        let told = rest(&mut conn);
+        assert!(told.contains(">LOG\nvalue\n!timed-out "), "{told}");
     });
 }
 

@@ -90,9 +90,12 @@ impl<App: 'static> Conversation<'_, App> {
         Ok(())
     }
 
-    /// Writes the pushes that are due, up to a turn's worth.
+    /// Writes the pushes that are due, as far as this connection's turn allows.
     pub(super) fn push(&mut self, out: &mut Buffer<'_>) -> io::Result<()> {
-        self.feeds.begin_turn();
+        // A turn lasts until other tasks run. Its pushes may become due one after the other.
+        if self.feeds.is_turn_over() {
+            self.feeds.begin_turn();
+        }
         while self.unsent().is_empty() && self.feeds.tell(&self.session, out) && !out.is_empty() {
             self.send(out)?;
         }

@@ -13,6 +13,7 @@ use crate::endpoint::ReplyFuture;
 use crate::metrics::Stopwatch;
 use crate::probe::is_cut;
 use crate::topics::Feeds;
+use bellwire::topics::TopicSet;
 use bellwire::{Buffer, ErrorKind, Limits, Session};
 use kept::Kept;
 use std::cell::RefCell;
@@ -176,7 +177,10 @@ impl<'a, App: 'static> Conversation<'a, App> {
             set_size(tx, server.limits.transmit_buffer);
             let mut out = Buffer::new(tx);
             let arrived = match self.read(context, rx) {
-                Poll::Pending if self.feeds.arm(context.waker()) => return Poll::Pending,
+                Poll::Pending if self.feeds.arm(context.waker()) => {
+                    self.feeds.begin_turn();
+                    return Poll::Pending;
+                }
                 Poll::Pending => return Poll::Ready(self.push_only(&mut out)),
                 Poll::Ready(read) => read?,
             };
@@ -212,6 +216,10 @@ impl<'a, App: 'static> Conversation<'a, App> {
             self.send(&mut out)?;
             self.more = !matches!(end, TurnEnd::Receive);
             self.over = matches!(end, TurnEnd::Close);
+            if self.over {
+                // The close may take a while.
+                self.feeds.reset();
+            }
             let left = matches!(end, TurnEnd::Turn) || self.feeds.is_turn_over();
             let mut future = None;
             if let TurnEnd::Await(reply, taken) = end {

@@ -6,7 +6,7 @@ use bellwire_std::json::RemoteTopic;
 use bellwire_std::schema::parse;
 use bellwire_std::{CallError, Cause, Client, Event};
 use bellwire_tests::net::{SHORT, while_waiting};
-use bellwire_tests::running::{Kind, PATIENCE, each};
+use bellwire_tests::running::{Kind, PATIENCE, each, until};
 use bellwire_tests::script::Scripted;
 use bellwire_tests::script::Step::{self, Bytes, Close, Hear, Say, Stall};
 use bellwire_tests::topic_cases::{ASKED, Action, CASES, JOIN, LEAVE, TopicCase, compare, show};
@@ -272,6 +272,40 @@ fn a_server_that_closes_each_subscription_at_once_is_not_asked_in_a_loop() {
     assert_eq!(take(&mut client, 4), ["gap"; 4]);
     // No pause, then at least 25, 50 and 100 ms.
     assert!(start.elapsed() >= Duration::from_millis(175));
+}
+
+/// Cause: each wait began the pause anew, and ended before it.
+#[test]
+fn waits_for_events_that_are_shorter_than_a_pause_connect_again() {
+    const CLOSES: &[Step] = &[JOIN, Say("OK\n"), Close];
+    const BUSY: &[Step] = &[JOIN, Say("!busy temporarily unavailable\n"), Close];
+    let server = Scripted::start(&[CLOSES, BUSY, BUSY, &[JOIN, Say("OK\n"), Stall]]);
+    let mut client = connect(&server);
+    client.subscribe(LOG).unwrap();
+    let start = Instant::now();
+    until(|| {
+        let push = client.next_push(Some(Duration::from_millis(5)));
+        push.is_ok_and(|push| push.is_some_and(|push| matches!(push.event, Ok(Event::Gap))))
+    });
+    // After 5 seconds a connection is no failure any more.
+    assert!(start.elapsed() < Duration::from_secs(4));
+}
+
+#[test]
+fn an_unsubscribe_that_was_not_sent_ends_the_connection() {
+    const FIRST: &[Step] = &[JOIN, Say("OK\n>LOG\n1\n"), Stall];
+    let server = Scripted::start(&[FIRST, &[ASKED, Say("a\n"), Stall]]);
+    let mut client = connect(&server);
+    client.subscribe(LOG).unwrap();
+    client.set_timeout(Some(Duration::ZERO));
+    let error = client.unsubscribe(LOG).unwrap_err();
+    assert!(
+        matches!(error, CallError::NotSent(Cause::TimedOut)),
+        "{error:?}"
+    );
+    client.set_timeout(Some(PATIENCE));
+    thread::sleep(SHORT / 10);
+    assert_eq!(client.call(A, "x").unwrap(), "a");
 }
 
 #[test]

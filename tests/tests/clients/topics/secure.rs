@@ -1,13 +1,14 @@
-//! Subscriptions over TLS, and a client that frees its memory and descriptors.
+//! Subscriptions over TLS.
 
 use super::{A, LOG};
 use bellwire_std::tls::Acceptor;
-use bellwire_std::{Listener, Network, tokio as on_tokio};
+use bellwire_std::{Conn, Listener, Network, tokio as on_tokio};
 use bellwire_tests::certificates::{Authority, HOST};
 use bellwire_tests::net::SHORT;
 use bellwire_tests::running::PATIENCE;
 use bellwire_tests::topic_cases::show;
 use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -51,6 +52,39 @@ fn the_blocking_client_gets_values_over_tls() {
     assert_eq!(show(push.event(LOG)), "4");
     drop(client);
     server.join().unwrap();
+}
+
+/// Cause: after a connection that had lasted, each wait counted the failures to connect from 0.
+#[test]
+fn short_waits_for_events_keep_the_pauses_after_a_long_connection() {
+    let authority = Authority::new();
+    let (acceptor, connector) = (authority.acceptor(None), authority.connector(None));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let serving = thread::spawn(move || {
+        let (stream, _) = listener.accept().unwrap();
+        let mut conn = acceptor.accept(Conn::try_from(stream).unwrap()).unwrap();
+        conn.read_exact(&mut [0; 14]).unwrap();
+        conn.write_all(b"OK\n").unwrap();
+        // Longer than the longest pause.
+        thread::sleep(Duration::from_millis(5100));
+        listener
+    });
+    let builder = bellwire_std::Client::builder().tls(connector, HOST);
+    let mut client = builder.connect(&address).unwrap();
+    client.subscribe(LOG).unwrap();
+    let listener = serving.join().unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let (start, mut tries) = (Instant::now(), 0);
+    while start.elapsed() < Duration::from_millis(300) {
+        // The server closes each connection in the handshake.
+        assert!(client.next_push(Some(Duration::from_millis(5))).is_err());
+        while listener.accept().is_ok() {
+            tries += 1;
+        }
+    }
+    // No pause, then at least 25, 50, 100 and 200 ms.
+    assert!((1..=4).contains(&tries), "{tries}");
 }
 
 #[test]
