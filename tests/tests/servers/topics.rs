@@ -23,6 +23,18 @@ pub(super) fn logging(kind: Kind) -> (Running, Publisher<Line>) {
     (server, log)
 }
 
+/// A server with the topic `LOG`, and a command `SAY` that publishes its line there.
+fn saying(kind: Kind) -> Running {
+    const SAY: Command<Line, Line> = Command::new("SAY");
+    let (server, log) = logging(kind);
+    let say = move |(): &mut (), text: &str, reply: Reply<'_, Line>| {
+        log.publish(text).unwrap();
+        reply.send("said")
+    };
+    server.endpoint.handle(SAY, say).unwrap();
+    server
+}
+
 /// Connects, and subscribes to the topic.
 pub(super) fn subscribe(server: &Running, topic: &str) -> TcpStream {
     let mut stream = server.connect();
@@ -90,14 +102,8 @@ fn a_subscriber_gets_each_value_between_its_replies_and_others_get_none() {
 
 #[test]
 fn a_value_that_a_handler_publishes_reaches_every_subscriber() {
-    const SAY: Command<Line, Line> = Command::new("SAY");
     each(|kind| {
-        let (server, log) = logging(kind);
-        let say = move |(): &mut (), text: &str, reply: Reply<'_, Line>| {
-            log.publish(text).unwrap();
-            reply.send("said")
-        };
-        server.endpoint.handle(SAY, say).unwrap();
+        let server = saying(kind);
         let mut one = subscribe(&server, "LOG");
         let mut two = subscribe(&server, "LOG");
         ask(&mut one, "SAY\nhello\n", "said\n>LOG\nhello\n");
@@ -233,14 +239,8 @@ fn a_subscriber_is_not_idle_until_it_unsubscribes() {
 
 #[test]
 fn a_value_between_subscribe_and_unsubscribe_is_delivered_if_it_fits() {
-    const SAY: Command<Line, Line> = Command::new("SAY");
     each(|kind| {
-        let (server, log) = logging(kind);
-        let say = move |(): &mut (), text: &str, reply: Reply<'_, Line>| {
-            log.publish(text).unwrap();
-            reply.send("said")
-        };
-        server.endpoint.handle(SAY, say).unwrap();
+        let server = saying(kind);
         let requests = "SUBSCRIBE\nLOG\nSAY\nhello\nUNSUBSCRIBE\nLOG\n";
         let replies = "OK\nsaid\n>LOG\nhello\nOK\n";
         assert_eq!(server.answer(requests), replies, "{kind:?}");
