@@ -12,7 +12,7 @@ use programs::{POSTCARD, nested, programs, request};
 use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -24,6 +24,25 @@ const PROFILES: [(&str, &str); 3] = [("release", "s"), ("terse", "terse"), ("fas
 struct Row {
     name: String,
     figures: Vec<usize>,
+}
+
+/// Returns the path of the committed table.
+fn figures() -> PathBuf {
+    Path::new(ROOT).join("demo/firmware/footprint/figures.txt")
+}
+
+/// Cause: new figures were committed, and the README kept the old ones.
+#[test]
+fn the_readme_shows_the_committed_figures() {
+    let figures = std::fs::read_to_string(figures()).unwrap();
+    let readme = std::fs::read_to_string(Path::new(ROOT).join("demo/firmware/README.md")).unwrap();
+    let (_, table) = readme.split_once("```text\nbytes ").expect("a table");
+    let (table, _) = table.split_once("```").expect("its end");
+    let rows = table.lines().skip(1);
+    assert!(rows.clone().count() > 10);
+    for row in rows {
+        assert!(figures.lines().any(|line| line == row), "{row}");
+    }
 }
 
 #[test]
@@ -42,7 +61,7 @@ fn the_footprint_has_not_grown() {
     let table = table(&rows);
     println!("{table}");
 
-    let path = Path::new(ROOT).join("demo/firmware/footprint/figures.txt");
+    let path = figures();
     if std::env::var_os("BELLWIRE_FIGURES").is_some() {
         std::fs::write(&path, table).unwrap();
     } else {
