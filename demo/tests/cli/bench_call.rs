@@ -7,6 +7,7 @@ use bellwire::{Command, Line, Postcard};
 use bellwire_demo::bench::Report;
 use bellwire_std::Endpoint;
 use bellwire_tests::certificates::HOST;
+use bellwire_tests::running::Kind;
 use heapless::{LinearMap, Vec};
 use std::fs;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -93,8 +94,8 @@ const ONCE: [&str; 3] = ["-d0", "-c3", "-p5"];
 fn a_command_of_the_servers_own_is_loaded_over_tcp_unix_and_tls() {
     for server in [
         Thermo::start(),
-        Thermo::over_unix("bench", endpoint().unwrap()),
-        Thermo::over_tls("bench", endpoint().unwrap()),
+        Thermo::over_unix(Kind::Threads, "bench", endpoint().unwrap()),
+        Thermo::over_tls(Kind::Threads, "bench", endpoint().unwrap()),
     ] {
         let load = [&ONCE[..], &["--call", "HISTORY", "1"]].concat();
         answers(&server, &load, 15);
@@ -122,7 +123,7 @@ fn long_requests_and_replies_are_checked_in_plain_and_over_tls() {
     let value = format!("@{}", file.display());
     for server in [
         Thermo::serve(moody()),
-        Thermo::over_tls("bench-long", moody()),
+        Thermo::over_tls(Kind::Threads, "bench-long", moody()),
     ] {
         let load = ["-d0.2", "-c2", "-p50", "--call", "ECHO", &value];
         let (report, code) = report(&server, &load);
@@ -217,7 +218,7 @@ fn a_schema_file_serves_for_a_server_that_gives_no_descriptions() {
 
 #[test]
 fn a_certificate_for_another_name_than_the_address_needs_that_name() {
-    let mut server = Thermo::over_tls("bench-name", moody());
+    let mut server = Thermo::over_tls(Kind::Threads, "bench-name", moody());
     let port = server.target[0].rsplit(':').next().unwrap().to_owned();
     server.target[0] = format!("127.0.0.1:{port}");
     let load = [r"--request=ECHO\n1\n", r"--reply=1\n", "-d0", "-c2"];

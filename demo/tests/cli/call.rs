@@ -4,9 +4,9 @@ use crate::process::{bellwire, fed, text};
 use crate::thermo::Thermo;
 use bellwire_std::Endpoint;
 use bellwire_tests::board::Board;
+use bellwire_tests::running::Kind;
 use std::fs;
 use std::process::Stdio;
-use std::thread;
 use thermostat::host::{Shared, endpoint, silent_endpoint};
 
 const LISTED: &str = "\
@@ -35,26 +35,27 @@ fn answers_all_commands(server: &Thermo) {
     );
 }
 
-#[test]
-fn commands_are_listed_and_called_over_tcp() {
-    answers_all_commands(&Thermo::start());
+/// Checks both kinds of server.
+fn both(server: impl Fn(Kind) -> Thermo) {
+    for kind in [Kind::Threads, Kind::Tasks] {
+        println!("the server of {kind:?}");
+        answers_all_commands(&server(kind));
+    }
 }
 
 #[test]
-fn commands_of_a_server_of_tasks_are_listed_and_called() {
-    let server = bellwire_std::tokio::Server::bind("127.0.0.1:0", endpoint().unwrap()).unwrap();
-    let target = vec![server.local_addr().to_string()];
-    let handle = server.shutdown_handle();
-    let shared = Shared::default();
-    let serving = thread::spawn(move || {
-        let run = server.run_on_threads_with(1, move |_| shared.clone());
-        run.unwrap();
-    });
-    answers_all_commands(&Thermo {
-        target,
-        stop: Some((handle, serving)),
-        folder: None,
-    });
+fn commands_are_listed_and_called_over_tcp() {
+    both(|kind| Thermo::over_tcp(kind, endpoint().unwrap()));
+}
+
+#[test]
+fn commands_are_listed_and_called_over_a_unix_socket() {
+    both(|kind| Thermo::over_unix(kind, "call", endpoint().unwrap()));
+}
+
+#[test]
+fn commands_are_listed_and_called_over_tls() {
+    both(|kind| Thermo::over_tls(kind, "call", endpoint().unwrap()));
 }
 
 #[test]
@@ -67,16 +68,6 @@ fn commands_of_a_board_are_listed_and_called() {
         stop: None,
         folder: None,
     });
-}
-
-#[test]
-fn commands_are_listed_and_called_over_a_unix_socket() {
-    answers_all_commands(&Thermo::over_unix("call", endpoint().unwrap()));
-}
-
-#[test]
-fn commands_are_listed_and_called_over_tls() {
-    answers_all_commands(&Thermo::over_tls("call", endpoint().unwrap()));
 }
 
 #[test]

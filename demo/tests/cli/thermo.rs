@@ -1,8 +1,9 @@
 //! A server of the thermostat's commands, or of others, in this process.
 
 use crate::process::{bellwire, fed, text};
-use bellwire_std::{Endpoint, Listener, Network, Server, tls};
+use bellwire_std::{Endpoint, Listener, Network, Peer, Server, tls};
 use bellwire_tests::certificates::{Authority, Folder, HOST};
+use bellwire_tests::running::Kind;
 use std::fs;
 use std::process::{Output, Stdio};
 use std::thread::{self, JoinHandle};
@@ -23,17 +24,22 @@ impl Thermo {
     }
 
     pub(crate) fn serve(endpoint: Endpoint<Shared>) -> Self {
-        Self::run(Server::bind("127.0.0.1:0", endpoint).unwrap())
+        Self::over_tcp(Kind::Threads, endpoint)
     }
 
-    pub(crate) fn over_unix(test: &str, endpoint: Endpoint<Shared>) -> Self {
+    pub(crate) fn over_tcp(kind: Kind, endpoint: Endpoint<Shared>) -> Self {
+        let listener = Listener::bind(Network::Tcp, "127.0.0.1:0").unwrap();
+        Self::run(kind, listener, None, endpoint)
+    }
+
+    pub(crate) fn over_unix(kind: Kind, test: &str, endpoint: Endpoint<Shared>) -> Self {
         let name = format!("bellwire-{test}-{}", std::process::id());
         let path = std::env::temp_dir().join(name);
         let listener = Listener::bind(Network::Unix, path.to_str().unwrap()).unwrap();
-        Self::run(Server::from_listener(listener, endpoint))
+        Self::run(kind, listener, None, endpoint)
     }
 
-    pub(crate) fn over_tls(test: &str, endpoint: Endpoint<Shared>) -> Self {
+    pub(crate) fn over_tls(kind: Kind, test: &str, endpoint: Endpoint<Shared>) -> Self {
         let authority = Authority::new();
         let folder = Folder::new(&format!("cli-{test}-tls"), &authority, &[]);
         let signed = authority.sign(&[HOST]);
@@ -41,10 +47,10 @@ impl Thermo {
         fs::write(folder.file("server.key"), &signed.key).unwrap();
         let [chain, key, ca] = ["server.pem", "server.key", "ca.pem"].map(|name| folder.file(name));
         let identity = tls::Identity::from_files(chain, key).unwrap();
-        let mut server = Server::bind("localhost:0", endpoint).unwrap();
-        server.tls = Some(tls::Acceptor::new(identity, None).unwrap());
-        let port = server.local_addr().tcp().unwrap().port();
-        let mut server = Self::run(server);
+        let acceptor = tls::Acceptor::new(identity, None).unwrap();
+        let listener = Listener::bind(Network::Tcp, "localhost:0").unwrap();
+        let port = listener.local_addr().tcp().unwrap().port();
+        let mut server = Self::run(kind, listener, Some(acceptor), endpoint);
         server.target = [&format!("{HOST}:{port}"), "--tls", "--ca", &ca]
             .map(str::to_owned)
             .to_vec();
@@ -52,16 +58,32 @@ impl Thermo {
         server
     }
 
-    fn run(server: Server<Shared>) -> Self {
-        let address = server.local_addr();
+    fn run(
+        kind: Kind,
+        listener: Listener,
+        acceptor: Option<tls::Acceptor>,
+        endpoint: Endpoint<Shared>,
+    ) -> Self {
+        let address = listener.local_addr();
         let scheme = if address.tcp().is_some() { "" } else { "unix:" };
         let target = vec![format!("{scheme}{address}")];
-        let handle = server.shutdown_handle();
         let shared = Shared::default();
-        let serving = thread::spawn(move || server.run_with(move |_| shared.clone()).unwrap());
+        let app = move |_: &Peer| shared.clone();
+        let stop = if kind == Kind::Threads {
+            let mut server = Server::from_listener(listener, endpoint);
+            server.tls = acceptor;
+            let handle = server.shutdown_handle();
+            (handle, thread::spawn(move || server.run_with(app).unwrap()))
+        } else {
+            let mut server = bellwire_std::tokio::Server::from_listener(listener, endpoint);
+            server.tls = acceptor;
+            let handle = server.shutdown_handle();
+            let serve = move || server.run_on_threads_with(1, app).unwrap();
+            (handle, thread::spawn(serve))
+        };
         Self {
             target,
-            stop: Some((handle, serving)),
+            stop: Some(stop),
             folder: None,
         }
     }
