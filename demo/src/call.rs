@@ -3,10 +3,11 @@
 use crate::failure::Failure;
 use crate::output;
 use crate::target::Target;
-use bellwire::Printable;
 use bellwire::schema::Signature;
-use bellwire_std::json::{self, JsonCallError, RemoteCommand};
-use bellwire_std::{Client, schema};
+use bellwire::{Code, Printable};
+use bellwire_std::json::{self, JsonCallError, RemoteCommand, RemoteTopic};
+use bellwire_std::schema::{self, FetchError};
+use bellwire_std::{CallError, Client};
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Read};
@@ -56,20 +57,32 @@ pub(crate) fn find(
     known: Option<&[Signature]>,
     name: &str,
 ) -> Result<RemoteCommand, Failure> {
-    if name.starts_with('>') {
-        let problem = format!("{name} is a topic; see `bellwire watch`");
-        return Err(Failure::usage(problem));
+    if let Some(topic) = name.strip_prefix('>') {
+        return Err(watched(topic));
     }
     let Some(known) = known else {
-        return Ok(RemoteCommand::fetch(client, name)?);
+        return RemoteCommand::fetch(client, name).map_err(|error| {
+            let is_refused = matches!(&error, FetchError::Call(CallError::Remote(line)) if line.code == Code::Refused);
+            if is_refused && RemoteTopic::fetch(client, name).is_ok() {
+                watched(name)
+            } else {
+                error.into()
+            }
+        });
     };
-    let mut known = known.iter();
-    match known.find(|signature| signature.name == name) {
+    let find = |name: &str| known.iter().find(|signature| signature.name == name);
+    match find(name) {
         Some(signature) => Ok(RemoteCommand::new(*signature)),
+        None if find(&format!(">{name}")).is_some() => Err(watched(name)),
         None => Err(Failure::usage(format!(
             "the file describes no command {name:?}"
         ))),
     }
+}
+
+/// Returns the failure of a call of a topic.
+fn watched(topic: &str) -> Failure {
+    Failure::usage(format!("{topic} is a topic: bellwire watch SERVER {topic}"))
 }
 
 /// Calls a command. Returns the reply as JSON, or `None` if the command has no reply.

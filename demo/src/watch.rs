@@ -9,12 +9,16 @@ use bellwire::Code;
 use bellwire::schema::Signature;
 use bellwire_std::json::{JsonCallError, RemoteTopic};
 use bellwire_std::schema::FetchError;
-use bellwire_std::{CallError, Client, Event, Push};
+use bellwire_std::{CallError, Cause, Client, Event, Push};
 use serde_json::json;
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
+
+/// The time after which a lost connection is reported.
+const SLICE: Duration = Duration::from_millis(500);
 
 /// The command line of `bellwire watch`.
 #[derive(Debug, clap::Args)]
@@ -35,7 +39,8 @@ pub struct Arguments {
     schema: Option<PathBuf>,
 }
 
-/// Prints a line of JSON for each value, for each loss, and for each reconnect.
+/// Prints a line of JSON for each value, for each loss, and for each reconnect. While the server is away, connects again
+/// and again, and reports on standard error only the beginning and the end of this time.
 ///
 /// # Errors
 /// If the server is unreachable, refuses a topic or does not describe it, or ends the conversation with an error line.
@@ -53,20 +58,70 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
             .ok_or_else(|| Failure::usage(format!("{} has a format of its own", topic.name())))?;
         client.subscribe_raw(heard)?;
     }
+    let mut outage = Outage::new(topics[0].name());
     let mut left = arguments.count.unwrap_or(u64::MAX);
     while left > 0 {
-        let wait = end.map(|end| end.saturating_duration_since(Instant::now()));
+        let wait = end.map_or(SLICE, |end| {
+            SLICE.min(end.saturating_duration_since(Instant::now()))
+        });
         // A server may publish faster than the lines are printed.
-        if wait.is_some_and(|wait| wait.is_zero()) {
-            break;
+        if wait.is_zero() {
+            return outage.error.map_or(Ok(()), |error| Err(error.into()));
         }
-        let Some(push) = client.next_push(wait)? else {
-            break;
-        };
-        output::line(line(&topics, push)?)?;
-        left -= 1;
+        match client.next_push(Some(wait)) {
+            Ok(None) => {}
+            Ok(Some(push)) => {
+                outage.end(&push);
+                output::line(line(&topics, push)?)?;
+                left -= 1;
+            }
+            Err(error) => outage.begin(error)?,
+        }
     }
     Ok(())
+}
+
+/// Reports on standard error when the connection is lost and when it is back.
+struct Outage {
+    /// A topic of the client. A new connection begins with its gap.
+    topic: &'static str,
+    /// Why there is no connection.
+    error: Option<CallError>,
+}
+
+impl Outage {
+    fn new(topic: &'static str) -> Self {
+        Self { topic, error: None }
+    }
+
+    /// Notes that there is no connection. Returns the error if another attempt is pointless.
+    fn begin(&mut self, error: CallError) -> Result<(), Failure> {
+        let CallError::NotSent(Cause::Closed | Cause::TimedOut | Cause::Transport(_)) = error
+        else {
+            return Err(error.into());
+        };
+        if self.error.is_none() {
+            report("connection lost; connecting again");
+        }
+        self.error = Some(error);
+        Ok(())
+    }
+
+    /// Notes an event. Only a new connection has a gap.
+    fn end(&mut self, push: &Push) {
+        if push.topic != self.topic || !matches!(push.event, Ok(Event::Gap)) {
+            return;
+        }
+        if self.error.take().is_none() {
+            report("connection lost");
+        }
+        report("connected again");
+    }
+}
+
+/// Prints a line on standard error. Without standard error, nobody reads it.
+fn report(line: &str) {
+    let _ = writeln!(io::stderr(), "bellwire: {line}");
 }
 
 /// Returns the topic with this name: from a file's descriptions, or from the server's.

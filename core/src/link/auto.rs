@@ -1,7 +1,7 @@
 //! One port for a person and a program.
 
 use super::blocking::transmit;
-use super::{Link, State};
+use super::{Ended, Link, State};
 use crate::serial::{QUIET, Server, arrived, is_reached};
 use crate::topics::{Published, Subscriptions, TopicSet};
 use crate::{Error, Format, Next, ServerConnection, Service, Topic};
@@ -180,12 +180,15 @@ impl<'b, M: AsRef<[u8]> + AsMut<[u8]>, T: TopicSet> Auto<'b, M, T> {
         }
     }
 
+    /// Begins the link's next conversation. Returns that there may be more to do.
+    fn begin_conversation(&mut self, now: u32) -> bool {
+        self.frame(now);
+        self.link.restart(now);
+        true
+    }
+
     /// Moves bytes between the link and the conversation over it. Returns whether there may be more.
     fn serve_link(&mut self, service: &mut impl Service, now: u32) -> bool {
-        if let State::Over(_) = self.link.state() {
-            self.frame(now);
-            self.link.restart(now);
-        }
         let Mode::Framed { next, .. } = &mut self.mode else {
             return false;
         };
@@ -193,6 +196,13 @@ impl<'b, M: AsRef<[u8]> + AsMut<[u8]>, T: TopicSet> Auto<'b, M, T> {
         let sent = self.link.write(connection.pending()).unwrap_or(0);
         connection.sent(sent);
         let pending = connection.is_pending();
+        let is_last = pending || *next == Next::Close;
+        match self.link.state() {
+            // The requests that arrived before still run, up to the first one with a reply.
+            State::Over(Ended::Closed) if !is_last => {}
+            State::Over(_) => return self.begin_conversation(now),
+            State::Opening | State::Open => {}
+        }
         if *next == Next::Close {
             if !pending && self.link.unacknowledged() == 0 {
                 self.link.close();
@@ -204,7 +214,10 @@ impl<'b, M: AsRef<[u8]> + AsMut<[u8]>, T: TopicSet> Auto<'b, M, T> {
         if pending && !pushes {
             return false;
         }
-        let received = self.link.read(connection.space()).unwrap_or(0);
+        let received = match self.link.read(connection.space()) {
+            Err(_) if *next == Next::Receive => return self.begin_conversation(now),
+            received => received.unwrap_or(0),
+        };
         connection.received(received);
         if received == 0 && *next == Next::Receive {
             return false;

@@ -23,7 +23,7 @@
 //! - **The window** is the receiver's free memory, so a slow reader loses nothing.
 //! - **Tags** identify conversations. Each end has a tag of 32 bits for each conversation, and each frame
 //!   contains the receiver's, as in SCTP. `Syn` and `SynAck` exchange them. A `Syn` always begins a new
-//!   conversation. A frame with an unknown tag is ignored or answered with `Reset`, never delivered. Tags
+//!   conversation, but bytes that arrived before a `Close` are read first. A frame with an unknown tag is ignored or answered with `Reset`, never delivered. Tags
 //!   begin at the session number that the caller supplies, for example random bits or a boot counter.
 //! - **Time** is a clock of milliseconds that may wrap. An end sends again after 100 ms without progress, then
 //!   after 200, 400, and 800 ms. It asks an idle peer for a sign of life each second. After ten attempts
@@ -44,15 +44,17 @@ mod receive;
 mod ring;
 #[cfg(test)]
 mod search;
+mod state;
 mod transmit;
 
 pub use auto::Auto;
+pub use state::{Ended, State};
 
-use core::fmt;
 use decode::Decoder;
 use encode::Encoder;
 use frame::{CHECKSUM, Kind};
 use ring::Ring;
+use state::Phase;
 
 /// Attempts without a valid frame before a conversation is dead.
 const ATTEMPTS: u8 = 10;
@@ -137,53 +139,6 @@ pub struct Link<M> {
     /// Whether to go back to the oldest byte after the frame that is being sent.
     go_back: bool,
 }
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Phase {
-    /// No conversation.
-    Idle,
-    /// A `Syn` was sent.
-    Opening,
-    /// A `Syn` arrived, and a `SynAck` was sent.
-    Answering,
-    Open,
-}
-
-/// The state of a [`Link`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum State {
-    /// The link listens, or waits for the peer's answer.
-    Opening,
-    /// Bytes can be exchanged.
-    Open,
-    /// The conversation is over. Call [`Link::restart`] for the next.
-    Over(Ended),
-}
-
-/// Why a conversation ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Ended {
-    /// One end closed the link. All bytes that the peer sent before have arrived.
-    Closed,
-    /// The peer has restarted, or has begun a new conversation. Bytes may be lost.
-    Reset,
-    /// The peer does not answer. Bytes may be lost.
-    Dead,
-}
-
-impl fmt::Display for Ended {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Closed => "link closed",
-            Self::Reset => "peer began a new conversation",
-            Self::Dead => "peer does not answer",
-        })
-    }
-}
-
-impl core::error::Error for Ended {}
 
 impl<M: AsRef<[u8]> + AsMut<[u8]>> Link<M> {
     /// The least number of bytes of memory for each direction.

@@ -112,15 +112,15 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> Ring<M> {
         self.release(self.len);
     }
 
-    /// Overwrites the memory that holds no queued byte.
+    /// Moves the queue to the front of its memory and overwrites the rest.
     #[cfg(test)]
     pub(super) fn forget(&mut self) {
-        for offset in self.len..self.capacity() {
-            self.put(offset, 0);
-        }
-        if let Some(scratch) = self.scratch_mut() {
-            *scratch = [0; SCRATCH];
-        }
+        let mut queued = [0; 16];
+        let n = self.pop(&mut queued);
+        assert!(self.is_empty(), "a queue of at most 16 bytes");
+        self.start = 0;
+        self.memory.as_mut().fill(0);
+        self.push(queued.get(..n).unwrap_or(&[]));
     }
 
     /// Queues the first bytes of `bytes`. Returns the number of bytes that fitted.

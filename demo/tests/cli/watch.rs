@@ -211,30 +211,67 @@ fn topics_are_listed_and_cannot_be_called() {
         text(&list.stdout),
         "STRING\n>DOOR  postcard Door{number: u8, open: bool}\n>LOG   line\n"
     );
-    let call = bellwire(&["call", &house.address, ">LOG", "text"]).output();
-    let call = call.unwrap();
-    assert_eq!(
-        (call.status.code(), text(&call.stderr)),
-        (Some(2), "bellwire: >LOG is a topic; see `bellwire watch`\n")
-    );
+    let file = schema_file("called");
+    let schema = ["--schema", file.to_str().unwrap()];
+    for name in [">LOG", "LOG"] {
+        for more in [&[][..], &schema] {
+            let mut call = bellwire(&["call", &house.address, name, "text"]);
+            let call = call.args(more).output().unwrap();
+            assert_eq!(
+                (call.status.code(), text(&call.stderr)),
+                (
+                    Some(2),
+                    "bellwire: LOG is a topic: bellwire watch SERVER LOG\n"
+                )
+            );
+        }
+    }
+    std::fs::remove_file(file).unwrap();
 }
 
 #[test]
-fn a_restarted_server_is_watched_again_after_a_line_that_reports_the_gap() {
+fn a_restarted_server_is_watched_again_and_an_outage_is_reported_once() {
     let mut house = House::start(true);
-    let mut watch = Watching::start(&mut house.watch(&["LOG", "--count", "3"]));
-    until(|| house.log.subscribers() == 1);
+    let mut watch = house.watch(&["LOG", "DOOR", "--count", "4"]);
+    let mut watch = Watching::start(watch.stderr(Stdio::piped()));
+    let mut errors = BufReader::new(watch.child.stderr.take().unwrap());
+    until(|| house.door.subscribers() == 1);
     house.log.publish("before").unwrap();
     assert_eq!(watch.line(), r#"{"topic":"LOG","value":"before"}"#);
     house.stop.stop();
     house.serving.take().unwrap().join().unwrap();
+    let mut error = String::new();
+    errors.read_line(&mut error).unwrap();
+    assert_eq!(error, "bellwire: connection lost; connecting again\n");
+    // Several attempts fail.
+    thread::sleep(Duration::from_secs(1));
     let endpoint = Arc::new(Endpoint::<()>::default());
     house.log = endpoint.topic(LOG).unwrap();
+    house.door = endpoint.topic(DOOR).unwrap();
     let server = Server::bind(&house.address, endpoint).unwrap();
     house.stop = server.shutdown_handle();
     house.serving = Some(thread::spawn(move || server.run().unwrap()));
     assert_eq!(watch.line(), r#"{"topic":"LOG","lost":null}"#);
+    assert_eq!(watch.line(), r#"{"topic":"DOOR","lost":null}"#);
     house.log.publish("after").unwrap();
     assert_eq!(watch.line(), r#"{"topic":"LOG","value":"after"}"#);
     watch.ends_well();
+    let mut rest = String::new();
+    errors.read_to_string(&mut rest).unwrap();
+    assert_eq!(rest, "bellwire: connected again\n");
+}
+
+#[test]
+fn a_watch_whose_time_ends_during_an_outage_has_failed() {
+    let house = House::start(true);
+    let mut watch = house.watch(&["LOG", "--for", "2"]);
+    let watch = watch.stderr(Stdio::piped()).spawn().unwrap();
+    until(|| house.log.subscribers() == 1);
+    drop(house);
+    let output = watch.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    let errors: Vec<_> = text(&output.stderr).lines().collect();
+    assert_eq!(errors.len(), 2, "{errors:?}");
+    assert_eq!(errors[0], "bellwire: connection lost; connecting again");
+    assert!(errors[1].contains("not sent"), "{errors:?}");
 }

@@ -10,6 +10,9 @@ use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+/// The least time for an attempt to connect again. Without it a short wait for events could never succeed.
+const ATTEMPT: Duration = Duration::from_secs(1);
+
 impl Client {
     /// Subscribes to a topic. [`next_push`](Self::next_push) returns its events.
     ///
@@ -111,12 +114,13 @@ impl Client {
     /// # Reconnect
     /// If the connection has ended, this opens another one and subscribes again. Then [`Event::Gap`](super::Event::Gap)
     /// is the topic's first event. It pauses after each failure, from 50 ms up to 5 s with jitter. A pause that outlasts
-    /// `timeout` continues in the next call of this method. Other calls connect without pauses. If the server refuses a
-    /// topic, that error is the topic's last event.
+    /// `timeout` continues in the next call of this method. After the pause, one attempt to connect may take a second
+    /// even if `timeout` is shorter, or zero. Other calls connect without pauses. If the server refuses a topic, that
+    /// error is the topic's last event.
     ///
     /// # Errors
     /// [`CallError::NotSent`]: the server ended the conversation with an error line or sent unexpected bytes, or no
-    /// connection could be opened within `timeout`. The next call of this method tries again.
+    /// connection could be opened in this time. The next call of this method tries again.
     pub fn next_push(&mut self, timeout: Option<Duration>) -> Result<Option<Push>, CallError> {
         let deadline = timeout.map(|timeout| after(Instant::now(), timeout));
         self.link.abandon();
@@ -162,10 +166,12 @@ impl Client {
             }
             // A server that accepts and closes at once is a failure, too.
             self.failures = self.failures.saturating_add(1);
+            let attempt = after(Instant::now(), ATTEMPT);
+            let limit = deadline.map(|deadline| deadline.max(attempt));
             let opened = self
-                .open(deadline)
+                .open(limit)
                 .map_err(|error| Cause::Transport(Arc::new(error)));
-            match opened.and_then(|()| self.resubscribe(deadline)) {
+            match opened.and_then(|()| self.resubscribe(limit)) {
                 Ok(()) => return Ok(()),
                 // A topic was refused.
                 Err(_) if self.link.has_event() => return Ok(()),

@@ -385,7 +385,7 @@ mod tests {
             (&Type::Enum("e", &[("a", Some(Type::I8))]), NO_GO),
             (&Type::Enum("e", &[("a", None)]), "accepted"),
         ] {
-            assert_eq!(reason(ty), expected, "{ty}");
+            assert_eq!(reason(ty), expected, "{ty:?}");
         }
     }
 

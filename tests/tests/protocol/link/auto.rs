@@ -3,41 +3,57 @@
 use super::line::{End, host};
 use super::port::Port;
 use bellwire::link::{Auto, Ended, Link, State};
-use bellwire::{Command, Endpoint, Line, ServerConnection};
+use bellwire::{Command, Endpoint, Line, NoReply, ServerConnection};
 
 const STRING: Command<Line, Line> = Command::new("STRING");
 /// A request with any bytes, zeros too.
 const RAW: Command<bellwire::Postcard<heapless::Vec<u8, 16>>, Line> = Command::new("RAW");
+
+/// A request without reply.
+const LOG: Command<Line, NoReply> = Command::new("LOG");
 
 /// A device with a server in `auto` mode, and the port's other end.
 struct Bench {
     server: Auto<'static, Vec<u8>>,
     port: Port,
     now: u32,
+    /// The requests without reply that have run.
+    logged: u32,
 }
 
 impl Bench {
     fn new() -> Self {
-        let buffer = || vec![0; 256].leak();
+        Self::with_memory(256)
+    }
+
+    /// As `new`, with this memory for a request.
+    fn with_memory(size: usize) -> Self {
+        let buffer = |size| vec![0; size].leak();
         let link = Link::listen(vec![0; 256], vec![0; 256], 5);
         Self {
-            server: Auto::new(ServerConnection::new(buffer(), buffer()), link, 0),
+            server: Auto::new(ServerConnection::new(buffer(size), buffer(256)), link, 0),
             port: Port::default(),
             now: 0,
+            logged: 0,
         }
     }
 
     /// Lets bytes arrive, then time pass. Returns the output.
     fn feed(&mut self, bytes: &[u8], milliseconds: u32) -> Vec<u8> {
-        let mut endpoint = Endpoint::<(), 2>::new();
+        let mut endpoint = Endpoint::<u32, 3>::new();
         endpoint
-            .handle(STRING, &|(), text, reply| reply.send(text))
+            .handle(STRING, &|_, text, reply| reply.send(text))
             .unwrap();
         endpoint
-            .handle(RAW, &|(), bytes, reply| reply.send(&format!("{bytes:?}")))
+            .handle(RAW, &|_, bytes, reply| reply.send(&format!("{bytes:?}")))
             .unwrap();
-        let mut nothing = ();
-        let mut service = endpoint.with(&mut nothing);
+        endpoint
+            .handle(LOG, &|logged, _, reply| {
+                *logged += 1;
+                reply.none()
+            })
+            .unwrap();
+        let mut service = endpoint.with(&mut self.logged);
         self.port.input.extend(bytes);
         for _ in 0..=milliseconds {
             while self
@@ -182,5 +198,26 @@ fn the_last_error_line_of_a_conversation_arrives_before_its_end() {
     link.restart(bench.now);
     bench.exchange(&mut link, 50);
     assert_eq!(link.state(), State::Open);
+    assert_eq!(bench.call(&mut link, "STRING\nagain\n"), "again\n");
+}
+
+#[test]
+fn requests_that_arrive_before_a_close_all_run() {
+    // The device takes a few requests at a time, and the close arrives before it has taken the last.
+    let mut bench = Bench::with_memory(32);
+    let mut link = host(256, 1, bench.now);
+    bench.exchange(&mut link, 50);
+    let requests = "LOG\nx\n".repeat(30);
+    assert_eq!(link.write(requests.as_bytes()), Ok(requests.len()));
+    let mut bytes = [0; 1024];
+    let n = link.transmit(bench.now, &mut bytes);
+    assert_eq!(link.unsent(), 0);
+    link.close();
+    let close = link.transmit(bench.now, &mut bytes[n..]);
+    bench.feed(&bytes[..n + close], 0);
+    assert_eq!(bench.logged, 30);
+
+    let mut link = host(256, 2, bench.now);
+    bench.exchange(&mut link, 50);
     assert_eq!(bench.call(&mut link, "STRING\nagain\n"), "again\n");
 }

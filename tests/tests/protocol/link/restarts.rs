@@ -137,6 +137,25 @@ fn a_closed_link_delivers_its_last_bytes_first() {
 }
 
 #[test]
+fn the_bytes_before_a_close_are_read_before_the_next_conversation_begins() {
+    let mut world = World::new(256);
+    world.open();
+    world.write(0, &mut &b"last"[..]);
+    assert!(world.run(1, &mut clean, |world| world.ends[0].unacknowledged() == 0));
+    world.ends[0].close();
+    world.pass(1, &mut clean);
+    world.ends[0] = host(256, 2, world.now());
+    world.pass(1, &mut clean);
+    let mut bytes = Vec::new();
+    world.read(1, &mut bytes);
+    assert_eq!(bytes, b"last");
+    assert_eq!(world.ends[1].read(&mut [0; 9]), Err(Ended::Closed));
+    let now = world.now();
+    world.ends[1].restart(now);
+    world.open();
+}
+
+#[test]
 fn a_close_that_loses_bytes_is_a_reset() {
     let mut world = World::new(256);
     world.open();

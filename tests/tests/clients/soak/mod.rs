@@ -2,17 +2,19 @@
 //!
 //! The time in seconds is in the environment variable `BELLWIRE_SOAK`. Without it the soak is short.
 
+mod process;
+mod values;
+
 use bellwire::{Command, Line, NoReply};
 use bellwire_std::tokio::Client;
 use bellwire_std::{CallError, Endpoint, Server};
 use bellwire_tests::running::until;
+use process::{ADDRESS, Killed, LOG, START, TemporaryFile, process};
 use std::collections::HashMap;
 use std::env;
 use std::fs::{File, OpenOptions, read_dir, read_to_string};
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command as Process, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
@@ -20,16 +22,13 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Builder;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+use values::{COUNT, Values, publish};
 
 const ECHO: Command<Line, Line> = Command::new("ECHO");
 const NOTE: Command<Line, NoReply> = Command::new("NOTE");
 
-/// The variable that holds the server's address in the processes that the soak starts.
-const ADDRESS: &str = "BELLWIRE_SOAK_ADDRESS";
-/// The variable that holds the path of the server's log in the server's process.
-const LOG: &str = "BELLWIRE_SOAK_LOG";
-
 const TASKS: u64 = 64;
+const SUBSCRIBERS: u64 = 8;
 /// The time limit of a call: shorter than the longest outage.
 const LIMIT: Duration = Duration::from_millis(200);
 
@@ -45,15 +44,6 @@ fn each_call_to_a_server_that_is_killed_is_accounted_for() {
     assert!(status.success(), "{status}");
 }
 
-/// Returns the command that runs the test `name` of this program in a process of its own.
-fn process(name: &str, address: &str) -> Process {
-    let mut process = Process::new(env::current_exe().unwrap());
-    process
-        .args([name, "--exact", "--ignored", "--nocapture"])
-        .env(ADDRESS, address);
-    process
-}
-
 /// The server: logs the number of each request before it replies.
 #[test]
 #[ignore = "the soak runs it in a process of its own"]
@@ -66,6 +56,7 @@ fn server() {
         let _ = std::io::stdin().read_to_end(&mut Vec::new());
         std::process::exit(1);
     });
+    let start = env::var(START).unwrap().parse().unwrap();
     let log = OpenOptions::new().append(true).open(log).unwrap();
     let log = Arc::new(log);
     let note = Arc::clone(&log);
@@ -82,6 +73,7 @@ fn server() {
             reply.none()
         })
         .unwrap();
+    publish(endpoint.topic(COUNT).unwrap(), start);
     let mut server = Server::bind(&address, endpoint).unwrap();
     server.limits.receive_buffer = 2 * LONG_TEXT;
     server.limits.transmit_buffer = 3 * LONG_TEXT;
@@ -93,28 +85,6 @@ fn keep(mut log: &File, text: &str) {
     let number = text.split_once(' ').map_or(text, |(number, _)| number);
     log.write_all(format!("{number}\n").as_bytes()).unwrap();
     thread::sleep(Duration::from_micros(100));
-}
-
-/// The process of the server. Dropping it kills the server.
-struct Killed(Child);
-
-impl Killed {
-    fn start(address: &str, log: &Path) -> Self {
-        let mut process = process("soak::server", address);
-        process
-            .env(LOG, log)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null());
-        Self(process.spawn().unwrap())
-    }
-}
-
-impl Drop for Killed {
-    fn drop(&mut self) {
-        // The server may have ended itself, which the calls notice.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 /// The outcome of a call.
@@ -141,6 +111,8 @@ fn fate(error: &CallError) -> Fate {
 struct Soak {
     address: String,
     next: AtomicU64,
+    /// How often the server was started.
+    starts: AtomicU64,
     /// The time of the last restart.
     over: OnceLock<Instant>,
     /// The time of the async client's last answer or lost connection.
@@ -172,6 +144,11 @@ impl Soak {
         };
         assert!(over.elapsed() < RECOVERY, "the client does not recover");
         last == Fate::Answered
+    }
+
+    /// Returns whether a subscriber ends: the last server's values have arrived.
+    fn is_watched(&self, values: &Values) -> bool {
+        self.over.get().is_some() && values.have_reached(self.starts.load(Ordering::Relaxed) - 1)
     }
 
     /// Notes that the async client has not come to a standstill.
@@ -226,8 +203,13 @@ impl Soak {
     fn block(&self) -> Fates {
         let mut random = fastrand::Rng::with_seed(TASKS);
         let mut client = bellwire_std::Client::connect(&self.address, LIMIT).unwrap();
-        let mut fates = Vec::new();
+        let (mut fates, mut values) = (Vec::new(), Values::default());
         loop {
+            // To subscribe again is no error, and sends nothing.
+            let _ = client.subscribe(COUNT);
+            while let Ok(Some(push)) = client.next_push(Some(Duration::ZERO)) {
+                values.take(push.event(COUNT).unwrap().unwrap());
+            }
             let (number, text) = self.text(&mut random);
             let fate = if random.u8(..) < 16 {
                 let sent = client.send(NOTE, &text);
@@ -242,7 +224,7 @@ impl Soak {
                 }
             };
             fates.push((number, fate));
-            if self.is_over(fate) {
+            if self.is_over(fate) && self.is_watched(&values) {
                 return fates;
             }
             if fate == Fate::NotSent {
@@ -273,7 +255,13 @@ impl Soak {
                 let (soak, client) = (Arc::clone(self), client.clone());
                 tasks.spawn(async move { soak.call(&client, task).await });
             }
+            let mut subscribers = JoinSet::new();
+            for _ in 0..SUBSCRIBERS {
+                let (soak, client) = (Arc::clone(self), client.clone());
+                subscribers.spawn(async move { soak.subscribe(&client).await });
+            }
             let mut fates = tasks.join_all().await.concat();
+            subscribers.join_all().await;
             fates.extend(blocking.await.unwrap());
             fates
         });
@@ -321,15 +309,20 @@ fn clients() {
     };
     let before = descriptors();
     let log = TemporaryFile::new();
-    let start = || Killed::start(&address, &log.0);
-    let server = start();
-    until(|| std::net::TcpStream::connect(&address).is_ok());
     let soak = Arc::new(Soak {
         address: address.clone(),
         next: AtomicU64::new(0),
+        starts: AtomicU64::new(0),
         over: OnceLock::new(),
         moved: Mutex::new(Instant::now()),
     });
+    let start = || {
+        let number = soak.starts.fetch_add(1, Ordering::Relaxed);
+        Killed::start(&address, &log.0, number)
+    };
+    let server = start();
+    until(|| std::net::TcpStream::connect(&address).is_ok());
+    soak.note();
     let callers = thread::spawn({
         let soak = Arc::clone(&soak);
         move || soak.callers()
@@ -365,21 +358,4 @@ fn judge(fates: &Fates, log: &str) -> HashMap<Fate, u64> {
         *counts.entry(*fate).or_default() += 1;
     }
     counts
-}
-
-/// An empty file, removed when dropped.
-struct TemporaryFile(PathBuf);
-
-impl TemporaryFile {
-    fn new() -> Self {
-        let path = env::temp_dir().join(format!("bellwire-soak-{}", std::process::id()));
-        File::create(&path).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for TemporaryFile {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
 }
