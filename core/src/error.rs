@@ -75,7 +75,7 @@ pub enum DecodeErrorKind {
     OverCapacity,
     /// A map contains the same key twice.
     DuplicateKey,
-    /// The value nests deeper than the receiving type or [`MAX_DEPTH`](crate::format::MAX_DEPTH) allows.
+    /// The value nests deeper than the receiving type or [`Limits::MAX_DEPTH`](crate::Limits::MAX_DEPTH) allows.
     TooDeep,
     /// The format cannot decode to this Rust type.
     Unsupported,

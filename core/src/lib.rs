@@ -113,7 +113,7 @@ pub use endpoint::{Endpoint, RegisterError, Service};
 pub use error::{Code, DecodeError, DecodeErrorKind, Error, ErrorKind, RequestError};
 #[cfg(feature = "postcard")]
 pub use format::Postcard;
-pub use format::{Borrowed, Format, Line, Payload, Ref};
+pub use format::{Format, Line, Payload};
 #[cfg(feature = "gob")]
 pub use format::{Gob, RawGob, gob};
 pub use limits::Limits;

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | accept owned and borrowing types | [`Payload`] |
 //! | find the end of a line | [`Line::frame`](Format::frame) |
-//! | bound the nesting | [`MAX_DEPTH`] |
+//! | bound the nesting | [`Limits::MAX_DEPTH`](crate::Limits::MAX_DEPTH) |
 //! | decode with few moves, and refuse bytes after the value | [`ValueReader`] |
 //! | write values, and lengths in front of them | [`Output`] |
 //! | report the errors of serde's types | [`DecodeErrorKind`] and [`EncodeError`], the error types of your `Deserializer` and `Serializer` |
@@ -22,21 +22,20 @@ mod output;
 mod owned;
 mod payload;
 #[cfg(feature = "postcard")]
-pub mod postcard;
+mod postcard;
 mod serde_errors;
 mod value_reader;
 #[cfg(any(feature = "gob", feature = "postcard"))]
 mod zigzag;
 
-pub use depth::MAX_DEPTH;
-pub(crate) use depth::TOO_DEEP;
+pub(crate) use depth::{MAX_DEPTH, TOO_DEEP};
 #[cfg(feature = "gob")]
 pub use gob::{Gob, RawGob};
 pub use line::Line;
 pub use output::Output;
 #[cfg(feature = "alloc")]
 pub use owned::OwnedReply;
-pub use payload::{Borrowed, Payload, Ref};
+pub use payload::Payload;
 #[cfg(feature = "postcard")]
 pub use postcard::Postcard;
 pub use value_reader::ValueReader;
@@ -176,7 +175,7 @@ pub enum EncodeError {
     /// The space is too small for the value.
     NoRoom,
     /// The format cannot carry the value: for example a line that contains a line feed, a value that nests
-    /// deeper than [`MAX_DEPTH`], or one that would decode to another value.
+    /// deeper than [`Limits::MAX_DEPTH`](crate::Limits::MAX_DEPTH), or one that would decode to another value.
     Unencodable,
 }
 

@@ -146,7 +146,7 @@ impl<Req: Described, Rsp: DescribedReply> Command<Req, Rsp> {
     ///
     /// Keep it in a constant. The compiler renders the text then, and the program contains no code for it.
     ///
-    /// A type that nests deeper than [`MAX_DEPTH`] is a compile error.
+    /// A type that nests deeper than [`Limits::MAX_DEPTH`](crate::Limits::MAX_DEPTH) is a compile error.
     ///
     /// ```compile_fail,E0080
     /// use bellwire::schema::Description;

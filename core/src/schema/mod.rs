@@ -238,9 +238,9 @@ impl Described for Line {
 }
 
 #[cfg(feature = "postcard")]
-impl<T: crate::Payload + Schema> Described for crate::Postcard<T> {
+impl<T: crate::Payload<Value<'static>: Schema> + ?Sized> Described for crate::Postcard<T> {
     const ENCODING: Encoding = Encoding {
         format: "postcard",
-        ty: Some(&T::TYPE),
+        ty: Some(&<T::Value<'static>>::TYPE),
     };
 }

@@ -40,7 +40,7 @@ pub const MAX_MEMORY: usize = if cfg!(fuzzing) { 256 << 20 } else { 1 << 20 };
 ///
 /// serde and [`Signature`] want names that live for ever, so this leaks memory: once for each different text, and
 /// at most [`MAX_MEMORY`] bytes in the whole process. The text may come from an untrusted peer. It is at most
-/// [`MAX_TEXT`] bytes long, and its types nest at most [`MAX_DEPTH`](bellwire::format::MAX_DEPTH) deep.
+/// [`MAX_TEXT`] bytes long, and its types nest at most [`Limits::MAX_DEPTH`](bellwire::Limits::MAX_DEPTH) deep.
 ///
 /// # Errors
 /// Returns the first fault in the text and its position. Nothing is leaked then.

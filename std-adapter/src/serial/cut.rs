@@ -4,7 +4,7 @@
 //! it answers with an error line and waits for a quiet line. So after a conversation whose last request has no reply,
 //! the next one on that port begins after that time.
 
-use bellwire::serial::REQUEST;
+use bellwire::serial::Server;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -31,5 +31,5 @@ pub(super) fn clear(port: &Path) {
 /// Returns the time at which the server gives up the request, if one may be cut.
 pub(super) fn given_up(port: &Path) -> Option<Instant> {
     let last = *cut().get(port)?;
-    Some(last + Duration::from_millis(REQUEST.into()))
+    Some(last + Duration::from_millis(Server::REQUEST_TIMEOUT.into()))
 }
