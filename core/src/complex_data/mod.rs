@@ -62,8 +62,8 @@ pub type Inner = Level<Deepest>;
 pub type WithCapacities<const S: usize, const P: usize, const M: usize, const KEY: usize> =
     Level<Level<Deepest, S, P, M, KEY>, S, P, M, KEY>;
 
-/// One level of a [`ComplexData`]. `C` is the type of the next level, `S` and `P` are the most bytes
-/// of these fields, `M` is the most entries of its map, and `KEY` the most bytes of a key.
+/// One level of a [`ComplexData`]. `C` is the type of the next level. `S` and `P` are the most bytes
+/// of these fields. `M` is the most entries of the map, and `KEY` the most bytes of a key.
 ///
 /// Two maps are equal if they hold the same entries in any order. Entries are encoded in the order
 /// of their keys, so equal values have equal bytes.

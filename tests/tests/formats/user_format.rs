@@ -325,7 +325,7 @@ fn a_client_and_a_server_converse_in_a_serde_format_from_outside_the_core() {
 }
 
 #[test]
-fn its_error_lines_tell_the_causes_that_serde_reports() {
+fn error_lines_of_a_users_format_tell_the_cause_that_serde_reports() {
     for (request, line) in [
         (
             "SUM\n(hall (1 2 3 4))\n",
@@ -341,7 +341,7 @@ fn its_error_lines_tell_the_causes_that_serde_reports() {
 }
 
 #[test]
-fn it_nests_as_deep_as_the_cores_formats_and_no_deeper() {
+fn a_users_format_nests_as_deep_as_the_cores_and_no_deeper() {
     let nest = |depth: u8| (1..depth).fold(Nest(Vec::new()), |inner, _| Nest(vec![inner]));
     let mut space = [0; 100];
     let size = Lists::<Nest>::encode(&nest(Limits::MAX_DEPTH), &mut space).unwrap();

@@ -139,7 +139,7 @@ fn a_text_over_the_limit_is_refused() {
 }
 
 #[test]
-fn texts_that_are_valid_in_another_way_of_writing_are_accepted() {
+fn other_spellings_of_a_description_are_accepted() {
     for (text, canonical) in [
         ("A () -> ()", "A -> ()"),
         ("A postcard E<P(P{x: u8})>", "A postcard E<P{x: u8}>"),

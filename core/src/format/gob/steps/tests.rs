@@ -108,7 +108,7 @@ fn hostile() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// Values in many messages, each of which makes the whole value be read again.
+/// Values in many messages. Each message makes the decoder read the whole value again.
 fn hostile_messages() -> Vec<(&'static str, Vec<u8>)> {
     let wide = numbers(240);
     let last = 63 + MAX_TYPES as i64;
