@@ -2,7 +2,7 @@
 
 use serde::de::Unexpected;
 
-/// [`Limits::MAX_DEPTH`](crate::Limits::MAX_DEPTH).
+/// The value of [`Limits::MAX_DEPTH`](crate::Limits::MAX_DEPTH).
 pub(crate) const MAX_DEPTH: u8 = 32;
 
 /// Returns the depth inside a container at this depth, or `None` if it exceeds [`MAX_DEPTH`].

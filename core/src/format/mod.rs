@@ -61,7 +61,7 @@ use core::fmt::Display;
 /// program `examples/own_format.rs` has a format on [`Line`].
 ///
 /// ```
-/// use bellwire::format::{EncodeError, End, Format, Frame};
+/// use bellwire::format::{EncodeError, Format, Frame};
 /// use bellwire::{Command, DecodeError, DecodeErrorKind, Line};
 ///
 /// /// Bytes after their number, which takes two bytes, the high one first.
@@ -74,7 +74,7 @@ use core::fmt::Display;
 ///     fn frame(input: &[u8], _progress: &mut usize) -> Frame {
 ///         match input.first_chunk() {
 ///             Some(length) => Frame::Ends(2 + usize::from(u16::from_be_bytes(*length))),
-///             None => Frame::Open(End::Unknown),
+///             None => Frame::Open,
 ///         }
 ///     }
 ///
@@ -153,20 +153,14 @@ pub enum Frame {
     /// The payload takes this many bytes. Some of them may not have arrived yet. A length that
     /// overflows is `usize::MAX`, which exceeds every limit.
     Ends(usize),
-    /// More bytes are needed to find the end. If the payload exceeds the receiver's limit, it is
-    /// refused, and [`End`] says how to find its end.
-    Open(End),
+    /// More bytes are needed to find the end. If the payload exceeds the receiver's limit, the
+    /// conversation ends.
+    Open,
+    /// The payload ends at the next line feed, which has not arrived. If the payload exceeds the
+    /// receiver's limit, it is skipped up to there.
+    OpenLine,
     /// The end cannot be found.
     Broken(DecodeErrorKind),
-}
-
-/// How to find the end of a payload that is too long to keep.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
-    /// The payload ends at the next line feed.
-    LineFeed,
-    /// The end cannot be found, so the conversation ends.
-    Unknown,
 }
 
 /// The reason why a value could not be encoded.

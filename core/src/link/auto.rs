@@ -15,8 +15,8 @@ const CHUNK: usize = 16;
 /// A zero byte begins a frame if a command's name could begin there. Inside a request it is data. From then on
 /// all input belongs to the link.
 ///
-/// Text is accepted only after the line was quiet for [`Server::QUIET`] since the start, or since the link's conversation has
-/// ended. So a frame that was cut by a restart never runs as text.
+/// Text is accepted only after the line was quiet for [`Server::QUIET`] since the start, or since the link's
+/// conversation has ended. So a frame that was cut by a restart never runs as text.
 ///
 /// `now` is a clock of milliseconds, which may wrap.
 ///

@@ -102,13 +102,14 @@ mod types;
 #[cfg(feature = "derive")]
 pub use bellwire_derive::Schema;
 
+#[doc(hidden)] // for the parser of descriptions in bellwire-std
 pub use crate::command::check_name;
 pub use description::Description;
 pub use help::Listed;
 pub use lines::{HELP, Lines, SCHEMA};
 
 use crate::command::{NoReply, ReplyFormat};
-use crate::format::{Format, Line};
+use crate::format::Line;
 
 /// A type as serde sees it.
 ///
@@ -203,24 +204,18 @@ pub struct Encoding {
 /// A format with a description.
 ///
 /// Implement it for a format of your own, so that `HELP` can show its name.
-pub trait Described: Format {
+pub trait Described: ReplyFormat {
     /// The description of a payload in this format. The format's name is a word of the
     /// [notation](self#the-notation).
     const ENCODING: Encoding;
 }
 
-/// A reply with a description: that of its format, or [`NoReply`].
-pub trait DescribedReply: ReplyFormat {
-    /// The description of the reply, or `None` if there is no reply.
-    const ENCODING: Option<Encoding>;
-}
-
-impl<F: Described> DescribedReply for F {
-    const ENCODING: Option<Encoding> = Some(<F as Described>::ENCODING);
-}
-
-impl DescribedReply for NoReply {
-    const ENCODING: Option<Encoding> = None;
+/// There is no reply to describe: the format has no name.
+impl Described for NoReply {
+    const ENCODING: Encoding = Encoding {
+        format: "",
+        ty: None,
+    };
 }
 
 impl Described for () {

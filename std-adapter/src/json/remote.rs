@@ -107,8 +107,9 @@ impl RemoteCommand {
         Ok(expected.map(|_| reply.to_vec()))
     }
 
-    /// Returns the reply that a client expects, for a [`ClientSession`](bellwire::ClientSession) of your own. `None` if
-    /// the command has no reply, or a reply in a format of the server's own.
+    /// Returns the reply that a client expects. `None` if the command has no reply, or a reply in a format of the
+    /// server's own.
+    #[doc(hidden)] // for the load generator of the demo, on `ClientSession`
     pub fn expected(&self) -> Option<Expected> {
         let Signature { name, reply, .. } = self.signature;
         // These find the end of a payload by its format, without its type.

@@ -233,7 +233,7 @@ impl Gob<()> {
         stream::from_slice_with::<T, T, MAX_TYPES>(payload, |value| value)
     }
 
-    /// Does the same with `seed`.
+    /// Decodes the payload with a serde seed.
     ///
     /// # Errors
     /// Returns the fault found and the field in which it is.

@@ -6,7 +6,7 @@ mod reader;
 mod ser;
 mod wire;
 
-use super::{EncodeError, End, Format, Frame, Output, Payload, ValueReader};
+use super::{EncodeError, Format, Frame, Output, Payload, ValueReader};
 use crate::error::{DecodeError, DecodeErrorKind};
 use core::marker::PhantomData;
 use reader::Reader;
@@ -24,7 +24,8 @@ use wire::{put_leb128, take_leb128};
 /// # Bounds
 /// These rules are stricter than postcard's. Each element of a sequence and each entry of a map takes at least
 /// one byte. A count must not exceed the unread bytes. So a payload has at most as many elements as bytes, and
-/// the receiver reserves space for no more. Containers nest at most [`Limits::MAX_DEPTH`](crate::Limits::MAX_DEPTH) deep.
+/// the receiver reserves space for no more. Containers nest at most
+/// [`Limits::MAX_DEPTH`](crate::Limits::MAX_DEPTH) deep.
 ///
 /// # Types
 /// Postcard sends no names. A struct is decoded by the order of its fields, an enum by the numbers of its
@@ -61,7 +62,7 @@ impl<T: Payload + ?Sized> Format for Postcard<T> {
                 let prefix = input.len().saturating_sub(rest.len());
                 Frame::Ends(length.saturating_add(prefix))
             }
-            Err(DecodeErrorKind::Truncated) => Frame::Open(End::Unknown),
+            Err(DecodeErrorKind::Truncated) => Frame::Open,
             Err(_) => Frame::Broken(DecodeErrorKind::BadLength),
         }
     }
@@ -108,7 +109,7 @@ impl Postcard<()> {
         Ok(output.size())
     }
 
-    /// Decodes a whole payload with `seed`.
+    /// Decodes a whole payload with a serde seed.
     ///
     /// # Errors
     /// Returns the fault found and the field in which it is.

@@ -24,7 +24,7 @@ fn every_changed_byte_yields_a_value_or_an_error() {
                     assert!(size > 0);
                     break;
                 }
-                Frame::Open(_) => {}
+                Frame::Open | Frame::OpenLine => {}
                 Frame::Broken(_) => break,
             }
         }

@@ -466,7 +466,7 @@ fn frame_does_not_read_finished_messages_again() {
     let definition = 1 + usize::from(stream[0]);
     let mut progress = 0;
     let frame = Gob::<One<String, Text>>::frame(&stream[..definition], &mut progress);
-    assert!(matches!(frame, Frame::Open(_)), "{frame:?}");
+    assert!(matches!(frame, Frame::Open), "{frame:?}");
     let mut forgotten = stream.clone();
     forgotten[..definition].fill(0);
     let frame = Gob::<One<String, Text>>::frame(&forgotten, &mut progress);
