@@ -181,18 +181,8 @@ pub trait Schema {
     const TYPE: Type;
 }
 
-/// The name, formats and types of a command or topic. `bellwire_std::schema::parse` gets one from a description's text.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Signature {
-    /// The command's name. For a topic it begins with `>`.
-    pub name: &'static str,
-    /// The encoding of the request, or of a topic's values. The format `()` stands for a request without payload.
-    pub request: Encoding,
-    /// The encoding of the reply, or `None` if the command has no reply.
-    pub reply: Option<Encoding>,
-}
-
-/// The encoding of a payload: a format and a type.
+/// The encoding of a payload: a format and a type. With the feature `alloc` it displays in the
+/// [notation](self#the-notation).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Encoding {
     /// The format's name in lower case: `line`, `postcard`, `gob`, or `()` for no payload.
@@ -201,7 +191,7 @@ pub struct Encoding {
     pub ty: Option<&'static Type>,
 }
 
-/// A format with a description.
+/// A format with a description, or [`NoReply`].
 ///
 /// Implement it for a format of your own, so that `HELP` can show its name.
 pub trait Described: ReplyFormat {

@@ -1,11 +1,10 @@
 //! Calls of commands that are known only at run time.
 
 use super::{JsonError, decode, encode};
-use crate::schema::{FetchError, fetch};
+use crate::schema::{FetchError, Signature, fetch};
 use crate::{CallError, Client};
 use bellwire::format::{EncodeError, Frame};
 use bellwire::gob::RawGob;
-use bellwire::schema::Signature;
 use bellwire::{Command, DecodeError, ErrorKind, Expected, Format, Line, Postcard};
 use std::fmt;
 

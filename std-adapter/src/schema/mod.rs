@@ -19,6 +19,7 @@ mod error;
 mod intern;
 pub(crate) mod listing;
 mod parse;
+mod signature;
 mod text;
 
 pub(crate) use check::Check;
@@ -28,10 +29,11 @@ pub use error::FetchError;
 pub(crate) use intern::field_names;
 pub use listing::Listed;
 pub use parse::MAX_TEXT;
+pub use signature::Signature;
 pub use text::ParseError;
 
 use crate::Client;
-use bellwire::schema::{HELP, SCHEMA, Signature};
+use bellwire::schema::{HELP, SCHEMA};
 
 /// The most bytes that the descriptions of a process may take. See [`parse`]. Fuzz targets parse many.
 pub const MAX_MEMORY: usize = if cfg!(fuzzing) { 256 << 20 } else { 1 << 20 };

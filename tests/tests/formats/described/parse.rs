@@ -17,7 +17,7 @@ fn a_description_round_trips_through_its_text() {
 fn a_text_is_leaked_once() {
     let text = "READ -> postcard Leaked{once: u8}";
     let (one, other) = (parse(text).unwrap(), parse(text).unwrap());
-    let address = |signature: bellwire::schema::Signature| {
+    let address = |signature: bellwire_std::schema::Signature| {
         std::ptr::from_ref(signature.reply.unwrap().ty.unwrap()).addr()
     };
     assert_eq!(address(one), address(other));
