@@ -1,7 +1,7 @@
 //! Times gob for the mission's value: `cargo run --release -p bellwire-tests --example gob_bench`.
 //! If Go is installed, also prints Go's own figures (`go run . bench` in `tests/go`).
 
-use bellwire::complex_data::Inner;
+use bellwire::complex_data::Level;
 use bellwire::format::{Format, Frame};
 use bellwire::gob::{Decoder, Encoder};
 use bellwire::{ComplexData, Gob, HeapComplexData};
@@ -84,13 +84,13 @@ fn mission() -> ComplexData {
         s: "string data".try_into().expect("room"),
         m: map([("one", 1), ("two", 2), ("three", 3)]),
         p: b"abc".as_slice().try_into().expect("room"),
-        c: Some(Inner {
+        c: Some(Level {
             n: 256,
             s: "Recursive structs? Piece of cake!"
                 .try_into()
                 .expect("room"),
             m: map([("01", 1), ("10", 2), ("11", 3)]),
-            ..Inner::default()
+            ..Level::default()
         }),
     }
 }

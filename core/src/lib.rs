@@ -1,8 +1,8 @@
 //! Named commands with typed payloads over any byte stream.
 //!
 //! This crate has both ends of the conversation, for programs with and without an operating system.
-//! It needs no heap, has no `unsafe` code and no panic path, except that smoltcp itself can panic, and so can an
-//! `async` client that is polled after its end.
+//! It needs no heap, and has no `unsafe` code and no panic path. There are two exceptions: smoltcp itself can panic,
+//! and so can an `async` client that is polled after its end.
 //!
 //! A [`Command`] is a constant that both ends share: a name, the [`Format`] of the request and the
 //! format of the reply. A server registers handlers in an [`Endpoint`] and serves it over a
@@ -103,8 +103,14 @@ pub mod wire {}
 mod work;
 
 pub use buffer::Buffer;
-pub use client::{ClientConnection, ClientSession, Found};
-pub use command::{Command, Expected, NoReply, ReplyFormat, Route};
+pub use client::ClientConnection;
+#[doc(hidden)] // for the clients of bellwire-std, which have queues
+pub use client::{ClientSession, Found};
+#[doc(hidden)] // for the clients of bellwire-std, which have queues
+pub use command::Expected;
+#[doc(hidden)] // a bound that every format and `NoReply` meet
+pub use command::ReplyFormat;
+pub use command::{Command, NoReply, Route};
 pub use complex_data::ComplexData;
 #[cfg(feature = "alloc")]
 pub use complex_data::HeapComplexData;
@@ -113,13 +119,14 @@ pub use endpoint::{Endpoint, RegisterError, Service};
 pub use error::{Code, DecodeError, DecodeErrorKind, Error, ErrorKind, RequestError};
 #[cfg(feature = "postcard")]
 pub use format::Postcard;
-pub use format::{Borrowed, Format, Line, Payload, Ref};
+pub use format::{Format, Line, Payload};
 #[cfg(feature = "gob")]
 pub use format::{Gob, RawGob, gob};
 pub use limits::Limits;
 pub use printable::Printable;
 pub use remote_error::RemoteError;
 pub use reply::{Reply, ReplySent};
+#[doc(no_inline)]
 pub use schema::Schema;
 pub use session::{Session, Step};
 pub use topics::Topic;

@@ -1,5 +1,7 @@
 //! The limits of a server for each request.
 
+use crate::format::MAX_DEPTH;
+
 /// The most bytes that a server accepts and sends for one request.
 ///
 /// # How large the buffers must be
@@ -77,6 +79,11 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// The most structs, options, sequences, maps and variants that nest in a payload of a format over serde.
+    ///
+    /// It bounds the recursion and the memory that a peer can cause.
+    pub const MAX_DEPTH: u8 = MAX_DEPTH;
+
     /// Returns the limits for a receive and a transmit buffer of these sizes in bytes.
     ///
     /// - `name`: 64, or the receive buffer if that is smaller.

@@ -1,21 +1,16 @@
 //! A server on a serial line in plain text.
 //!
 //! A serial line cannot be closed and opened again. If a conversation would end over TCP, the server
-//! resynchronises instead: it discards all input until the line has been quiet for [`QUIET`], then starts a new
+//! resynchronises instead: it discards all input until the line has been quiet for [`Server::QUIET`], then starts a new
 //! conversation. This happens after a fatal rejection (for example noise instead of a command), after a request that
-//! stays incomplete for [`REQUEST`], and after a framing error.
+//! stays incomplete for [`Server::REQUEST_TIMEOUT`], and after a framing error.
 //!
 //! The discarded bytes may be the rest of a rejected request, and must never run as a command. So after an
-//! error a client waits for [`QUIET`], then retries.
+//! error a client waits for [`Server::QUIET`], then retries.
 
 use crate::topics::{Published, Subscriptions, TopicSet};
 use crate::{Error, ErrorKind, Format, ServerConnection, Service, Topic, blocking};
 use embedded_io::{Read, ReadReady, Write};
-
-/// The silence before a new conversation, in milliseconds.
-pub const QUIET: u32 = 100;
-/// The time limit for a request, from its first byte to its last, in milliseconds.
-pub const REQUEST: u32 = 10_000;
 
 /// Bytes read at a time.
 const CHUNK: usize = 16;
@@ -55,6 +50,14 @@ enum State {
     Begun { number: u32, until: u32 },
     /// Input is discarded. A new conversation starts at `until`; each byte postpones it.
     Deaf { until: u32 },
+}
+
+impl Server<'_> {
+    /// The silence before a new conversation, in milliseconds.
+    pub const QUIET: u32 = 100;
+
+    /// The time limit for a request, from its first byte to its last, in milliseconds.
+    pub const REQUEST_TIMEOUT: u32 = 10_000;
 }
 
 impl<'b, T: TopicSet> Server<'b, T> {
@@ -121,7 +124,7 @@ impl<'b, T: TopicSet> Server<'b, T> {
     /// Discards input until the line is quiet.
     pub(crate) fn deafen(&mut self, now: u32) {
         self.state = State::Deaf {
-            until: now.wrapping_add(QUIET),
+            until: now.wrapping_add(Server::QUIET),
         };
     }
 
@@ -188,7 +191,7 @@ impl<'b, T: TopicSet> Server<'b, T> {
             (_, Some(number), _) => {
                 self.state = State::Begun {
                     number,
-                    until: now.wrapping_add(REQUEST),
+                    until: now.wrapping_add(Server::REQUEST_TIMEOUT),
                 }
             }
         }

@@ -3,10 +3,9 @@
 use crate::failure::Failure;
 use crate::output;
 use crate::target::Target;
-use bellwire::schema::Signature;
 use bellwire::{Code, Printable};
 use bellwire_std::json::{self, JsonCallError, RemoteCommand, RemoteTopic};
-use bellwire_std::schema::{self, FetchError};
+use bellwire_std::schema::{self, FetchError, Signature};
 use bellwire_std::{CallError, Client};
 use std::fmt::Write as _;
 use std::fs;

@@ -22,7 +22,7 @@ use tracing_subscriber::filter::LevelFilter;
 ///
 /// When the reader of standard output goes away, as `head` does, every command ends silently and with success.
 /// `connect`, `list`, `call`, `shell`, `watch` and `bench` exit with 1 if the server refused, a reply was wrong or the
-/// output failed, with 2 for wrong arguments or values, and with 3 if the connection failed.
+/// output failed. They exit with 2 for wrong arguments or values, and with 3 if the connection failed.
 ///
 /// SERVER and ADDR are HOST, HOST:PORT, :PORT, an IPv6 address (in brackets if a port follows) or unix:PATH. The
 /// default port is 61000. SERVER may also be serial:PATH, a serial port, with options: serial:PATH?baud=9600 sets the

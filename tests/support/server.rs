@@ -3,7 +3,7 @@
 use bellwire::topics::TopicSet;
 use bellwire::{
     Command, ComplexData, Endpoint, Gob, HeapComplexData, Limits, Line, Next, NoReply, Postcard,
-    RawGob, Ref, ServerConnection, Service,
+    RawGob, ServerConnection, Service,
 };
 
 /// A line, answered with `Thank you.`
@@ -23,7 +23,7 @@ pub const POSTCARD: Command<Postcard<ComplexData>, Line> = Command::new("POSTCAR
 /// No payload, answered with the structure stored last.
 pub const LAST: Command<(), Postcard<ComplexData>> = Command::new("LAST");
 /// A text, answered with the same text. Both are borrowed from the buffers.
-pub const TEXT: Command<Postcard<Ref<str>>, Postcard<Ref<str>>> = Command::new("TEXT");
+pub const TEXT: Command<Postcard<str>, Postcard<str>> = Command::new("TEXT");
 /// A number `n`, answered with a line of `n` times `x`.
 pub const REPEAT: Command<Postcard<u16>, Line> = Command::new("REPEAT");
 /// A structure in gob, answered with the same structure.

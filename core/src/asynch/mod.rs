@@ -111,7 +111,7 @@ pub async fn serve_until<S: Read + Write, E>(
 ///
 /// # Errors
 /// As [`blocking::answer`].
-pub async fn answer<S: Write>(
+pub(crate) async fn answer<S: Write>(
     stream: &mut S,
     service: &mut impl Service,
     connection: &mut ServerConnection<'_, impl TopicSet>,

@@ -68,6 +68,7 @@ pub fn serve<S: Read + Write>(
 ///
 /// # Errors
 /// As [`serve`].
+#[doc(hidden)] // for the server of bellwire-std
 pub fn answer<S: Write>(
     stream: &mut S,
     service: &mut impl Service,

@@ -126,7 +126,7 @@ impl ClientSession {
                     let payload = received.get(start..).unwrap_or(&[]);
                     let size = match (expected.reply.frame)(payload, &mut self.progress) {
                         Frame::Ends(size) => size.saturating_add(start),
-                        Frame::Open(_) => return Ok(false),
+                        Frame::Open | Frame::OpenLine => return Ok(false),
                         Frame::Broken(kind) => {
                             return Err(ErrorKind::Decode(DecodeError::from(kind)));
                         }

@@ -24,7 +24,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// ```
 ///
 /// When decoding, [`Limits::payload`](crate::Limits::payload) bounds the memory that a peer can
-/// make this end allocate. [`MAX_DEPTH`](crate::format::MAX_DEPTH) bounds the nesting, both when
+/// make this end allocate. [`Limits::MAX_DEPTH`](crate::Limits::MAX_DEPTH) bounds the nesting, both when
 /// decoding and when encoding.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename = "complexData")]

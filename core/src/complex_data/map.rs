@@ -1,10 +1,9 @@
 //! Fills the map of a fixed-capacity level.
 
-use super::Map;
 use super::read::TEXT;
 use core::fmt;
-use heapless::String;
 use heapless::linear_map::{Entry, LinearMapView};
+use heapless::{LinearMap, String};
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error, MapAccess, Visitor};
 
@@ -25,7 +24,7 @@ pub(super) enum Refused {
     Full(usize),
 }
 
-impl<const M: usize, const KEY: usize> Keys for Map<M, KEY> {
+impl<const M: usize, const KEY: usize> Keys for LinearMap<String<KEY>, i64, M> {
     fn add(&mut self, key: &str) -> Result<&mut i64, Refused> {
         add(self, key)
     }

@@ -24,13 +24,13 @@ use read::Place;
 /// `HeapComplexData` has the same encoding and grows as needed.
 ///
 /// ```
-/// use bellwire::{ComplexData, complex_data::Inner};
+/// use bellwire::{ComplexData, complex_data::Level};
 ///
 /// let mut data = ComplexData {
 ///     n: 23,
 ///     s: "string data".try_into()?,
 ///     p: b"abc".as_slice().try_into()?,
-///     c: Some(Inner { n: 256, ..Inner::default() }),
+///     c: Some(Level { n: 256, ..Level::default() }),
 ///     ..ComplexData::default()
 /// };
 /// data.m.insert("one".try_into()?, 1).map_err(|_| "the map is full")?;
@@ -38,7 +38,8 @@ use read::Place;
 /// ```
 pub type ComplexData = Level<Inner>;
 
-/// The innermost level of a [`ComplexData`]. Its `c` is always `None`.
+/// The innermost level of a [`ComplexData`]. Only tests name it; elsewhere `Level` is inferred.
+#[doc(hidden)]
 pub type Inner = Level<Deepest>;
 
 /// A [`ComplexData`] with other capacities: bytes of `S`, bytes of `P`, entries of `M`, and bytes of
@@ -61,8 +62,8 @@ pub type Inner = Level<Deepest>;
 pub type WithCapacities<const S: usize, const P: usize, const M: usize, const KEY: usize> =
     Level<Level<Deepest, S, P, M, KEY>, S, P, M, KEY>;
 
-/// One level of a [`ComplexData`]. `C` is the type of the next level, `S` and `P` are the most bytes
-/// of these fields, `M` is the most entries of its map, and `KEY` the most bytes of a key.
+/// One level of a [`ComplexData`]. `C` is the type of the next level. `S` and `P` are the most bytes
+/// of these fields. `M` is the most entries of the map, and `KEY` the most bytes of a key.
 ///
 /// Two maps are equal if they hold the same entries in any order. Entries are encoded in the order
 /// of their keys, so equal values have equal bytes.
@@ -85,7 +86,7 @@ pub struct Level<
     /// `M`, a map from strings to integers.
     #[serde(rename = "M", serialize_with = "write::sorted_map")]
     #[cfg_attr(feature = "defmt", defmt(Debug2Format))]
-    pub m: Map<M, KEY>,
+    pub m: heapless::LinearMap<heapless::String<KEY>, i64, M>,
     /// `P`, bytes.
     #[serde(rename = "P", serialize_with = "write::bytes")]
     pub p: heapless::Vec<u8, P>,
@@ -93,10 +94,6 @@ pub struct Level<
     #[serde(rename = "C")]
     pub c: Option<C>,
 }
-
-/// The map of a [`Level`]: at most `M` entries, with keys of at most `KEY` bytes.
-pub type Map<const M: usize = 8, const KEY: usize = 16> =
-    heapless::LinearMap<heapless::String<KEY>, i64, M>;
 
 /// A type that can be the next level: a [`Level`], or [`Deepest`], which ends the nesting.
 ///
@@ -165,7 +162,7 @@ impl<C: Nested, const S: usize, const P: usize, const M: usize, const KEY: usize
         Self {
             n: 0,
             s: heapless::String::new(),
-            m: Map::new(),
+            m: heapless::LinearMap::new(),
             p: heapless::Vec::new(),
             c: None,
         }

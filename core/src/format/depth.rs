@@ -2,10 +2,8 @@
 
 use serde::de::Unexpected;
 
-/// The deepest nesting of structs, options, sequences, maps and variants in a payload.
-///
-/// It bounds the recursion and the memory that a peer can cause.
-pub const MAX_DEPTH: u8 = 32;
+/// The value of [`Limits::MAX_DEPTH`](crate::Limits::MAX_DEPTH).
+pub(crate) const MAX_DEPTH: u8 = 32;
 
 /// Returns the depth inside a container at this depth, or `None` if it exceeds [`MAX_DEPTH`].
 ///

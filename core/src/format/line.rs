@@ -1,6 +1,6 @@
 //! Text up to a line feed.
 
-use super::{EncodeError, End, Format, Frame};
+use super::{EncodeError, Format, Frame};
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::line;
 
@@ -20,7 +20,7 @@ impl Format for Line {
     fn frame(input: &[u8], progress: &mut usize) -> Frame {
         match line::find_end(input, progress) {
             Some(size) => Frame::Ends(size),
-            None => Frame::Open(End::LineFeed),
+            None => Frame::OpenLine,
         }
     }
 

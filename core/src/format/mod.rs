@@ -8,7 +8,7 @@
 //! |---|---|
 //! | accept owned and borrowing types | [`Payload`] |
 //! | find the end of a line | [`Line::frame`](Format::frame) |
-//! | bound the nesting | [`MAX_DEPTH`] |
+//! | bound the nesting | [`Limits::MAX_DEPTH`](crate::Limits::MAX_DEPTH) |
 //! | decode with few moves, and refuse bytes after the value | [`ValueReader`] |
 //! | write values, and lengths in front of them | [`Output`] |
 //! | report the errors of serde's types | [`DecodeErrorKind`] and [`EncodeError`], the error types of your `Deserializer` and `Serializer` |
@@ -22,21 +22,20 @@ mod output;
 mod owned;
 mod payload;
 #[cfg(feature = "postcard")]
-pub mod postcard;
+mod postcard;
 mod serde_errors;
 mod value_reader;
 #[cfg(any(feature = "gob", feature = "postcard"))]
 mod zigzag;
 
-pub use depth::MAX_DEPTH;
-pub(crate) use depth::TOO_DEEP;
+pub(crate) use depth::{MAX_DEPTH, TOO_DEEP};
 #[cfg(feature = "gob")]
 pub use gob::{Gob, RawGob};
 pub use line::Line;
 pub use output::Output;
 #[cfg(feature = "alloc")]
 pub use owned::OwnedReply;
-pub use payload::{Borrowed, Payload, Ref};
+pub use payload::Payload;
 #[cfg(feature = "postcard")]
 pub use postcard::Postcard;
 pub use value_reader::ValueReader;
@@ -62,7 +61,7 @@ use core::fmt::Display;
 /// program `examples/own_format.rs` has a format on [`Line`].
 ///
 /// ```
-/// use bellwire::format::{EncodeError, End, Format, Frame};
+/// use bellwire::format::{EncodeError, Format, Frame};
 /// use bellwire::{Command, DecodeError, DecodeErrorKind, Line};
 ///
 /// /// Bytes after their number, which takes two bytes, the high one first.
@@ -75,7 +74,7 @@ use core::fmt::Display;
 ///     fn frame(input: &[u8], _progress: &mut usize) -> Frame {
 ///         match input.first_chunk() {
 ///             Some(length) => Frame::Ends(2 + usize::from(u16::from_be_bytes(*length))),
-///             None => Frame::Open(End::Unknown),
+///             None => Frame::Open,
 ///         }
 ///     }
 ///
@@ -154,20 +153,14 @@ pub enum Frame {
     /// The payload takes this many bytes. Some of them may not have arrived yet. A length that
     /// overflows is `usize::MAX`, which exceeds every limit.
     Ends(usize),
-    /// More bytes are needed to find the end. If the payload exceeds the receiver's limit, it is
-    /// refused, and [`End`] says how to find its end.
-    Open(End),
+    /// More bytes are needed to find the end. If the payload exceeds the receiver's limit, the
+    /// conversation ends.
+    Open,
+    /// The payload ends at the next line feed, which has not arrived. If the payload exceeds the
+    /// receiver's limit, it is skipped up to there.
+    OpenLine,
     /// The end cannot be found.
     Broken(DecodeErrorKind),
-}
-
-/// How to find the end of a payload that is too long to keep.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
-    /// The payload ends at the next line feed.
-    LineFeed,
-    /// The end cannot be found, so the conversation ends.
-    Unknown,
 }
 
 /// The reason why a value could not be encoded.
@@ -176,7 +169,7 @@ pub enum EncodeError {
     /// The space is too small for the value.
     NoRoom,
     /// The format cannot carry the value: for example a line that contains a line feed, a value that nests
-    /// deeper than [`MAX_DEPTH`], or one that would decode to another value.
+    /// deeper than [`Limits::MAX_DEPTH`](crate::Limits::MAX_DEPTH), or one that would decode to another value.
     Unencodable,
 }
 

@@ -2,7 +2,7 @@
 
 use super::blocking::transmit;
 use super::{Ended, Link, State};
-use crate::serial::{QUIET, Server, arrived, is_reached};
+use crate::serial::{Server, arrived, is_reached};
 use crate::topics::{Published, Subscriptions, TopicSet};
 use crate::{Error, Format, Next, ServerConnection, Service, Topic};
 use embedded_io::{Read, ReadReady, Write};
@@ -15,8 +15,8 @@ const CHUNK: usize = 16;
 /// A zero byte begins a frame if a command's name could begin there. Inside a request it is data. From then on
 /// all input belongs to the link.
 ///
-/// Text is accepted only after the line was quiet for [`QUIET`] since the start, or since the link's conversation has
-/// ended. So a frame that was cut by a restart never runs as text.
+/// Text is accepted only after the line was quiet for [`Server::QUIET`] since the start, or since the link's
+/// conversation has ended. So a frame that was cut by a restart never runs as text.
 ///
 /// `now` is a clock of milliseconds, which may wrap.
 ///
@@ -118,7 +118,7 @@ impl<'b, M: AsRef<[u8]> + AsMut<[u8]>, T: TopicSet> Auto<'b, M, T> {
     fn frame(&mut self, now: u32) {
         self.text.connection().reset();
         self.mode = Mode::Framed {
-            until: now.wrapping_add(QUIET),
+            until: now.wrapping_add(Server::QUIET),
             next: Next::Receive,
         };
     }
@@ -167,7 +167,7 @@ impl<'b, M: AsRef<[u8]> + AsMut<[u8]>, T: TopicSet> Auto<'b, M, T> {
             result?;
         }
         if let Mode::Framed { until, .. } = &mut self.mode {
-            *until = now.wrapping_add(QUIET);
+            *until = now.wrapping_add(Server::QUIET);
             self.link.receive(now, bytes);
         }
         Ok(())

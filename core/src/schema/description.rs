@@ -1,7 +1,7 @@
 //! Descriptions of commands and topics, which the compiler renders as text.
 
 use super::notation::{Text, encodings, has_name};
-use super::{Described, DescribedReply, depth::depth};
+use super::{Described, Encoding, depth::depth};
 use crate::command::{Command, NoReply, check_name};
 use crate::format::MAX_DEPTH;
 use crate::sentence::hexadecimal;
@@ -32,8 +32,8 @@ impl Description {
     /// ```
     ///
     /// # Errors
-    /// Returns the rule that the text breaks: one of [`check_name`]'s, or that it contains no control characters. The
-    /// formats and types are not checked.
+    /// Returns the rule that the text breaks: one for [a name](Command::new), or that it contains no control characters.
+    /// The formats and types are not checked.
     pub const fn from_text(text: &'static str) -> Result<Self, &'static str> {
         let mut rest = text.as_bytes();
         let mut size = 0usize;
@@ -124,7 +124,7 @@ impl fmt::Debug for Description {
     }
 }
 
-impl<Req: Described, Rsp: DescribedReply> Command<Req, Rsp> {
+impl<Req: Described, Rsp: Described> Command<Req, Rsp> {
     /// The text after the name.
     const TYPES: &'static str = {
         assert!(
@@ -135,7 +135,7 @@ impl<Req: Described, Rsp: DescribedReply> Command<Req, Rsp> {
             has_name(&Req::ENCODING),
             "the request's format has no valid name"
         );
-        if let Some(reply) = Rsp::ENCODING {
+        if let Some(reply) = reply::<Rsp>() {
             assert!(depth(reply.ty) <= MAX_DEPTH, "the reply nests too deep");
             assert!(has_name(&reply), "the reply's format has no valid name");
         }
@@ -146,7 +146,7 @@ impl<Req: Described, Rsp: DescribedReply> Command<Req, Rsp> {
     ///
     /// Keep it in a constant. The compiler renders the text then, and the program contains no code for it.
     ///
-    /// A type that nests deeper than [`MAX_DEPTH`] is a compile error.
+    /// A type that nests deeper than [`Limits::MAX_DEPTH`](crate::Limits::MAX_DEPTH) is a compile error.
     ///
     /// ```compile_fail,E0080
     /// use bellwire::schema::Description;
@@ -184,11 +184,19 @@ impl<F: Described> Topic<F> {
     }
 }
 
+/// Returns the encoding of the reply, or `None` for [`NoReply`].
+const fn reply<Rsp: Described>() -> Option<Encoding> {
+    if Rsp::ENCODING.format.is_empty() {
+        return None;
+    }
+    Some(Rsp::ENCODING)
+}
+
 /// Returns the formats and types of a command as text.
 ///
 /// A constant array of exactly this size cannot be declared, because the size depends on the types. So this takes the
 /// smallest of some sizes that differ by a quarter at most. A call is evaluated only if its size is needed.
-const fn types<Req: Described, Rsp: DescribedReply>() -> &'static str {
+const fn types<Req: Described, Rsp: Described>() -> &'static str {
     macro_rules! smallest {
         ($size:ident of $($capacity:literal)+) => {
             $(if $size <= $capacity {
@@ -206,7 +214,7 @@ const fn types<Req: Described, Rsp: DescribedReply>() -> &'static str {
 }
 
 /// Returns static memory that begins with the text.
-const fn rendered<Req: Described, Rsp: DescribedReply, const N: usize>() -> &'static [u8] {
+const fn rendered<Req: Described, Rsp: Described, const N: usize>() -> &'static [u8] {
     const {
         &{
             let mut space = [0; N];
@@ -217,9 +225,9 @@ const fn rendered<Req: Described, Rsp: DescribedReply, const N: usize>() -> &'st
 }
 
 /// Writes the formats and types of a command, and returns the size of the whole text.
-const fn render<Req: Described, Rsp: DescribedReply>(space: &mut [u8]) -> usize {
+const fn render<Req: Described, Rsp: Described>(space: &mut [u8]) -> usize {
     let mut text = Text::new(space);
-    encodings(&Req::ENCODING, Rsp::ENCODING.as_ref(), &mut text);
+    encodings(&Req::ENCODING, reply::<Rsp>().as_ref(), &mut text);
     text.size()
 }
 

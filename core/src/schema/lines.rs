@@ -2,7 +2,7 @@
 
 use crate::command::Command;
 use crate::error::{DecodeError, DecodeErrorKind};
-use crate::format::{EncodeError, End, Format, Frame, Line};
+use crate::format::{EncodeError, Format, Frame, Line};
 
 /// Asks for a list of the commands: one line for each, of at most 160 bytes.
 pub const HELP: Command<(), Lines> = Command::reserved("HELP");
@@ -39,7 +39,7 @@ impl Format for Lines {
         };
         // The last byte may be the first line feed of two.
         *progress = input.len().saturating_sub(1);
-        end.map_or(Frame::Open(End::Unknown), Frame::Ends)
+        end.map_or(Frame::Open, Frame::Ends)
     }
 
     fn decode(payload: &[u8]) -> Result<&str, DecodeError> {

@@ -102,13 +102,14 @@ mod types;
 #[cfg(feature = "derive")]
 pub use bellwire_derive::Schema;
 
+#[doc(hidden)] // for the parser of descriptions in bellwire-std
 pub use crate::command::check_name;
 pub use description::Description;
 pub use help::Listed;
 pub use lines::{HELP, Lines, SCHEMA};
 
 use crate::command::{NoReply, ReplyFormat};
-use crate::format::{Format, Line};
+use crate::format::Line;
 
 /// A type as serde sees it.
 ///
@@ -180,18 +181,8 @@ pub trait Schema {
     const TYPE: Type;
 }
 
-/// The name, formats and types of a command or topic. `bellwire_std::schema::parse` gets one from a description's text.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Signature {
-    /// The command's name. For a topic it begins with `>`.
-    pub name: &'static str,
-    /// The encoding of the request, or of a topic's values. The format `()` stands for a request without payload.
-    pub request: Encoding,
-    /// The encoding of the reply, or `None` if the command has no reply.
-    pub reply: Option<Encoding>,
-}
-
-/// The encoding of a payload: a format and a type.
+/// The encoding of a payload: a format and a type. With the feature `alloc` it displays in the
+/// [notation](self#the-notation).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Encoding {
     /// The format's name in lower case: `line`, `postcard`, `gob`, or `()` for no payload.
@@ -200,27 +191,21 @@ pub struct Encoding {
     pub ty: Option<&'static Type>,
 }
 
-/// A format with a description.
+/// A format with a description, or [`NoReply`].
 ///
 /// Implement it for a format of your own, so that `HELP` can show its name.
-pub trait Described: Format {
+pub trait Described: ReplyFormat {
     /// The description of a payload in this format. The format's name is a word of the
     /// [notation](self#the-notation).
     const ENCODING: Encoding;
 }
 
-/// A reply with a description: that of its format, or [`NoReply`].
-pub trait DescribedReply: ReplyFormat {
-    /// The description of the reply, or `None` if there is no reply.
-    const ENCODING: Option<Encoding>;
-}
-
-impl<F: Described> DescribedReply for F {
-    const ENCODING: Option<Encoding> = Some(<F as Described>::ENCODING);
-}
-
-impl DescribedReply for NoReply {
-    const ENCODING: Option<Encoding> = None;
+/// There is no reply to describe: the format has no name.
+impl Described for NoReply {
+    const ENCODING: Encoding = Encoding {
+        format: "",
+        ty: None,
+    };
 }
 
 impl Described for () {
@@ -238,9 +223,9 @@ impl Described for Line {
 }
 
 #[cfg(feature = "postcard")]
-impl<T: crate::Payload + Schema> Described for crate::Postcard<T> {
+impl<T: crate::Payload<Value<'static>: Schema> + ?Sized> Described for crate::Postcard<T> {
     const ENCODING: Encoding = Encoding {
         format: "postcard",
-        ty: Some(&T::TYPE),
+        ty: Some(&<T::Value<'static>>::TYPE),
     };
 }

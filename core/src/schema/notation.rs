@@ -263,17 +263,14 @@ const fn from(digits: &[u8], first: usize) -> &[u8] {
 
 #[cfg(feature = "alloc")]
 mod display {
-    use super::{Text, encodings, ty};
-    use crate::schema::{Signature, Type};
+    use super::{Text, encoding, ty};
+    use crate::schema::{Encoding, Type};
     use alloc::vec;
     use core::fmt;
 
-    impl fmt::Display for Signature {
+    impl fmt::Display for Encoding {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str(self.name)?;
-            display(f, |text| {
-                encodings(&self.request, self.reply.as_ref(), text);
-            })
+            display(f, |text| encoding(self, text))
         }
     }
 

@@ -1,11 +1,6 @@
 //! The descriptions of types from other crates, as serde sees them.
 
 use super::{Schema, Type};
-use crate::format::Ref;
-
-impl<T: Schema + ?Sized> Schema for Ref<T> {
-    const TYPE: Type = T::TYPE;
-}
 
 impl<T: Schema + ?Sized> Schema for &T {
     const TYPE: Type = T::TYPE;

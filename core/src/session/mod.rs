@@ -120,8 +120,8 @@ impl Session {
 
     /// Consumes the front of `input` and returns the driver's next step.
     ///
-    /// It writes only error lines to `out`, each of which it reports to the service, and the replies of `HELP` and
-    /// `SCHEMA` if the service [lists](Service::listed) its commands.
+    /// It writes error lines to `out`, and reports each to the service. If the service [lists](Service::listed) its
+    /// commands, it writes the replies to `HELP` and `SCHEMA` too. It writes nothing else.
     ///
     /// The service must stay the same until [`reset`](Self::reset): a name that repeats the last request's is not
     /// looked up again.
@@ -261,7 +261,7 @@ impl Session {
                 Some(Step::Request { index, payload })
             }
             Frame::Ends(size) if size <= limit => Some(Step::Receive),
-            Frame::Open(_) if arrived < limit => Some(Step::Receive),
+            Frame::Open | Frame::OpenLine if arrived < limit => Some(Step::Receive),
             frame => {
                 self.refuse(frame, input, service, out);
                 None
@@ -314,8 +314,8 @@ impl Session {
 
     /// Ends the conversation with an error line, for example with [`ErrorKind::TimedOut`] after a time limit.
     ///
-    /// No error line is sent if the last one ended the conversation, if the rest of a rejected payload is being
-    /// skipped, or if the reply of `HELP` or `SCHEMA` has begun.
+    /// No error line is sent if an earlier one ended the conversation, or in the middle of a skipped payload or of the
+    /// reply to `HELP` or `SCHEMA`.
     pub fn abort(&mut self, kind: ErrorKind, service: &mut impl Service, out: &mut Buffer<'_>) {
         match self.phase {
             Phase::Name | Phase::Payload | Phase::Answering => {

@@ -40,7 +40,7 @@ impl Session {
     }
 
     /// Writes a push that [`Topic::encode`](crate::Topic::encode) or
-    /// [`encode_lost`](crate::topics::encode_lost) has encoded. Returns whether it was written.
+    /// [`Topic::encode_lost`](crate::Topic::encode_lost) has encoded. Returns whether it was written.
     ///
     /// The rules are those of [`push_space`](Self::push_space). If it was not written, it is lost: count it, and report
     /// the count before the next push of this topic.

@@ -2,7 +2,7 @@
 
 use super::{Phase, Session, front, show, take};
 use crate::error::{ErrorKind, RequestError};
-use crate::format::{End, Frame};
+use crate::format::Frame;
 use crate::{Buffer, Service, error_line, line};
 
 impl Session {
@@ -43,12 +43,12 @@ impl Session {
                 self.left = size;
                 Phase::SkipBytes
             }
-            Frame::Open(End::LineFeed) => {
+            Frame::OpenLine => {
                 take(input, limit);
                 self.left = self.limits.skip;
                 Phase::SkipLine
             }
-            Frame::Ends(_) | Frame::Open(End::Unknown) => Phase::Refused,
+            Frame::Ends(_) | Frame::Open => Phase::Refused,
             Frame::Broken(error) => {
                 kind = ErrorKind::Decode(error.into());
                 Phase::Refused

@@ -167,7 +167,7 @@ impl Pushes {
         let payload = received.get(start..).unwrap_or(&[]);
         let size = match (heard.frame)(payload, &mut self.progress) {
             Frame::Ends(size) => size.saturating_add(start),
-            Frame::Open(_) => return Ok(Front::Incomplete),
+            Frame::Open | Frame::OpenLine => return Ok(Front::Incomplete),
             Frame::Broken(kind) => return Err(ErrorKind::Decode(DecodeError::from(kind))),
         };
         if size <= received.len() && size <= capacity {

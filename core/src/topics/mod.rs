@@ -66,12 +66,17 @@ mod find;
 mod listener;
 mod subscriptions;
 
-pub use find::{Front, Heard, Pushes};
+pub use find::Heard;
+#[doc(hidden)] // for the clients of bellwire-std, which have queues
+pub use find::{Front, Pushes};
 pub(crate) use listener::Hearing;
-pub use listener::{Listener, Listening, Push};
+#[doc(hidden)] // a bound that `Listening` and `()` meet
+pub use listener::Listener;
+pub use listener::{Listening, Push};
+pub use subscriptions::{Published, Subscriptions};
 #[doc(hidden)]
-pub use subscriptions::WithTopics;
-pub use subscriptions::{Published, Subscriptions, TopicSet};
+// `TopicSet` is a bound that `Subscriptions` and `()` meet; bellwire-std has a third
+pub use subscriptions::{TopicSet, WithTopics};
 
 use crate::command::{Command, check_name, put};
 use crate::error_line;
@@ -97,6 +102,7 @@ const LONGEST_NAME: usize = 62;
 ///
 /// # Errors
 /// Returns the rule that the name breaks; see [`Topic::new`].
+#[doc(hidden)] // for the parser of descriptions in bellwire-std
 pub const fn check_topic_name(name: &str) -> Result<(), &'static str> {
     if name.len() > LONGEST_NAME {
         return Err("a topic's name must not exceed 62 bytes");
@@ -145,6 +151,23 @@ impl<F> Topic<F> {
     pub const fn name(&self) -> &'static str {
         self.name
     }
+
+    /// Encodes the line that reports `count` lost pushes, at the start of `space`, and returns its length in bytes.
+    ///
+    /// # Errors
+    /// [`EncodeError::NoRoom`] if `space` has no room for the name and 14 bytes.
+    ///
+    /// ```
+    /// use bellwire::{Line, Topic};
+    ///
+    /// const LOG: Topic<Line> = Topic::new("LOG");
+    /// let mut space = [0; 32];
+    /// assert_eq!(LOG.encode_lost(3, &mut space), Ok(8));
+    /// assert_eq!(&space[..8], b">LOG +3\n");
+    /// ```
+    pub fn encode_lost(&self, count: u32, space: &mut [u8]) -> Result<usize, EncodeError> {
+        encode_lost(self.name, count, space)
+    }
 }
 
 impl<F: Format> Topic<F> {
@@ -189,18 +212,11 @@ pub const fn longest_loss(name: &str) -> usize {
     name.len().saturating_add(14)
 }
 
-/// Encodes the line that reports the loss of `count` pushes of the topic `name`, at the start of `space`, and returns
-/// its length in bytes.
+/// Does the same as [`Topic::encode_lost`] for the topic `name`.
 ///
 /// # Errors
-/// [`EncodeError::NoRoom`], if `space` has no room for the name and 14 bytes.
-///
-/// ```
-/// let mut space = [0; 32];
-/// assert_eq!(bellwire::topics::encode_lost("TICK", 3, &mut space), Ok(9));
-/// assert_eq!(&space[..9], b">TICK +3\n");
-/// # Ok::<(), bellwire::format::EncodeError>(())
-/// ```
+/// [`EncodeError::NoRoom`]
+#[doc(hidden)] // for the publishers of bellwire-std, which forget the type
 pub fn encode_lost(name: &str, count: u32, space: &mut [u8]) -> Result<usize, EncodeError> {
     if space.len() < longest_loss(name) {
         return Err(EncodeError::NoRoom);

@@ -53,12 +53,12 @@ pub trait TopicSet {
         out: &mut Buffer<'_>,
     ) -> Option<ReplySent>;
 
-    /// Writes the unreported losses to `out`, if there is room. Returns whether to do so again, instead of reading a
-    /// request, after bytes have left.
+    /// Writes the unreported losses to `out`, if there is room. Returns whether bytes must be sent, and this called
+    /// again, before the next request is read.
     #[doc(hidden)]
     fn tell(&mut self, session: &Session, out: &mut Buffer<'_>) -> bool;
 
-    /// Does the same after bytes of `out` have left.
+    /// Writes the unreported losses after bytes of `out` were sent.
     #[doc(hidden)]
     fn sent(&mut self, _session: &Session, _out: &mut Buffer<'_>) {}
 }

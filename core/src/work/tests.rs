@@ -3,7 +3,7 @@
 extern crate std;
 
 use super::work;
-use crate::format::{End, Frame};
+use crate::format::Frame;
 use crate::topics::{Listener, Listening, Published, Push};
 use crate::{
     Buffer, ClientConnection, Command, Endpoint, ErrorKind, Line, NoReply, Postcard,
@@ -331,7 +331,7 @@ fn line_frame_searches_each_byte_once() {
         let mut progress = 0;
         for size in 0..=line.len() {
             let frame = <Line as crate::Format>::frame(&line.as_bytes()[..size], &mut progress);
-            assert_eq!(frame, Frame::Open(End::LineFeed));
+            assert_eq!(frame, Frame::OpenLine);
         }
     });
     assert_eq!(work, line.len());

@@ -6,7 +6,7 @@
 
 pub mod shown;
 
-use bellwire::complex_data::Inner;
+use bellwire::complex_data::Level;
 use bellwire::schema::Description;
 use bellwire::{Command, ComplexData, Gob, Line, NoReply, Postcard, Reply, ReplySent, Topic};
 
@@ -88,11 +88,11 @@ pub fn value() -> ComplexData {
         s: text("string data"),
         m: map(&[("one", 1), ("two", 2), ("three", 3)]),
         p: heapless::Vec::from_iter(*b"abc"),
-        c: Some(Inner {
+        c: Some(Level {
             n: 256,
             s: text("Recursive structs? Piece of cake!"),
             m: map(&[("01", 1), ("10", 2), ("11", 3)]),
-            ..Inner::default()
+            ..Level::default()
         }),
     }
 }
@@ -101,6 +101,6 @@ fn text<const N: usize>(text: &str) -> heapless::String<N> {
     text.chars().collect()
 }
 
-fn map(entries: &[(&str, i64)]) -> bellwire::complex_data::Map {
+fn map(entries: &[(&str, i64)]) -> heapless::LinearMap<heapless::String<16>, i64, 8> {
     entries.iter().map(|(key, n)| (text(key), *n)).collect()
 }

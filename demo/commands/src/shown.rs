@@ -3,15 +3,16 @@
 //! Written piece by piece, because `core::fmt` takes 3 KiB of a device's flash.
 
 use bellwire::Printable;
-use bellwire::complex_data::{Level, Map, Nested};
+use bellwire::complex_data::{Level, Nested};
 use core::fmt;
+use heapless::linear_map::LinearMapView;
 
 /// One level of a structure, to display.
 #[derive(Debug)]
 pub struct Shown<'a> {
     n: i64,
     s: &'a str,
-    m: &'a Map,
+    m: &'a LinearMapView<heapless::String<16>, i64>,
     p: &'a [u8],
 }
 

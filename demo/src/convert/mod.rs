@@ -100,7 +100,9 @@ fn next_postcard(rest: &mut &[u8]) -> Result<Option<GoData>, DecodeError> {
     let end = match Postcard::<HeapComplexData>::frame(rest, &mut 0) {
         Frame::Broken(flaw) => return Err(flaw.into()),
         Frame::Ends(end) if end <= rest.len() => end,
-        Frame::Ends(_) | Frame::Open(_) => return Err(DecodeErrorKind::Truncated.into()),
+        Frame::Ends(_) | Frame::Open | Frame::OpenLine => {
+            return Err(DecodeErrorKind::Truncated.into());
+        }
     };
     let (payload, behind) = rest.split_at(end);
     *rest = behind;

@@ -43,7 +43,7 @@
 //!
 //! # Bounds
 //! The description and the payload may come from an untrusted peer. Values nest at most
-//! [`MAX_DEPTH`](bellwire::format::MAX_DEPTH) deep. JSON from a payload takes at most [`MAX_TEXT`] bytes.
+//! [`Limits::MAX_DEPTH`](bellwire::Limits::MAX_DEPTH) deep. JSON from a payload takes at most [`MAX_TEXT`] bytes.
 
 mod error;
 mod key;
@@ -59,9 +59,9 @@ pub use error::JsonError;
 pub use remote::{JsonCallError, RemoteCommand};
 pub use topic::RemoteTopic;
 
-use bellwire::Line;
-use bellwire::format::{EncodeError, Format, gob, postcard};
+use bellwire::format::EncodeError;
 use bellwire::schema::{Encoding, Type};
+use bellwire::{Format, Gob, Line, Postcard};
 use value::Value;
 
 /// The longest JSON text that [`decode`] returns, in bytes. Fuzz targets have a lower limit.
@@ -90,12 +90,12 @@ pub fn encode(encoding: &Encoding, json: &str) -> Result<Vec<u8>, JsonError> {
         },
         ("postcard", Some(ty)) => {
             let value = read::read(ty, json)?;
-            grow("postcard", |space| postcard::encode(&value, space))
+            grow("postcard", |space| Postcard::encode_any(&value, space))
         }
         ("gob", Some(ty)) => {
             let value = read::read(ty, json)?;
-            gob::check_type(ty).map_err(JsonError::new)?;
-            grow("gob", |space| gob::encode(ty, &value, space))
+            Gob::check_type(ty).map_err(JsonError::new)?;
+            grow("gob", |space| Gob::encode_any(ty, &value, space))
         }
         (format, _) => Err(JsonError::no_form(format)),
     }
@@ -120,8 +120,8 @@ pub fn decode(encoding: &Encoding, payload: &[u8]) -> Result<String, JsonError> 
             Ok(text) => serde_json::to_string(text).map_err(JsonError::new),
             Err(error) => Err(JsonError::new(error)),
         },
-        ("postcard", Some(ty)) => write::write(ty, |seed| postcard::decode_seed(seed, payload)),
-        ("gob", Some(ty)) => write::write(ty, |seed| gob::decode_seed(seed, payload)),
+        ("postcard", Some(ty)) => write::write(ty, |seed| Postcard::decode_seed(seed, payload)),
+        ("gob", Some(ty)) => write::write(ty, |seed| Gob::decode_seed(seed, payload)),
         (format, _) => Err(JsonError::no_form(format)),
     }
 }

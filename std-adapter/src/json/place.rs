@@ -1,6 +1,6 @@
 //! A type with the types around it.
 
-use bellwire::format::MAX_DEPTH;
+use bellwire::Limits;
 use bellwire::schema::Type;
 
 /// A type, and the types around it, in which [`Type::Outer`] is looked up.
@@ -35,7 +35,7 @@ impl<'p> Place<'p> {
     /// # Errors
     /// The value nests too deep, or there is no such type.
     pub(super) fn resolve(self) -> Result<Self, &'static str> {
-        if self.depth > MAX_DEPTH {
+        if self.depth > Limits::MAX_DEPTH {
             return Err("nested too deep");
         }
         let Type::Outer(wanted) = self.ty else {

@@ -1,11 +1,10 @@
 //! Calls of commands that are known only at run time.
 
 use super::{JsonError, decode, encode};
-use crate::schema::{FetchError, fetch};
+use crate::schema::{FetchError, Signature, fetch};
 use crate::{CallError, Client};
 use bellwire::format::{EncodeError, Frame};
 use bellwire::gob::RawGob;
-use bellwire::schema::Signature;
 use bellwire::{Command, DecodeError, ErrorKind, Expected, Format, Line, Postcard};
 use std::fmt;
 
@@ -107,8 +106,9 @@ impl RemoteCommand {
         Ok(expected.map(|_| reply.to_vec()))
     }
 
-    /// Returns the reply that a client expects, for a [`ClientSession`](bellwire::ClientSession) of your own. `None` if
-    /// the command has no reply, or a reply in a format of the server's own.
+    /// Returns the reply that a client expects. `None` if the command has no reply, or a reply in a format of the
+    /// server's own.
+    #[doc(hidden)] // for the load generator of the demo, on `ClientSession`
     pub fn expected(&self) -> Option<Expected> {
         let Signature { name, reply, .. } = self.signature;
         // These find the end of a payload by its format, without its type.

@@ -2,9 +2,8 @@
 
 use super::{JsonError, decode};
 use crate::Client;
-use crate::schema::{FetchError, fetch};
+use crate::schema::{FetchError, Signature, fetch};
 use bellwire::gob::RawGob;
-use bellwire::schema::Signature;
 use bellwire::topics::Heard;
 use bellwire::{Line, Postcard, Topic};
 

@@ -1,9 +1,9 @@
 //! Compares a client's commands with those of its server.
 
 use super::diff::diff;
-use super::{FetchError, Listed, parse};
+use super::{FetchError, Listed, Signature, parse};
 use crate::CallError;
-use bellwire::schema::{Description, Signature};
+use bellwire::schema::Description;
 use std::collections::HashMap;
 use std::error::Error;
 use std::fmt;

@@ -1,8 +1,8 @@
 //! The first difference of two signatures.
 
-use super::find;
+use super::{Signature, find};
 use bellwire::Printable;
-use bellwire::schema::{Encoding, Signature, Type};
+use bellwire::schema::{Encoding, Type};
 
 /// Returns the first difference, or `None` if both have the same text.
 pub(super) fn diff(ours: &Signature, theirs: &Signature) -> Option<String> {

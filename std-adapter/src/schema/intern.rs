@@ -1,9 +1,9 @@
 //! Keeps descriptions for the life of the process, in bounded memory.
 
-use super::MAX_MEMORY;
 use super::parse::{Encoded, Node, Parsed};
 use super::text::Name;
-use bellwire::schema::{Encoding, Signature, Type};
+use super::{MAX_MEMORY, Signature};
+use bellwire::schema::{Encoding, Type};
 use std::collections::{HashMap, HashSet};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 

@@ -19,6 +19,7 @@ mod error;
 mod intern;
 pub(crate) mod listing;
 mod parse;
+mod signature;
 mod text;
 
 pub(crate) use check::Check;
@@ -28,10 +29,11 @@ pub use error::FetchError;
 pub(crate) use intern::field_names;
 pub use listing::Listed;
 pub use parse::MAX_TEXT;
+pub use signature::Signature;
 pub use text::ParseError;
 
 use crate::Client;
-use bellwire::schema::{HELP, SCHEMA, Signature};
+use bellwire::schema::{HELP, SCHEMA};
 
 /// The most bytes that the descriptions of a process may take. See [`parse`]. Fuzz targets parse many.
 pub const MAX_MEMORY: usize = if cfg!(fuzzing) { 256 << 20 } else { 1 << 20 };
@@ -40,7 +42,7 @@ pub const MAX_MEMORY: usize = if cfg!(fuzzing) { 256 << 20 } else { 1 << 20 };
 ///
 /// serde and [`Signature`] want names that live for ever, so this leaks memory: once for each different text, and
 /// at most [`MAX_MEMORY`] bytes in the whole process. The text may come from an untrusted peer. It is at most
-/// [`MAX_TEXT`] bytes long, and its types nest at most [`MAX_DEPTH`](bellwire::format::MAX_DEPTH) deep.
+/// [`MAX_TEXT`] bytes long, and its types nest at most [`Limits::MAX_DEPTH`](bellwire::Limits::MAX_DEPTH) deep.
 ///
 /// # Errors
 /// Returns the first fault in the text and its position. Nothing is leaked then.

@@ -1,7 +1,7 @@
 //! The parser of the notation.
 
 use super::text::{Name, ParseError, Text};
-use bellwire::format::MAX_DEPTH;
+use bellwire::Limits;
 use bellwire::schema::{Type, check_name};
 use bellwire::topics::check_topic_name;
 use std::collections::HashSet;
@@ -124,7 +124,7 @@ impl<'t> Parser<'t> {
         &mut self,
         parse: impl FnOnce(&mut Self) -> Result<T, ParseError>,
     ) -> Result<T, ParseError> {
-        if self.depth == MAX_DEPTH {
+        if self.depth == Limits::MAX_DEPTH {
             return self.text.fail("nested too deep");
         }
         self.depth += 1;

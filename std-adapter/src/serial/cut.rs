@@ -1,10 +1,10 @@
-//! Ports on which a request in plain text may be cut.
+//! Ports on which the last request in plain text may have lost its end.
 //!
-//! If the end of a request was lost, the server takes the next request as that end. After its time limit for a request
-//! it answers with an error line and waits for a quiet line. So after a conversation whose last request has no reply,
-//! the next one on that port begins after that time.
+//! The server then takes the next request as that end. After its time limit for a request it answers with an error
+//! line and waits for a quiet line. So if the last request of a conversation has no reply, the next conversation on
+//! that port begins after that time.
 
-use bellwire::serial::REQUEST;
+use bellwire::serial::Server;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -18,7 +18,7 @@ fn cut() -> MutexGuard<'static, HashMap<PathBuf, Instant>> {
     ports.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Notes that the bytes sent at `last` may be a part of a request.
+/// Notes that the bytes sent at `last` may be an incomplete request.
 pub(super) fn note(port: &Path, last: Instant) {
     cut().insert(port.to_owned(), last);
 }
@@ -28,8 +28,8 @@ pub(super) fn clear(port: &Path) {
     cut().remove(port);
 }
 
-/// Returns the time at which the server gives up the request, if one may be cut.
+/// Returns the time at which the server gives up a request, if one may be incomplete.
 pub(super) fn given_up(port: &Path) -> Option<Instant> {
     let last = *cut().get(port)?;
-    Some(last + Duration::from_millis(REQUEST.into()))
+    Some(last + Duration::from_millis(Server::REQUEST_TIMEOUT.into()))
 }

@@ -88,7 +88,7 @@ impl Mode {
         }
     }
 
-    /// Returns the link's time of the next attempt.
+    /// Returns the time of the link's next attempt.
     pub(super) fn poll_at(&self) -> Option<u32> {
         match self {
             Self::Link(link) => link.poll_at(),

@@ -28,7 +28,7 @@ pub(super) struct Pump {
     ended: bool,
     /// The time to stop, once the connection was dropped.
     dropped: Option<Instant>,
-    /// The last time with bytes to send or to deliver.
+    /// The last time at which there were bytes to send or to deliver.
     active: Instant,
 }
 
@@ -77,7 +77,7 @@ impl Pump {
         }
     }
 
-    /// Returns the time of the last request's end, if it has no reply and the connection did not wait for one.
+    /// Returns the time at which the last request ended, if no reply to it was awaited.
     pub(super) fn unanswered(&self) -> Option<Instant> {
         let in_order = self.ended && self.dropped.is_none();
         if in_order {

@@ -49,8 +49,8 @@ impl Wire {
         Ok(wire)
     }
 
-    /// Waits for a quiet line. If a request may be cut, first waits until `given_up`, or until the server has sent its
-    /// error line.
+    /// Waits for a quiet line. If a request may be incomplete, first waits until `given_up`, or until the server has
+    /// sent its error line.
     fn wait_for_quiet(
         &self,
         banner: &mut Banner<'_>,

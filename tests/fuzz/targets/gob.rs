@@ -4,8 +4,7 @@
 #![no_main]
 
 use bellwire::format::Format;
-use bellwire::{ComplexData, DecodeError, DecodeErrorKind, Gob, HeapComplexData};
-use bellwire::{Schema, gob::from_slice};
+use bellwire::{ComplexData, DecodeError, DecodeErrorKind, Gob, HeapComplexData, Schema};
 use bellwire_fuzz::formats::{bounded, encoded_in, payload};
 use bellwire_fuzz::values::Kinds;
 use core::fmt::Debug;
@@ -36,7 +35,7 @@ fn check<T>(payload: &[u8]) -> Result<T, DecodeError>
 where
     T: Serialize + DeserializeOwned + Schema + Debug + 'static,
 {
-    let value = bounded(payload, from_slice::<T>)?;
+    let value = bounded(payload, Gob::from_slice::<T>)?;
     let bytes = encoded_in::<Gob<T>>(|space| Gob::<T>::encode(&value, space));
     let bytes = bytes.expect("a decoded value can be encoded");
     let again = Gob::<T>::decode(&bytes).expect("an encoded value can be decoded");

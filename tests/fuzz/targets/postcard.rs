@@ -4,7 +4,7 @@
 #![no_main]
 
 use bellwire::format::Format;
-use bellwire::{ComplexData, DecodeError, DecodeErrorKind, HeapComplexData, Postcard, Ref};
+use bellwire::{ComplexData, DecodeError, DecodeErrorKind, HeapComplexData, Postcard};
 use bellwire_fuzz::formats::{encoded_in, payload};
 use bellwire_fuzz::server::framed;
 use bellwire_fuzz::values::{Kinds, Tree, Wrapped};
@@ -19,8 +19,8 @@ fuzz_target!(|data: &[u8]| {
     let data = &data[..data.len().min(600)];
     if let Some(payload) = payload::<Postcard<HeapComplexData>>(data) {
         let _ = Postcard::<ComplexData>::decode(payload);
-        let _ = Postcard::<Ref<str>>::decode(payload);
-        let _ = Postcard::<Ref<[u8]>>::decode(payload);
+        let _ = Postcard::<str>::decode(payload);
+        let _ = Postcard::<[u8]>::decode(payload);
     }
     let heap = check::<HeapComplexData>(data);
     let fixed = check::<ComplexData>(data);

@@ -2,9 +2,9 @@
 //! have the same bytes.
 #![no_main]
 
-use bellwire::format::{EncodeError, Format, MAX_DEPTH};
+use bellwire::format::{EncodeError, Format};
 use bellwire::gob::{Decoder, Encoder};
-use bellwire::{ComplexData, DecodeErrorKind, Gob, HeapComplexData, Line, Postcard, Ref};
+use bellwire::{ComplexData, DecodeErrorKind, Gob, HeapComplexData, Limits, Line, Postcard};
 use bellwire_fuzz::formats::{encoded, encoded_in};
 use bellwire_fuzz::values::{Kinds, Tree, complex_data, levels};
 use libfuzzer_sys::arbitrary::{Arbitrary, Result, Unstructured};
@@ -26,7 +26,7 @@ fn check(source: &mut Unstructured<'_>) -> Result<()> {
 }
 
 /// The most levels that can be encoded. Each level but the first is a struct in an option.
-const MAX_LEVELS: usize = MAX_DEPTH as usize / 2;
+const MAX_LEVELS: usize = Limits::MAX_DEPTH as usize / 2;
 
 fn structure<Heap, Fixed>(value: &HeapComplexData)
 where
@@ -92,16 +92,12 @@ fn text(value: &str) {
         Ok(line) => assert_eq!(Line::decode(&line), Ok(value)),
         Err(_) => assert!(value.contains('\n') || value.ends_with('\r')),
     }
-    let bytes = encoded_in::<Gob<Ref<str>>>(|space| Gob::<Ref<str>>::encode(&value, space));
-    assert_eq!(
-        Gob::<Ref<str>>::decode(&bytes.expect("short enough")),
-        Ok(value)
-    );
+    let bytes = encoded_in::<Gob<str>>(|space| Gob::<str>::encode(&value, space));
+    assert_eq!(Gob::<str>::decode(&bytes.expect("short enough")), Ok(value));
     let raw = value.as_bytes();
-    let bytes =
-        encoded_in::<Postcard<Ref<[u8]>>>(|space| Postcard::<Ref<[u8]>>::encode(&raw, space));
+    let bytes = encoded_in::<Postcard<[u8]>>(|space| Postcard::<[u8]>::encode(&raw, space));
     assert_eq!(
-        Postcard::<Ref<[u8]>>::decode(&bytes.expect("short enough")),
+        Postcard::<[u8]>::decode(&bytes.expect("short enough")),
         Ok(raw)
     );
 }

@@ -1,7 +1,7 @@
 //! The programs to measure, and the bytes that each receives and sends.
 
+use bellwire::Limits;
 use bellwire::complex_data::Inner;
-use bellwire::format::MAX_DEPTH;
 use bellwire::schema::Description;
 use bellwire::{
     ClientConnection, Command, ComplexData, Format, Gob, Line, NoReply, Postcard, ReplyFormat,
@@ -140,7 +140,7 @@ pub(crate) fn nested() -> Vec<u8> {
     const Z: &[u8] = b"\x01\x01Z\x01\xff\x80\0";
     let definition = [b"\x7f\x03\x01\x02\xff\x80\0\x01\x03", C, I, Z, b"\0\0"].concat();
     // The other four are the struct, the option, the struct in it, and the one in the interface.
-    let levels = usize::from(MAX_DEPTH) - 4;
+    let levels = usize::from(Limits::MAX_DEPTH) - 4;
     let interface = [
         &b"\x02\x01U"[..],
         b"\xff\x81\x03\x01\x02\xff\x82\0\x01\x01\x01\x01X\x01\x04\0\0\0",

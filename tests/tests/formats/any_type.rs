@@ -1,7 +1,7 @@
 //! Payloads of any serde type, compared with the postcard crate.
 
-use bellwire::format::{Format, MAX_DEPTH};
-use bellwire::{Borrowed, DecodeError, DecodeErrorKind, Postcard, Ref};
+use bellwire::format::Format;
+use bellwire::{DecodeError, DecodeErrorKind, Limits, Payload, Postcard};
 use bellwire_tests::server::{framed, show};
 use core::fmt::Debug;
 use serde::de::{DeserializeOwned, MapAccess, Visitor};
@@ -199,7 +199,9 @@ struct Reading<'a> {
     note: Option<&'a str>,
 }
 
-impl Borrowed for Reading<'static> {
+enum Readings {}
+
+impl Payload for Readings {
     type Value<'a> = Reading<'a>;
 }
 
@@ -211,14 +213,14 @@ fn borrowed_values_point_into_the_payload() {
         note: Some("open"),
     };
     let payload = framed(postcard_bytes(&reading));
-    let decoded = Postcard::<Ref<Reading<'static>>>::decode(&payload);
+    let decoded = Postcard::<Readings>::decode(&payload);
     let decoded = decoded.expect("a complete payload");
     assert_eq!(decoded, reading);
     assert!(payload.as_ptr_range().contains(&decoded.sensor.as_ptr()));
     assert!(payload.as_ptr_range().contains(&decoded.raw.as_ptr()));
     let text = framed(framed("hi"));
-    assert_eq!(Postcard::<Ref<str>>::decode(&text), Ok("hi"));
-    assert_eq!(Postcard::<Ref<[u8]>>::decode(&text), Ok(&b"hi"[..]));
+    assert_eq!(Postcard::<str>::decode(&text), Ok("hi"));
+    assert_eq!(Postcard::<[u8]>::decode(&text), Ok(&b"hi"[..]));
 }
 
 #[test]
@@ -271,7 +273,7 @@ enum Chain {
 
 #[test]
 fn any_type_may_nest_up_to_max_depth() {
-    let most = usize::from(MAX_DEPTH);
+    let most = usize::from(Limits::MAX_DEPTH);
     let chain = |links: usize| [vec![1; links], vec![0]].concat();
     assert!(decode::<Chain>(chain(most - 1)).is_ok());
     for links in [most, most + 1, 50_000] {

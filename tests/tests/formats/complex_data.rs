@@ -1,8 +1,8 @@
 //! `ComplexData` and `HeapComplexData`: both have the same bytes, and report each flaw by its own error.
 
 use bellwire::complex_data::{Inner, Level};
-use bellwire::format::{EncodeError, Format, MAX_DEPTH};
-use bellwire::{ComplexData, DecodeError, DecodeErrorKind, Gob, HeapComplexData, Postcard};
+use bellwire::format::{EncodeError, Format};
+use bellwire::{ComplexData, DecodeError, DecodeErrorKind, Gob, HeapComplexData, Limits, Postcard};
 use bellwire_tests::server::{framed, join, show};
 use core::fmt::Debug;
 use serde::Deserialize;
@@ -273,7 +273,7 @@ fn a_level_beyond_those_of_the_type_is_too_deep() {
 #[test]
 fn the_heap_type_nests_up_to_max_depth() {
     // Each level below the first counts twice: an option and a struct.
-    let most = usize::from(MAX_DEPTH) / 2;
+    let most = usize::from(Limits::MAX_DEPTH) / 2;
     let deepest = decode::<HeapComplexData>(levels(most)).expect("deep enough");
     assert_eq!(encode(&deepest), framed(levels(most)));
     for count in [most + 1, most + 2, 1000, 10_000] {
@@ -287,7 +287,7 @@ fn the_heap_type_nests_up_to_max_depth() {
 
 #[test]
 fn a_value_nested_beyond_max_depth_is_not_encoded() {
-    let most = usize::from(MAX_DEPTH) / 2;
+    let most = usize::from(Limits::MAX_DEPTH) / 2;
     let mut data = HeapComplexData::default();
     for levels in 1..100 {
         let mut space = [0; 1024];

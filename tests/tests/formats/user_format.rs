@@ -1,8 +1,8 @@
 //! A serde format outside the core, written with the helpers that the core's own formats share.
 
-use bellwire::format::{EncodeError, Format, Frame, MAX_DEPTH, Output, Payload, ValueReader};
+use bellwire::format::{EncodeError, Format, Frame, Output, Payload, ValueReader};
 use bellwire::{ClientConnection, Command, DecodeError, DecodeErrorKind, Endpoint, Error, Line};
-use bellwire::{Next, ServerConnection};
+use bellwire::{Limits, Next, ServerConnection};
 use serde::de::{DeserializeSeed, SeqAccess, Visitor};
 use serde::ser::{Impossible, SerializeSeq, SerializeStruct};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, forward_to_deserialize_any};
@@ -73,7 +73,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeErrorKind> {
         match self.token() {
             "" => Err(DecodeErrorKind::Truncated),
-            "(" if self.depth == MAX_DEPTH => Err(DecodeErrorKind::TooDeep),
+            "(" if self.depth == Limits::MAX_DEPTH => Err(DecodeErrorKind::TooDeep),
             "(" => {
                 self.depth += 1;
                 let list = visitor.visit_seq(&mut *self)?;
@@ -123,7 +123,7 @@ struct List<'w, 's> {
 
 impl<'w, 's> Writer<'w, 's> {
     fn list(self) -> Result<List<'w, 's>, EncodeError> {
-        if self.depth == MAX_DEPTH {
+        if self.depth == Limits::MAX_DEPTH {
             return Err(EncodeError::Unencodable);
         }
         self.out.byte(b'(')?;
@@ -325,7 +325,7 @@ fn a_client_and_a_server_converse_in_a_serde_format_from_outside_the_core() {
 }
 
 #[test]
-fn its_error_lines_tell_the_causes_that_serde_reports() {
+fn error_lines_of_a_users_format_tell_the_cause_that_serde_reports() {
     for (request, line) in [
         (
             "SUM\n(hall (1 2 3 4))\n",
@@ -341,12 +341,15 @@ fn its_error_lines_tell_the_causes_that_serde_reports() {
 }
 
 #[test]
-fn it_nests_as_deep_as_the_cores_formats_and_no_deeper() {
+fn a_users_format_nests_as_deep_as_the_cores_and_no_deeper() {
     let nest = |depth: u8| (1..depth).fold(Nest(Vec::new()), |inner, _| Nest(vec![inner]));
     let mut space = [0; 100];
-    let size = Lists::<Nest>::encode(&nest(MAX_DEPTH), &mut space).unwrap();
-    assert_eq!(Lists::<Nest>::decode(&space[..size]), Ok(nest(MAX_DEPTH)));
-    let deeper = Lists::<Nest>::encode(&nest(MAX_DEPTH + 1), &mut space);
+    let size = Lists::<Nest>::encode(&nest(Limits::MAX_DEPTH), &mut space).unwrap();
+    assert_eq!(
+        Lists::<Nest>::decode(&space[..size]),
+        Ok(nest(Limits::MAX_DEPTH))
+    );
+    let deeper = Lists::<Nest>::encode(&nest(Limits::MAX_DEPTH + 1), &mut space);
     assert_eq!(deeper, Err(EncodeError::Unencodable));
     let request = format!("NEST\n{}\n", "(".repeat(33) + &")".repeat(33));
     assert_eq!(

@@ -2,8 +2,7 @@
 
 use bellwire::format::Format;
 use bellwire::{
-    Buffer, Endpoint, ErrorKind, Limits, Next, Postcard, Ref, ServerConnection, Service, Session,
-    Step,
+    Buffer, Endpoint, ErrorKind, Limits, Next, Postcard, ServerConnection, Service, Session, Step,
 };
 use bellwire_tests::expect::{answers, at_its_end_answers, ends};
 use bellwire_tests::server::{App, ECHO, PING, Setup, endpoint, framed, join, show};
@@ -11,7 +10,7 @@ use bellwire_tests::server::{App, ECHO, PING, Setup, endpoint, framed, join, sho
 /// Encodes `text` as the payload of TEXT, which is also the payload of its reply.
 fn postcard_text(text: &str) -> Vec<u8> {
     let mut space = [0; 512];
-    let size = Postcard::<Ref<str>>::encode(&text, &mut space).expect("room for the text");
+    let size = Postcard::<str>::encode(&text, &mut space).expect("room for the text");
     space[..size].to_vec()
 }
 

@@ -2,7 +2,7 @@
 //! `topics` its version 2.
 
 use bellwire::schema::Description;
-use bellwire::topics::{SUBSCRIBE, UNSUBSCRIBE, encode_lost};
+use bellwire::topics::{SUBSCRIBE, UNSUBSCRIBE};
 use bellwire::{Command, Line, ServerConnection, Topic};
 use bellwire_tests::expect::{answers, ends};
 use bellwire_tests::server::{App, PING, POSTCARD, Setup, converse, endpoint, show};
@@ -87,7 +87,7 @@ fn a_push_has_a_mark_the_topic_and_a_payload_or_a_loss() {
     assert_eq!(TICK.encode("1", &mut space), Ok(8));
     assert_eq!(&space[..8], b">TICK\n1\n");
     for (count, line) in [(1, ">TICK +1\n"), (u32::MAX, ">TICK +4294967295\n")] {
-        let size = encode_lost(TICK.name(), count, &mut space);
+        let size = TICK.encode_lost(count, &mut space);
         assert_eq!(size, Ok(line.len()));
         assert_eq!(&space[..line.len()], line.as_bytes());
     }

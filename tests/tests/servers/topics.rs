@@ -112,7 +112,7 @@ fn a_value_that_a_handler_publishes_reaches_every_subscriber() {
 }
 
 #[test]
-fn a_topic_that_is_not_there_is_refused_and_twice_is_no_error() {
+fn an_unknown_topic_is_refused_and_to_subscribe_twice_is_no_error() {
     each(|kind| {
         let (server, log) = logging(kind);
         let mut stream = server.connect();
@@ -165,7 +165,7 @@ fn a_slow_reader_loses_values_and_is_told_how_many_and_nobody_waits() {
         for _ in 0..published {
             assert_eq!(log.publish(&text), Ok(2));
         }
-        // The quick one is served although the slow one does not read.
+        // The fast reader is served although the slow one does not read.
         quick.write_all(b"UNSUBSCRIBE\nLOG\n").unwrap();
         let (delivered, lost) = count_until_ok(&mut quick);
         assert_eq!(delivered + lost, published, "{kind:?}");
@@ -189,7 +189,7 @@ fn a_publisher_faster_than_the_line_does_not_hide_a_request() {
                 publishing.publish(&text).unwrap();
             }
         });
-        // A reader as quick as it can be.
+        // A reader that never pauses.
         let mut reader = stream.try_clone().unwrap();
         let reading = thread::spawn(move || count_until_ok(&mut reader));
         thread::sleep(Duration::from_millis(100));
@@ -329,7 +329,7 @@ fn a_server_that_stops_ends_its_subscribers() {
 }
 
 #[test]
-fn after_a_fatal_error_line_comes_no_push() {
+fn no_push_follows_a_fatal_error_line() {
     each(|kind| {
         let (server, log) = logging(kind);
         for _ in 0..20 {

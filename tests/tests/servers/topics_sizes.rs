@@ -1,10 +1,10 @@
-//! Pushes beside the size of the transmit buffer.
+//! The longest push that a transmit buffer can hold.
 
 use super::topics::{LOG, TRANSMIT, ask, expect, logging, subscribe};
 use bellwire_tests::running::{each, serve};
 
 #[test]
-fn a_value_larger_than_the_transmit_buffer_is_lost_and_told() {
+fn a_value_larger_than_the_transmit_buffer_is_reported_lost() {
     each(|kind| {
         let (server, log) = logging(kind);
         let mut stream = subscribe(&server, "LOG");

@@ -6,7 +6,7 @@ use super::reader::Reader;
 use super::types::{Definition, Table};
 use super::wire::take_uint;
 use crate::error::DecodeErrorKind;
-use crate::format::{End, Frame};
+use crate::format::Frame;
 
 /// How to find the end of a value that may contain interfaces.
 ///
@@ -32,7 +32,7 @@ pub(super) fn find_end(input: &[u8], progress: &mut usize, interfaces: Interface
     }
     match frame {
         Ok(Some(end)) => Frame::Ends(usize::try_from(end).unwrap_or(usize::MAX)),
-        Ok(None) => Frame::Open(End::Unknown),
+        Ok(None) => Frame::Open,
         Err(flaw) => Frame::Broken(flaw),
     }
 }

@@ -6,7 +6,7 @@
 //! | Describe a value's type to Go | [`Schema`] |
 //! | Use one Encoder and one Decoder for many values of a connection | [`Encoder`] and [`Decoder`], with [`RawGob`] |
 //! | Decode many values that are all in memory | [`Stream`] |
-//! | Decode one value to a type without a description | [`from_slice`] |
+//! | Decode one value to a type without a description | [`Gob::from_slice`] |
 //!
 //! # Types
 //! Fields are matched by name. A field that only the sender has is skipped. A field that only the receiver has
@@ -70,10 +70,10 @@
 //! | an array to a slice, a string or `time.Time` to bytes, an interface's value to its own type | error | accepted | the value is preserved, and Rust has no other type for it |
 //! | a type that is named but not defined | error | error at a value of that type | unused types are not looked up |
 //! | an interface in skipped data, if it is nil or defines types | misread | skipped | the bytes tell how to skip it |
-//! | values nested without limit | stack overflow | [`DecodeErrorKind::TooDeep`](crate::DecodeErrorKind::TooDeep) beyond [`MAX_DEPTH`](super::MAX_DEPTH) | the peer must not control the recursion |
+//! | values nested without limit | stack overflow | [`DecodeErrorKind::TooDeep`](crate::DecodeErrorKind::TooDeep) beyond [`Limits::MAX_DEPTH`](crate::Limits::MAX_DEPTH) | the peer must not control the recursion |
 //!
 //! # Bounds
-//! A stream defines at most [`MAX_TYPES`] types, or fewer if [`Gob`] sets a lower limit. They have at most
+//! A stream defines at most 32 types, or fewer if [`Gob`] sets a lower limit. They have at most
 //! 256 fields in total. A message takes less than 1 GiB, the same as for Go on 32-bit machines. The receiver's
 //! struct has at most 64 fields. A count must not exceed the unread bytes. Nothing is reserved in advance, and
 //! unwanted values are skipped without recursion.
@@ -115,13 +115,12 @@ mod types;
 mod value;
 mod wire;
 
-pub use limits::MAX_TYPES;
 #[doc(hidden)] // for tests
-pub use limits::{MAX_FIELDS, MAX_MESSAGE};
+pub use limits::{MAX_FIELDS, MAX_MESSAGE, MAX_TYPES};
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub use steps::take_steps;
-pub use stream::{Decoder, Encoder, Stream, from_slice};
+pub use stream::{Decoder, Encoder, Stream};
 
 use super::{EncodeError, Format, Frame, Payload};
 use crate::error::DecodeError;
@@ -129,8 +128,8 @@ use crate::schema::{Described, Encoding, Schema, Type};
 use core::marker::PhantomData;
 use definitions::{Definitions, FIRST_ID, Table};
 use frame::Interfaces;
-use serde::Serialize;
 use serde::de::DeserializeSeed;
+use serde::{Deserialize, Serialize};
 
 /// A value of any serde type with a [`Schema`], encoded as a fresh Go Encoder does: the definitions of its
 /// types, then the value.
@@ -138,10 +137,10 @@ use serde::de::DeserializeSeed;
 /// `TYPES` is the most types that a payload may define, including types that only the sender has. A payload with
 /// more fails with [`DecodeErrorKind::TooManyTypes`](crate::DecodeErrorKind::TooManyTypes). Each type takes
 /// 16 bytes of stack during decoding. So on a small machine set the number that you need: `Gob<ComplexData, 8>`.
-/// A number below the number of types in `T`, or above [`MAX_TYPES`], does not compile.
+/// A number below the number of types in `T`, or above 32, does not compile.
 ///
 /// The messages' lengths tell the payload's end, so a rejected payload is skipped exactly. Only a value that
-/// contains interfaces must be read to find its end. This search has room for [`MAX_TYPES`] types, whatever
+/// contains interfaces must be read to find its end. This search has room for 32 types, whatever
 /// `TYPES` is.
 ///
 /// ```
@@ -170,17 +169,17 @@ use serde::de::DeserializeSeed;
 /// let _ = Gob::<ComplexData, 1>::encode(&ComplexData::default(), &mut [0; 256]);
 /// ```
 #[derive(Debug)]
-pub struct Gob<T, const TYPES: usize = MAX_TYPES>(PhantomData<fn() -> T>);
+pub struct Gob<T: ?Sized, const TYPES: usize = MAX_TYPES>(PhantomData<fn() -> *const T>);
 
-impl<T: Payload + Schema, const TYPES: usize> Gob<T, TYPES> {
+impl<T: Payload<Value<'static>: Schema> + ?Sized, const TYPES: usize> Gob<T, TYPES> {
     /// Evaluated in `encode` and `decode_with`, at compile time.
     const HAS_ROOM: () = assert!(
-        Definitions::<T, FIRST_ID>::COUNT <= TYPES && TYPES <= MAX_TYPES,
+        Definitions::<T::Value<'static>, FIRST_ID>::COUNT <= TYPES && TYPES <= MAX_TYPES,
         "TYPES must be at least the number of types in T and at most MAX_TYPES"
     );
 }
 
-impl<T: Payload + Schema, const TYPES: usize> Format for Gob<T, TYPES> {
+impl<T: Payload<Value<'static>: Schema> + ?Sized, const TYPES: usize> Format for Gob<T, TYPES> {
     type Value<'a> = T::Value<'a>;
     type Sent<'a> = &'a T::Value<'a>;
 
@@ -202,55 +201,73 @@ impl<T: Payload + Schema, const TYPES: usize> Format for Gob<T, TYPES> {
 
     fn encode(value: &T::Value<'_>, space: &mut [u8]) -> Result<usize, EncodeError> {
         let () = Self::HAS_ROOM;
-        let definitions = Definitions::<T, FIRST_ID>::BYTES;
-        let id = Definitions::<T, FIRST_ID>::ID;
-        ser::write(value, definitions, id, &T::TYPE, space)
+        let definitions = Definitions::<T::Value<'static>, FIRST_ID>::BYTES;
+        let id = Definitions::<T::Value<'static>, FIRST_ID>::ID;
+        ser::write(value, definitions, id, &<T::Value<'static>>::TYPE, space)
     }
 }
 
-impl<T: Payload + Schema, const TYPES: usize> Described for Gob<T, TYPES> {
+impl<T: Payload<Value<'static>: Schema> + ?Sized, const TYPES: usize> Described for Gob<T, TYPES> {
     const ENCODING: Encoding = Encoding {
         format: "gob",
-        ty: Some(&T::TYPE),
+        ty: Some(&<T::Value<'static>>::TYPE),
     };
 }
 
-/// Encodes a value of the type `ty` at the start of `space`, as [`Gob`] does. Returns the number of bytes written.
-///
-/// It is for tools that know the type only at run time. It computes the definitions then, so no device should use it:
-/// it takes more than 2 KiB of stack, and CI does not prove that it cannot panic.
-///
-/// # Errors
-/// See [`EncodeError`]; [`EncodeError::Unencodable`] also for a type that [`check_type`] refuses. After an error the
-/// contents of `space` are unspecified.
-pub fn encode<T: Serialize + ?Sized>(
-    ty: &'static Type,
-    value: &T,
-    space: &mut [u8],
-) -> Result<usize, EncodeError> {
-    let table = Table::of(ty, FIRST_ID).map_err(|_| EncodeError::Unencodable)?;
-    ser::write(value, table.bytes(), table.id_of(ty), ty, space)
-}
+/// For types without a [`Schema`], and for tools that know the type only at run time.
+impl Gob<()> {
+    /// Decodes a payload of one value with its definitions, into any serde type.
+    ///
+    /// Use [`Stream`] or [`Decoder`] for values that share definitions.
+    ///
+    /// # Errors
+    /// Returns the fault found and the field in which it is.
+    ///
+    /// ```
+    /// // Go's encoding of the integer 3.
+    /// let three: i64 = bellwire::Gob::from_slice(&[3, 4, 0, 6])?;
+    /// assert_eq!(three, 3);
+    /// # Ok::<(), bellwire::DecodeError>(())
+    /// ```
+    pub fn from_slice<'a, T: Deserialize<'a>>(payload: &'a [u8]) -> Result<T, DecodeError> {
+        stream::from_slice_with::<T, T, MAX_TYPES>(payload, |value| value)
+    }
 
-/// Decodes a whole payload with `seed`, as [`Gob`] does.
-///
-/// It is for tools that know the type only at run time.
-///
-/// # Errors
-/// Returns the fault found and the field in which it is.
-pub fn decode_seed<'a, S: DeserializeSeed<'a>>(
-    seed: S,
-    payload: &'a [u8],
-) -> Result<S::Value, DecodeError> {
-    stream::decode_seed(seed, payload)
-}
+    /// Decodes the payload with a serde seed.
+    ///
+    /// # Errors
+    /// Returns the fault found and the field in which it is.
+    pub fn decode_seed<'a, S: DeserializeSeed<'a>>(
+        seed: S,
+        payload: &'a [u8],
+    ) -> Result<S::Value, DecodeError> {
+        stream::decode_seed(seed, payload)
+    }
 
-/// Checks that Go can have the type `ty`. For the type of a [`Gob`] this is a compile error.
-///
-/// # Errors
-/// The reason, as a sentence.
-pub fn check_type(ty: &'static Type) -> Result<(), &'static str> {
-    Table::of(ty, FIRST_ID).map(|_| ())
+    /// Encodes a value of the type `ty` at the start of `space`. Returns the number of bytes written.
+    ///
+    /// It computes the definitions at run time. So no device should use it: it takes more than 2 KiB of stack, and CI
+    /// does not prove that it cannot panic.
+    ///
+    /// # Errors
+    /// See [`EncodeError`]; [`EncodeError::Unencodable`] also for a type that [`check_type`](Self::check_type)
+    /// refuses. After an error the contents of `space` are unspecified.
+    pub fn encode_any<T: Serialize + ?Sized>(
+        ty: &'static Type,
+        value: &T,
+        space: &mut [u8],
+    ) -> Result<usize, EncodeError> {
+        let table = Table::of(ty, FIRST_ID).map_err(|_| EncodeError::Unencodable)?;
+        ser::write(value, table.bytes(), table.id_of(ty), ty, space)
+    }
+
+    /// Checks that Go can have the type `ty`. If a command names such a type, this is a compile error.
+    ///
+    /// # Errors
+    /// The reason, as a sentence.
+    pub fn check_type(ty: &'static Type) -> Result<(), &'static str> {
+        Table::of(ty, FIRST_ID).map(|_| ())
+    }
 }
 
 /// The raw bytes of one value, with the definitions before it, if any.

@@ -16,25 +16,7 @@ use core::marker::PhantomData;
 use serde::de::DeserializeSeed;
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// Decodes a payload of one value with its definitions, into any serde type.
-///
-/// Use [`Stream`] or [`Decoder`] for values that share definitions. The type does not need
-/// [`Schema`], which is for encoding.
-///
-/// # Errors
-/// Returns the fault found and the field in which it is.
-///
-/// ```
-/// // Go's encoding of the integer 3.
-/// let three: i64 = bellwire::gob::from_slice(&[3, 4, 0, 6])?;
-/// assert_eq!(three, 3);
-/// # Ok::<(), bellwire::DecodeError>(())
-/// ```
-pub fn from_slice<'a, T: Deserialize<'a>>(payload: &'a [u8]) -> Result<T, DecodeError> {
-    from_slice_with::<T, T, MAX_TYPES>(payload, |value| value)
-}
-
-/// Decodes as [`from_slice`], with space for `TYPES` types, and passes the value to `take`.
+/// Decodes a payload of one value, with space for `TYPES` types, and passes the value to `take`.
 pub(super) fn from_slice_with<'a, T: Deserialize<'a>, R, const TYPES: usize>(
     payload: &'a [u8],
     take: impl FnOnce(T) -> R,
@@ -44,7 +26,7 @@ pub(super) fn from_slice_with<'a, T: Deserialize<'a>, R, const TYPES: usize>(
     read(&mut reader, Reader::finish_last, take)
 }
 
-/// Decodes as [`from_slice`], with `seed`.
+/// Decodes a payload of one value with `seed`.
 pub(super) fn decode_seed<'a, S: DeserializeSeed<'a>>(
     seed: S,
     payload: &'a [u8],
@@ -65,7 +47,7 @@ pub(super) fn decode_seed<'a, S: DeserializeSeed<'a>>(
 
 /// The values that one Encoder wrote, in sequence, all of them in memory.
 ///
-/// The values may have different types. A stream defines at most [`MAX_TYPES`].
+/// The values may have different types. A stream defines at most 32.
 ///
 /// ```
 /// // Two strings and an integer.

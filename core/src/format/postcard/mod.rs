@@ -6,7 +6,7 @@ mod reader;
 mod ser;
 mod wire;
 
-use super::{EncodeError, End, Format, Frame, Output, Payload, ValueReader};
+use super::{EncodeError, Format, Frame, Output, Payload, ValueReader};
 use crate::error::{DecodeError, DecodeErrorKind};
 use core::marker::PhantomData;
 use reader::Reader;
@@ -24,7 +24,8 @@ use wire::{put_leb128, take_leb128};
 /// # Bounds
 /// These rules are stricter than postcard's. Each element of a sequence and each entry of a map takes at least
 /// one byte. A count must not exceed the unread bytes. So a payload has at most as many elements as bytes, and
-/// the receiver reserves space for no more. Containers nest at most [`MAX_DEPTH`](super::MAX_DEPTH) deep.
+/// the receiver reserves space for no more. Containers nest at most
+/// [`Limits::MAX_DEPTH`](crate::Limits::MAX_DEPTH) deep.
 ///
 /// # Types
 /// Postcard sends no names. A struct is decoded by the order of its fields, an enum by the numbers of its
@@ -39,7 +40,7 @@ use wire::{put_leb128, take_leb128};
 /// | `flatten`; other sequences and maps of unknown length | fails to encode |
 /// | a `Serialize` that writes more or fewer elements or fields than it announces | fails to encode |
 /// | elements or entries that take no bytes, as in `Vec<()>` | fails to encode |
-/// | a value that nests deeper than [`MAX_DEPTH`](super::MAX_DEPTH) | fails to encode |
+/// | a value that nests deeper than [`Limits::MAX_DEPTH`](crate::Limits::MAX_DEPTH) | fails to encode |
 /// | `tag` or `untagged` of an enum | is encoded, but fails to decode ([`DecodeErrorKind::Unsupported`]) |
 /// | `skip` or `skip_deserializing` of a variant | is encoded, but **a later variant decodes to its neighbour**, because serde numbers the variants differently in the two directions |
 /// | `skip_serializing` or `skip_deserializing` of a field alone, `tag` of a struct | is encoded, but **decodes to another value** or fails to decode |
@@ -47,9 +48,9 @@ use wire::{put_leb128, take_leb128};
 ///
 /// Do not send the types in the last four rows, with one exception: the last variants of an enum can be skipped.
 #[derive(Debug)]
-pub struct Postcard<T>(PhantomData<fn() -> T>);
+pub struct Postcard<T: ?Sized>(PhantomData<fn() -> *const T>);
 
-impl<T: Payload> Format for Postcard<T> {
+impl<T: Payload + ?Sized> Format for Postcard<T> {
     type Value<'a> = T::Value<'a>;
     type Sent<'a> = &'a T::Value<'a>;
 
@@ -61,7 +62,7 @@ impl<T: Payload> Format for Postcard<T> {
                 let prefix = input.len().saturating_sub(rest.len());
                 Frame::Ends(length.saturating_add(prefix))
             }
-            Err(DecodeErrorKind::Truncated) => Frame::Open(End::Unknown),
+            Err(DecodeErrorKind::Truncated) => Frame::Open,
             Err(_) => Frame::Broken(DecodeErrorKind::BadLength),
         }
     }
@@ -82,48 +83,50 @@ impl<T: Payload> Format for Postcard<T> {
     }
 
     fn encode(value: &T::Value<'_>, space: &mut [u8]) -> Result<usize, EncodeError> {
-        encode(value, space)
+        Postcard::encode_any(value, space)
     }
 }
 
-/// Encodes a value of any type at the start of `space`, as [`Postcard`] does. Returns the number of bytes written.
-///
-/// It is for tools that know the type only at run time.
-///
-/// # Errors
-/// See [`EncodeError`]. After an error the contents of `space` are unspecified.
-pub fn encode<T: Serialize + ?Sized>(value: &T, space: &mut [u8]) -> Result<usize, EncodeError> {
-    // Reserve one byte for the length, enough for most values. A longer length moves the value.
-    let mut output = Output::new(space);
-    output.byte(0)?;
-    value.serialize(Writer::new(&mut output))?;
-    let size = output.size().saturating_sub(1);
-    let mut memory = [0; 10];
-    let mut prefix = Output::new(&mut memory);
-    put_leb128(&mut prefix, size as u64)?;
-    output.set_prefix(0, prefix.written())?;
-    Ok(output.size())
-}
+/// For tools that know the type only at run time.
+impl Postcard<()> {
+    /// Encodes a value of any type at the start of `space`. Returns the number of bytes written.
+    ///
+    /// # Errors
+    /// See [`EncodeError`]. After an error the contents of `space` are unspecified.
+    pub fn encode_any<T: Serialize + ?Sized>(
+        value: &T,
+        space: &mut [u8],
+    ) -> Result<usize, EncodeError> {
+        // Reserve one byte for the length, enough for most values. A longer length moves the value.
+        let mut output = Output::new(space);
+        output.byte(0)?;
+        value.serialize(Writer::new(&mut output))?;
+        let size = output.size().saturating_sub(1);
+        let mut memory = [0; 10];
+        let mut prefix = Output::new(&mut memory);
+        put_leb128(&mut prefix, size as u64)?;
+        output.set_prefix(0, prefix.written())?;
+        Ok(output.size())
+    }
 
-/// Decodes a whole payload with `seed`, as [`Postcard`] does.
-///
-/// It is for tools that know the type only at run time.
-///
-/// # Errors
-/// Returns the fault found and the field in which it is.
-pub fn decode_seed<'a, S: DeserializeSeed<'a>>(
-    seed: S,
-    payload: &'a [u8],
-) -> Result<S::Value, DecodeError> {
-    let mut reader = reader_of(payload)?;
-    let value = seed.deserialize(&mut reader).and_then(|value| {
-        reader.finish()?;
-        Ok(value)
-    });
-    value.map_err(|kind| DecodeError {
-        kind,
-        field: reader.field,
-    })
+    /// Decodes a whole payload with a serde seed.
+    ///
+    /// # Errors
+    /// Returns the fault found and the field in which it is.
+    pub fn decode_seed<'a, S: DeserializeSeed<'a>>(
+        seed: S,
+        payload: &'a [u8],
+    ) -> Result<S::Value, DecodeError> {
+        let mut reader = reader_of(payload)?;
+        let value = seed.deserialize(&mut reader).and_then(|value| {
+            reader.finish()?;
+            Ok(value)
+        });
+        value.map_err(|kind| DecodeError {
+            kind,
+            field: reader.field,
+        })
+    }
 }
 
 /// Returns a reader of the value after its length.
@@ -136,8 +139,9 @@ fn reader_of(payload: &[u8]) -> Result<Reader<'_>, DecodeErrorKind> {
 #[cfg(feature = "alloc")]
 mod owned {
     use super::Postcard;
-    use crate::format::{Borrowed, OwnedReply, Ref};
-    use alloc::borrow::ToOwned;
+    use crate::format::OwnedReply;
+    use alloc::string::String;
+    use alloc::vec::Vec;
     use serde::Serialize;
     use serde::de::DeserializeOwned;
 
@@ -149,15 +153,19 @@ mod owned {
         }
     }
 
-    /// A reply of [`Ref<str>`](Ref) becomes a `String`, one of `Ref<[u8]>` a `Vec<u8>`.
-    impl<T: ?Sized> OwnedReply for Postcard<Ref<T>>
-    where
-        T: for<'a> Borrowed<Value<'a> = &'a T> + ToOwned<Owned: Send + 'static>,
-    {
-        type Owned = <T as ToOwned>::Owned;
+    impl OwnedReply for Postcard<str> {
+        type Owned = String;
 
-        fn into_owned(value: &T) -> Self::Owned {
-            value.to_owned()
+        fn into_owned(text: &str) -> String {
+            text.into()
+        }
+    }
+
+    impl OwnedReply for Postcard<[u8]> {
+        type Owned = Vec<u8>;
+
+        fn into_owned(bytes: &[u8]) -> Vec<u8> {
+            bytes.into()
         }
     }
 }

@@ -13,10 +13,11 @@
 #![no_std]
 
 use bellwire::ComplexData;
-use bellwire::complex_data::{Inner, Map};
+use bellwire::complex_data::Level;
 use core::panic::PanicInfo;
 use embedded_io::Write;
 use firmware::uart::Uart;
+use heapless::{LinearMap, String};
 
 /// Bytes of each receive buffer: the largest `ComplexData` has 718 bytes.
 pub const RX: usize = 768;
@@ -42,13 +43,13 @@ pub fn report(uart: &mut Uart, state: usize, kept: usize) -> ! {
 
 /// Returns the demo's structure. Parts that do not fit are left out, because this must not panic.
 pub fn value() -> ComplexData {
-    let inner = Inner {
+    let inner = Level {
         n: 256,
         s: "Recursive structs? Piece of cake!"
             .try_into()
             .unwrap_or_default(),
         m: map(&[("01", 1), ("10", 2), ("11", 3)]),
-        ..Inner::default()
+        ..Level::default()
     };
     ComplexData {
         n: 23,
@@ -59,8 +60,8 @@ pub fn value() -> ComplexData {
     }
 }
 
-fn map(entries: &[(&str, i64)]) -> Map {
-    let mut map = Map::new();
+fn map(entries: &[(&str, i64)]) -> LinearMap<String<16>, i64, 8> {
+    let mut map = LinearMap::new();
     for (key, n) in entries {
         let _ = map.insert((*key).try_into().unwrap_or_default(), *n);
     }

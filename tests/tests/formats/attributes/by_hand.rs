@@ -1,7 +1,7 @@
 //! Hand-written `Serialize` and `Deserialize` implementations that break their own announcements.
 
-use bellwire::format::{EncodeError, Format, MAX_DEPTH};
-use bellwire::{DecodeErrorKind, Postcard};
+use bellwire::format::{EncodeError, Format};
+use bellwire::{DecodeErrorKind, Limits, Postcard};
 use serde::de::{SeqAccess, Visitor};
 use serde::ser::{
     SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
@@ -259,7 +259,7 @@ fn values_nested_beyond_max_depth_are_not_encoded() {
         for levels in 0..40 {
             let mut space = [0; 200];
             // `End` is a variant itself.
-            if levels * containers < MAX_DEPTH {
+            if levels * containers < Limits::MAX_DEPTH {
                 let size = Postcard::<Nested>::encode(&value, &mut space).unwrap();
                 assert_eq!(
                     Postcard::<Nested>::decode(&space[..size]).as_ref(),

@@ -4,7 +4,7 @@ use super::Fate::{Changed, Hidden, Refused, Same};
 use super::{arrives, arrives_in_postcard, fate};
 use bellwire::gob::Gob;
 use bellwire::schema::{Schema, Type};
-use bellwire::{Borrowed, Format, Postcard, Ref};
+use bellwire::{Format, Payload, Postcard};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -155,7 +155,9 @@ struct Borrows<'a> {
     bytes: &'a [u8],
 }
 
-impl Borrowed for Borrows<'static> {
+enum Borrow {}
+
+impl Payload for Borrow {
     type Value<'a> = Borrows<'a>;
 }
 
@@ -182,8 +184,8 @@ fn borrowing_types_round_trip() {
         let size = F::encode(&value, &mut space).unwrap();
         assert_eq!(F::decode(&space[..size]), Ok(value));
     }
-    same::<Postcard<Ref<Borrows<'static>>>>();
-    same::<Gob<Ref<Borrows<'static>>>>();
+    same::<Postcard<Borrow>>();
+    same::<Gob<Borrow>>();
 }
 
 /// A struct with a field `a` of a certain type.

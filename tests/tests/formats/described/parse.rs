@@ -17,7 +17,7 @@ fn a_description_round_trips_through_its_text() {
 fn a_text_is_leaked_once() {
     let text = "READ -> postcard Leaked{once: u8}";
     let (one, other) = (parse(text).unwrap(), parse(text).unwrap());
-    let address = |signature: bellwire::schema::Signature| {
+    let address = |signature: bellwire_std::schema::Signature| {
         std::ptr::from_ref(signature.reply.unwrap().ty.unwrap()).addr()
     };
     assert_eq!(address(one), address(other));
@@ -139,7 +139,7 @@ fn a_text_over_the_limit_is_refused() {
 }
 
 #[test]
-fn texts_that_are_valid_in_another_way_of_writing_are_accepted() {
+fn other_spellings_of_a_description_are_accepted() {
     for (text, canonical) in [
         ("A () -> ()", "A -> ()"),
         ("A postcard E<P(P{x: u8})>", "A postcard E<P{x: u8}>"),

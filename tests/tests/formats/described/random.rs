@@ -1,6 +1,7 @@
 //! Random signatures and values.
 
-use bellwire::schema::{Encoding, Signature, Type};
+use bellwire::schema::{Encoding, Type};
+use bellwire_std::schema::Signature;
 use fastrand::Rng;
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
 //! Decoding gobs: the values, and the errors for streams that do not fit the receiver.
 
-use bellwire::gob::{self, Decoder, Encoder, Stream};
-use bellwire::{ComplexData, DecodeError, DecodeErrorKind};
+use bellwire::gob::{Decoder, Encoder, Stream};
+use bellwire::{ComplexData, DecodeError, DecodeErrorKind, Gob};
 use bellwire_tests::gob_streams::{MISSION, Place, bytes, mission};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -24,7 +24,7 @@ fn an_absent_field_is_zero() {
         rune: char,
     }
     let stream = bytes(MISSION);
-    let more: More<'_> = gob::from_slice(&stream).unwrap();
+    let more: More<'_> = Gob::from_slice(&stream).unwrap();
     let zero = More {
         n: 23,
         text: "",
@@ -60,16 +60,16 @@ fn decode_errors_name_the_field() {
     }
     // The inner N is 256.
     assert_eq!(
-        gob::from_slice::<Narrow>(&bytes(MISSION)),
+        Gob::from_slice::<Narrow>(&bytes(MISSION)),
         error(DecodeErrorKind::OutOfRange, "N")
     );
     assert_eq!(
-        gob::from_slice::<Wrong>(&bytes(MISSION)),
+        Gob::from_slice::<Wrong>(&bytes(MISSION)),
         error(DecodeErrorKind::WrongType, "S")
     );
     let zero = [&bytes(MISSION)[..88], &[3, 0xff, 0x80, 0]].concat();
     assert_eq!(
-        gob::from_slice::<Wrong>(&zero),
+        Gob::from_slice::<Wrong>(&zero),
         error(DecodeErrorKind::WrongType, "S")
     );
 }
@@ -90,7 +90,7 @@ fn a_full_type_table_reports_too_many_types() {
     }
     stream.extend([3, 4, 0, 6]);
     assert_eq!(
-        gob::from_slice::<i64>(&stream),
+        Gob::from_slice::<i64>(&stream),
         Err(DecodeErrorKind::TooManyTypes.into())
     );
 

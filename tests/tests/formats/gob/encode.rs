@@ -1,9 +1,8 @@
 //! Encoding gobs: each value becomes the bytes that Go writes, or an error.
 
 use bellwire::format::{EncodeError, Format};
-use bellwire::gob;
 use bellwire::schema::{Schema, Type};
-use bellwire::{ComplexData, Gob, HeapComplexData, Ref};
+use bellwire::{ComplexData, Gob, HeapComplexData};
 use bellwire_tests::gob_streams::{MISSION, Place, bytes, encode, mission, vectors};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -23,7 +22,7 @@ fn values_decoded_from_go_are_encoded_to_the_same_bytes() {
     for (name, stream) in vectors() {
         // Bellwire does not distinguish an empty map from nil, or Go's other forms of a type from its own.
         let ours = stream.starts_with(&bytes(MISSION)[..88]);
-        if let Ok(data) = gob::from_slice::<HeapComplexData>(&stream)
+        if let Ok(data) = Gob::from_slice::<HeapComplexData>(&stream)
             && ours
             && data.m.len() < 2
             && !["empty map", "number in too many bytes", "long length"].contains(&name)
@@ -220,18 +219,12 @@ fn values_that_are_no_structs_are_written_as_go_writes_them() {
     assert_eq!(encode::<Gob<f64>>(&1.5), Ok(bytes("050800fef83f")));
     assert_eq!(encode::<Gob<f64>>(&0.0), Ok(bytes("03080000")));
     assert_eq!(encode::<Gob<bool>>(&true), Ok(bytes("03020001")));
-    assert_eq!(
-        encode::<Gob<Ref<str>>>(&"text"),
-        Ok(bytes("070c000474657874"))
-    );
-    assert_eq!(
-        Gob::<Ref<str>>::decode(&bytes("070c000474657874")),
-        Ok("text")
-    );
+    assert_eq!(encode::<Gob<str>>(&"text"), Ok(bytes("070c000474657874")));
+    assert_eq!(Gob::<str>::decode(&bytes("070c000474657874")), Ok("text"));
     let long = "x".repeat(300);
-    let stream = encode::<Gob<Ref<str>>>(&long.as_str()).unwrap();
+    let stream = encode::<Gob<str>>(&long.as_str()).unwrap();
     assert_eq!(stream[..7], bytes("fe01310c00fe01")[..]);
-    assert_eq!(Gob::<Ref<str>>::decode(&stream), Ok(long.as_str()));
+    assert_eq!(Gob::<str>::decode(&stream), Ok(long.as_str()));
 }
 
 #[test]
@@ -282,7 +275,7 @@ fn every_smaller_space_reports_no_room() {
     let long = "x".repeat(200);
     for size in 0..206 {
         let mut space = vec![0; size];
-        let result = Gob::<Ref<str>>::encode(&long.as_str(), &mut space);
+        let result = Gob::<str>::encode(&long.as_str(), &mut space);
         assert_eq!(result, Err(EncodeError::NoRoom), "{size}");
     }
 }

@@ -1,7 +1,7 @@
 //! Gobs as payloads of a conversation: the end of each, and type definitions sent once for many values.
 
 use bellwire::format::{EncodeError, Format, Frame};
-use bellwire::gob::{self, Decoder, Encoder};
+use bellwire::gob::{Decoder, Encoder};
 use bellwire::{
     Command, ComplexData, DecodeErrorKind, Endpoint, Gob, HeapComplexData, ServerConnection,
 };
@@ -41,7 +41,7 @@ fn no_split_of_the_bytes_hides_the_end_of_a_payload() {
     payloads.push(bytes(MISSION));
     let mut count = 0;
     for payload in payloads {
-        let Ok(value) = gob::from_slice::<HeapComplexData>(&payload) else {
+        let Ok(value) = Gob::from_slice::<HeapComplexData>(&payload) else {
             continue;
         };
         let request = [b"GOB\n", &payload[..], b"STRING\nhi\n"].concat();

@@ -1,7 +1,7 @@
 //! A server on a line in plain text resynchronises on silence.
 
 use super::port::Port;
-use bellwire::serial::{QUIET, REQUEST, Server};
+use bellwire::serial::Server;
 use bellwire::{Command, Endpoint, Line, ServerConnection};
 
 const STRING: Command<Line, Line> = Command::new("STRING");
@@ -40,7 +40,12 @@ fn script(epoch: u32, steps: &[(u32, &str, &str)]) {
 
 /// Runs a script on several clocks, one of which wraps.
 fn on_any_clock(steps: &[(u32, &str, &str)]) {
-    for epoch in [0, u32::MAX - 50, u32::MAX / 2 - 50, u32::MAX - REQUEST] {
+    for epoch in [
+        0,
+        u32::MAX - 50,
+        u32::MAX / 2 - 50,
+        u32::MAX - Server::REQUEST_TIMEOUT,
+    ] {
         script(epoch, steps);
     }
 }
@@ -61,10 +66,10 @@ fn after_a_fatal_error_input_is_discarded_until_the_line_is_quiet() {
     on_any_clock(&[
         (0, "NOISE\n", "!unknown-command"),
         (1, "STRING\nlost\n", ""),
-        (QUIET, "STRING\nlost too\n", ""),
-        (QUIET + 99, "", ""),
-        (QUIET + 100, "", ""),
-        (QUIET + 101, "STRING\nheard\n", "heard\n"),
+        (Server::QUIET, "STRING\nlost too\n", ""),
+        (Server::QUIET + 99, "", ""),
+        (Server::QUIET + 100, "", ""),
+        (Server::QUIET + 101, "STRING\nheard\n", "heard\n"),
     ]);
 }
 
@@ -72,11 +77,11 @@ fn after_a_fatal_error_input_is_discarded_until_the_line_is_quiet() {
 fn a_partial_request_has_ten_seconds() {
     on_any_clock(&[
         (0, "STRING\nnever", ""),
-        (REQUEST - 1, "", ""),
-        (REQUEST, "", "!timed-out STRING"),
-        (REQUEST + 50, "ends\nSTRING\n", ""),
-        (REQUEST + 150, "", ""),
-        (REQUEST + 150, "STRING\nheard\n", "heard\n"),
+        (Server::REQUEST_TIMEOUT - 1, "", ""),
+        (Server::REQUEST_TIMEOUT, "", "!timed-out STRING"),
+        (Server::REQUEST_TIMEOUT + 50, "ends\nSTRING\n", ""),
+        (Server::REQUEST_TIMEOUT + 150, "", ""),
+        (Server::REQUEST_TIMEOUT + 150, "STRING\nheard\n", "heard\n"),
     ]);
 }
 
@@ -95,8 +100,8 @@ fn a_framing_error_ends_the_conversation() {
 fn each_request_has_its_own_ten_seconds() {
     on_any_clock(&[
         (0, "STRING\na", ""),
-        (REQUEST - 1, "\nSTRING\nb", "a\n"),
-        (REQUEST + 1, "", ""),
-        (2 * REQUEST - 2, "\n", "b\n"),
+        (Server::REQUEST_TIMEOUT - 1, "\nSTRING\nb", "a\n"),
+        (Server::REQUEST_TIMEOUT + 1, "", ""),
+        (2 * Server::REQUEST_TIMEOUT - 2, "\n", "b\n"),
     ]);
 }

@@ -3,7 +3,7 @@
 use super::{each, encode, structure, text};
 use bellwire::Schema;
 use bellwire::format::Format;
-use bellwire::{ComplexData, Gob, HeapComplexData, Line, Postcard, Ref};
+use bellwire::{ComplexData, Gob, HeapComplexData, Line, Postcard};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::{Strategy, any};
@@ -56,14 +56,14 @@ fn any_line_round_trips() {
 fn any_text_and_any_bytes_round_trip() {
     each((text(80), vec(any::<u8>(), 0..300)), |(text, bytes)| {
         let (text, bytes) = (text.as_str(), bytes.as_slice());
-        let sent = encode::<Postcard<Ref<str>>>(&text);
-        assert_eq!(Postcard::<Ref<str>>::decode(&sent), Ok(text));
-        let sent = encode::<Gob<Ref<str>>>(&text);
-        assert_eq!(Gob::<Ref<str>>::decode(&sent), Ok(text));
-        let sent = encode::<Postcard<Ref<[u8]>>>(&bytes);
-        assert_eq!(Postcard::<Ref<[u8]>>::decode(&sent), Ok(bytes));
-        let sent = encode::<Gob<Ref<[u8]>>>(&bytes);
-        assert_eq!(Gob::<Ref<[u8]>>::decode(&sent), Ok(bytes));
+        let sent = encode::<Postcard<str>>(&text);
+        assert_eq!(Postcard::<str>::decode(&sent), Ok(text));
+        let sent = encode::<Gob<str>>(&text);
+        assert_eq!(Gob::<str>::decode(&sent), Ok(text));
+        let sent = encode::<Postcard<[u8]>>(&bytes);
+        assert_eq!(Postcard::<[u8]>::decode(&sent), Ok(bytes));
+        let sent = encode::<Gob<[u8]>>(&bytes);
+        assert_eq!(Gob::<[u8]>::decode(&sent), Ok(bytes));
     });
 }
 

@@ -2,8 +2,8 @@
 
 use super::conversations::{pieces, sizes};
 use super::each;
+use bellwire::Gob;
 use bellwire::format::{EncodeError, Format, Frame};
-use bellwire::gob::from_slice;
 use bellwire::{
     Buffer, ClientConnection, Command, DecodeError, Limits, Line, NoReply, Reply, ReplySent, Route,
     ServerConnection, Service, Session, Step, Topic,
@@ -225,7 +225,7 @@ fn gob_decodes_at_most_one_element_for_each_byte() {
             stream.push(size);
             stream.extend(&message[..size.into()]);
         }
-        let _ = from_slice::<Vec<Vec<Element<i64>>>>(&stream);
+        let _ = Gob::from_slice::<Vec<Vec<Element<i64>>>>(&stream);
         assert!(ELEMENTS.get() <= stream.len(), "{stream:02x?}");
     });
 }

@@ -47,7 +47,7 @@ fn both_drivers_answer_every_bad_input() {
 }
 
 #[test]
-fn a_server_with_no_topic_at_all_refuses_each() {
+fn a_server_with_an_empty_list_of_topics_refuses_subscribe() {
     let (mut rx, mut tx) = ([0; 256], [0; 512]);
     let mut connection = ServerConnection::new(&mut rx, &mut tx).with_topics([]);
     let (endpoint, mut app) = (endpoint(), App::default());

@@ -137,7 +137,7 @@ fn pushes_that_arrive_before_a_reply_leave_the_call_its_reply() {
 }
 
 #[test]
-fn pushes_arrive_between_calls_one_wait_each() {
+fn each_wait_between_calls_ends_at_the_next_push() {
     let acts = [Act::Subscribe, Act::Hear, Act::Hear, Act::Echo];
     let heard = act(b"OK\n>LOG\na\n>LOG\nb\none\n", 1, 64, &acts);
     let one_by_one = [

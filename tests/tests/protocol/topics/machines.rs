@@ -2,7 +2,7 @@
 
 use super::{LOG, TICK};
 use bellwire::format::EncodeError;
-use bellwire::topics::{Front, Pushes, encode_lost};
+use bellwire::topics::{Front, Pushes};
 use bellwire::{Buffer, ErrorKind, Limits, Line, Session, Topic};
 
 /// A topic with the longest name.
@@ -10,7 +10,7 @@ const LONG: Topic<Line> =
     Topic::new("NNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNN");
 
 #[test]
-fn a_push_is_encoded_into_exactly_its_length_and_into_no_less() {
+fn a_push_is_encoded_if_the_space_has_its_length_and_not_if_it_is_shorter() {
     let mut space = [0; 32];
     for size in 0..32 {
         let fits = |length: usize| {
@@ -22,7 +22,7 @@ fn a_push_is_encoded_into_exactly_its_length_and_into_no_less() {
         };
         assert_eq!(LOG.encode("open", &mut space[..size]), fits(10));
         assert_eq!(TICK.encode(&5, &mut space[..size]), fits(8));
-        assert_eq!(encode_lost("LOG", u32::MAX, &mut space[..size]), fits(17));
+        assert_eq!(LOG.encode_lost(u32::MAX, &mut space[..size]), fits(17));
     }
     assert_eq!(&space[..17], b">LOG +4294967295\n");
     assert_eq!(
@@ -32,13 +32,13 @@ fn a_push_is_encoded_into_exactly_its_length_and_into_no_less() {
 }
 
 #[test]
-fn a_loss_of_any_count_asks_for_the_room_of_the_longest_one() {
+fn a_loss_line_needs_room_for_the_longest_count_whatever_its_count() {
     let mut space = [0; 17];
     assert_eq!(
-        encode_lost("LOG", 1, &mut space[..16]),
+        LOG.encode_lost(1, &mut space[..16]),
         Err(EncodeError::NoRoom)
     );
-    assert_eq!(encode_lost("LOG", 1, &mut space), Ok(8));
+    assert_eq!(LOG.encode_lost(1, &mut space), Ok(8));
 }
 
 #[test]

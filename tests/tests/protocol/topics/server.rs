@@ -111,7 +111,7 @@ fn spaces_and_a_carriage_return_around_a_topic_are_ignored() {
 }
 
 #[test]
-fn a_topic_that_is_not_there_is_refused_and_the_conversation_continues() {
+fn an_unknown_topic_is_refused_and_the_conversation_continues() {
     let mut server = Server::new();
     for (name, shown) in [
         ("TOCK", "TOCK"),
@@ -340,7 +340,7 @@ fn a_fatal_error_line_is_the_last_line() {
 }
 
 #[test]
-fn the_last_bytes_after_the_end_of_the_stream_are_no_push() {
+fn no_push_is_queued_after_the_end_of_the_stream() {
     let mut server = Server::subscribed();
     server.connection.end();
     assert_eq!(server.advance(), Next::Close);

@@ -4,7 +4,7 @@
 
 use bellwire::blocking::{self, Client};
 use bellwire::gob::{Decoder, Encoder, Stream};
-use bellwire::{Command, ComplexData, Endpoint, Line, NoReply, Postcard, Ref, ServerConnection};
+use bellwire::{Command, ComplexData, Endpoint, Line, NoReply, Postcard, ServerConnection};
 use bellwire::{Gob, Printable, RawGob};
 use cortex_m_rt::entry;
 use firmware::uart::Uart;
@@ -13,7 +13,7 @@ use footprint::{RX, TX, value};
 const NOTHING: Command<(), NoReply> = Command::new("NOTHING");
 const EMPTY: Command<(), ()> = Command::new("EMPTY");
 const LINE: Command<Line, Line> = Command::new("LINE");
-const TEXT: Command<Postcard<Ref<str>>, Postcard<Ref<str>>> = Command::new("TEXT");
+const TEXT: Command<Postcard<str>, Postcard<str>> = Command::new("TEXT");
 const POSTCARD: Command<Postcard<ComplexData>, Postcard<ComplexData>> = Command::new("POSTCARD");
 const GOB: Command<Gob<ComplexData>, Gob<ComplexData>> = Command::new("GOB");
 const RAW: Command<RawGob, RawGob> = Command::new("RAW");
