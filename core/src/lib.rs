@@ -103,14 +103,10 @@ pub mod wire {}
 mod work;
 
 pub use buffer::Buffer;
-pub use client::ClientConnection;
-#[doc(hidden)] // for the clients of bellwire-std, which have queues
-pub use client::{ClientSession, Found};
-#[doc(hidden)] // for the clients of bellwire-std, which have queues
-pub use command::Expected;
+pub use client::{ClientConnection, ClientSession, Found};
 #[doc(hidden)] // a bound that every format and `NoReply` meet
 pub use command::ReplyFormat;
-pub use command::{Command, NoReply, Route};
+pub use command::{Command, Expected, NoReply, Route};
 pub use complex_data::ComplexData;
 #[cfg(feature = "alloc")]
 pub use complex_data::HeapComplexData;
