@@ -63,7 +63,7 @@ impl<'b> Buffer<'b> {
     }
 
     /// Returns the number of queued bytes.
-    fn queued(&self) -> usize {
+    pub(crate) fn queued(&self) -> usize {
         self.end.wrapping_sub(self.start)
     }
 

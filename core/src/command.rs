@@ -2,7 +2,7 @@
 
 use crate::error::ErrorKind;
 use crate::format::{EncodeError, Format, Frame};
-use crate::{Buffer, Reply, ReplySent};
+use crate::{Reply, ReplySent};
 use core::fmt;
 use core::marker::PhantomData;
 
@@ -198,40 +198,16 @@ impl<Req: Format, Rsp: ReplyFormat> Command<Req, Rsp> {
     /// - [`ErrorKind::Unencodable`]: the format cannot carry the value.
     pub fn encode(&self, value: Req::Sent<'_>, space: &mut [u8]) -> Result<usize, ErrorKind> {
         let limit = space.len();
-        let name = self.name.as_bytes();
-        put(space, name)
-            .and_then(|space| put(space, b"\n"))
-            .ok_or(EncodeError::NoRoom)
-            .and_then(|space| Req::encode(value, space))
-            .map(|size| name.len().saturating_add(1).saturating_add(size))
-            .map_err(|error| match error {
-                EncodeError::NoRoom => ErrorKind::MessageTooLong { limit },
-                EncodeError::Unencodable => ErrorKind::Unencodable,
-            })
+        encode_request::<Req>(self.name, value, space).map_err(|error| match error {
+            EncodeError::NoRoom => ErrorKind::MessageTooLong { limit },
+            EncodeError::Unencodable => ErrorKind::Unencodable,
+        })
     }
 
     /// Returns the reply that a client expects, or `None` if the command has no reply.
     pub fn expected(&self) -> Option<Expected> {
         let name = self.name;
         Rsp::SHAPE.map(|reply| Expected { name, reply })
-    }
-
-    /// Appends the command line and the payload to `out`, which is unchanged after an error.
-    pub(crate) fn write(
-        &self,
-        value: Req::Sent<'_>,
-        out: &mut Buffer<'_>,
-    ) -> Result<(), ErrorKind> {
-        let limit = out.capacity();
-        match self.encode(value, out.space()) {
-            Ok(size) => out.fill(size),
-            // The space is smaller than the buffer if it holds unsent bytes.
-            Err(ErrorKind::MessageTooLong { .. }) => {
-                return Err(ErrorKind::MessageTooLong { limit });
-            }
-            Err(kind) => return Err(kind),
-        }
-        Ok(())
     }
 }
 
@@ -243,6 +219,17 @@ impl<Req, Rsp: Format> Command<Req, Rsp> {
     pub fn decode_reply<'a>(&self, payload: &'a [u8]) -> Result<Rsp::Value<'a>, ErrorKind> {
         Rsp::decode(payload).map_err(ErrorKind::Decode)
     }
+}
+
+/// Writes the request `value` of the command `name` to the start of `space`. Returns its length in bytes.
+pub(crate) fn encode_request<Req: Format>(
+    name: &str,
+    value: Req::Sent<'_>,
+    space: &mut [u8],
+) -> Result<usize, EncodeError> {
+    let space = put(space, name.as_bytes()).and_then(|space| put(space, b"\n"));
+    let size = Req::encode(value, space.ok_or(EncodeError::NoRoom)?)?;
+    Ok(name.len().saturating_add(1).saturating_add(size))
 }
 
 /// Copies `bytes` to the start of `space` and returns the rest of `space`.

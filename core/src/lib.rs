@@ -82,6 +82,7 @@ mod connection;
 mod endpoint;
 mod error;
 mod error_line;
+mod failure;
 pub mod format;
 mod limits;
 mod line;

@@ -42,6 +42,16 @@ fn line_feed(bytes: &[u8]) -> Option<usize> {
     Some(passed.wrapping_add(offset))
 }
 
+/// Returns whether `text` contains a line feed.
+#[expect(clippy::manual_contains)] // `contains` takes 100 bytes of code, too much for a small machine
+pub(crate) fn has_line_feed(text: &[u8]) -> bool {
+    if cfg!(target_pointer_width = "64") {
+        text.contains(&b'\n')
+    } else {
+        text.iter().any(|byte| *byte == b'\n')
+    }
+}
+
 /// Returns `line` without the spaces, carriage returns and line feeds around it.
 #[cfg_attr(not(target_pointer_width = "64"), inline(never))] // size
 pub(crate) fn trim(mut line: &[u8]) -> &[u8] {

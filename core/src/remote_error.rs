@@ -62,15 +62,16 @@ impl RemoteError {
     /// If that command has no reply and was sent before the waiting one, the server ended the conversation
     /// after it, and the waiting one did not run.
     pub fn other_command(&self) -> Option<&str> {
-        if self.command.is_some() || self.code == Code::Other {
-            return None;
-        }
-        let end = self
-            .sentence
-            .bytes()
-            .position(|byte| matches!(byte, b' ' | b':'))?;
-        let (name, rest) = self.sentence.split_at_checked(end)?;
-        rest.starts_with(':').then_some(name)
+        let end = self.sentence.bytes().position(|byte| byte == b':')?;
+        self.sentence.get(..end).filter(|_| self.names_another())
+    }
+
+    /// Returns whether [`other_command`](Self::other_command) returns a name, in few bytes of code.
+    pub(crate) fn names_another(&self) -> bool {
+        let mut bytes = self.sentence.bytes();
+        self.command.is_none()
+            && self.code != Code::Other
+            && bytes.find(|byte| matches!(byte, b' ' | b':')) == Some(b':')
     }
 }
 

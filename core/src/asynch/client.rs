@@ -4,12 +4,15 @@ use super::{First, first, flush, read, write};
 #[cfg(doc)]
 use crate::blocking;
 use crate::client::{ClientConnection, SKIP};
-use crate::command::{Command, NoReply};
+use crate::command::{Command, NoReply, ReplyFormat, ReplyShape};
 use crate::error::Error;
+use crate::failure::Failure;
 use crate::format::Format;
 use crate::topics::{Heard, Listener, Listening, Push};
-use core::convert::Infallible;
 use embedded_io_async::{Read, Write};
+
+/// A step of [`ClientConnection`], which returns whether it is done.
+type Step<'b, T, E> = fn(&mut ClientConnection<'b, T>) -> Result<bool, Failure<E>>;
 
 /// A client over an async stream; see [`blocking::Client`].
 ///
@@ -105,12 +108,10 @@ impl<'b, S: Read + Write, T: Listener> Client<'b, S, T> {
         command: Command<Req, Rsp>,
         value: Req::Sent<'_>,
     ) -> Result<Rsp::Value<'_>, Error<S::Error>> {
-        self.settle().await?;
-        self.caller.request(command, value).map_err(Error::widen)?;
-        self.unsent = true;
-        self.flush().await?;
-        self.receive_until(ClientConnection::has_reply).await?;
-        self.caller.reply(command).map_err(Error::widen)
+        let result = self
+            .exchange::<Req>(command.name(), Rsp::SHAPE, value)
+            .await;
+        self.caller.take_reply::<Rsp, _>(result, command.name())
     }
 
     /// Sends a request that has no reply. Returns after the stream has accepted it.
@@ -122,10 +123,9 @@ impl<'b, S: Read + Write, T: Listener> Client<'b, S, T> {
         command: Command<Req, NoReply>,
         value: Req::Sent<'_>,
     ) -> Result<(), Error<S::Error>> {
-        self.settle().await?;
-        self.caller.request(command, value).map_err(Error::widen)?;
-        self.unsent = true;
-        self.flush().await
+        self.exchange::<Req>(command.name(), NoReply::SHAPE, value)
+            .await
+            .map_err(|failure| self.caller.error(failure))
     }
 
     /// Waits between calls until at least one push has arrived and was passed to the listener.
@@ -133,8 +133,7 @@ impl<'b, S: Read + Write, T: Listener> Client<'b, S, T> {
     /// # Errors
     /// As [`blocking::Client::hear`].
     pub async fn hear(&mut self) -> Result<(), Error<S::Error>> {
-        self.settle().await?;
-        self.receive_until(ClientConnection::hear).await
+        self.end_with(ClientConnection::find_push).await
     }
 
     /// Waits until the server has ended the conversation.
@@ -142,8 +141,7 @@ impl<'b, S: Read + Write, T: Listener> Client<'b, S, T> {
     /// # Errors
     /// As [`blocking::Client::finish`].
     pub async fn finish(&mut self) -> Result<(), Error<S::Error>> {
-        self.settle().await?;
-        self.receive_until(ClientConnection::is_over).await
+        self.end_with(ClientConnection::find_end).await
     }
 
     /// Recovers after an overdue reply on a stream that cannot be closed, such as a UART, and begins another
@@ -169,7 +167,7 @@ impl<'b, S: Read + Write, T: Listener> Client<'b, S, T> {
                     self.reset();
                     return Ok(());
                 }
-                First::One(read) => match read? {
+                First::One(read) => match read.map_err(Error::Transport)? {
                     0 => return Err(Error::Closed),
                     n => discarded = discarded.saturating_add(n),
                 },
@@ -178,42 +176,73 @@ impl<'b, S: Read + Write, T: Listener> Client<'b, S, T> {
         Err(Error::Closed)
     }
 
-    /// Sends the unsent bytes of an earlier failed or dropped call and skips its reply.
-    async fn settle(&mut self) -> Result<(), Error<S::Error>> {
+    /// Sends a request of the command `name`, and waits for its reply if it has one.
+    async fn exchange<Req: Format>(
+        &mut self,
+        name: &str,
+        reply: Option<&'static ReplyShape>,
+        value: Req::Sent<'_>,
+    ) -> Result<(), Failure<S::Error>> {
+        self.complete(ClientConnection::skip_reply).await?;
+        self.caller.write::<Req, _>(name, reply, value)?;
+        self.unsent = true;
+        self.complete(ClientConnection::find_reply).await
+    }
+
+    /// Completes an earlier call, then receives until `is_done` returns true or the server ends the conversation.
+    async fn end_with(&mut self, is_done: Step<'b, T, S::Error>) -> Result<(), Error<S::Error>> {
+        let mut result = self.complete(ClientConnection::skip_reply).await;
+        if result.is_ok() {
+            result = self.receive_until(is_done).await;
+        }
+        result.map_err(|failure| self.caller.error(failure))?;
+        self.caller.take_end()
+    }
+
+    /// Sends the unsent bytes. If a reply is expected, receives until `is_done` returns true.
+    async fn complete(&mut self, is_done: Step<'b, T, S::Error>) -> Result<(), Failure<S::Error>> {
         if self.unsent {
             self.flush().await?;
         }
         if !self.caller.is_waiting() {
             return Ok(());
         }
-        self.receive_until(ClientConnection::skip).await
+        self.receive_until(is_done).await
     }
 
     /// Receives until `is_done` returns true.
     async fn receive_until(
         &mut self,
-        is_done: fn(&mut ClientConnection<'b, T>) -> Result<bool, Error<Infallible>>,
-    ) -> Result<(), Error<S::Error>> {
-        while !is_done(&mut self.caller).map_err(Error::widen)? {
+        is_done: Step<'b, T, S::Error>,
+    ) -> Result<(), Failure<S::Error>> {
+        while !is_done(&mut self.caller)? {
             self.receive().await?;
         }
         Ok(())
     }
 
-    async fn receive(&mut self) -> Result<(), Error<S::Error>> {
-        match read(&mut self.stream, self.caller.space()).await? {
+    async fn receive(&mut self) -> Result<(), Failure<S::Error>> {
+        match read(&mut self.stream, self.caller.space())
+            .await
+            .map_err(Failure::Transport)?
+        {
             0 => self.caller.end(),
             n => self.caller.received(n),
         }
         Ok(())
     }
 
-    async fn flush(&mut self) -> Result<(), Error<S::Error>> {
+    async fn flush(&mut self) -> Result<(), Failure<S::Error>> {
         while !self.caller.pending().is_empty() {
-            let n = write(&mut self.stream, self.caller.pending()).await?;
-            self.caller.sent(n);
+            match write(&mut self.stream, self.caller.pending())
+                .await
+                .map_err(Failure::Transport)?
+            {
+                0 => return Err(Failure::Closed),
+                n => self.caller.sent(n),
+            }
         }
-        flush(&mut self.stream).await?;
+        flush(&mut self.stream).await.map_err(Failure::Transport)?;
         self.unsent = false;
         Ok(())
     }

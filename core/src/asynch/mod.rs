@@ -46,7 +46,10 @@ pub async fn serve<S: Read + Write>(
     connection: &mut ServerConnection<'_, impl TopicSet>,
 ) -> Result<(), Error<S::Error>> {
     while answer(stream, service, connection).await? {
-        match read(stream, connection.space()).await? {
+        match read(stream, connection.space())
+            .await
+            .map_err(Error::Transport)?
+        {
             0 => connection.end(),
             n => connection.received(n),
         }
@@ -94,7 +97,7 @@ pub async fn serve_until<S: Read + Write, E>(
     let mut event = pin!(event);
     while answer(stream, service, connection).await? {
         match first(read(stream, connection.space()), event.as_mut()).await {
-            First::One(read) => match read? {
+            First::One(read) => match read.map_err(Error::Transport)? {
                 0 => connection.end(),
                 n => connection.received(n),
             },
@@ -119,12 +122,17 @@ pub(crate) async fn answer<S: Write>(
     loop {
         let next = connection.advance(service);
         while connection.is_pending() {
-            let n = write(stream, connection.pending()).await?;
-            connection.sent(n);
+            match write(stream, connection.pending())
+                .await
+                .map_err(Error::Transport)?
+            {
+                0 => return Err(Error::Closed),
+                n => connection.sent(n),
+            }
         }
         if next != Next::Send {
             // Flush even if nothing was sent: an earlier flush may have failed or been cancelled.
-            flush(stream).await?;
+            flush(stream).await.map_err(Error::Transport)?;
             return Ok(next == Next::Receive);
         }
     }
@@ -156,7 +164,9 @@ pub async fn close<S: Read>(
     shutdown(&mut stream).await.map_err(Error::Transport)?;
     let mut left = connection.most_discarded();
     loop {
-        let n = read(&mut stream, connection.space()).await?;
+        let n = read(&mut stream, connection.space())
+            .await
+            .map_err(Error::Transport)?;
         match left.checked_sub(n) {
             Some(rest) if n > 0 => left = rest,
             _ => return Ok(()),
@@ -184,34 +194,33 @@ pub(crate) async fn first<A, B>(
 }
 
 /// Reads into `space`, which must not be empty. Returns 0 at the end of the stream.
-async fn read<S: Read>(stream: &mut S, space: &mut [u8]) -> Result<usize, Error<S::Error>> {
+async fn read<S: Read>(stream: &mut S, space: &mut [u8]) -> Result<usize, S::Error> {
     loop {
         match stream.read(space).await {
             Ok(n) => return Ok(n),
             Err(error) if error.kind() == embedded_io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(Error::Transport(error)),
+            Err(error) => return Err(error),
         }
     }
 }
 
-/// Writes a part of `bytes`, which must not be empty.
-async fn write<S: Write>(stream: &mut S, bytes: &[u8]) -> Result<usize, Error<S::Error>> {
+/// Writes a part of `bytes`, which must not be empty. Returns 0 if the stream accepts no more bytes.
+async fn write<S: Write>(stream: &mut S, bytes: &[u8]) -> Result<usize, S::Error> {
     loop {
         match stream.write(bytes).await {
-            Ok(0) => return Err(Error::Closed),
             Ok(n) => return Ok(n),
             Err(error) if error.kind() == embedded_io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(Error::Transport(error)),
+            Err(error) => return Err(error),
         }
     }
 }
 
-async fn flush<S: Write>(stream: &mut S) -> Result<(), Error<S::Error>> {
+async fn flush<S: Write>(stream: &mut S) -> Result<(), S::Error> {
     loop {
         match stream.flush().await {
             Ok(()) => return Ok(()),
             Err(error) if error.kind() == embedded_io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(Error::Transport(error)),
+            Err(error) => return Err(error),
         }
     }
 }

@@ -2,12 +2,15 @@
 
 use super::{flush, read, write};
 use crate::client::{ClientConnection, SKIP};
-use crate::command::{Command, NoReply};
+use crate::command::{Command, NoReply, ReplyFormat, ReplyShape, encode_request};
 use crate::error::Error;
-use crate::format::Format;
+use crate::failure::Failure;
+use crate::format::{EncodeError, Format};
 use crate::topics::{Heard, Listener, Listening, Push};
-use core::convert::Infallible;
 use embedded_io::{Read, ReadReady, Write};
+
+/// A step of [`ClientConnection`], which returns whether it is done.
+type Step<'b, T, E> = fn(&mut ClientConnection<'b, T>) -> Result<bool, Failure<E>>;
 
 /// A client over a blocking stream: one call at a time, over two lent buffers.
 ///
@@ -111,12 +114,8 @@ impl<'b, S: Read + Write, T: Listener> Client<'b, S, T> {
         command: Command<Req, Rsp>,
         value: Req::Sent<'_>,
     ) -> Result<Rsp::Value<'_>, Error<S::Error>> {
-        self.settle()?;
-        self.caller.request(command, value).map_err(Error::widen)?;
-        self.unsent = true;
-        self.flush()?;
-        self.receive_until(ClientConnection::has_reply)?;
-        self.caller.reply(command).map_err(Error::widen)
+        let result = self.exchange::<Req>(command.name(), Rsp::SHAPE, value);
+        self.caller.take_reply::<Rsp, _>(result, command.name())
     }
 
     /// Sends a request that has no reply. Returns after the stream has accepted it.
@@ -130,10 +129,8 @@ impl<'b, S: Read + Write, T: Listener> Client<'b, S, T> {
         command: Command<Req, NoReply>,
         value: Req::Sent<'_>,
     ) -> Result<(), Error<S::Error>> {
-        self.settle()?;
-        self.caller.request(command, value).map_err(Error::widen)?;
-        self.unsent = true;
-        self.flush()
+        self.exchange::<Req>(command.name(), NoReply::SHAPE, value)
+            .map_err(|failure| self.caller.error(failure))
     }
 
     /// Waits between calls until at least one push has arrived and was passed to the listener.
@@ -144,8 +141,7 @@ impl<'b, S: Read + Write, T: Listener> Client<'b, S, T> {
     ///   the stream, repeat the call.
     /// - [`Error::Protocol`]: bytes arrived that are no push, and the conversation is over.
     pub fn hear(&mut self) -> Result<(), Error<S::Error>> {
-        self.settle()?;
-        self.receive_until(ClientConnection::hear)
+        self.end_with(ClientConnection::find_push)
     }
 
     /// Waits until the server has ended the conversation.
@@ -157,8 +153,7 @@ impl<'b, S: Read + Write, T: Listener> Client<'b, S, T> {
     /// - [`Error::Remote`]: the server ended with an error line.
     /// - [`Error::Protocol`], [`Error::Closed`], [`Error::Transport`]: the outcome is unknown.
     pub fn finish(&mut self) -> Result<(), Error<S::Error>> {
-        self.settle()?;
-        self.receive_until(ClientConnection::is_over)
+        self.end_with(ClientConnection::find_end)
     }
 
     /// Recovers after an overdue reply on a stream that cannot be closed, such as a UART, and begins another
@@ -191,7 +186,7 @@ impl<'b, S: Read + Write, T: Listener> Client<'b, S, T> {
             wait();
             let before = discarded;
             while discarded <= SKIP && self.stream.read_ready().map_err(Error::Transport)? {
-                match read(&mut self.stream, self.caller.discard())? {
+                match read(&mut self.stream, self.caller.discard()).map_err(Error::Transport)? {
                     0 => return Err(Error::Closed),
                     n => discarded = discarded.saturating_add(n),
                 }
@@ -204,43 +199,78 @@ impl<'b, S: Read + Write, T: Listener> Client<'b, S, T> {
         Err(Error::Closed)
     }
 
-    /// Sends the unsent bytes of an earlier failed call and skips its reply.
-    fn settle(&mut self) -> Result<(), Error<S::Error>> {
+    /// Sends a request of the command `name`, and waits for its reply if it has one.
+    fn exchange<Req: Format>(
+        &mut self,
+        name: &str,
+        reply: Option<&'static ReplyShape>,
+        value: Req::Sent<'_>,
+    ) -> Result<(), Failure<S::Error>> {
+        let size = encode_request::<Req>(name, value, self.begin()?);
+        self.transmit(size, reply)
+    }
+
+    /// Completes an earlier call, and returns the space for a request.
+    fn begin(&mut self) -> Result<&mut [u8], Failure<S::Error>> {
+        self.complete(ClientConnection::skip_reply)?;
+        self.caller.request_space()
+    }
+
+    /// Sends a request of `size` bytes, and waits for its reply if it has one.
+    fn transmit(
+        &mut self,
+        size: Result<usize, EncodeError>,
+        reply: Option<&'static ReplyShape>,
+    ) -> Result<(), Failure<S::Error>> {
+        self.caller.written(size, reply)?;
+        self.unsent = true;
+        self.complete(ClientConnection::find_reply)
+    }
+
+    /// Completes an earlier call, then receives until `is_done` returns true or the server ends the conversation.
+    fn end_with(&mut self, is_done: Step<'b, T, S::Error>) -> Result<(), Error<S::Error>> {
+        let result = self.complete(ClientConnection::skip_reply);
+        result
+            .and_then(|()| self.receive_until(is_done))
+            .map_err(|failure| self.caller.error(failure))?;
+        self.caller.take_end()
+    }
+
+    /// Sends the unsent bytes. If a reply is expected, receives until `is_done` returns true.
+    fn complete(&mut self, is_done: Step<'b, T, S::Error>) -> Result<(), Failure<S::Error>> {
         if self.unsent {
             self.flush()?;
         }
         if !self.caller.is_waiting() {
             return Ok(());
         }
-        self.receive_until(ClientConnection::skip)
+        self.receive_until(is_done)
     }
 
     /// Receives until `is_done` returns true.
-    #[inline(never)] // size
-    fn receive_until(
-        &mut self,
-        is_done: fn(&mut ClientConnection<'b, T>) -> Result<bool, Error<Infallible>>,
-    ) -> Result<(), Error<S::Error>> {
-        while !is_done(&mut self.caller).map_err(Error::widen)? {
+    fn receive_until(&mut self, is_done: Step<'b, T, S::Error>) -> Result<(), Failure<S::Error>> {
+        while !is_done(&mut self.caller)? {
             self.receive()?;
         }
         Ok(())
     }
 
-    fn receive(&mut self) -> Result<(), Error<S::Error>> {
-        match read(&mut self.stream, self.caller.space())? {
+    fn receive(&mut self) -> Result<(), Failure<S::Error>> {
+        match read(&mut self.stream, self.caller.space()).map_err(Failure::Transport)? {
             0 => self.caller.end(),
             n => self.caller.received(n),
         }
         Ok(())
     }
 
-    fn flush(&mut self) -> Result<(), Error<S::Error>> {
+    fn flush(&mut self) -> Result<(), Failure<S::Error>> {
         while !self.caller.pending().is_empty() {
-            let n = write(&mut self.stream, self.caller.pending())?;
-            self.caller.sent(n);
+            match write(&mut self.stream, self.caller.pending()).map_err(Failure::Transport)? {
+                0 => return Err(Failure::Closed),
+                n => self.caller.sent(n),
+            }
         }
-        flush(&mut self.stream)?;
+        flush(&mut self.stream).map_err(Failure::Transport)?;
         self.unsent = false;
         Ok(())
     }

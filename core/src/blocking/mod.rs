@@ -50,7 +50,7 @@ pub fn serve<S: Read + Write>(
     connection: &mut ServerConnection<'_, impl TopicSet>,
 ) -> Result<(), Error<S::Error>> {
     while answer(stream, service, connection)? {
-        match read(stream, connection.space())? {
+        match read(stream, connection.space()).map_err(Error::Transport)? {
             0 => connection.end(),
             n => connection.received(n),
         }
@@ -77,12 +77,14 @@ pub fn answer<S: Write>(
     loop {
         let next = connection.advance(service);
         while connection.is_pending() {
-            let n = write(stream, connection.pending())?;
-            connection.sent(n);
+            match write(stream, connection.pending()).map_err(Error::Transport)? {
+                0 => return Err(Error::Closed),
+                n => connection.sent(n),
+            }
         }
         if next != Next::Send {
             // Flush even if nothing was sent: an earlier flush may have failed or been cancelled.
-            flush(stream)?;
+            flush(stream).map_err(Error::Transport)?;
             return Ok(next == Next::Receive);
         }
     }
@@ -128,7 +130,7 @@ pub fn poll<S: Read + Write + ReadReady>(
         if !stream.read_ready().map_err(Error::Transport)? {
             return Ok(true);
         }
-        match read(stream, connection.space())? {
+        match read(stream, connection.space()).map_err(Error::Transport)? {
             0 => connection.end(),
             n => connection.received(n),
         }
@@ -179,7 +181,7 @@ pub fn close<S: Read>(
     shutdown(&mut stream).map_err(Error::Transport)?;
     let mut left = connection.most_discarded();
     loop {
-        let n = read(&mut stream, connection.space())?;
+        let n = read(&mut stream, connection.space()).map_err(Error::Transport)?;
         match left.checked_sub(n) {
             Some(rest) if n > 0 => left = rest,
             _ => return Ok(()),
@@ -188,34 +190,33 @@ pub fn close<S: Read>(
 }
 
 /// Reads into `space`, which must not be empty. Returns 0 at the end of the stream.
-fn read<S: Read>(stream: &mut S, space: &mut [u8]) -> Result<usize, Error<S::Error>> {
+fn read<S: Read>(stream: &mut S, space: &mut [u8]) -> Result<usize, S::Error> {
     loop {
         match stream.read(space) {
             Ok(n) => return Ok(n),
             Err(error) if error.kind() == embedded_io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(Error::Transport(error)),
+            Err(error) => return Err(error),
         }
     }
 }
 
-/// Writes a part of `bytes`, which must not be empty.
-fn write<S: Write>(stream: &mut S, bytes: &[u8]) -> Result<usize, Error<S::Error>> {
+/// Writes a part of `bytes`, which must not be empty. Returns 0 if the stream accepts no more bytes.
+fn write<S: Write>(stream: &mut S, bytes: &[u8]) -> Result<usize, S::Error> {
     loop {
         match stream.write(bytes) {
-            Ok(0) => return Err(Error::Closed),
             Ok(n) => return Ok(n),
             Err(error) if error.kind() == embedded_io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(Error::Transport(error)),
+            Err(error) => return Err(error),
         }
     }
 }
 
-fn flush<S: Write>(stream: &mut S) -> Result<(), Error<S::Error>> {
+fn flush<S: Write>(stream: &mut S) -> Result<(), S::Error> {
     loop {
         match stream.flush() {
             Ok(()) => return Ok(()),
             Err(error) if error.kind() == embedded_io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(Error::Transport(error)),
+            Err(error) => return Err(error),
         }
     }
 }

@@ -2,19 +2,21 @@
 
 mod pushes;
 mod session;
+mod steps;
 
 pub(crate) use session::SKIP;
 pub use session::{ClientSession, Found};
 
-use crate::command::{Command, Expected, ReplyFormat};
-use crate::error::{Error, ErrorKind};
-use crate::format::{Format, Line};
+use crate::Buffer;
+#[cfg(doc)]
+use crate::RemoteError;
+use crate::command::{Command, ReplyFormat, ReplyShape};
+use crate::error::Error;
+#[cfg(doc)]
+use crate::error::ErrorKind;
+use crate::format::Format;
 use crate::topics::Listener;
-use crate::{Buffer, RemoteError};
 use core::convert::Infallible;
-
-/// Expects a line after the last reply. No error line names it.
-const ANY_LINE: Command<(), Line> = Command::new("-");
 
 /// The client's side of one conversation as a state machine, over two lent buffers.
 ///
@@ -54,7 +56,7 @@ pub struct ClientConnection<'b, T = ()> {
     rx: Buffer<'b>,
     tx: Buffer<'b>,
     /// The expected reply.
-    expected: Option<Expected>,
+    expected: Option<&'static ReplyShape>,
     session: ClientSession,
     /// The received bytes at the front that belong to earlier replies.
     past: usize,
@@ -161,15 +163,8 @@ impl<'b, T: Listener> ClientConnection<'b, T> {
         command: Command<Req, Rsp>,
         value: Req::Sent<'_>,
     ) -> Result<(), Error<Infallible>> {
-        if self.ended {
-            return Err(Error::Closed);
-        }
-        if self.is_waiting() {
-            return Err(ErrorKind::ReplyPending.into());
-        }
-        command.write(value, &mut self.tx)?;
-        self.expect(command.expected());
-        Ok(())
+        self.write::<Req, _>(command.name(), Rsp::SHAPE, value)
+            .map_err(|failure| self.error(failure))
     }
 
     /// Returns whether the expected reply has arrived completely.
@@ -182,30 +177,7 @@ impl<'b, T: Listener> ClientConnection<'b, T> {
     /// After [`ErrorKind::MessageTooLong`] for a reply whose end is known, the client skips it and accepts
     /// the next call. After all other errors the conversation is over.
     pub fn has_reply(&mut self) -> Result<bool, Error<Infallible>> {
-        self.drop_past();
-        if !self.pass_pushes_on()? {
-            return Ok(false);
-        }
-        let Some(expected) = self.expected else {
-            return Ok(false);
-        };
-        let capacity = self.rx.capacity();
-        match self.session.find(&expected, self.rx.filled(), capacity) {
-            Ok(true) => match self.session.found() {
-                Some(Found::Reply { size, .. }) if size > capacity => {
-                    self.take(size);
-                    Err(self.too_long().into())
-                }
-                _ => Ok(true),
-            },
-            Ok(false) if self.ended => {
-                self.expect(None);
-                Err(Error::Closed)
-            }
-            Ok(false) if self.rx.room() == 0 => self.lose(self.too_long()),
-            Ok(false) => Ok(false),
-            Err(kind) => self.lose(kind),
-        }
+        self.find_reply().map_err(|failure| self.error(failure))
     }
 
     /// Takes the reply. It may borrow from the receive buffer until the next call.
@@ -222,21 +194,7 @@ impl<'b, T: Listener> ClientConnection<'b, T> {
         &mut self,
         command: Command<Req, Rsp>,
     ) -> Result<Rsp::Value<'_>, Error<Infallible>> {
-        match self.session.found() {
-            Some(Found::Reply { start, size }) => {
-                self.take(size);
-                let payload = self.rx.filled().get(start..size).unwrap_or(&[]);
-                Rsp::decode(payload).map_err(|error| ErrorKind::Decode(error).into())
-            }
-            Some(Found::ErrorLine { size }) => {
-                let error = self.take_error(size, command.name());
-                if error.other_command().is_some() {
-                    self.give_up();
-                }
-                Err(Error::Remote(error))
-            }
-            _ => Err(ErrorKind::ReplyPending.into()),
-        }
+        self.take_reply::<Rsp, _>(Ok(()), command.name())
     }
 
     /// Skips the reply to a cancelled call if it has arrived completely, and returns whether it has.
@@ -246,19 +204,7 @@ impl<'b, T: Listener> ClientConnection<'b, T> {
     /// # Errors
     /// As [`has_reply`](Self::has_reply), if the conversation is over.
     pub fn skip(&mut self) -> Result<bool, Error<Infallible>> {
-        match self.has_reply() {
-            Ok(true) => {
-                let Some(Found::Reply { size, .. } | Found::ErrorLine { size }) =
-                    self.session.found()
-                else {
-                    return Ok(false);
-                };
-                self.take(size);
-                Ok(true)
-            }
-            Err(Error::Protocol(_)) if !self.ended => Ok(true),
-            other => other,
-        }
+        self.skip_reply().map_err(|failure| self.error(failure))
     }
 
     /// Returns whether the server has ended the conversation.
@@ -272,65 +218,13 @@ impl<'b, T: Listener> ClientConnection<'b, T> {
     ///   earlier.
     /// - [`ErrorKind::UnexpectedReply`]: other bytes arrived.
     pub fn is_over(&mut self) -> Result<bool, Error<Infallible>> {
-        if self.lost {
-            return Err(Error::Closed);
-        }
-        let between = !self.is_waiting();
-        if between {
-            // Expect a line during this call only. The search resumes after the bytes already searched.
-            self.expected = ANY_LINE.expected();
-        }
-        match self.has_reply() {
-            Err(Error::Closed) if self.rx.is_empty() && self.past == 0 => Ok(true),
-            Ok(true) => match self.session.found() {
-                Some(Found::ErrorLine { size }) => {
-                    Err(Error::Remote(self.take_error(size, ANY_LINE.name())))
-                }
-                _ => self.lose(ErrorKind::UnexpectedReply),
-            },
-            Ok(false) if between => {
-                self.expected = None;
-                Ok(false)
-            }
-            other => other,
-        }
+        let is_over = self.find_end().map_err(|failure| self.error(failure))?;
+        self.take_end()?;
+        Ok(is_over)
     }
 
-    fn expect(&mut self, reply: Option<Expected>) {
+    fn expect(&mut self, reply: Option<&'static ReplyShape>) {
         self.expected = reply;
         self.session.next();
-    }
-
-    /// Marks the reply at the front, of `size` bytes, as taken. Its bytes are removed later.
-    #[cfg_attr(not(target_pointer_width = "64"), inline(never))] // size
-    fn take(&mut self, size: usize) {
-        self.expect(None);
-        self.past = size;
-    }
-
-    /// Takes the error line of `size` bytes, which arrived in place of the reply to `waiting`.
-    fn take_error(&mut self, size: usize, waiting: &'static str) -> RemoteError {
-        self.take(size);
-        let line = self.rx.filled().get(..size).unwrap_or(&[]);
-        RemoteError::parse(line, waiting)
-    }
-
-    #[cfg_attr(not(target_pointer_width = "64"), inline(never))] // size
-    fn drop_past(&mut self) {
-        let arrived = self.rx.filled().len();
-        let now = self.past.min(arrived);
-        self.rx.consume(now);
-        self.past = self.past.saturating_sub(now);
-    }
-
-    fn too_long(&self) -> ErrorKind {
-        let limit = self.rx.capacity();
-        ErrorKind::MessageTooLong { limit }
-    }
-
-    /// Ends the conversation, because the end of the reply cannot be found.
-    fn lose(&mut self, kind: ErrorKind) -> Result<bool, Error<Infallible>> {
-        self.give_up();
-        Err(kind.into())
     }
 }

@@ -1,7 +1,10 @@
 //! A client's topics: it looks for pushes before it looks for a reply.
 
 use super::ClientConnection;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
+#[cfg(doc)]
+use crate::error::ErrorKind;
+use crate::failure::{Failure, Fault};
 use crate::topics::{Heard, Hearing, Listener, Listening, Push};
 use core::convert::Infallible;
 
@@ -44,19 +47,27 @@ impl<T: Listener> ClientConnection<'_, T> {
     /// - [`Error::Closed`]: the stream has ended, or the conversation was over earlier.
     /// - [`ErrorKind::UnexpectedReply`]: bytes arrived that are no push.
     pub fn hear(&mut self) -> Result<bool, Error<Infallible>> {
+        let heard = self.find_push().map_err(|failure| self.error(failure))?;
+        self.take_end()?;
+        Ok(heard)
+    }
+
+    /// Returns whether a push was passed on, or the server has ended the conversation with an error line, which
+    /// [`take_end`](Self::take_end) takes.
+    pub(crate) fn find_push<E>(&mut self) -> Result<bool, Failure<E>> {
         if self.is_waiting() {
-            return Err(ErrorKind::ReplyPending.into());
+            return Err(Failure::Pending);
         }
         self.topics.take_heard();
-        let is_over = self.is_over()?;
+        let is_over = self.find_end()?;
         match self.topics.take_heard() {
-            false if is_over => Err(Error::Closed),
-            heard => Ok(heard),
+            false if is_over && self.session.found().is_none() => Err(Failure::Closed),
+            heard => Ok(heard || is_over),
         }
     }
 
     /// Passes on the pushes at the front. Returns `false` if a part of a push is left there.
-    pub(super) fn pass_pushes_on(&mut self) -> Result<bool, Error<Infallible>> {
+    pub(super) fn pass_pushes_on<E>(&mut self) -> Result<bool, Failure<E>> {
         if self.lost {
             return Ok(true);
         }
@@ -69,11 +80,11 @@ impl<T: Listener> ClientConnection<'_, T> {
                 }
                 Ok(Hearing::Part) if self.ended => {
                     self.expect(None);
-                    return Err(Error::Closed);
+                    return Err(Failure::Closed);
                 }
-                Ok(Hearing::Part) if self.rx.room() == 0 => return self.lose(self.too_long()),
+                Ok(Hearing::Part) if self.rx.room() == 0 => return self.lose(Fault::TooLong),
                 Ok(Hearing::Part) => return Ok(false),
-                Err(kind) => return self.lose(kind),
+                Err(fault) => return self.lose(fault),
             }
         }
     }

@@ -1,9 +1,10 @@
 //! The protocol of a client, without I/O, buffers and queue.
 
-use crate::command::Expected;
-use crate::error::{DecodeError, ErrorKind};
-use crate::format::Frame;
-use crate::line;
+use crate::command::{Expected, FindEnd, ReplyShape};
+use crate::error::ErrorKind;
+use crate::failure::Fault;
+use crate::format::{Format, Frame, Line};
+use core::ops::Range;
 
 /// The most bytes of a reply that is skipped because it exceeds the receive buffer. A longer one ends the
 /// conversation. A server's limit is [`Limits::skip`](crate::Limits::skip).
@@ -54,14 +55,10 @@ enum Stage {
     /// Unknown: its first bytes will tell.
     #[default]
     Opening,
-    /// An incomplete error line.
-    ErrorLine,
-    /// An incomplete payload. It starts after `start` bytes of [`Format::PREFIX`](crate::Format::PREFIX).
-    Payload { start: usize },
-    /// A complete error line.
-    WholeErrorLine { size: usize },
-    /// A complete reply, or one that is too long.
-    WholeReply { start: usize, size: usize },
+    /// An incomplete error line or reply.
+    Open { is_error: bool },
+    /// A complete error line, or a reply that is complete or too long.
+    Whole(Found),
 }
 
 /// The oldest reply, which [`ClientSession::find`] has found.
@@ -103,52 +100,76 @@ impl ClientSession {
         received: &[u8],
         capacity: usize,
     ) -> Result<bool, ErrorKind> {
-        loop {
-            self.stage = match self.stage {
-                Stage::Opening => {
-                    let prefix = expected.reply.prefix;
-                    let known = received.get(..prefix.len()).unwrap_or(received);
-                    match received.first() {
-                        None => return Ok(false),
-                        Some(b'!') => Stage::ErrorLine,
-                        Some(_) if known == prefix => Stage::Payload {
-                            start: prefix.len(),
-                        },
-                        Some(_) if prefix.starts_with(known) => return Ok(false),
-                        Some(_) => return Err(ErrorKind::UnexpectedReply),
-                    }
-                }
-                Stage::ErrorLine => match line::find_end(received, &mut self.progress) {
-                    Some(size) => Stage::WholeErrorLine { size },
-                    None => return Ok(false),
-                },
-                Stage::Payload { start } => {
-                    let payload = received.get(start..).unwrap_or(&[]);
-                    let size = match (expected.reply.frame)(payload, &mut self.progress) {
-                        Frame::Ends(size) => size.saturating_add(start),
-                        Frame::Open | Frame::OpenLine => return Ok(false),
-                        Frame::Broken(kind) => {
-                            return Err(ErrorKind::Decode(DecodeError::from(kind)));
-                        }
-                    };
-                    if size > received.len() && size <= capacity {
-                        return Ok(false);
-                    }
-                    if size > capacity && size > SKIP {
-                        return Err(ErrorKind::MessageTooLong { limit: capacity });
-                    }
-                    Stage::WholeReply { start, size }
-                }
-                Stage::WholeErrorLine { .. } | Stage::WholeReply { .. } => return Ok(true),
+        self.find_end(expected.reply, received, capacity)
+            .map_err(|fault| fault.kind(capacity))
+    }
+
+    /// As [`find`](Self::find), for a reply of this shape.
+    pub(crate) fn find_end(
+        &mut self,
+        expected: &ReplyShape,
+        received: &[u8],
+        capacity: usize,
+    ) -> Result<bool, Fault> {
+        if let Stage::Opening = self.stage {
+            let Some(first) = received.first() else {
+                return Ok(false);
+            };
+            let is_error = *first == b'!';
+            let prefix = if is_error { b"" } else { expected.prefix };
+            if received
+                .iter()
+                .zip(prefix)
+                .any(|(byte, known)| byte != known)
+            {
+                return Err(Fault::Unexpected);
             }
+            if received.len() < prefix.len() {
+                return Ok(false);
+            }
+            self.stage = Stage::Open { is_error };
+        }
+        let Stage::Open { is_error } = self.stage else {
+            return Ok(true);
+        };
+        let (start, frame) = if is_error {
+            (0, Line::frame as FindEnd)
+        } else {
+            (expected.prefix.len(), expected.frame)
+        };
+        let payload = received.get(start..).unwrap_or(&[]);
+        let size = match frame(payload, &mut self.progress) {
+            Frame::Ends(size) => size.saturating_add(start),
+            Frame::Open | Frame::OpenLine => return Ok(false),
+            Frame::Broken(kind) => return Err(Fault::Malformed(kind)),
+        };
+        if size > received.len() && size <= capacity {
+            return Ok(false);
+        }
+        if size > capacity && size > SKIP {
+            return Err(Fault::TooLong);
+        }
+        self.stage = Stage::Whole(if is_error {
+            Found::ErrorLine { size }
+        } else {
+            Found::Reply { start, size }
+        });
+        Ok(true)
+    }
+
+    /// Returns the place of the payload or error line that [`find`](Self::find) found, or an empty place.
+    pub(crate) fn payload(&self) -> Range<usize> {
+        match self.stage {
+            Stage::Whole(Found::Reply { start, size }) => start..size,
+            Stage::Whole(Found::ErrorLine { size }) => 0..size,
+            _ => 0..0,
         }
     }
 
     /// Returns the reply that [`find`](Self::find) found.
     pub fn found(&self) -> Option<Found> {
         match self.stage {
-            Stage::WholeErrorLine { size } => Some(Found::ErrorLine { size }),
-            Stage::WholeReply { start, size } => Some(Found::Reply { start, size }),
+            Stage::Whole(found) => Some(found),
             _ => None,
         }
     }

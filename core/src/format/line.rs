@@ -31,7 +31,7 @@ impl Format for Line {
 
     fn encode(text: &str, space: &mut [u8]) -> Result<usize, EncodeError> {
         let bytes = text.as_bytes();
-        if bytes.contains(&b'\n') || bytes.ends_with(b"\r") {
+        if line::has_line_feed(bytes) || bytes.ends_with(b"\r") {
             return Err(EncodeError::Unencodable);
         }
         let (body, rest) = space

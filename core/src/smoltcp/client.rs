@@ -4,12 +4,15 @@ use super::{ConnectionLost, receive, send};
 use crate::client::ClientConnection;
 use crate::command::{Command, NoReply, ReplyFormat};
 use crate::error::{Error, ErrorKind};
+use crate::failure::Failure;
 use crate::format::Format;
 use crate::topics::{Heard, Listener, Listening, Push};
 use ::smoltcp::socket::tcp::{RecvError, Socket, State};
 use ::smoltcp::time::Instant;
-use core::convert::Infallible;
 use core::task::Poll;
+
+/// A step of [`ClientConnection`], which returns whether it is done.
+type Step<'b, T> = fn(&mut ClientConnection<'b, T>) -> Result<bool, Failure<ConnectionLost>>;
 
 /// A client over a socket that you connect: one call at a time, over two lent buffers.
 ///
@@ -101,9 +104,12 @@ impl<'b, T: Listener> Client<'b, T> {
         deadline: Instant,
     ) -> Result<(), Error<ConnectionLost>> {
         if self.caller.is_waiting() {
-            self.exchange(socket, ClientConnection::skip)?;
+            self.exchange(socket, ClientConnection::skip_reply)
+                .map_err(|failure| self.caller.error(failure))?;
         }
-        self.caller.request(command, value).map_err(Error::widen)?;
+        self.caller
+            .write::<Req, _>(command.name(), Rsp::SHAPE, value)
+            .map_err(|failure| self.caller.error(failure))?;
         self.deadline = deadline;
         self.flush(socket);
         Ok(())
@@ -126,11 +132,11 @@ impl<'b, T: Listener> Client<'b, T> {
         socket: &mut Socket<'_>,
         now: Instant,
     ) -> Poll<Result<Rsp::Value<'_>, Error<ConnectionLost>>> {
-        match self.exchange(socket, ClientConnection::has_reply) {
-            Ok(true) => Poll::Ready(self.caller.reply(command).map_err(Error::widen)),
+        match self.exchange(socket, ClientConnection::find_reply) {
+            Ok(true) => Poll::Ready(self.caller.take_reply::<Rsp, _>(Ok(()), command.name())),
             Ok(false) if now < self.deadline => Poll::Pending,
             Ok(false) => Poll::Ready(Err(ErrorKind::TimedOut.into())),
-            Err(error) => Poll::Ready(Err(error)),
+            Err(failure) => Poll::Ready(Err(self.caller.error(failure))),
         }
     }
 
@@ -147,11 +153,11 @@ impl<'b, T: Listener> Client<'b, T> {
         socket: &mut Socket<'_>,
         now: Instant,
     ) -> Poll<Result<(), Error<ConnectionLost>>> {
-        match self.exchange(socket, ClientConnection::has_reply) {
+        match self.exchange(socket, ClientConnection::find_reply) {
             Ok(true) => Poll::Ready(Ok(())),
             Ok(false) if now < self.deadline => Poll::Pending,
             Ok(false) => Poll::Ready(Err(ErrorKind::TimedOut.into())),
-            Err(error) => Poll::Ready(Err(error)),
+            Err(failure) => Poll::Ready(Err(self.caller.error(failure))),
         }
     }
 
@@ -172,10 +178,10 @@ impl<'b, T: Listener> Client<'b, T> {
             return Poll::Pending;
         }
         self.flush(socket);
-        match self.receive_until(socket, ClientConnection::hear) {
-            Ok(true) => Poll::Ready(Ok(())),
+        match self.receive_until(socket, ClientConnection::find_push) {
+            Ok(true) => Poll::Ready(self.caller.take_end()),
             Ok(false) => Poll::Pending,
-            Err(error) => Poll::Ready(Err(error)),
+            Err(failure) => Poll::Ready(Err(self.caller.error(failure))),
         }
     }
 
@@ -184,8 +190,8 @@ impl<'b, T: Listener> Client<'b, T> {
     fn exchange(
         &mut self,
         socket: &mut Socket<'_>,
-        is_done: fn(&mut ClientConnection<'b, T>) -> Result<bool, Error<Infallible>>,
-    ) -> Result<bool, Error<ConnectionLost>> {
+        is_done: Step<'b, T>,
+    ) -> Result<bool, Failure<ConnectionLost>> {
         if matches!(socket.state(), State::SynSent | State::SynReceived) {
             return Ok(false);
         }
@@ -195,7 +201,7 @@ impl<'b, T: Listener> Client<'b, T> {
             return if sent || socket.may_send() {
                 Ok(sent)
             } else {
-                Err(Error::Transport(ConnectionLost))
+                Err(Failure::Transport(ConnectionLost))
             };
         }
         self.receive_until(socket, is_done)
@@ -205,14 +211,14 @@ impl<'b, T: Listener> Client<'b, T> {
     fn receive_until(
         &mut self,
         socket: &mut Socket<'_>,
-        is_done: fn(&mut ClientConnection<'b, T>) -> Result<bool, Error<Infallible>>,
-    ) -> Result<bool, Error<ConnectionLost>> {
-        while !is_done(&mut self.caller).map_err(Error::widen)? {
+        is_done: Step<'b, T>,
+    ) -> Result<bool, Failure<ConnectionLost>> {
+        while !is_done(&mut self.caller)? {
             match receive(socket, self.caller.space()) {
                 Ok(0) => return Ok(false),
                 Ok(n) => self.caller.received(n),
                 Err(RecvError::Finished) => self.caller.end(),
-                Err(RecvError::InvalidState) => return Err(Error::Transport(ConnectionLost)),
+                Err(RecvError::InvalidState) => return Err(Failure::Transport(ConnectionLost)),
             }
         }
         Ok(true)

@@ -3,7 +3,8 @@
 use super::LONGEST_NAME;
 use crate::client::SKIP;
 use crate::command::FindEnd;
-use crate::error::{DecodeError, ErrorKind};
+use crate::error::ErrorKind;
+use crate::failure::Fault;
 use crate::format::Frame;
 use crate::line;
 
@@ -102,6 +103,17 @@ impl Pushes {
         received: &[u8],
         capacity: usize,
     ) -> Result<Front, ErrorKind> {
+        self.find_front(topics, received, capacity)
+            .map_err(|fault| fault.kind(capacity))
+    }
+
+    /// As [`find`](Self::find).
+    pub(super) fn find_front(
+        &mut self,
+        topics: &[Heard],
+        received: &[u8],
+        capacity: usize,
+    ) -> Result<Front, Fault> {
         if topics.is_empty() || received.first() != Some(&b'>') {
             return Ok(Front::NoPush);
         }
@@ -117,18 +129,13 @@ impl Pushes {
         Ok(front)
     }
 
-    fn name(
-        &mut self,
-        topics: &[Heard],
-        received: &[u8],
-        capacity: usize,
-    ) -> Result<Front, ErrorKind> {
+    fn name(&mut self, topics: &[Heard], received: &[u8], capacity: usize) -> Result<Front, Fault> {
         let within = received.get(..LONGEST_LINE).unwrap_or(received);
         let Some(size) = line::find_end(within, &mut self.progress) else {
             return if within.len() < LONGEST_LINE {
                 Ok(Front::Incomplete)
             } else {
-                Err(ErrorKind::UnexpectedReply)
+                Err(Fault::Unexpected)
             };
         };
         let line = within.get(1..size.saturating_sub(1)).unwrap_or(&[]);
@@ -141,13 +148,13 @@ impl Pushes {
         let topic = topics
             .iter()
             .position(|topic| topic.name.as_bytes() == name)
-            .ok_or(ErrorKind::UnexpectedReply)?;
+            .ok_or(Fault::Unexpected)?;
         if let [b' ', b'+', digits @ ..] = rest {
-            let count = count(digits).ok_or(ErrorKind::UnexpectedReply)?;
+            let count = count(digits).ok_or(Fault::Unexpected)?;
             return Ok(Front::Lost { topic, count, size });
         }
         if !rest.is_empty() {
-            return Err(ErrorKind::UnexpectedReply);
+            return Err(Fault::Unexpected);
         }
         self.stage = Stage::Payload { topic, start: size };
         self.progress = 0;
@@ -161,14 +168,14 @@ impl Pushes {
         start: usize,
         received: &[u8],
         capacity: usize,
-    ) -> Result<Front, ErrorKind> {
+    ) -> Result<Front, Fault> {
         // Not an error as long as the topics stay the same.
-        let heard = topics.get(topic).ok_or(ErrorKind::UnexpectedReply)?;
+        let heard = topics.get(topic).ok_or(Fault::Unexpected)?;
         let payload = received.get(start..).unwrap_or(&[]);
         let size = match (heard.frame)(payload, &mut self.progress) {
             Frame::Ends(size) => size.saturating_add(start),
             Frame::Open | Frame::OpenLine => return Ok(Front::Incomplete),
-            Frame::Broken(kind) => return Err(ErrorKind::Decode(DecodeError::from(kind))),
+            Frame::Broken(kind) => return Err(Fault::Malformed(kind)),
         };
         if size <= received.len() && size <= capacity {
             Ok(Front::Push { topic, start, size })
@@ -178,7 +185,7 @@ impl Pushes {
             let count = 1;
             Ok(Front::Lost { topic, count, size })
         } else {
-            Err(ErrorKind::MessageTooLong { limit: capacity })
+            Err(Fault::TooLong)
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use super::find::{Front, Heard, Pushes};
 use crate::Topic;
-use crate::error::{DecodeError, ErrorKind};
+use crate::error::DecodeError;
+use crate::failure::Fault;
 use crate::format::Format;
 use core::fmt;
 
@@ -52,7 +53,7 @@ impl<'a> Push<'a> {
 pub trait Listener {
     /// Passes on the push at the start of `received`.
     #[doc(hidden)]
-    fn hear(&mut self, received: &[u8], capacity: usize) -> Result<Hearing, ErrorKind>;
+    fn hear(&mut self, received: &[u8], capacity: usize) -> Result<Hearing, Fault>;
 
     /// Returns whether a push was passed on since the last call.
     #[doc(hidden)]
@@ -76,7 +77,7 @@ pub enum Hearing {
 }
 
 impl Listener for () {
-    fn hear(&mut self, _received: &[u8], _capacity: usize) -> Result<Hearing, ErrorKind> {
+    fn hear(&mut self, _received: &[u8], _capacity: usize) -> Result<Hearing, Fault> {
         Ok(Hearing::Nothing)
     }
 
@@ -109,8 +110,8 @@ impl<L: FnMut(Push<'_>), const N: usize> Listening<L, N> {
 }
 
 impl<L: FnMut(Push<'_>), const N: usize> Listener for Listening<L, N> {
-    fn hear(&mut self, received: &[u8], capacity: usize) -> Result<Hearing, ErrorKind> {
-        let front = self.pushes.find(&self.topics, received, capacity)?;
+    fn hear(&mut self, received: &[u8], capacity: usize) -> Result<Hearing, Fault> {
+        let front = self.pushes.find_front(&self.topics, received, capacity)?;
         let (topic, size) = match front {
             Front::NoPush => return Ok(Hearing::Nothing),
             Front::Incomplete => return Ok(Hearing::Part),
