@@ -25,7 +25,7 @@ mod wire;
 
 pub use address::SerialAddress;
 #[cfg(feature = "serial")]
-pub(crate) use line::{Line, dial};
+pub(crate) use line::{Line, dial, suspect};
 
 /// Says that this program has no serial ports.
 #[cfg(not(feature = "serial"))]
