@@ -80,7 +80,6 @@ impl Target {
     /// Notes that the last connection ended while a reply was due of which no byte had arrived. A server on a serial port
     /// may still wait for the end of that request.
     pub(crate) fn suspect(&self) {
-        #[cfg(feature = "serial")]
         if self.network == Network::Serial {
             crate::serial::suspect(&self.address);
         }

@@ -27,6 +27,10 @@ pub use address::SerialAddress;
 #[cfg(feature = "serial")]
 pub(crate) use line::{Line, dial, suspect};
 
+/// Does nothing, because this program has no serial ports.
+#[cfg(not(feature = "serial"))]
+pub(crate) fn suspect(_: &str) {}
+
 /// Says that this program has no serial ports.
 #[cfg(not(feature = "serial"))]
 pub(crate) fn dial(_: &str, _: crate::dial::Limit<'_>) -> std::io::Result<crate::Conn> {
