@@ -1,12 +1,13 @@
 //! A thermostat on a serial line, in `auto` mode, as a board would be.
 
-use crate::pty::{End, ends, wait};
+use crate::pty::{Pty, wait};
 use bellwire::link::{Auto, Link};
 use bellwire::{Endpoint, ServerConnection};
 use embedded_io::{ErrorType, Read, ReadReady, Write};
-use rustix::event::PollFlags;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::fs::File;
 use std::io;
-use std::os::unix::net::UnixStream;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -16,21 +17,16 @@ use thermostat::{COMMANDS, HISTORY, LOG, READ, SET, Thermostat};
 /// A device that runs until it is dropped.
 #[derive(Debug)]
 pub struct Device {
-    cable: UnixStream,
-    uart: UnixStream,
+    /// The device has the port's end, and the line has the cable.
+    pty: Pty,
     running: Option<(Arc<AtomicBool>, JoinHandle<()>)>,
 }
 
 impl Device {
     /// Starts a device. `boots` is its session number.
     pub fn start(boots: u32) -> Self {
-        let (near, far) = UnixStream::pair().unwrap();
-        for end in [&near, &far] {
-            end.set_nonblocking(true).unwrap();
-        }
         let mut device = Self {
-            cable: near,
-            uart: far,
+            pty: Pty::open(),
             running: None,
         };
         device.restart(boots);
@@ -40,8 +36,8 @@ impl Device {
     /// Starts the device again. It forgets everything, and the bytes that arrive meanwhile.
     pub fn restart(&mut self, boots: u32) {
         self.stop();
-        while matches!(io::Read::read(&mut self.uart, &mut [0; 4096]), Ok(1..)) {}
-        let uart = Uart(self.uart.try_clone().unwrap());
+        while matches!(io::Read::read(&mut self.pty.port, &mut [0; 4096]), Ok(1..)) {}
+        let uart = Uart(self.pty.port.try_clone().unwrap());
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let thread = thread::spawn(move || serve(uart, boots, &stopped));
@@ -56,9 +52,14 @@ impl Device {
         }
     }
 
-    /// Returns the device's end of the cable, for [`Port::plug`](crate::pty::Port::plug).
-    pub fn cable(&self) -> [Box<dyn End>; 2] {
-        ends(&self.cable)
+    /// Prints a text, as a board does when it starts.
+    pub fn say(&mut self, bytes: &[u8]) {
+        io::Write::write_all(&mut self.pty.port, bytes).unwrap();
+    }
+
+    /// Returns the cable, for [`Port::plug`](crate::pty::Port::plug).
+    pub fn cable(&self) -> OwnedFd {
+        self.pty.cable.try_clone().unwrap().into()
     }
 }
 
@@ -92,7 +93,7 @@ fn serve(mut uart: Uart, boots: u32, stop: &AtomicBool) {
 }
 
 /// The device's end of the line.
-struct Uart(UnixStream);
+struct Uart(File);
 
 impl ErrorType for Uart {
     type Error = io::Error;
@@ -106,12 +107,9 @@ impl Read for Uart {
 
 impl ReadReady for Uart {
     fn read_ready(&mut self) -> io::Result<bool> {
-        let mut bytes = [0; 1];
-        match rustix::net::recv(&self.0, &mut bytes, rustix::net::RecvFlags::PEEK) {
-            Ok((n, _)) => Ok(n > 0),
-            Err(rustix::io::Errno::WOULDBLOCK) => Ok(false),
-            Err(error) => Err(error.into()),
-        }
+        let mut port = [PollFd::new(&self.0, PollFlags::IN)];
+        poll(&mut port, Some(&Timespec::default()))?;
+        Ok(port[0].revents().contains(PollFlags::IN))
     }
 }
 

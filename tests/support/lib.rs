@@ -21,6 +21,7 @@ pub mod gob_streams;
 pub mod image;
 pub mod lan;
 pub mod net;
+pub mod noise;
 pub mod poll;
 pub mod pty;
 pub mod running;

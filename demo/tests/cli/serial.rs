@@ -3,13 +3,21 @@
 use crate::process::{bellwire, fed, run, text};
 use bellwire_tests::board::Board;
 use bellwire_tests::device::Device;
-use bellwire_tests::pty::{Noise, Port, ends};
+use bellwire_tests::noise::{self, Noise};
+use bellwire_tests::pty::Port;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 use thermostat::Thermostat;
 
+/// The line between a port and its device.
+#[test]
+#[ignore = "a port runs it in a process of its own"]
+fn line() {
+    noise::line();
+}
+
 /// A thermostat that is plugged into a port. Returns the port's address too.
-fn thermostat(name: &str, noise: &Noise) -> (Device, Port, String) {
+fn thermostat(name: &str, noise: Noise) -> (Device, Port, String) {
     let (device, mut port) = (Device::start(1), Port::new(name));
     port.plug(device.cable(), noise);
     let address = format!("serial:{}", port.path().display());
@@ -44,8 +52,7 @@ fn reading(twin: &mut Thermostat) -> String {
 
 #[test]
 fn commands_are_listed_and_called_over_a_noisy_line() {
-    let noise = Noise::one_in(1000);
-    let (_device, _port, address) = thermostat("cli", &noise);
+    let (_device, _port, address) = thermostat("cli", Noise::all(1000));
     let mut twin = Thermostat::new();
     let list = output(&["list", &address]);
     assert!(list.starts_with("READ    -> postcard Reading{"), "{list}");
@@ -61,7 +68,7 @@ fn commands_are_listed_and_called_over_a_noisy_line() {
 
 #[test]
 fn commands_are_called_in_plain_text() {
-    let (_device, _port, address) = thermostat("cli-plain", &Noise::one_in(0));
+    let (_device, _port, address) = thermostat("cli-plain", Noise::NONE);
     let address = format!("{address}?plain");
     let mut twin = Thermostat::new();
     for _ in 0..2 {
@@ -71,7 +78,7 @@ fn commands_are_called_in_plain_text() {
 
 #[test]
 fn the_bench_loads_a_serial_port_with_one_connection() {
-    let (_device, _port, address) = thermostat("cli-bench", &Noise::one_in(1000));
+    let (_device, _port, address) = thermostat("cli-bench", Noise::flips(1000));
     let request = ["--request", r"LOG\nx\nHISTORY\n\x01\x00"];
     let reply = ["--reply", r"OK\n\x01\x00"];
     let options = [&request[..], &reply, &["--duration=1", "--pipeline=2"]].concat();
@@ -87,8 +94,8 @@ fn the_bench_loads_a_serial_port_with_one_connection() {
 #[test]
 fn the_text_that_a_board_prints_is_logged() {
     for mode in ["", "?plain"] {
-        let (_device, mut port, address) = thermostat("cli-banner", &Noise::one_in(0));
-        port.say(b"boot 1.2\r\n\x1b[31mready\n");
+        let (mut device, _port, address) = thermostat("cli-banner", Noise::NONE);
+        device.say(b"boot 1.2\r\n\x1b[31mready\n");
         let output = run(&["--verbose", "call", &format!("{address}{mode}"), "READ"]);
         assert_eq!(text(&output.stdout), reading(&mut Thermostat::new()));
         let log = text(&output.stderr);
@@ -120,8 +127,8 @@ fn the_thermostat_on_the_board_is_called_through_a_line_that_flips_bits() {
     let seconds = std::env::var("BELLWIRE_SERIAL").map_or(3, |text| text.parse().unwrap());
     let uart = board.serial();
     uart.set_nonblocking(true).unwrap();
-    let (mut port, noise) = (Port::new("cli-board"), Noise::one_in(1000));
-    port.plug(ends(&uart), &noise);
+    let mut port = Port::new("cli-board");
+    port.plug(uart.into(), Noise::flips(1000));
     let address = format!("serial:{}", port.path().display());
 
     let (mut twin, mut calls, begin) = (Thermostat::new(), 0, Instant::now());
@@ -129,6 +136,7 @@ fn the_thermostat_on_the_board_is_called_through_a_line_that_flips_bits() {
         assert_eq!(output(&["call", &address, "READ"]), reading(&mut twin));
         calls += 1;
     }
-    println!("{calls} calls in {seconds} s, {} flips", noise.count());
-    assert!(calls > 0 && noise.count() > 0);
+    let flips = port.damaged();
+    println!("{calls} calls in {seconds} s, {flips} flips");
+    assert!(calls > 0 && flips > 0);
 }

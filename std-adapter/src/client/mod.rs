@@ -336,6 +336,17 @@ impl Client {
     }
 }
 
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.link.end_stream(Cause::Closed);
+        if let Some(target) = &self.target
+            && self.link.was_cut()
+        {
+            target.suspect();
+        }
+    }
+}
+
 /// Decodes a reply and passes it to `take`.
 fn decode<Rsp: Format, T>(
     payload: &[u8],

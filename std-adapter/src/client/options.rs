@@ -74,7 +74,15 @@ impl Target {
         };
         let mut client = Client::new(None, Options::default(), stream);
         client.check_until(commands, Some(deadline))?;
-        client.link.into_stream()
+        std::mem::take(&mut client.link).into_stream()
+    }
+
+    /// Notes that the last connection ended while a reply was due of which no byte had arrived. A server on a serial port
+    /// may still wait for the end of that request.
+    pub(crate) fn suspect(&self) {
+        if self.network == Network::Serial {
+            crate::serial::suspect(&self.address);
+        }
     }
 
     fn connect(&self, deadline: Instant) -> io::Result<Box<dyn ClientStream>> {

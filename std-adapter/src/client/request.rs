@@ -85,6 +85,9 @@ impl Client {
         };
         // A serial port can be open only once.
         self.link.end_stream(Cause::Closed);
+        if self.link.was_cut() {
+            target.suspect();
+        }
         let limit = after(Instant::now(), target.connect_timeout);
         let deadline = deadline.map_or(limit, |deadline| deadline.min(limit));
         self.next_try = None;

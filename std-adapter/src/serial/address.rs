@@ -30,8 +30,8 @@ const BAUD: NonZeroU32 = NonZeroU32::new(115_200).unwrap();
 ///
 /// # In plain text
 /// A conversation begins after the line was quiet for 150 ms. Noise can alter requests and replies. After a request
-/// without reply the server may still wait for its end, so the next conversation in the same process begins 10 s
-/// after that request.
+/// without reply the server may still wait for its end, so the next conversation in the same process begins 10.5 s
+/// after that request. That is longer than the default time limit for connecting.
 ///
 /// # In both
 /// Opening a port resets some boards. The bytes that arrive before the conversation are logged, never taken for a

@@ -34,8 +34,8 @@ pub(crate) fn dial(address: &str, limit: Limit<'_>) -> io::Result<Conn> {
         if let Err(error) = pump.run() {
             let _ = outcome.set(error);
         }
-        if let Some((port, last)) = port.zip(pump.unanswered()) {
-            cut::note(&port, last);
+        if let Some((port, last)) = port.zip(pump.last_sent()) {
+            cut::note(&port, last, pump.is_unanswered());
         }
     })?;
     let line = Line {
@@ -43,6 +43,15 @@ pub(crate) fn dial(address: &str, limit: Limit<'_>) -> io::Result<Conn> {
         thread: Mutex::new(Some(thread)),
     };
     Conn::over(near, Address::Serial(Box::new(address)), line)
+}
+
+/// Notes that a client gives up a conversation while a reply is due of which no byte has arrived.
+pub(crate) fn suspect(address: &str) {
+    if let Ok(address) = address.parse::<SerialAddress>()
+        && address.is_plain()
+    {
+        cut::suspect(address.path());
+    }
 }
 
 impl Line {

@@ -25,7 +25,11 @@ mod wire;
 
 pub use address::SerialAddress;
 #[cfg(feature = "serial")]
-pub(crate) use line::{Line, dial};
+pub(crate) use line::{Line, dial, suspect};
+
+/// Does nothing, because this program has no serial ports.
+#[cfg(not(feature = "serial"))]
+pub(crate) fn suspect(_: &str) {}
 
 /// Says that this program has no serial ports.
 #[cfg(not(feature = "serial"))]

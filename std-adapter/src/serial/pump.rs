@@ -77,14 +77,15 @@ impl Pump {
         }
     }
 
-    /// Returns the time at which the last request ended, if no reply to it was awaited.
-    pub(super) fn unanswered(&self) -> Option<Instant> {
+    /// Returns the time of the last byte that was sent.
+    pub(super) fn last_sent(&self) -> Option<Instant> {
+        self.wire.last_sent()
+    }
+
+    /// Returns whether the last bytes have no reply, and the connection did not wait for one.
+    pub(super) fn is_unanswered(&self) -> bool {
         let in_order = self.ended && self.dropped.is_none();
-        if in_order {
-            None
-        } else {
-            self.wire.unanswered()
-        }
+        !in_order && self.wire.is_unanswered()
     }
 
     /// Moves bytes from the line to the socket. Returns whether the other end has closed the conversation.

@@ -25,8 +25,10 @@ pub(super) struct Wire {
     start: Instant,
     /// Bytes that the port has not taken yet.
     unsent: Vec<u8>,
-    /// The time of the last byte that was sent, if none has arrived since.
-    unanswered: Option<Instant>,
+    /// The time of the last byte that was sent.
+    last_sent: Option<Instant>,
+    /// Whether no byte has arrived since.
+    unanswered: bool,
 }
 
 impl Wire {
@@ -37,7 +39,8 @@ impl Wire {
             mode: Mode::new(address, 0),
             start: Instant::now(),
             unsent: Vec::new(),
-            unanswered: None,
+            last_sent: None,
+            unanswered: false,
         };
         let mut banner = Banner::new(address);
         if address.is_plain() {
@@ -103,7 +106,7 @@ impl Wire {
         let n = self.port.read(&mut bytes)?;
         self.mode.receive(self.now(), &bytes[..n]);
         if n > 0 {
-            self.unanswered = None;
+            self.unanswered = false;
         }
         Ok(n > 0)
     }
@@ -122,7 +125,8 @@ impl Wire {
                     0 => return Ok(()),
                     n => {
                         self.unsent.drain(..n);
-                        self.unanswered = Some(Instant::now());
+                        self.last_sent = Some(Instant::now());
+                        self.unanswered = true;
                     }
                 },
             }
@@ -134,8 +138,13 @@ impl Wire {
         self.unsent.is_empty() && self.mode.is_delivered()
     }
 
-    /// Returns the time of the last byte that was sent, if none has arrived since.
-    pub(super) fn unanswered(&self) -> Option<Instant> {
+    /// Returns the time of the last byte that was sent.
+    pub(super) fn last_sent(&self) -> Option<Instant> {
+        self.last_sent
+    }
+
+    /// Returns whether bytes were sent and none has arrived since.
+    pub(super) fn is_unanswered(&self) -> bool {
         self.unanswered
     }
 

@@ -39,6 +39,8 @@ pub(super) struct Link {
     ear: Ear,
     /// The events that were not taken. They outlive the connection.
     inbox: Inbox,
+    /// Whether a connection ended while a reply was due of which no byte had arrived.
+    cut: bool,
     /// Set when the conversation is over.
     over: Option<Over>,
 }
@@ -265,8 +267,20 @@ impl Link {
         self.tx.consume(std::mem::take(&mut self.rest));
     }
 
+    /// Returns whether a connection ended while a reply was due of which no byte had arrived. The next call returns
+    /// `false` unless another one did.
+    pub(super) fn was_cut(&mut self) -> bool {
+        std::mem::take(&mut self.cut)
+    }
+
     /// Ends the connection. The replies that have arrived can still be taken.
     pub(super) fn end_stream(&mut self, cause: Cause) {
+        let due = match self.waiting.len() {
+            0 => self.rest > 0,
+            1 => self.rx.is_empty(),
+            _ => true,
+        };
+        self.cut |= self.is_open() && due;
         self.close();
         self.over.get_or_insert(Over {
             cause,

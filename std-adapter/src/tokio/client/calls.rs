@@ -37,6 +37,8 @@ pub(super) struct Calls {
     pub(super) topics: Topics,
     /// The call of `finish`.
     pub(super) finish: Option<usize>,
+    /// Whether a conversation ended while a reply was due of which no byte had arrived.
+    pub(super) cut: bool,
     /// Set when the task is to end.
     pub(super) released: bool,
     /// Why the client takes no more calls.

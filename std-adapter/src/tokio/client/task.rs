@@ -40,6 +40,12 @@ impl Task {
                 failures = 0;
             }
             drop(conversation);
+            let was_cut = std::mem::take(&mut self.shared.calls().cut);
+            if let Some(target) = &self.target
+                && was_cut
+            {
+                target.suspect();
+            }
             let Some(cause) = cause else {
                 return; // released, or finished
             };

@@ -324,6 +324,9 @@ impl<'a> Conversation<'a> {
         let begun = self.whole + usize::from(self.written > 0);
         let mut sent = std::mem::take(&mut calls.sent);
         let unsent: VecDeque<Request> = sent.split_off(begun.min(sent.len()));
+        let has_broken = !matches!(*over.cause, Cause::Remote(_) | Cause::Protocol(_));
+        let due = sent.iter().filter(|request| request.expected.is_some());
+        calls.cut |= has_broken && due.count() > usize::from(!self.rx.is_empty());
         for request in sent {
             if request.owner.is_topic() {
                 // The next conversation begins without subscriptions.
