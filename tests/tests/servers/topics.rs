@@ -133,6 +133,7 @@ fn a_topic_that_is_not_there_is_refused_and_twice_is_no_error() {
             "UNSUBSCRIBE\nLOG\nUNSUBSCRIBE\nLOG\n",
             "OK\nOK\n",
         );
+        assert_eq!(log.subscribers(), 0);
     });
 }
 
