@@ -5,7 +5,7 @@ use bellwire_std::{Conn, Endpoint, Listener, Network, Peer, Server, dial};
 use bellwire_tests::certificates::{Authority, HOST};
 use bellwire_tests::net::{self, SHORT};
 use bellwire_tests::running::{LONG, PATIENCE};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
@@ -125,7 +125,7 @@ fn on_rejection_is_called_for_each_rejected_request_even_after_it_panicked() {
         conn.set_deadline(Some(Instant::now() + PATIENCE));
         conn.write_all(b"NOBODY\n").expect("room");
         let mut told = String::new();
-        std::io::Read::read_to_string(&mut conn, &mut told).expect("the end");
+        conn.read_to_string(&mut told).expect("the end");
         assert!(told.starts_with("!unknown-command "), "{told}");
     }
     stop.stop();
@@ -168,7 +168,9 @@ fn a_stop_ends_the_thread_of_a_client_that_never_reads() {
     }
     // The server does not lose track of it among many that come and go.
     for _ in 0..100 {
-        connect();
+        let mut other = connect();
+        other.write_all(b"LONG\n").expect("room");
+        other.read_exact(&mut [0; 1000]).expect("a reply");
     }
     stop.stop();
     running.join().expect("no panic").expect("no error");

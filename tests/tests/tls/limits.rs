@@ -49,7 +49,7 @@ fn a_client_that_takes_a_part_of_its_replies_is_disconnected() {
         let connector = authority.connector(None);
         let conn = net::connect_with_receive_buffer(server.address, 1);
         let mut conn = connector.connect(conn.try_into().unwrap(), HOST).unwrap();
-        conn.write_all(&b"LONG\n".repeat(40)).unwrap();
+        conn.write_all(&b"LONG\n".repeat(12)).unwrap();
         is_well_again(&server, &connector);
     });
 }
