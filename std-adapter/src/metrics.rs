@@ -3,6 +3,11 @@
 
 pub(crate) use handles::{Counter, Gauge, Histogram, Stopwatch};
 
+#[cfg(feature = "tls")]
+use crate::probe::is_unused;
+#[cfg(feature = "tls")]
+use std::io;
+
 /// The metrics of all connections of a server. They are shown even while they are zero.
 #[derive(Debug)]
 pub(crate) struct Metrics {
@@ -10,7 +15,7 @@ pub(crate) struct Metrics {
     pub(crate) sent: Counter,
     pub(crate) answering: Histogram,
     #[cfg(feature = "tls")]
-    pub(crate) handshake_failures: Counter,
+    handshake_failures: Counter,
 }
 
 impl Metrics {
@@ -29,6 +34,16 @@ impl Metrics {
                 "bellwire_tls_handshake_failures_total",
                 "Failed TLS handshakes, except on connections that closed without sending a byte.",
             ),
+        }
+    }
+}
+
+#[cfg(feature = "tls")]
+impl Metrics {
+    /// Counts a failed handshake, unless the peer was only a probe.
+    pub(crate) fn count_handshake_failure(&self, error: &io::Error) {
+        if !is_unused(error) {
+            self.handshake_failures.increment(1);
         }
     }
 }

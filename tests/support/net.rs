@@ -38,6 +38,17 @@ pub fn connect_from(ip: &str, to: SocketAddr) -> TcpStream {
     socket.into()
 }
 
+/// Connects with a receive buffer of this size in bytes. The system may round it up. Reads and writes fail after
+/// [`PATIENCE`].
+pub fn connect_with_receive_buffer(to: SocketAddr, bytes: usize) -> TcpStream {
+    let socket = Socket::new(Domain::for_address(to), Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(bytes).unwrap();
+    socket.connect(&to.into()).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket.set_write_timeout(Some(PATIENCE)).unwrap();
+    socket.into()
+}
+
 /// Closes the connection with a reset.
 pub fn reset(stream: TcpStream) {
     SockRef::from(&stream)

@@ -2,8 +2,9 @@
 
 use bellwire::{Command, HeapComplexData, Line, NoReply, Postcard};
 use bellwire_std::{Endpoint, Listener, Network, Server, ServerLimits, ShutdownHandle, tls};
+use socket2::SockRef;
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -63,7 +64,7 @@ pub struct Running {
 
 /// Starts a server with these limits.
 pub fn serve(kind: Kind, limit: impl FnOnce(&mut ServerLimits)) -> Running {
-    start(kind, None, limit)
+    serve_over(kind, any_port(), limit)
 }
 
 /// Starts a server with TLS.
@@ -72,7 +73,7 @@ pub fn serve_over_tls(
     acceptor: &tls::Acceptor,
     limit: impl FnOnce(&mut ServerLimits),
 ) -> Running {
-    start(kind, Some(acceptor.clone()), limit)
+    start(kind, any_port(), Some(acceptor.clone()), limit)
 }
 
 /// Starts a server on `listener`.
@@ -81,15 +82,26 @@ pub fn serve_over(
     listener: Listener,
     limit: impl FnOnce(&mut ServerLimits),
 ) -> Running {
-    match kind {
-        Kind::Threads => serve_threads(listener, None, limit),
-        Kind::Tasks => serve_on(listener, on_runtime, |server| limit(&mut server.limits)),
-        Kind::Workers => serve_on(
-            listener,
-            |server| server.run_on_threads(2),
-            |server| limit(&mut server.limits),
-        ),
-    }
+    start(kind, listener, None, limit)
+}
+
+/// Starts a server with TLS, whose send buffers have the system's smallest size.
+pub fn serve_over_tls_with_small_buffers(
+    kind: Kind,
+    acceptor: &tls::Acceptor,
+    limit: impl FnOnce(&mut ServerLimits),
+) -> Running {
+    let listener = listen_with_send_buffers(1);
+    start(kind, listener, Some(acceptor.clone()), limit)
+}
+
+/// Listens for connections whose send buffers have this size in bytes. The system may round it up.
+pub fn listen_with_send_buffers(bytes: usize) -> Listener {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    // Accepted sockets inherit the buffer size.
+    let socket = SockRef::from(&listener);
+    socket.set_send_buffer_size(bytes).unwrap();
+    listener.try_into().unwrap()
 }
 
 fn any_port() -> Listener {
@@ -98,24 +110,21 @@ fn any_port() -> Listener {
 
 fn start(
     kind: Kind,
+    listener: Listener,
     acceptor: Option<tls::Acceptor>,
     limit: impl FnOnce(&mut ServerLimits),
 ) -> Running {
-    match kind {
-        Kind::Threads => serve_threads(any_port(), acceptor, limit),
-        Kind::Tasks => serve_tasks(|server| {
-            limit(&mut server.limits);
-            server.tls = acceptor;
-        }),
-        Kind::Workers => serve_on(
-            any_port(),
-            |server| server.run_on_threads(2),
-            |server| {
-                limit(&mut server.limits);
-                server.tls = acceptor;
-            },
-        ),
+    if kind == Kind::Threads {
+        return serve_threads(listener, acceptor, limit);
     }
+    let run = match kind {
+        Kind::Workers => |server: bellwire_std::tokio::Server<()>| server.run_on_threads(2),
+        _ => on_runtime,
+    };
+    serve_on(listener, run, |server| {
+        limit(&mut server.limits);
+        server.tls = acceptor;
+    })
 }
 
 fn serve_threads(

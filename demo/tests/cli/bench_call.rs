@@ -118,7 +118,7 @@ fn a_line_is_given_and_expected_as_text_or_as_json() {
 
 #[test]
 fn long_requests_and_replies_are_checked_in_plain_and_over_tls() {
-    let file = std::env::temp_dir().join(format!("bellwire-bench-{}", std::process::id()));
+    let file = std::env::temp_dir().join(format!("bellwire-bench-long-{}", std::process::id()));
     fs::write(&file, "long ".repeat(3000)).unwrap();
     let value = format!("@{}", file.display());
     for server in [

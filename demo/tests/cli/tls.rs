@@ -178,23 +178,25 @@ fn show(metrics: &str, line: &str) {
 /// Cause: each probe of a load balancer counted as a failure and logged a warning.
 #[test]
 fn a_probe_of_the_port_is_not_a_failure() {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap();
-    let metrics = free.local_addr().unwrap().to_string();
-    drop(free);
     let folder = files("cli-tls-look");
-    let server = serve(&folder, &["--metrics", &metrics]);
-    for reset in [false, true] {
-        let stream = TcpStream::connect(&server.address).unwrap();
-        if reset {
-            let now = Some(Duration::ZERO);
-            socket2::SockRef::from(&stream).set_linger(now).unwrap();
+    for threads in [&[][..], &["--threads"]] {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap();
+        let metrics = free.local_addr().unwrap().to_string();
+        drop(free);
+        let server = serve(&folder, &[&["--metrics", &metrics], threads].concat());
+        for reset in [false, true] {
+            let stream = TcpStream::connect(&server.address).unwrap();
+            if reset {
+                let now = Some(Duration::ZERO);
+                socket2::SockRef::from(&stream).set_linger(now).unwrap();
+            }
         }
+        show(&metrics, "bellwire_connections_total 2");
+        show(&metrics, "bellwire_connections 0");
+        show(&metrics, "bellwire_tls_handshake_failures_total 0");
+        let (_, log) = server.stop("TERM");
+        assert!(!log.contains("WARN"), "{log}");
     }
-    show(&metrics, "bellwire_connections_total 2");
-    show(&metrics, "bellwire_connections 0");
-    show(&metrics, "bellwire_tls_handshake_failures_total 0");
-    let (_, log) = server.stop("TERM");
-    assert!(!log.contains("WARN"), "{log}");
 }
 
 #[test]

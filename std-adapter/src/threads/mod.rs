@@ -116,7 +116,7 @@ impl Sockets {
     /// Adds a socket, after it has removed the closed ones if they are more than the `open` ones.
     fn add(&mut self, conn: &Conn, open: usize) {
         if self.0.len() > 2 * open + 64 {
-            self.0.retain(|socket| socket.strong_count() > 0);
+            self.0.retain(|socket| socket.upgrade().is_some());
         }
         self.0.push(Arc::downgrade(conn.socket()));
     }

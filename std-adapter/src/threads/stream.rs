@@ -4,8 +4,6 @@ use crate::Conn;
 use crate::ending::Ending;
 use crate::lag::Lag;
 use crate::limits::{ServerLimits, replies_not_taken};
-#[cfg(feature = "tls")]
-use crate::probe::is_unused;
 use crate::server::Shared;
 #[cfg(feature = "tls")]
 use crate::tls;
@@ -45,9 +43,7 @@ impl Stream {
             None => Kind::Plain(conn),
             Some(acceptor) => {
                 let accepted = acceptor.accept(conn).map_err(|error| {
-                    if !is_unused(&error) {
-                        shared.metrics.handshake_failures.increment(1);
-                    }
+                    shared.metrics.count_handshake_failure(&error);
                     match error.kind() {
                         ErrorKind::TimedOut => tls::too_slow(),
                         ErrorKind::WouldBlock => tls::stopping(),

@@ -222,3 +222,42 @@ impl Write for NonBlocking<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Conn;
+    use crate::ending::{Ending, Peer};
+    use crate::tls::{Acceptor, Connector, Identity, RootCerts};
+    use std::io::ErrorKind;
+    use std::os::unix::net::UnixStream;
+    use std::thread;
+    use std::time::Duration;
+
+    /// Returns the two ends of a connection: the server's and the client's.
+    fn pair() -> (Conn, Conn) {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+        let identity = Identity::from_pem(certificate.as_bytes(), key.as_bytes()).unwrap();
+        let acceptor = Acceptor::new(identity, None).unwrap();
+        let roots = RootCerts::from_pem(certificate.as_bytes()).unwrap();
+        let connector = Connector::new(&roots, None).unwrap();
+        let (near, far) = UnixStream::pair().unwrap();
+        let accepting = thread::spawn(move || acceptor.accept(near.try_into().unwrap()));
+        let client = connector.connect(far.try_into().unwrap(), "localhost");
+        (accepting.join().unwrap().unwrap(), client.unwrap())
+    }
+
+    #[test]
+    fn an_end_fails_if_the_peer_takes_no_bytes_but_not_if_it_is_gone() {
+        let (mut conn, peer) = pair();
+        let ending = Ending {
+            time: Duration::from_millis(10),
+            peer: Peer::Quiet,
+        };
+        while conn.inner.write_now(&[0; 4096]).is_ok() {}
+        let error = conn.end(ending).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+        drop(peer);
+        conn.end(ending).unwrap();
+    }
+}

@@ -135,3 +135,31 @@ fn describe(error: &Error) -> String {
 fn printable(error: &Error) -> String {
     Printable::new(&error.to_string()).to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::handshake_failed;
+    use rustls::{CertificateError, Error, OtherError};
+    use std::sync::Arc;
+
+    #[test]
+    fn certificates_that_no_end_may_have_are_explained() {
+        for (error, why) in [
+            (
+                webpki::Error::CaUsedAsEndEntity,
+                "the peer uses an authority's certificate as its own",
+            ),
+            (
+                webpki::Error::UnsupportedCertVersion,
+                "the peer's certificate is not of version 3",
+            ),
+        ] {
+            let error = CertificateError::Other(OtherError(Arc::new(error)));
+            let error = handshake_failed(&Error::InvalidCertificate(error));
+            assert_eq!(
+                error.to_string(),
+                format!("the TLS handshake failed: {why}")
+            );
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! Ending a task's connection; see [`crate::ending`].
 
-use super::stream::Stream;
+use super::stream::{Stream, receive_now};
 use crate::ending::{Ending, LINGER, Peer, is_delivered, write_after_delivery};
 use crate::limits::replies_not_taken;
 use crate::wait::wait;
@@ -42,11 +42,9 @@ async fn deliver(stream: &mut Stream, mut peer: Peer) -> io::Result<Peer> {
                 .try_io(Interest::WRITABLE, || acknowledged(socket))
                 .is_ok()
         {
-            return Ok(if stream.is_unread() {
-                Peer::Sending
-            } else {
-                peer
-            });
+            // The system may hold bytes that tokio does not know of yet.
+            let is_unread = matches!(receive_now(socket, &mut discarded), Ok(1..));
+            return Ok(if is_unread { Peer::Sending } else { peer });
         }
         if ready.is_readable() {
             match socket.try_read(&mut discarded) {

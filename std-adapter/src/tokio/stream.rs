@@ -125,16 +125,6 @@ impl Stream {
         Vec::new()
     }
 
-    /// Returns whether the system holds unread bytes, even if tokio does not know of them yet.
-    pub(super) fn is_unread(&self) -> bool {
-        let peeked = recv(
-            &self.socket,
-            &mut [0],
-            RecvFlags::DONTWAIT | RecvFlags::PEEK,
-        );
-        peeked.is_ok_and(|(_, arrived)| arrived > 0)
-    }
-
     /// Writes some of `buf`, or fails with [`WouldBlock`](io::ErrorKind::WouldBlock).
     ///
     /// After `WouldBlock`, the next call must begin with the same bytes, because TLS may already have

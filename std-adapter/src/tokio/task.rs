@@ -105,12 +105,12 @@ async fn begin<App>(
     if let Some(acceptor) = &server.tls {
         let (reservation, stopped) = (shared.in_flight.reserve(), server.stop.given());
         let result = secure::handshake(stream, acceptor, deadline, reservation, stopped).await;
-        if result.as_ref().is_err_and(|error| !is_unused(error)) {
-            server.metrics.handshake_failures.increment(1);
-        }
-        // A handshake that the stop has ended needs no error line.
-        if result.is_err() && !server.stop.is_given() {
-            ending::linger(stream).await;
+        if let Err(error) = &result {
+            server.metrics.count_handshake_failure(error);
+            // A handshake that the stop has ended needs no error line.
+            if !server.stop.is_given() {
+                ending::linger(stream).await;
+            }
         }
         return result;
     }

@@ -209,11 +209,9 @@ impl Feed {
         self.write(out, &mut left, |out| Some(space(out, OK + lost_line)));
         let end = self.leave();
         self.lose(end.saturating_sub(self.next));
-        while self.lost > 0 {
+        if self.lost > 0 {
             let room = space(out, OK);
-            if !self.tell(out, room) {
-                break;
-            }
+            self.tell(out, room);
         }
     }
 

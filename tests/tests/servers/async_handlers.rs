@@ -1,14 +1,13 @@
 //! Async handlers that are ready at once cost no more than plain handlers.
 
-use super::sent::Sent;
+use super::sent::{Sent, Writes};
 use bellwire::{Command, Line, Reply};
 use bellwire_std::Endpoint;
 use bellwire_tests::running::{PATIENCE, line};
-use metrics::{CounterFn, with_local_recorder};
+use metrics::with_local_recorder;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
@@ -67,7 +66,7 @@ fn writes(add_ask: impl FnOnce(&Endpoint<()>)) -> usize {
     assert_eq!(line(&mut asking), "hi\n");
     blocking.write_all(b"BLOCK\nnow\n").unwrap();
     is_blocked.recv_timeout(PATIENCE).unwrap();
-    let before = writes.0.load(Ordering::SeqCst);
+    let before = writes.number();
     asking
         .write_all("ASK\nhi\n".repeat(REQUESTS).as_bytes())
         .unwrap();
@@ -79,17 +78,5 @@ fn writes(add_ask: impl FnOnce(&Endpoint<()>)) -> usize {
     stopper.stop();
     running.join().unwrap().unwrap();
     let blocking = 1;
-    writes.0.load(Ordering::SeqCst) - before - blocking
-}
-
-/// Counts writes; the server reports each one.
-#[derive(Debug, Default)]
-struct Writes(AtomicUsize);
-
-impl CounterFn for Writes {
-    fn increment(&self, _bytes: u64) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
-
-    fn absolute(&self, _bytes: u64) {}
+    writes.number() - before - blocking
 }

@@ -3,10 +3,12 @@
 use bellwire::{Command, Line, blocking::Client};
 use bellwire_std::{Conn, Endpoint, Listener, Network, Peer, Server, dial};
 use bellwire_tests::certificates::{Authority, HOST};
-use bellwire_tests::running::PATIENCE;
-use std::io::Write;
+use bellwire_tests::net::{self, SHORT};
+use bellwire_tests::running::{LONG, PATIENCE};
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Instant;
@@ -123,11 +125,54 @@ fn on_rejection_is_called_for_each_rejected_request_even_after_it_panicked() {
         conn.set_deadline(Some(Instant::now() + PATIENCE));
         conn.write_all(b"NOBODY\n").expect("room");
         let mut told = String::new();
-        std::io::Read::read_to_string(&mut conn, &mut told).expect("the end");
+        conn.read_to_string(&mut told).expect("the end");
         assert!(told.starts_with("!unknown-command "), "{told}");
     }
     stop.stop();
     running.join().expect("no panic").expect("no error");
     let heard = heard.lock().expect("no panic in here");
     assert_eq!(*heard, ["me: no command is named \"NOBODY\""; 2]);
+}
+
+/// Tells when a connection's context is dropped.
+struct Context(Option<Sender<()>>);
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        if let Some(drops) = &self.0 {
+            let _ = drops.send(());
+        }
+    }
+}
+
+/// A thread that outlived the stop would wait for this client for an hour.
+#[test]
+fn a_stop_ends_the_thread_of_a_client_that_never_reads() {
+    let endpoint = Endpoint::<Context>::default();
+    let answer = endpoint.handle(LONG, |_, (), reply| reply.send(&"x".repeat(999)));
+    answer.expect("the first command");
+    let listener = listen();
+    let mut server = Server::from_listener(listener.clone(), endpoint);
+    server.limits.stop_timeout = SHORT;
+    server.limits.reply_timeout = net::LONG;
+    let stop = server.shutdown_handle();
+    let (drops, dropped) = channel();
+    let first = Mutex::new(Some(drops));
+    let context = move |_: &Peer| Context(first.lock().expect("no panic in here").take());
+    let running = thread::spawn(move || server.run_with(context));
+    let connect = || dial(listener.local_addr(), PATIENCE).expect("a connection");
+    let mut client = connect();
+    client.set_write_deadline(Some(Instant::now() + SHORT));
+    while client.write_all(&b"LONG\n".repeat(1000)).is_ok() {
+        client.set_write_deadline(Some(Instant::now() + SHORT));
+    }
+    // The server does not lose track of it among many that come and go.
+    for _ in 0..100 {
+        let mut other = connect();
+        other.write_all(b"LONG\n").expect("room");
+        other.read_exact(&mut [0; 1000]).expect("a reply");
+    }
+    stop.stop();
+    running.join().expect("no panic").expect("no error");
+    dropped.recv_timeout(PATIENCE).expect("a dropped context");
 }

@@ -4,11 +4,11 @@
 use bellwire_std::{Conn, Listener, Network, Server, ServerLimits};
 use bellwire_tests::certificates::{Authority, HOST};
 use bellwire_tests::gate::Gate;
-use bellwire_tests::net::{LONG, SHORT};
-use bellwire_tests::running::{BUSY, Kind, PATIENCE, Running, each, serve, serve_over_tls, until};
-use socket2::{Domain, Socket, Type};
+use bellwire_tests::net::{LONG, SHORT, connect_with_receive_buffer};
+use bellwire_tests::running::{
+    BUSY, Kind, PATIENCE, Running, each, serve, serve_on_one_thread, serve_over_tls, until,
+};
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::thread;
@@ -38,14 +38,16 @@ fn each_server(limit: impl Fn(&mut ServerLimits), test: impl Fn(Running, Connect
     each(|kind| {
         let server = serve(kind, &limit);
         let address = server.address;
-        test(server, &|room| Box::new(connect(address, room)));
+        test(server, &|room| {
+            Box::new(connect_with_receive_buffer(address, room))
+        });
 
         println!("over TLS");
         let authority = Authority::new();
         let server = serve_over_tls(kind, &authority.acceptor(None), &limit);
         let address = server.address;
         test(server, &|room| {
-            let conn = Conn::try_from(connect(address, room)).unwrap();
+            let conn = Conn::try_from(connect_with_receive_buffer(address, room)).unwrap();
             conn.set_deadline(Some(Instant::now() + 6 * PATIENCE));
             Box::new(authority.connector(None).connect(conn, HOST).unwrap())
         });
@@ -55,15 +57,6 @@ fn each_server(limit: impl Fn(&mut ServerLimits), test: impl Fn(Running, Connect
 /// Runs a test as [`each_server`] does, with one client whose receive buffer is small.
 fn each_stream(limit: impl Fn(&mut ServerLimits), test: impl Fn(Running, Box<dyn Stream>)) {
     each_server(limit, |server, connect| test(server, connect(ROOM)));
-}
-
-fn connect(address: SocketAddr, room: usize) -> TcpStream {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
-    socket.set_recv_buffer_size(room).unwrap();
-    socket.connect(&address.into()).unwrap();
-    socket.set_read_timeout(Some(PATIENCE)).unwrap();
-    socket.set_write_timeout(Some(PATIENCE)).unwrap();
-    socket.into()
 }
 
 /// Keeps sending, then reads to the end of the connection and closes it.
@@ -110,6 +103,30 @@ fn a_stop_loses_no_reply_while_requests_keep_arriving() {
             let replies = replies.strip_prefix("done\n").unwrap();
             let rest = rest_after_replies(replies, &server);
             assert!(rest.is_empty() || rest.starts_with("!busy "), "{rest}");
+            server.stop();
+        },
+    );
+}
+
+/// A server that has read all requests still discards the bytes that arrive later.
+#[test]
+fn a_stop_loses_no_reply_of_a_client_that_pauses_before_it_sends_more() {
+    each_stream(
+        |limits| limits.stop_timeout = LONG,
+        |mut server, mut client| {
+            let gate = Gate::new(&server);
+            client.write_all(b"HOLD\n").unwrap();
+            client.flush().unwrap();
+            gate.wait();
+            client.write_all(&REQUEST.repeat(2048)).unwrap();
+            client.flush().unwrap();
+            server.begin_stop();
+            gate.open();
+            until(|| server.texts.lock().unwrap().len() == 2048);
+            thread::sleep(SHORT);
+            let replies = flood_and_read(client);
+            let replies = replies.strip_prefix("done\n").unwrap();
+            assert_eq!(rest_after_replies(replies, &server), "");
             server.stop();
         },
     );
@@ -225,6 +242,45 @@ fn closing_an_idle_connection_loses_no_reply() {
             assert_eq!(rest_after_replies(&replies, &server), "");
         },
     );
+}
+
+/// Waiting for the end of the client's stream takes two seconds.
+#[test]
+fn a_stop_waits_for_no_idle_client() {
+    each_server(
+        |limits| limits.stop_timeout = LONG,
+        |mut server, connect| {
+            let mut idle = connect(ROOM);
+            idle.write_all(REQUEST).unwrap();
+            idle.flush().unwrap();
+            idle.read_exact(&mut [0; REPLY.len()]).unwrap();
+            let begin = Instant::now();
+            server.stop();
+            assert!(begin.elapsed() < Duration::from_secs(2));
+        },
+    );
+}
+
+/// The server's only thread learns of both at once. A close with the byte unread resets the connection.
+#[test]
+fn a_byte_that_arrives_with_the_last_acknowledgement_causes_no_reset() {
+    let server = serve_on_one_thread(|server| {
+        server.limits.idle_timeout = SHORT;
+        server.limits.reply_timeout = LONG;
+    });
+    let gate = Gate::new(&server);
+    let mut client = connect_with_receive_buffer(server.address, ROOM);
+    client.write_all(&REQUEST.repeat(REQUESTS)).unwrap();
+    // The connection becomes idle, and ends once the client has received all replies.
+    thread::sleep(3 * SHORT);
+    let mut other = server.connect();
+    other.write_all(b"HOLD\n").unwrap();
+    gate.wait();
+    let mut replies = vec![0; REQUESTS * REPLY.len()];
+    client.read_exact(&mut replies).unwrap();
+    client.write_all(b"x").unwrap();
+    gate.open();
+    client.read_to_end(&mut replies).unwrap();
 }
 
 /// On Unix sockets, the system counts bytes as sent only after the client has read them.

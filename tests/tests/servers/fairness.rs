@@ -1,7 +1,7 @@
 //! The service that other connections get beside a flood. Turns are counted, not time: the server
 //! has one thread, and all bytes are in the system's buffers before the server reads them.
 
-use super::sent::Sent;
+use super::sent::{Sent, Writes};
 use bellwire::{Command, Line, NoReply, Topic};
 use bellwire_std::{Endpoint, Publisher};
 use bellwire_tests::running::{PATIENCE, answer, line};
@@ -10,7 +10,6 @@ use std::future::poll_fn;
 use std::io::{ErrorKind, Read, Write};
 use std::mem;
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::thread;
@@ -22,12 +21,10 @@ const TRICKLE: Command<Line, Line> = Command::new("TRICKLE");
 /// A command without reply, so that only the server limits the flood.
 const FLOOD: Command<Line, NoReply> = Command::new("FLOOD");
 
-/// A connection that has filled the system's buffers with requests of `size` bytes.
-fn flood(address: SocketAddr, size: usize) -> TcpStream {
+/// A connection that has filled the system's buffers with these requests.
+fn flood(address: SocketAddr, request: &str) -> TcpStream {
     let mut stream = TcpStream::connect(address).unwrap();
-    let request = format!("{}\n{}\n", FLOOD.name(), "x".repeat(size - 7));
-    assert_eq!(request.len(), size);
-    let mut sent = 0;
+    let (size, mut sent) = (request.len(), 0);
     stream.set_nonblocking(true).unwrap();
     // Writes whole requests only, however much the system accepts at a time.
     let many = request.repeat(16384 / size);
@@ -46,29 +43,37 @@ fn flood(address: SocketAddr, size: usize) -> TcpStream {
 #[test]
 fn a_flood_gets_at_most_one_turn_before_other_connections() {
     // A turn ends with 8 KiB, plus as many in a read beyond it.
-    shares(256, 2 * 8192 / 256, Flooded::AtOnce);
+    shares(249, 2 * 8192 / 256, Flooded::AtOnce);
 }
 
 /// Cause: a turn of 8 KiB was eight hundred requests.
 #[test]
 fn a_flood_of_short_requests_gets_at_most_one_turn() {
-    shares(8, 2 * 128, Flooded::AtOnce);
+    shares(1, 2 * 128, Flooded::AtOnce);
 }
 
 /// Cause: such requests were not counted in a turn, and were answered without a pause for others.
 #[test]
 fn a_flood_to_a_ready_async_handler_gets_at_most_one_turn() {
-    shares(8, 2 * 128, Flooded::Ready);
+    shares(1, 2 * 128, Flooded::Ready);
 }
 
 #[test]
 fn a_flood_to_an_async_handler_ready_on_second_poll_gets_at_most_one_turn() {
-    shares(8, 2 * 128, Flooded::PolledAgain);
+    shares(1, 2 * 128, Flooded::PolledAgain);
+}
+
+/// Each reply exceeds the transmit buffer, and a turn of 8 KiB holds over a thousand of these requests.
+#[test]
+fn a_flood_of_help_requests_gets_at_most_one_turn() {
+    shares(0, 2 * 128, Flooded::Help);
 }
 
 /// How the requests of a flood are handled.
 #[derive(Clone, Copy)]
 enum Flooded {
+    /// By the server itself, with a long `HELP`. Its writes are counted.
+    Help,
     AtOnce,
     /// By a future that is ready when first polled.
     Ready,
@@ -76,25 +81,40 @@ enum Flooded {
     PolledAgain,
 }
 
-/// Runs floods of requests of `size` bytes beside a trickle. Between two requests of the trickle, each
-/// flood may have at most two turns of `turn` requests.
+/// Runs floods of requests with texts of `size` bytes beside a trickle. Between two requests of the trickle,
+/// each flood may have at most two turns of `turn` requests.
 fn shares(size: usize, turn: usize, flooded_how: Flooded) {
     const ROUNDS: usize = 10;
     let endpoint = Arc::new(Endpoint::<()>::new());
-    let server = bellwire_std::tokio::Server::bind("127.0.0.1:0", Arc::clone(&endpoint)).unwrap();
+    let mut server =
+        bellwire_std::tokio::Server::bind("127.0.0.1:0", Arc::clone(&endpoint)).unwrap();
     let address = server.local_addr().tcp().unwrap();
 
-    let flooded = Arc::new(AtomicUsize::new(0));
+    let mut request = format!("{}\n{}\n", FLOOD.name(), "x".repeat(size));
+    let flooded = Arc::new(Writes::default());
     let count = Arc::clone(&flooded);
-    if matches!(flooded_how, Flooded::AtOnce) {
+    let mut recorder = Sent(Arc::default());
+    if matches!(flooded_how, Flooded::Help) {
+        for number in 0..10 {
+            let name = format!("COMMAND-{number}-{}", "x".repeat(100)).leak();
+            let added = endpoint.handle(Command::<Line, NoReply>::new(name), |(), _, reply| {
+                reply.none()
+            });
+            added.unwrap();
+        }
+        endpoint.describe(&[]);
+        server.limits.transmit_buffer = 512;
+        "HELP\n".clone_into(&mut request);
+        recorder = Sent(count);
+    } else if matches!(flooded_how, Flooded::AtOnce) {
         let handler = move |(): &mut (), _text: &str, reply: bellwire::Reply<'_, NoReply>| {
-            count.fetch_add(1, Ordering::SeqCst);
+            count.increment(1);
             reply.none()
         };
         endpoint.handle(FLOOD, handler).unwrap();
     } else {
         let handler = move |(): &mut (), _text: &str| {
-            count.fetch_add(1, Ordering::SeqCst);
+            count.increment(1);
             let mut ready = matches!(flooded_how, Flooded::Ready);
             poll_fn(move |_| {
                 if !mem::replace(&mut ready, true) {
@@ -105,7 +125,7 @@ fn shares(size: usize, turn: usize, flooded_how: Flooded) {
         };
         endpoint.handle_async(FLOOD, handler).unwrap();
     }
-    let floods: Vec<_> = (0..FLOODS).map(|_| flood(address, size)).collect();
+    let floods: Vec<_> = (0..FLOODS).map(|_| flood(address, &request)).collect();
 
     // Each request waits for its connection's turn: the handler of one connection sends the next
     // request of the other.
@@ -118,7 +138,7 @@ fn shares(size: usize, turn: usize, flooded_how: Flooded) {
     let (count, seen) = (Arc::clone(&flooded), Arc::clone(&counts));
     let handler = move |(): &mut (), text: &str, reply: bellwire::Reply<'_, Line>| {
         let round = text.parse::<usize>().unwrap() + 1;
-        seen.lock().unwrap().push(count.load(Ordering::SeqCst));
+        seen.lock().unwrap().push(count.number());
         if round < ROUNDS {
             let request = format!("TRICKLE\n{round}\n");
             let sent = senders.lock().unwrap()[round % 2].write_all(request.as_bytes());
@@ -129,7 +149,8 @@ fn shares(size: usize, turn: usize, flooded_how: Flooded) {
     endpoint.handle(TRICKLE, handler).unwrap();
 
     let stopper = server.shutdown_handle();
-    let running = thread::spawn(move || server.run_on_threads(1).unwrap());
+    let running =
+        thread::spawn(move || with_local_recorder(&recorder, || server.run_on_threads(1)));
     for round in 0..ROUNDS {
         let trickle = &mut trickles[round % 2];
         trickle.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -137,7 +158,7 @@ fn shares(size: usize, turn: usize, flooded_how: Flooded) {
     }
     drop((floods, trickles));
     stopper.stop();
-    running.join().unwrap();
+    running.join().unwrap().unwrap();
 
     let counts = counts.lock().unwrap();
     println!("requests of the floods seen by then: {counts:?}");

@@ -104,6 +104,22 @@ fn a_reset_drops_the_waiting_future_and_frees_its_place() {
     }
 }
 
+/// The servers also look at each waiting handler once a second.
+#[test]
+fn a_waiting_handler_is_woken_at_once() {
+    for kind in BOTH {
+        let server = serve(kind, |_| {});
+        let (_begun, _dropped) = add_wait(&server.endpoint);
+        let mut client = connect(&server);
+        let begin = Instant::now();
+        for _ in 0..5 {
+            client.write_all(b"WAIT\na while\n").unwrap();
+            assert_eq!(line(&mut client), "done\n");
+        }
+        assert!(begin.elapsed() < Duration::from_secs(5), "{kind:?}");
+    }
+}
+
 #[test]
 fn an_end_of_the_sending_alone_still_gets_the_reply() {
     for kind in BOTH {

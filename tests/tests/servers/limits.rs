@@ -1,11 +1,12 @@
 //! The server's limits on its clients.
 
-use bellwire_std::Listener;
-use bellwire_tests::net::{LONG, SHORT, connect_from};
-use bellwire_tests::running::{BUSY, Kind, PATIENCE, each, line, rest, serve, serve_over, until};
-use socket2::{Domain, SockRef, Socket, Type};
+use bellwire::{Line, Topic};
+use bellwire_tests::net::{LONG, SHORT, connect_from, connect_with_receive_buffer, reset};
+use bellwire_tests::running::{
+    BUSY, Kind, PATIENCE, each, line, listen_with_send_buffers, rest, serve, serve_over, until,
+};
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::Shutdown;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -89,20 +90,38 @@ fn a_peer_that_never_reads_replies_does_not_affect_others_or_the_stop() {
 /// Cause: each read of some bytes restarted the whole time limit.
 #[test]
 fn a_peer_that_reads_replies_too_slowly_is_disconnected() {
+    reads_too_slowly(2000, false);
+}
+
+/// After each of its reads, the server can send all replies and has nothing left to do.
+#[test]
+fn a_peer_that_requests_little_and_reads_too_slowly_is_disconnected() {
+    reads_too_slowly(8, true);
+}
+
+/// Sends requests, then reads slowly until the server closes the connection. If the client `continues`, it requests
+/// again as much as it has read.
+fn reads_too_slowly(requests: usize, continues: bool) {
     at_once(|kind| {
         // The smallest send buffer that the system allows, so that it reports each small read of the peer.
         let server = serve_over(kind, listen_with_send_buffers(1), |limits| {
             limits.reply_timeout = PAUSE;
         });
         let mut stream = connect_with_receive_buffer(server.address, 1);
-        stream.write_all(&b"LONG\n".repeat(2000)).unwrap();
+        stream.write_all(&b"LONG\n".repeat(requests)).unwrap();
         let begin = Instant::now();
         let mut taken = 0;
-        while let Ok(n @ 1..) = stream.read(&mut [0; 4096]) {
+        while begin.elapsed() < PATIENCE
+            && let Ok(n @ 1..) = stream.read(&mut [0; 4096])
+        {
             taken += n;
+            if continues {
+                // Fails if the server has closed the connection meanwhile.
+                let _ = stream.write_all(&b"LONG\n".repeat(n / 1000));
+            }
             thread::sleep(PAUSE / 5);
-            assert!(begin.elapsed() < 2 * PATIENCE, "it has had {taken} bytes");
         }
+        assert!(begin.elapsed() < PATIENCE, "it has had {taken} bytes");
     });
 }
 
@@ -125,6 +144,55 @@ fn a_peer_that_reads_fast_enough_between_pauses_gets_all_replies() {
     });
 }
 
+/// This peer is as slow, but a subscriber loses values instead of its connection.
+#[test]
+fn a_subscriber_that_reads_too_slowly_stays_connected() {
+    const LOG: Topic<Line> = Topic::new("LOG");
+    at_once(|kind| {
+        let server = serve_over(kind, listen_with_send_buffers(1), |limits| {
+            limits.reply_timeout = PAUSE;
+        });
+        let log = server.endpoint.topic(LOG).unwrap();
+        let mut stream = connect_with_receive_buffer(server.address, 1);
+        stream.write_all(b"SUBSCRIBE\nLOG\n").unwrap();
+        assert_eq!(line(&mut stream), "OK\n");
+        let begin = Instant::now();
+        while begin.elapsed() < 4 * PAUSE {
+            for _ in 0..10 {
+                assert_eq!(log.publish(&"x".repeat(1000)), Ok(1));
+            }
+            stream.read_exact(&mut [0; 4096]).unwrap();
+            thread::sleep(PAUSE / 5);
+        }
+    });
+}
+
+/// The server writes a part of them and waits for room, again and again.
+#[test]
+fn replies_that_exceed_the_send_buffer_all_arrive() {
+    each(|kind| {
+        let server = serve_over(kind, listen_with_send_buffers(1), |_| {});
+        let mut stream = server.connect();
+        stream.write_all(&b"LONG\n".repeat(200)).unwrap();
+        stream.read_exact(&mut vec![0; 200 * 1000]).unwrap();
+    });
+}
+
+#[test]
+fn a_reset_while_replies_wait_frees_the_permit() {
+    each(|kind| {
+        let server = serve(kind, |limits| {
+            limits.connections = 1;
+            limits.reply_timeout = LONG;
+        });
+        let mut stream = server.connect();
+        stream.set_write_timeout(Some(SHORT)).unwrap();
+        while stream.write_all(&b"LONG\n".repeat(1000)).is_ok() {}
+        reset(stream);
+        until(|| server.is_well());
+    });
+}
+
 /// Runs a slow test against all kinds of server in parallel.
 fn at_once(test: impl Fn(Kind) + Sync) {
     thread::scope(|scope| {
@@ -133,22 +201,6 @@ fn at_once(test: impl Fn(Kind) + Sync) {
             scope.spawn(move || test(kind));
         }
     });
-}
-
-fn listen_with_send_buffers(bytes: usize) -> Listener {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    // Accepted sockets inherit the buffer size.
-    let socket = SockRef::from(&listener);
-    socket.set_send_buffer_size(bytes).unwrap();
-    listener.try_into().unwrap()
-}
-
-fn connect_with_receive_buffer(to: SocketAddr, bytes: usize) -> TcpStream {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    socket.set_recv_buffer_size(bytes).unwrap();
-    socket.connect(&to.into()).unwrap();
-    socket.set_read_timeout(Some(PATIENCE)).unwrap();
-    socket.into()
 }
 
 /// Cause: the time limit for reading replies included the handlers' time, so replies were lost.

@@ -4,6 +4,7 @@ use metrics::{
     Counter, CounterFn, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit,
 };
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Records sent bytes only, after each write.
 pub(super) struct Sent<F>(pub(super) Arc<F>);
@@ -27,4 +28,22 @@ impl<F: CounterFn + Send + Sync + 'static> Recorder for Sent<F> {
     fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
         Histogram::noop()
     }
+}
+
+/// Counts writes; the server reports each one.
+#[derive(Debug, Default)]
+pub(super) struct Writes(AtomicUsize);
+
+impl Writes {
+    pub(super) fn number(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+impl CounterFn for Writes {
+    fn increment(&self, _bytes: u64) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn absolute(&self, _bytes: u64) {}
 }

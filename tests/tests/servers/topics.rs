@@ -133,6 +133,7 @@ fn an_unknown_topic_is_refused_and_to_subscribe_twice_is_no_error() {
             "UNSUBSCRIBE\nLOG\nUNSUBSCRIBE\nLOG\n",
             "OK\nOK\n",
         );
+        assert_eq!(log.subscribers(), 0);
     });
 }
 

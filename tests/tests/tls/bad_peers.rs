@@ -19,6 +19,19 @@ fn a_plain_client_at_a_tls_port_gets_an_error_line() {
     });
 }
 
+/// The system resets a connection that is closed with bytes unread.
+#[test]
+fn a_plain_client_at_a_tls_port_reads_an_end_and_no_reset() {
+    each(|kind| {
+        let (server, _) = open_server(kind);
+        let mut plain = server.connect();
+        plain.write_all(b"STRING\nhi\n").unwrap();
+        let mut told = String::new();
+        plain.read_to_string(&mut told).unwrap();
+        assert!(told.starts_with("!refused "), "{told}");
+    });
+}
+
 #[test]
 fn a_tls_client_at_a_plain_port_gets_a_clear_error() {
     each(|kind| {

@@ -145,4 +145,8 @@ fn unusable_certificates_and_keys_are_clear_errors() {
     assert_eq!(error.to_string(), "it holds no certificate in PEM");
     let error = tls::Identity::from_pem(one.chain.as_bytes(), one.chain.as_bytes()).unwrap_err();
     assert_eq!(error.to_string(), "it holds no private key in PEM");
+    for text in ["0 is also the first byte of DER", &one.key] {
+        let error = tls::RootCerts::from_pem(text.as_bytes()).unwrap_err();
+        assert_eq!(error.to_string(), "it holds no certificate in PEM");
+    }
 }

@@ -1,15 +1,20 @@
 //! TLS: limits of time, of bytes in flight and of connections.
 
 use super::support::{client_hello, connect, is_well_again, reach, rest};
-use bellwire::{Line, Topic};
+use bellwire::{Command, Line, Reply, Topic};
 use bellwire_std::dial;
 use bellwire_tests::certificates::{Authority, HOST};
+use bellwire_tests::gate::Gate;
 use bellwire_tests::net;
-use bellwire_tests::running::{Kind, PATIENCE, each, serve_over_tls, until};
+use bellwire_tests::running::{
+    Kind, PATIENCE, each, serve_on_one_thread, serve_over_tls, serve_over_tls_with_small_buffers,
+    until,
+};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener};
 use std::thread;
 use std::time::{Duration, Instant};
+use tokio::task::yield_now;
 
 /// A time limit that a handshake usually meets.
 const HANDSHAKE: Duration = Duration::from_secs(1);
@@ -27,6 +32,24 @@ fn a_client_that_does_not_read_replies_in_time_is_disconnected() {
         let flood = "LONG\n".repeat(1000);
         while greedy.write_all(flood.as_bytes()).is_ok() {}
         drop(greedy);
+        is_well_again(&server, &connector);
+    });
+}
+
+/// The server waits for room only when it has encrypted all replies.
+#[test]
+fn a_client_that_takes_a_part_of_its_replies_is_disconnected() {
+    each(|kind| {
+        let authority = Authority::new();
+        let acceptor = authority.acceptor(None);
+        let server = serve_over_tls_with_small_buffers(kind, &acceptor, |limits| {
+            limits.reply_timeout = net::SHORT;
+            limits.connections = 1;
+        });
+        let connector = authority.connector(None);
+        let conn = net::connect_with_receive_buffer(server.address, 1);
+        let mut conn = connector.connect(conn.try_into().unwrap(), HOST).unwrap();
+        conn.write_all(&b"LONG\n".repeat(12)).unwrap();
         is_well_again(&server, &connector);
     });
 }
@@ -155,6 +178,36 @@ fn an_incomplete_record_counts_as_bytes_in_flight() {
     let header = [23, 3, 3, 0x40, 1];
     conn.get_ref().clone().write_all(&header).unwrap();
     assert!(rest(&mut conn).starts_with("!busy "));
+}
+
+#[test]
+fn an_incomplete_record_counts_beside_the_request_of_a_waiting_handler() {
+    const WAIT: Command<Line, Line> = Command::new("WAIT");
+    let authority = Authority::new();
+    let server = serve_on_one_thread(|server| {
+        server.tls = Some(authority.acceptor(None));
+        server.limits.bytes_in_flight = 10_000;
+    });
+    let wait = |(): &mut (), _text: &str| async {
+        yield_now().await;
+        |reply: Reply<'_, Line>| reply.send("done")
+    };
+    server.endpoint.handle_async(WAIT, wait).unwrap();
+    let gate = Gate::new(&server);
+    let connector = authority.connector(None);
+    let mut conn = connect(&server, &connector);
+    let mut blocking = connect(&server, &connector);
+    blocking.write_all(b"HOLD\n").unwrap();
+    gate.wait();
+    // The server's only thread reads both together.
+    let request = format!("WAIT\n{}\n", "x".repeat(6000));
+    conn.write_all(request.as_bytes()).unwrap();
+    let header = [23, 3, 3, 0x17, 0x70];
+    conn.get_ref().clone().write_all(&header).unwrap();
+    gate.open();
+    let mut told = [0; 11];
+    conn.read_exact(&mut told).unwrap();
+    assert_eq!(&told, b"!busy WAIT:");
 }
 
 #[test]

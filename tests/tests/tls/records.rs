@@ -99,6 +99,19 @@ fn ends(mut socket: &TcpStream) {
     }
 }
 
+/// A client that does not react to the server's alert would otherwise hold its connection.
+#[test]
+fn a_forged_record_ends_the_connection_at_once() {
+    each(|kind| {
+        let authority = Authority::new();
+        let server = serve_over_tls(kind, &authority.acceptor(None), |_| {});
+        let mut client = Client::new(&server, &authority);
+        let forged = [&[23, 3, 3, 0, 32][..], &[7; 32]].concat();
+        client.socket.write_all(&forged).unwrap();
+        ends(&client.socket);
+    });
+}
+
 /// Cause: such a client had the time of an idle connection, minutes, while the server held its bytes.
 #[test]
 fn an_incomplete_tls_message_has_the_time_limit_of_a_request() {

@@ -3,16 +3,18 @@
 use super::support::{answer, connect, open_server, reach, rest};
 use bellwire::blocking::Client;
 use bellwire::{Command, Error, Gob, HeapComplexData, Line, Topic};
-use bellwire_std::tls::{self};
-use bellwire_std::{Conn, Endpoint, Listener, dial};
-use bellwire_tests::certificates::{Authority, HOST};
+use bellwire_std::tls;
+use bellwire_std::{Conn, Listener, Network, dial};
+use bellwire_tests::certificates::{Authority, HOST, Signed};
+use bellwire_tests::net::connect_with_receive_buffer;
 use bellwire_tests::running::{
-    Kind, LONG, PATIENCE, POSTCARD, SLOW, STRING, each, serve_tasks, until,
+    Kind, PATIENCE, POSTCARD, Running, SLOW, STRING, each, serve_over_tls_with_small_buffers,
+    serve_tasks, until,
 };
 use socket2::SockRef;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::mem::MaybeUninit;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -115,33 +117,67 @@ fn a_late_reader_gets_megabytes_of_replies() {
     });
 }
 
+/// Returns a server with tasks and its client. The sockets of both buffer few bytes.
+fn with_small_buffers(authority: &Authority, identity: &Signed) -> (Running, tls::Conn) {
+    let acceptor = tls::Acceptor::new(identity.identity(), None).unwrap();
+    let server = serve_over_tls_with_small_buffers(Kind::Workers, &acceptor, |_| {});
+    let conn = Conn::try_from(connect_with_receive_buffer(server.address, 4096)).unwrap();
+    conn.set_deadline(Some(Instant::now() + PATIENCE));
+    let conn = authority.connector(None).connect(conn, HOST).unwrap();
+    (server, conn)
+}
+
 /// If a record counted as sent once it is encrypted, nothing would wait for socket space.
 #[test]
 fn a_record_that_the_socket_cannot_take_is_sent_later() {
     let authority = Authority::new();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    // Accepted sockets inherit the buffer size.
-    SockRef::from(&listener).set_send_buffer_size(4096).unwrap();
-    let endpoint = Endpoint::new();
-    endpoint
-        .handle(LONG, |(), (), reply| reply.send(&"x".repeat(999)))
-        .unwrap();
-    let listener = Listener::try_from(listener).unwrap();
-    let mut server = bellwire_std::tokio::Server::from_listener(listener, endpoint);
-    server.tls = Some(authority.acceptor(None));
-    let (address, stopper) = (server.local_addr().clone(), server.shutdown_handle());
-    let running = thread::spawn(move || server.run_on_threads(1));
-
-    let conn = dial(address, PATIENCE).unwrap();
-    conn.set_deadline(Some(Instant::now() + PATIENCE));
-    SockRef::from(&conn).set_recv_buffer_size(4096).unwrap();
-    let mut conn = authority.connector(None).connect(conn, HOST).unwrap();
+    let (_server, mut conn) = with_small_buffers(&authority, &authority.sign(&[HOST]));
     // Two records; the second has to wait.
     conn.write_all(&b"LONG\n".repeat(32)).unwrap();
     wait_for_unread(&conn, 1024);
     conn.read_exact(&mut vec![0; 32_000]).unwrap();
-    stopper.stop();
-    running.join().unwrap().unwrap();
+}
+
+#[test]
+fn a_handshake_that_the_socket_cannot_take_at_once_succeeds() {
+    let authority = Authority::new();
+    let mut identity = authority.sign(&[HOST]);
+    // Certificates that no client needs make the handshake large.
+    identity.chain += &authority.pem().repeat(80);
+    let (_server, mut conn) = with_small_buffers(&authority, &identity);
+    conn.write_all(b"LONG\n").unwrap();
+    conn.read_exact(&mut vec![0; 1000]).unwrap();
+}
+
+#[test]
+fn a_flush_sends_the_bytes_that_a_full_socket_has_not_taken() {
+    let flushes: [fn(&mut tls::Conn) -> io::Result<()>; 2] =
+        [Write::flush, embedded_io::Write::flush];
+    for flush in flushes {
+        let authority = Authority::new();
+        let (acceptor, connector) = (authority.acceptor(None), authority.connector(None));
+        let listener = Listener::bind(Network::Tcp, "127.0.0.1:0").unwrap();
+        let address = listener.local_addr().clone();
+        let accepting = thread::spawn(move || acceptor.accept(listener.accept().unwrap()).unwrap());
+        let mut conn = connector
+            .connect(dial(address, PATIENCE).unwrap(), HOST)
+            .unwrap();
+        let mut peer = accepting.join().unwrap();
+        let soon = Instant::now() + Duration::from_millis(50);
+        conn.get_ref().set_write_deadline(Some(soon));
+        let mut written = 0;
+        while let Ok(n) = conn.write(&[0; 10_000]) {
+            written += n;
+        }
+        let late = Some(Instant::now() + PATIENCE);
+        conn.get_ref().set_write_deadline(late);
+        peer.get_ref().set_read_deadline(late);
+        thread::scope(|scope| {
+            let reading = scope.spawn(move || peer.read_exact(&mut vec![0; written]));
+            flush(&mut conn).unwrap();
+            reading.join().unwrap().unwrap();
+        });
+    }
 }
 
 #[test]

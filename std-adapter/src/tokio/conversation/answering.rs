@@ -59,7 +59,6 @@ impl<App: 'static> Conversation<'_, App> {
                 session,
                 service,
                 feeds,
-                kept,
                 reservation,
                 ..
             } = self;
@@ -93,8 +92,7 @@ impl<App: 'static> Conversation<'_, App> {
                     counts.add(index, service.service);
                     let reply = session.reply(out);
                     let may_poll = || {
-                        let unsent = kept.as_ref().map_or(0, |kept| kept.unsent.len());
-                        let bytes = unsent + input.len() + payload.len() + stream.held();
+                        let bytes = input.len() + payload.len() + stream.held();
                         has_room = has_room || reservation.resize(bytes);
                         has_room
                     };

@@ -231,10 +231,7 @@ impl<'a, App: 'static> Conversation<'a, App> {
                 self.give_up()?;
             }
             let at = Instant::now();
-            if arrived > 0 || resumed {
-                server.metrics.received.increment(arrived as u64);
-                stopwatch.stop(&server.metrics.answering, at);
-            }
+            self.measure(resumed, arrived, stopwatch, at);
             Poll::Ready(Ok(Done {
                 future,
                 arrived,
@@ -242,6 +239,15 @@ impl<'a, App: 'static> Conversation<'a, App> {
                 at,
             }))
         })
+    }
+
+    /// Records the metrics of a turn, unless it had nothing to do.
+    fn measure(&self, resumed: bool, arrived: usize, stopwatch: Stopwatch, at: Instant) {
+        if resumed || arrived > 0 {
+            let metrics = &self.shared.server.metrics;
+            metrics.received.increment(arrived as u64);
+            stopwatch.stop(&metrics.answering, at);
+        }
     }
 
     /// Sends the pushes that are due while a handler's future is pending.
