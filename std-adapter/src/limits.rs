@@ -19,6 +19,9 @@ pub struct ServerLimits {
     /// Maximum number of open connections. Default: 1000 for [`Server`](crate::Server), 16384 for
     /// [`tokio::Server`](crate::tokio::Server).
     ///
+    /// Each takes a file descriptor. A subscriber to a topic of [`Server`](crate::Server) takes one more on Linux and
+    /// Android, and two more elsewhere.
+    ///
     /// Up to 64 further connections at a time are told that the server is busy. Others are closed
     /// at once. With zero, every connection is beyond the limit.
     pub connections: usize,
