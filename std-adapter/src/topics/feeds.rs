@@ -32,6 +32,12 @@ struct Feed {
     channel: Arc<Channel>,
     /// Its key in the channel, until it ends.
     key: Option<usize>,
+    position: Position,
+}
+
+/// The progress of a subscription.
+#[derive(Clone, Copy)]
+struct Position {
     /// The number of the next push to write.
     next: u64,
     /// The number of lost pushes not yet reported to the client.
@@ -122,7 +128,7 @@ impl TopicSet for Feeds<'_> {
         let space = |out: &mut Buffer<'_>| session.push_space(out).map(|space| space.len());
         let mut is_due = false;
         for feed in feeds {
-            is_due |= feed.write(out, left, space);
+            is_due |= feed.position.write(&feed.channel, out, left, space);
         }
         is_due && *left > 0
     }
@@ -134,67 +140,14 @@ impl Feed {
         Self {
             channel,
             key: Some(key),
-            next,
-            lost: 0,
+            position: Position { next, lost: 0 },
         }
     }
 
     fn arm(&self, waker: &Waker) -> bool {
-        let armed = |key| self.channel.arm(key, self.next, waker);
-        self.lost == 0 && self.key.is_none_or(armed)
-    }
-
-    /// Writes the pushes that are due, if `space` has room for them. Returns whether some are left.
-    fn write(
-        &mut self,
-        out: &mut Buffer<'_>,
-        left: &mut usize,
-        space: impl Fn(&mut Buffer<'_>) -> Option<usize>,
-    ) -> bool {
-        let channel = Arc::clone(&self.channel);
-        let latest = channel.latest();
-        let mut written = 0;
-        let is_left = loop {
-            self.lose(latest.first().saturating_sub(self.next));
-            if self.lost == 0 && latest.get(self.next).is_none() {
-                break false;
-            }
-            let Some(room) = space(out).filter(|_| *left > 0) else {
-                break true;
-            };
-            if self.lost > 0 {
-                if !self.tell(out, room) {
-                    break true;
-                }
-                *left -= 1;
-            } else if let Some(push) = latest.get(self.next) {
-                if let Some(room) = out.space()[..room].get_mut(..push.len()) {
-                    room.copy_from_slice(push);
-                    out.fill(push.len());
-                    self.next += 1;
-                    *left -= 1;
-                    written += 1;
-                } else if out.is_empty() {
-                    // It would not fit an empty buffer either.
-                    self.lose(1);
-                } else {
-                    break true;
-                }
-            }
-        };
-        channel.delivered.increment(written);
-        is_left
-    }
-
-    /// Reports the loss, if `room` bytes are enough. Returns whether they are.
-    fn tell(&mut self, out: &mut Buffer<'_>, room: usize) -> bool {
-        let count = u32::try_from(self.lost).unwrap_or(u32::MAX);
-        let Ok(size) = encode_lost(self.channel.name, count, &mut out.space()[..room]) else {
-            return false;
-        };
-        out.fill(size);
-        self.lost -= u64::from(count);
-        true
+        let Position { next, lost } = self.position;
+        let armed = |key| self.channel.arm(key, next, waker);
+        lost == 0 && self.key.is_none_or(armed)
     }
 
     /// Writes the pushes that fit beside `OK`, then ends and reports the loss of the others.
@@ -203,15 +156,18 @@ impl Feed {
             let space = session.space_beside(reserved, out);
             space.map_or(0, |space| space.len())
         };
-        let lost_line = longest_loss(self.channel.name);
+        let reserved = OK + longest_loss(self.channel.name);
         // Only the room limits them.
         let mut left = usize::MAX;
-        self.write(out, &mut left, |out| Some(space(out, OK + lost_line)));
+        self.position.write(&self.channel, out, &mut left, |out| {
+            Some(space(out, reserved))
+        });
         let end = self.leave();
-        self.lose(end.saturating_sub(self.next));
-        while self.lost > 0 {
+        self.position
+            .lose(&self.channel, end.saturating_sub(self.position.next));
+        while self.position.lost > 0 {
             let room = space(out, OK);
-            if !self.tell(out, room) {
+            if !self.position.tell(&self.channel, out, room) {
                 break;
             }
         }
@@ -220,21 +176,86 @@ impl Feed {
     /// Ends the subscription. Returns the number of the first push that no longer belongs to it.
     fn leave(&mut self) -> u64 {
         let key = self.key.take();
-        key.map_or(self.next, |key| self.channel.unsubscribe(key))
-    }
-
-    /// Counts the next `count` pushes as lost.
-    fn lose(&mut self, count: u64) {
-        if count > 0 {
-            self.next += count;
-            self.lost += count;
-            self.channel.lost.increment(count);
-        }
+        key.map_or(self.position.next, |key| self.channel.unsubscribe(key))
     }
 }
 
 impl Drop for Feed {
     fn drop(&mut self) {
         self.leave();
+    }
+}
+
+impl Position {
+    /// Returns whether a push or a loss is due.
+    fn is_due(&self, channel: &Channel) -> bool {
+        self.lost > 0 || channel.next() != self.next
+    }
+
+    /// Writes the pushes that are due, if `space` has room for them. Returns whether some are left.
+    fn write(
+        &mut self,
+        channel: &Channel,
+        out: &mut Buffer<'_>,
+        left: &mut usize,
+        space: impl Fn(&mut Buffer<'_>) -> Option<usize>,
+    ) -> bool {
+        if !self.is_due(channel) {
+            return false;
+        }
+        let mut written = 0;
+        let latest = channel.latest();
+        let is_left = loop {
+            self.lose(channel, latest.first().saturating_sub(self.next));
+            if self.lost == 0 && latest.next() == self.next {
+                break false;
+            }
+            let Some(room) = space(out).filter(|_| *left > 0) else {
+                break true;
+            };
+            if self.lost > 0 {
+                if !self.tell(channel, out, room) {
+                    break true;
+                }
+                *left -= 1;
+                continue;
+            }
+            let (pushes, size) = latest.copy(self.next, *left, &mut out.space()[..room]);
+            out.fill(size);
+            self.next += pushes as u64;
+            written += pushes as u64;
+            *left -= pushes;
+            if pushes > 0 {
+                continue;
+            }
+            if !out.is_empty() {
+                break true;
+            }
+            // It would not fit an empty buffer either.
+            self.lose(channel, 1);
+        };
+        drop(latest);
+        channel.delivered.increment(written);
+        is_left
+    }
+
+    /// Reports the loss, if `room` bytes are enough. Returns whether they are.
+    fn tell(&mut self, channel: &Channel, out: &mut Buffer<'_>, room: usize) -> bool {
+        let count = u32::try_from(self.lost).unwrap_or(u32::MAX);
+        let Ok(size) = encode_lost(channel.name, count, &mut out.space()[..room]) else {
+            return false;
+        };
+        out.fill(size);
+        self.lost -= u64::from(count);
+        true
+    }
+
+    /// Counts the next `count` pushes as lost.
+    fn lose(&mut self, channel: &Channel, count: u64) {
+        if count > 0 {
+            self.next += count;
+            self.lost += count;
+            channel.lost.increment(count);
+        }
     }
 }
