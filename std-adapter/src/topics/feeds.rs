@@ -20,11 +20,22 @@ pub(crate) struct Feeds<'a> {
     subscribed: Option<Box<Subscribed>>,
 }
 
-#[derive(Default)]
 struct Subscribed {
     feeds: Vec<Feed>,
     /// The pushes that this turn may still write.
     left: usize,
+    /// The most bytes of the transmit buffer that pushes may use.
+    room: usize,
+}
+
+impl Default for Subscribed {
+    fn default() -> Self {
+        Self {
+            feeds: Vec::new(),
+            left: 0,
+            room: usize::MAX,
+        }
+    }
 }
 
 /// A subscription, which reads the pushes of a channel.
@@ -66,6 +77,23 @@ impl<'a> Feeds<'a> {
         subscribed.is_some_and(|subscribed| subscribed.left == 0)
     }
 
+    /// Returns whether a push or a loss is due.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn are_due(&self) -> bool {
+        self.subscribed.as_ref().is_some_and(|subscribed| {
+            let mut feeds = subscribed.feeds.iter();
+            feeds.any(|feed| feed.position.is_due(&feed.channel))
+        })
+    }
+
+    /// Limits the bytes of the transmit buffer that pushes may use. A push that exceeds them by itself is lost.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn set_room(&mut self, bytes: usize) {
+        if let Some(subscribed) = &mut self.subscribed {
+            subscribed.room = bytes;
+        }
+    }
+
     /// Lets the next push wake the connection. Returns `false` if a push is due already.
     pub(crate) fn arm(&self, waker: &Waker) -> bool {
         self.subscribed.as_ref().is_none_or(|subscribed| {
@@ -102,13 +130,13 @@ impl TopicSet for Feeds<'_> {
             let kind = ErrorKind::MessageTooLong { limit: room };
             return Some(session.reply(out).fail(kind));
         }
-        let Subscribed { feeds, .. } = &mut **self.subscribed.get_or_insert_default();
+        let Subscribed { feeds, room, .. } = &mut **self.subscribed.get_or_insert_default();
         let index = feeds
             .iter()
             .position(|feed| Arc::ptr_eq(&feed.channel, &channel));
         match index {
             None if !leaves => feeds.push(Feed::new(channel)),
-            Some(index) if leaves => feeds.swap_remove(index).end(session, out),
+            Some(index) if leaves => feeds.swap_remove(index).end(session, *room, out),
             _ => {}
         }
         if feeds.is_empty() {
@@ -122,10 +150,13 @@ impl TopicSet for Feeds<'_> {
         let Some(subscribed) = &mut self.subscribed else {
             return false;
         };
-        let Subscribed { feeds, left } = &mut **subscribed;
+        let Subscribed { feeds, left, room } = &mut **subscribed;
         // Begin with another topic each time, so that a busy one does not hold up the others.
         feeds.rotate_left(1);
-        let space = |out: &mut Buffer<'_>| session.push_space(out).map(|space| space.len());
+        let space = |out: &mut Buffer<'_>| {
+            let space = session.push_space(out)?.len();
+            Some(space.min(room.saturating_sub(out.filled().len())))
+        };
         let mut is_due = false;
         for feed in feeds {
             is_due |= feed.position.write(&feed.channel, out, left, space);
@@ -151,7 +182,7 @@ impl Feed {
     }
 
     /// Writes the pushes that fit beside `OK`, then ends and reports the loss of the others.
-    fn end(mut self, session: &Session, out: &mut Buffer<'_>) {
+    fn end(mut self, session: &Session, room: usize, out: &mut Buffer<'_>) {
         let space = |out: &mut Buffer<'_>, reserved| {
             let space = session.space_beside(reserved, out);
             space.map_or(0, |space| space.len())
@@ -160,11 +191,13 @@ impl Feed {
         // Only the room limits them.
         let mut left = usize::MAX;
         self.position.write(&self.channel, out, &mut left, |out| {
-            Some(space(out, reserved))
+            let room = room.saturating_sub(out.filled().len() + reserved);
+            Some(space(out, reserved).min(room))
         });
         let end = self.leave();
         self.position
             .lose(&self.channel, end.saturating_sub(self.position.next));
+        // The last report of a loss needs no more room than a reply.
         while self.position.lost > 0 {
             let room = space(out, OK);
             if !self.position.tell(&self.channel, out, room) {

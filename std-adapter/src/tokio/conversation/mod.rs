@@ -200,6 +200,10 @@ impl<'a, App: 'static> Conversation<'a, App> {
             let stopwatch = Stopwatch::start();
             let mut fresh = &rx[..arrived];
             self.service.refresh(&self.shared.server.endpoint);
+            if self.feeds.are_due() {
+                // `UNSUBSCRIBE` sends the pushes that are due.
+                self.make_room(&out);
+            }
             let end = if self.unread().is_empty() {
                 let end = self.work(context, &mut fresh, &mut out)?;
                 if !fresh.is_empty() {
