@@ -71,7 +71,8 @@
 //! process installs one before it makes the endpoint: `bellwire_connections`, `bellwire_connections_total`,
 //! `bellwire_requests_total` by command, `bellwire_errors_total` by code, `bellwire_received_bytes_total`,
 //! `bellwire_sent_bytes_total` and `bellwire_answer_seconds`; `bellwire_published_total`, `bellwire_delivered_total`
-//! and `bellwire_lost_total` by topic; with TLS also `bellwire_tls_handshake_failures_total`.
+//! and `bellwire_lost_total` by topic; with TLS also `bellwire_tls_handshake_failures_total`. A value counts as delivered
+//! once it is written to the transmit buffer of a connection.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -19,6 +19,9 @@ pub struct ServerLimits {
     /// Maximum number of open connections. Default: 1000 for [`Server`](crate::Server), 16384 for
     /// [`tokio::Server`](crate::tokio::Server).
     ///
+    /// Each takes a file descriptor. A subscriber to a topic of [`Server`](crate::Server) takes one more on Linux and
+    /// Android, and two more elsewhere.
+    ///
     /// Up to 64 further connections at a time are told that the server is busy. Others are closed
     /// at once. With zero, every connection is beyond the limit.
     pub connections: usize,
@@ -70,9 +73,12 @@ pub struct ServerLimits {
     /// Maximum number of bytes that [`tokio::Server`](crate::tokio::Server) keeps for all clients together.
     /// Default: 256 MiB.
     ///
-    /// It counts partial requests, requests of waiting asynchronous handlers, TLS handshakes, and
-    /// unsent replies. It counts neither connections that keep up to 512 bytes nor the 4 KiB buffer
-    /// of TLS. With zero, no connection can keep more than 512 bytes.
+    /// It counts partial requests, requests of waiting asynchronous handlers, TLS handshakes, unsent replies and unsent
+    /// pushes. For each connection, it counts neither up to 512 bytes of requests, nor up to 512 unsent bytes, nor the
+    /// 4 KiB buffer of TLS. With zero, no connection can keep more.
+    ///
+    /// If fewer bytes remain than a subscriber's pushes need, the server sends fewer at a time. A push that exceeds both
+    /// 512 bytes and the remaining bytes is lost, and the subscriber is told.
     ///
     /// If a connection needs more than the remaining bytes, its client is told that the server is
     /// busy, its request does not run, and the connection ends. If it has unsent replies, or its TLS

@@ -74,7 +74,10 @@ pub(crate) fn topic(name: &'static str) -> [Counter; 3] {
             PUBLISHED,
             "Values published while anyone was subscribed, by topic.",
         ),
-        (DELIVERED, "Values sent to a subscriber, by topic."),
+        (
+            DELIVERED,
+            "Values written to a subscriber's transmit buffer, by topic.",
+        ),
         (LOST, "Values that a subscriber has lost, by topic."),
     ]
     .map(|(counter, description)| {

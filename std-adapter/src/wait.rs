@@ -1,8 +1,15 @@
 //! Waiting for sockets, a point in time and other threads with one poll.
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use rustix::event::{EventfdFlags, eventfd};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind};
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+use std::io::{Read, Write};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use std::os::fd::OwnedFd;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,36 +29,64 @@ pub(crate) fn wait(sockets: &mut [PollFd<'_>], until: Option<Instant>) -> io::Re
     }
 }
 
-/// Ends another thread's [`wait`]. Holds two file descriptors.
+/// Ends another thread's [`wait`]. Holds one file descriptor on Linux and Android, and two elsewhere.
 #[derive(Debug)]
 pub(crate) struct Waker {
-    near: UnixStream,
-    far: UnixStream,
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    event: OwnedFd,
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    ends: [UnixStream; 2],
 }
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
+impl Waker {
+    pub(crate) fn new() -> io::Result<Self> {
+        let event = eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?;
+        Ok(Self { event })
+    }
+
+    /// Ends all current and later waits for it, until it is [reset](Self::reset).
+    pub(crate) fn wake(&self) {
+        // Fails if the count is at its maximum; then it already wakes every wait.
+        let _ = rustix::io::write(&self.event, &1u64.to_ne_bytes());
+    }
+
+    /// Discards earlier wakes. They no longer end waits.
+    pub(crate) fn reset(&self) {
+        // Fails if there are none.
+        let _ = rustix::io::read(&self.event, &mut [0; 8]);
+    }
+
+    /// Returns the descriptor to pass to [`wait`].
+    pub(crate) fn poll(&self) -> PollFd<'_> {
+        PollFd::new(&self.event, PollFlags::IN)
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
 impl Waker {
     pub(crate) fn new() -> io::Result<Self> {
         let (near, far) = UnixStream::pair()?;
         near.set_nonblocking(true)?;
         far.set_nonblocking(true)?;
-        Ok(Self { near, far })
+        Ok(Self { ends: [near, far] })
     }
 
     /// Ends all current and later waits for it, until it is [reset](Self::reset).
     pub(crate) fn wake(&self) {
         // Fails if the buffer is full; then it already wakes every wait.
-        let _ = (&self.near).write(&[0]);
+        let _ = (&self.ends[0]).write(&[0]);
     }
 
     /// Discards earlier wakes. They no longer end waits.
     pub(crate) fn reset(&self) {
         let mut dropped = [0; 64];
-        while matches!((&self.far).read(&mut dropped), Ok(1..)) {}
+        while matches!((&self.ends[1]).read(&mut dropped), Ok(1..)) {}
     }
 
     /// Returns the descriptor to pass to [`wait`].
     pub(crate) fn poll(&self) -> PollFd<'_> {
-        PollFd::new(&self.far, PollFlags::IN)
+        PollFd::new(&self.ends[1], PollFlags::IN)
     }
 }
 

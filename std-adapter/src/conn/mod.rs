@@ -9,8 +9,8 @@
 //! A thread that moves the deadline of a waiting read must wake its poll. This takes a second file
 //! descriptor in the poll. But a read borrows its [`Conn`] mutably, so another thread can only move
 //! the deadline through a clone. Without clones, as in a server with a thread for each connection,
-//! no waker is needed. With clones, a handle creates its waker, two file descriptors, when it first
-//! waits.
+//! no waker is needed. With clones, a handle creates its waker when it first waits: one file descriptor
+//! on Linux, two elsewhere.
 //!
 //! A server's connections also poll its stop signal, so that a stop wakes them. Shutting down
 //! their sockets instead would lose replies; see [`ending`](crate::ending).

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A connection that keeps up to this many bytes does not count. So a short request is served even
 /// when other connections have reserved all bytes, and it needs no atomic that threads share.
-const SMALL: usize = 512;
+pub(super) const SMALL: usize = 512;
 
 /// The bytes that all connections have reserved, and their limit.
 pub(super) struct InFlight {
@@ -37,6 +37,17 @@ impl InFlight {
 }
 
 impl Reservation<'_> {
+    /// Raises the reservation to `bytes`, or as far as the limit allows. Returns the reserved bytes.
+    pub(super) fn raise(&mut self, bytes: usize) -> usize {
+        let more = bytes.saturating_sub(self.bytes);
+        let raised = |all: usize| Some(all + more.min(self.all.limit.saturating_sub(all)));
+        let all = &self.all.bytes;
+        if let Ok(before) = all.fetch_update(Ordering::Relaxed, Ordering::Relaxed, raised) {
+            self.bytes += more.min(self.all.limit.saturating_sub(before));
+        }
+        self.bytes
+    }
+
     /// Changes the reservation to `bytes`. Returns `false`, without a change, if this would exceed the
     /// limit.
     pub(super) fn resize(&mut self, bytes: usize) -> bool {
@@ -101,6 +112,19 @@ mod tests {
         assert!(second.resize(3000));
         assert!(second.resize(0));
         assert!(all.reserve().resize(3000));
+    }
+
+    #[test]
+    fn a_reservation_rises_as_far_as_the_limit_allows() {
+        let all = in_flight(3000);
+        let (mut first, mut second) = (all.reserve(), all.reserve());
+        assert!(first.resize(2000));
+        assert_eq!(second.raise(800), 800);
+        assert_eq!(second.raise(2000), 1000);
+        assert_eq!(second.raise(500), 1000);
+        assert_eq!(first.raise(3000), 2000);
+        assert!(second.resize(0));
+        assert_eq!(first.raise(3000), 3000);
     }
 
     #[test]

@@ -20,11 +20,22 @@ pub(crate) struct Feeds<'a> {
     subscribed: Option<Box<Subscribed>>,
 }
 
-#[derive(Default)]
 struct Subscribed {
     feeds: Vec<Feed>,
     /// The pushes that this turn may still write.
     left: usize,
+    /// The most bytes of the transmit buffer that pushes may use.
+    room: usize,
+}
+
+impl Default for Subscribed {
+    fn default() -> Self {
+        Self {
+            feeds: Vec::new(),
+            left: 0,
+            room: usize::MAX,
+        }
+    }
 }
 
 /// A subscription, which reads the pushes of a channel.
@@ -32,6 +43,12 @@ struct Feed {
     channel: Arc<Channel>,
     /// Its key in the channel, until it ends.
     key: Option<usize>,
+    position: Position,
+}
+
+/// The progress of a subscription.
+#[derive(Clone, Copy)]
+struct Position {
     /// The number of the next push to write.
     next: u64,
     /// The number of lost pushes not yet reported to the client.
@@ -58,6 +75,23 @@ impl<'a> Feeds<'a> {
     pub(crate) fn is_turn_over(&self) -> bool {
         let subscribed = self.subscribed.as_ref();
         subscribed.is_some_and(|subscribed| subscribed.left == 0)
+    }
+
+    /// Returns whether a push or a loss is due.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn are_due(&self) -> bool {
+        self.subscribed.as_ref().is_some_and(|subscribed| {
+            let mut feeds = subscribed.feeds.iter();
+            feeds.any(|feed| feed.position.is_due(&feed.channel))
+        })
+    }
+
+    /// Limits the bytes of the transmit buffer that pushes may use. A push that exceeds them by itself is lost.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn set_room(&mut self, bytes: usize) {
+        if let Some(subscribed) = &mut self.subscribed {
+            subscribed.room = bytes;
+        }
     }
 
     /// Lets the next push wake the connection. Returns `false` if a push is due already.
@@ -96,13 +130,13 @@ impl TopicSet for Feeds<'_> {
             let kind = ErrorKind::MessageTooLong { limit: room };
             return Some(session.reply(out).fail(kind));
         }
-        let Subscribed { feeds, .. } = &mut **self.subscribed.get_or_insert_default();
+        let Subscribed { feeds, room, .. } = &mut **self.subscribed.get_or_insert_default();
         let index = feeds
             .iter()
             .position(|feed| Arc::ptr_eq(&feed.channel, &channel));
         match index {
             None if !leaves => feeds.push(Feed::new(channel)),
-            Some(index) if leaves => feeds.swap_remove(index).end(session, out),
+            Some(index) if leaves => feeds.swap_remove(index).end(session, *room, out),
             _ => {}
         }
         if feeds.is_empty() {
@@ -116,13 +150,16 @@ impl TopicSet for Feeds<'_> {
         let Some(subscribed) = &mut self.subscribed else {
             return false;
         };
-        let Subscribed { feeds, left } = &mut **subscribed;
+        let Subscribed { feeds, left, room } = &mut **subscribed;
         // Begin with another topic each time, so that a busy one does not hold up the others.
         feeds.rotate_left(1);
-        let space = |out: &mut Buffer<'_>| session.push_space(out).map(|space| space.len());
+        let space = |out: &mut Buffer<'_>| {
+            let space = session.push_space(out)?.len();
+            Some(space.min(room.saturating_sub(out.filled().len())))
+        };
         let mut is_due = false;
         for feed in feeds {
-            is_due |= feed.write(out, left, space);
+            is_due |= feed.position.write(&feed.channel, out, left, space);
         }
         is_due && *left > 0
     }
@@ -134,62 +171,109 @@ impl Feed {
         Self {
             channel,
             key: Some(key),
-            next,
-            lost: 0,
+            position: Position { next, lost: 0 },
         }
     }
 
     fn arm(&self, waker: &Waker) -> bool {
-        let armed = |key| self.channel.arm(key, self.next, waker);
-        self.lost == 0 && self.key.is_none_or(armed)
+        let Position { next, lost } = self.position;
+        let armed = |key| self.channel.arm(key, next, waker);
+        lost == 0 && self.key.is_none_or(armed)
+    }
+
+    /// Writes the pushes that fit beside `OK`, then ends and reports the loss of the others.
+    fn end(mut self, session: &Session, room: usize, out: &mut Buffer<'_>) {
+        let space = |out: &mut Buffer<'_>, reserved| {
+            let space = session.space_beside(reserved, out);
+            space.map_or(0, |space| space.len())
+        };
+        let reserved = OK + longest_loss(self.channel.name);
+        // Only the room limits them.
+        let mut left = usize::MAX;
+        self.position.write(&self.channel, out, &mut left, |out| {
+            let room = room.saturating_sub(out.filled().len() + reserved);
+            Some(space(out, reserved).min(room))
+        });
+        let end = self.leave();
+        self.position
+            .lose(&self.channel, end.saturating_sub(self.position.next));
+        if self.position.lost > 0 {
+            // The last report of a loss needs no more room than a reply.
+            let room = space(out, OK);
+            self.position.tell(&self.channel, out, room);
+        }
+    }
+
+    /// Ends the subscription. Returns the number of the first push that no longer belongs to it.
+    fn leave(&mut self) -> u64 {
+        let key = self.key.take();
+        key.map_or(self.position.next, |key| self.channel.unsubscribe(key))
+    }
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+impl Position {
+    /// Returns whether a push or a loss is due.
+    fn is_due(&self, channel: &Channel) -> bool {
+        self.lost > 0 || channel.next() != self.next
     }
 
     /// Writes the pushes that are due, if `space` has room for them. Returns whether some are left.
     fn write(
         &mut self,
+        channel: &Channel,
         out: &mut Buffer<'_>,
         left: &mut usize,
         space: impl Fn(&mut Buffer<'_>) -> Option<usize>,
     ) -> bool {
-        let channel = Arc::clone(&self.channel);
-        let latest = channel.latest();
+        if !self.is_due(channel) {
+            return false;
+        }
         let mut written = 0;
+        let latest = channel.latest();
         let is_left = loop {
-            self.lose(latest.first().saturating_sub(self.next));
-            if self.lost == 0 && latest.get(self.next).is_none() {
+            self.lose(channel, latest.first().saturating_sub(self.next));
+            if self.lost == 0 && latest.next() == self.next {
                 break false;
             }
             let Some(room) = space(out).filter(|_| *left > 0) else {
                 break true;
             };
             if self.lost > 0 {
-                if !self.tell(out, room) {
+                if !self.tell(channel, out, room) {
                     break true;
                 }
                 *left -= 1;
-            } else if let Some(push) = latest.get(self.next) {
-                if let Some(room) = out.space()[..room].get_mut(..push.len()) {
-                    room.copy_from_slice(push);
-                    out.fill(push.len());
-                    self.next += 1;
-                    *left -= 1;
-                    written += 1;
-                } else if out.is_empty() {
-                    // It would not fit an empty buffer either.
-                    self.lose(1);
-                } else {
-                    break true;
-                }
+                continue;
             }
+            let (pushes, size) = latest.copy(self.next, *left, &mut out.space()[..room]);
+            out.fill(size);
+            self.next += pushes as u64;
+            written += pushes as u64;
+            *left -= pushes;
+            if pushes > 0 {
+                continue;
+            }
+            if !out.is_empty() {
+                break true;
+            }
+            // It would not fit an empty buffer either.
+            self.lose(channel, 1);
         };
+        drop(latest);
         channel.delivered.increment(written);
         is_left
     }
 
     /// Reports the loss, if `room` bytes are enough. Returns whether they are.
-    fn tell(&mut self, out: &mut Buffer<'_>, room: usize) -> bool {
+    fn tell(&mut self, channel: &Channel, out: &mut Buffer<'_>, room: usize) -> bool {
         let count = u32::try_from(self.lost).unwrap_or(u32::MAX);
-        let Ok(size) = encode_lost(self.channel.name, count, &mut out.space()[..room]) else {
+        let Ok(size) = encode_lost(channel.name, count, &mut out.space()[..room]) else {
             return false;
         };
         out.fill(size);
@@ -197,42 +281,12 @@ impl Feed {
         true
     }
 
-    /// Writes the pushes that fit beside `OK`, then ends and reports the loss of the others.
-    fn end(mut self, session: &Session, out: &mut Buffer<'_>) {
-        let space = |out: &mut Buffer<'_>, reserved| {
-            let space = session.space_beside(reserved, out);
-            space.map_or(0, |space| space.len())
-        };
-        let lost_line = longest_loss(self.channel.name);
-        // Only the room limits them.
-        let mut left = usize::MAX;
-        self.write(out, &mut left, |out| Some(space(out, OK + lost_line)));
-        let end = self.leave();
-        self.lose(end.saturating_sub(self.next));
-        if self.lost > 0 {
-            let room = space(out, OK);
-            self.tell(out, room);
-        }
-    }
-
-    /// Ends the subscription. Returns the number of the first push that no longer belongs to it.
-    fn leave(&mut self) -> u64 {
-        let key = self.key.take();
-        key.map_or(self.next, |key| self.channel.unsubscribe(key))
-    }
-
     /// Counts the next `count` pushes as lost.
-    fn lose(&mut self, count: u64) {
+    fn lose(&mut self, channel: &Channel, count: u64) {
         if count > 0 {
             self.next += count;
             self.lost += count;
-            self.channel.lost.increment(count);
+            channel.lost.increment(count);
         }
-    }
-}
-
-impl Drop for Feed {
-    fn drop(&mut self) {
-        self.leave();
     }
 }

@@ -2,6 +2,7 @@
 
 mod channel;
 mod feeds;
+mod latest;
 
 pub(crate) use feeds::Feeds;
 

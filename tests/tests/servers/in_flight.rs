@@ -1,6 +1,7 @@
 //! The limit on the bytes that a server with tasks holds for all its clients together. The servers
 //! have one thread, so a connection's reservation is known before the next connection is read.
 
+use super::topics::{LOG, count_until_ok, expect, subscribe};
 use bellwire::{Command, Line, Reply};
 use bellwire_tests::net::{LONG, reset};
 use bellwire_tests::running::{Running, line, rest, serve_on_one_thread, until};
@@ -129,6 +130,47 @@ fn a_peer_whose_unread_replies_exceed_the_limit_is_disconnected() {
     });
     let gone = [ErrorKind::ConnectionReset, ErrorKind::BrokenPipe];
     assert!(gone.contains(&error.unwrap().kind()));
+}
+
+/// Cause: its unsent pushes counted like unsent replies.
+#[test]
+fn a_slow_subscriber_beyond_the_limit_loses_values_and_is_not_disconnected() {
+    for limit in [0, 900] {
+        let server = serve(limit);
+        let log = server.endpoint.topic(LOG).unwrap();
+        let mut slow = subscribe(&server, "LOG");
+        let text = "x".repeat(100);
+        // More than the buffers of both sockets hold.
+        let published = 100_000;
+        for number in 0..published {
+            assert_eq!(log.publish(&text), Ok(1));
+            if number % 50 == 0 {
+                // A reply to another connection lets the server send.
+                assert!(server.is_well());
+            }
+        }
+        // These replies leave no room for pushes.
+        let requests = "STRING\nhi\n".repeat(60) + "UNSUBSCRIBE\nLOG\n";
+        slow.write_all(requests.as_bytes()).unwrap();
+        let (delivered, lost) = count_until_ok(&mut slow);
+        assert_eq!(delivered + lost, published);
+        assert!(lost > 0, "the test publishes too little");
+    }
+}
+
+#[test]
+fn a_value_that_exceeds_the_limit_is_lost_and_reported() {
+    let server = serve(900);
+    let log = server.endpoint.topic(LOG).unwrap();
+    let mut stream = subscribe(&server, "LOG");
+    let fits = "x".repeat(900 - ">LOG\n\n".len());
+    log.publish(&fits).unwrap();
+    log.publish(&format!("{fits}x")).unwrap();
+    log.publish("small").unwrap();
+    expect(
+        &mut stream,
+        &format!(">LOG\n{fits}\n>LOG +1\n>LOG\nsmall\n"),
+    );
 }
 
 #[test]

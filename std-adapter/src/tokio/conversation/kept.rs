@@ -3,6 +3,7 @@
 use super::Conversation;
 use crate::lag::Lag;
 use crate::limits::no_room_for_replies;
+use crate::tokio::in_flight::SMALL;
 use bellwire::topics::TopicSet;
 use bellwire::{Buffer, ErrorKind};
 use std::io;
@@ -75,9 +76,24 @@ impl<App: 'static> Conversation<'_, App> {
 
     /// Reserves the bytes that are kept now. Returns whether the server has room for them.
     pub(super) fn reserve(&mut self) -> bool {
-        let bytes = |kept: &Kept| kept.unread.capacity() + kept.unsent.capacity() + kept.taken;
-        let bytes = self.kept.as_deref().map_or(0, bytes);
-        self.reservation.resize(bytes + self.stream.held())
+        let unsent = |kept: &Kept| kept.unsent.capacity();
+        let unsent = self.kept.as_deref().map_or(0, unsent);
+        // A few pushes need no room. So a slow subscriber can always be told of its losses.
+        let unsent = if unsent <= SMALL { 0 } else { unsent };
+        self.reservation.resize(self.kept_input() + unsent)
+    }
+
+    /// Returns the bytes that are kept for requests.
+    fn kept_input(&self) -> usize {
+        let bytes = |kept: &Kept| kept.unread.capacity() + kept.taken;
+        self.kept.as_deref().map_or(0, bytes) + self.stream.held()
+    }
+
+    /// Limits pushes to the bytes that the server has room to keep, in case the stream does not accept them.
+    pub(super) fn make_room(&mut self, out: &Buffer<'_>) {
+        let input = self.kept_input();
+        let room = self.reservation.raise(input + out.capacity());
+        self.feeds.set_room(room.saturating_sub(input).max(SMALL));
     }
 
     /// Ends the conversation because the server has no room for its bytes. A request that has not run
@@ -96,9 +112,14 @@ impl<App: 'static> Conversation<'_, App> {
         if self.feeds.is_turn_over() {
             self.feeds.begin_turn();
         }
-        while self.unsent().is_empty() && self.feeds.tell(&self.session, out) && !out.is_empty() {
-            self.send(out)?;
+        if self.unsent().is_empty() && self.feeds.are_due() {
+            self.make_room(out);
+            while self.unsent().is_empty() && self.feeds.tell(&self.session, out) && !out.is_empty()
+            {
+                self.send(out)?;
+            }
         }
+        self.feeds.set_room(usize::MAX);
         Ok(())
     }
 
@@ -116,7 +137,11 @@ impl<App: 'static> Conversation<'_, App> {
             }
         }
         if !out.is_empty() {
-            self.keep(|kept| kept.unsent.extend_from_slice(out.filled()));
+            self.keep(|kept| {
+                // No more capacity than is reserved.
+                kept.unsent.reserve_exact(out.filled().len());
+                kept.unsent.extend_from_slice(out.filled());
+            });
             out.clear();
         }
         Ok(())

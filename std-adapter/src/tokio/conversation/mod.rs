@@ -181,12 +181,29 @@ impl<'a, App: 'static> Conversation<'a, App> {
                     self.feeds.begin_turn();
                     return Poll::Pending;
                 }
-                Poll::Pending => return Poll::Ready(self.push_only(&mut out)),
+                Poll::Pending => {
+                    let left = self.push_only(&mut out)?;
+                    // No further turn is needed only to wait.
+                    if !left && self.unsent().is_empty() && self.feeds.arm(context.waker()) {
+                        self.feeds.begin_turn();
+                        return Poll::Pending;
+                    }
+                    return Poll::Ready(Ok(Done {
+                        future: None,
+                        arrived: 0,
+                        left,
+                        at: Instant::now(),
+                    }));
+                }
                 Poll::Ready(read) => read?,
             };
             let stopwatch = Stopwatch::start();
             let mut fresh = &rx[..arrived];
             self.service.refresh(&self.shared.server.endpoint);
+            if self.feeds.are_due() {
+                // `UNSUBSCRIBE` sends the pushes that are due.
+                self.make_room(&out);
+            }
             let end = if self.unread().is_empty() {
                 let end = self.work(context, &mut fresh, &mut out)?;
                 if !fresh.is_empty() {
@@ -258,19 +275,15 @@ impl<'a, App: 'static> Conversation<'a, App> {
         })
     }
 
-    /// Does the work of a turn in which no byte has arrived, but pushes are due.
-    fn push_only(&mut self, out: &mut Buffer<'_>) -> io::Result<Done> {
+    /// Does the work of a turn in which no byte has arrived, but pushes are due. Returns whether some remain for the
+    /// next turn.
+    fn push_only(&mut self, out: &mut Buffer<'_>) -> io::Result<bool> {
         self.push(out)?;
         self.send(out)?;
         if !self.reserve() {
             self.give_up()?;
         }
-        Ok(Done {
-            future: None,
-            arrived: 0,
-            left: self.feeds.is_turn_over(),
-            at: Instant::now(),
-        })
+        Ok(self.feeds.is_turn_over())
     }
 
     /// Reads once and returns the number of bytes. Returns 0 at once if there is work to do without
