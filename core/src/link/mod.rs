@@ -22,9 +22,10 @@
 //!   for frames that arrived early.
 //! - **The window** is the receiver's free memory, so a slow reader loses nothing.
 //! - **Tags** identify conversations. Each end has a tag of 32 bits for each conversation, and each frame
-//!   contains the receiver's, as in SCTP. `Syn` and `SynAck` exchange them. A `Syn` always begins a new
-//!   conversation, but bytes that arrived before a `Close` are read first. A frame with an unknown tag is ignored or answered with `Reset`, never delivered. Tags
-//!   begin at the session number that the caller supplies, for example random bits or a boot counter.
+//!   contains the receiver's, as in SCTP. `Syn` and `SynAck` exchange them. A `Syn` begins a new
+//!   conversation. If the last one is over, its bytes are read first. A frame with an unknown tag is ignored or
+//!   answered with `Reset`, never delivered. Tags begin at the session number that the caller supplies, for example
+//!   random bits or a boot counter.
 //! - **Time** is a clock of milliseconds that may wrap. An end sends again after 100 ms without progress, then
 //!   after 200, 400, and 800 ms. It asks an idle peer for a sign of life each second. After ten attempts
 //!   without a valid frame the conversation is dead: at most 80 times the retransmission time, 8 s, after

@@ -68,7 +68,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> Link<M> {
     /// Begins a new conversation, unless this end offers one to the same peer already.
     fn syn(&mut self, now: u32, header: Header) {
         let peer = header.sender();
-        if self.ended == Some(Ended::Closed) && self.phase == Phase::Idle && !self.rx.is_empty() {
+        if self.phase == Phase::Idle && !self.rx.is_empty() {
             // First the program reads all bytes of the last conversation. The peer asks again.
             return;
         }
