@@ -14,7 +14,7 @@ pub(crate) enum Failure<E> {
     /// The request cannot be written.
     Request(EncodeError),
     /// The reply cannot be read.
-    Reply(Fault),
+    Reply(ReplyFault),
     Closed,
     Transport(E),
 }
@@ -36,19 +36,19 @@ impl<E> Failure<E> {
 /// The reason why a reply or a push cannot be read.
 #[doc(hidden)]
 #[derive(Debug, Clone, Copy)]
-pub enum Fault {
+pub enum ReplyFault {
     Unexpected,
     Malformed(DecodeErrorKind),
     TooLong,
 }
 
-impl Fault {
+impl ReplyFault {
     /// Returns the kind of error, for a receiver that holds at most `limit` bytes.
     pub(crate) fn kind(self, limit: usize) -> ErrorKind {
         match self {
-            Fault::Unexpected => ErrorKind::UnexpectedReply,
-            Fault::Malformed(kind) => ErrorKind::Decode(DecodeError::from(kind)),
-            Fault::TooLong => ErrorKind::MessageTooLong { limit },
+            ReplyFault::Unexpected => ErrorKind::UnexpectedReply,
+            ReplyFault::Malformed(kind) => ErrorKind::Decode(DecodeError::from(kind)),
+            ReplyFault::TooLong => ErrorKind::MessageTooLong { limit },
         }
     }
 }

@@ -4,7 +4,7 @@ use super::ClientConnection;
 use crate::error::Error;
 #[cfg(doc)]
 use crate::error::ErrorKind;
-use crate::failure::{Failure, Fault};
+use crate::failure::{Failure, ReplyFault};
 use crate::topics::{Heard, Hearing, Listener, Listening, Push};
 use core::convert::Infallible;
 
@@ -82,7 +82,7 @@ impl<T: Listener> ClientConnection<'_, T> {
                     self.expect(None);
                     return Err(Failure::Closed);
                 }
-                Ok(Hearing::Part) if self.rx.room() == 0 => return self.lose(Fault::TooLong),
+                Ok(Hearing::Part) if self.rx.room() == 0 => return self.lose(ReplyFault::TooLong),
                 Ok(Hearing::Part) => return Ok(false),
                 Err(fault) => return self.lose(fault),
             }

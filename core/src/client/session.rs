@@ -2,7 +2,7 @@
 
 use crate::command::{Expected, FindEnd, ReplyShape};
 use crate::error::ErrorKind;
-use crate::failure::Fault;
+use crate::failure::ReplyFault;
 use crate::format::{Format, Frame, Line};
 use core::ops::Range;
 
@@ -110,7 +110,7 @@ impl ClientSession {
         expected: &ReplyShape,
         received: &[u8],
         capacity: usize,
-    ) -> Result<bool, Fault> {
+    ) -> Result<bool, ReplyFault> {
         if let Stage::Opening = self.stage {
             let Some(first) = received.first() else {
                 return Ok(false);
@@ -122,7 +122,7 @@ impl ClientSession {
                 .zip(prefix)
                 .any(|(byte, known)| byte != known)
             {
-                return Err(Fault::Unexpected);
+                return Err(ReplyFault::Unexpected);
             }
             if received.len() < prefix.len() {
                 return Ok(false);
@@ -141,13 +141,13 @@ impl ClientSession {
         let size = match frame(payload, &mut self.progress) {
             Frame::Ends(size) => size.saturating_add(start),
             Frame::Open | Frame::OpenLine => return Ok(false),
-            Frame::Broken(kind) => return Err(Fault::Malformed(kind)),
+            Frame::Broken(kind) => return Err(ReplyFault::Malformed(kind)),
         };
         if size > received.len() && size <= capacity {
             return Ok(false);
         }
         if size > capacity && size > SKIP {
-            return Err(Fault::TooLong);
+            return Err(ReplyFault::TooLong);
         }
         self.stage = Stage::Whole(if is_error {
             Found::ErrorLine { size }

@@ -5,7 +5,7 @@
 use super::{ClientConnection, Found};
 use crate::command::{ReplyShape, encode_request};
 use crate::error::{Error, ErrorKind};
-use crate::failure::{Failure, Fault};
+use crate::failure::{Failure, ReplyFault};
 use crate::format::{EncodeError, Format, Line};
 use crate::topics::Listener;
 use crate::{RemoteError, ReplyFormat};
@@ -61,13 +61,13 @@ impl<T: Listener> ClientConnection<'_, T> {
         match found {
             Ok(true) if self.session.payload().end > capacity => {
                 self.take();
-                Err(Failure::Reply(Fault::TooLong))
+                Err(Failure::Reply(ReplyFault::TooLong))
             }
             Ok(false) if self.ended => {
                 self.expect(None);
                 Err(Failure::Closed)
             }
-            Ok(false) if self.rx.room() == 0 => self.lose(Fault::TooLong),
+            Ok(false) if self.rx.room() == 0 => self.lose(ReplyFault::TooLong),
             Ok(found) => Ok(found),
             Err(fault) => self.lose(fault),
         }
@@ -124,7 +124,7 @@ impl<T: Listener> ClientConnection<'_, T> {
             Err(Failure::Closed) if self.rx.is_empty() && self.past == 0 => Ok(true),
             Ok(true) => match self.session.found() {
                 Some(Found::ErrorLine { .. }) => Ok(true),
-                _ => self.lose(Fault::Unexpected),
+                _ => self.lose(ReplyFault::Unexpected),
             },
             Ok(false) if between => {
                 self.expected = None;
@@ -167,7 +167,7 @@ impl<T: Listener> ClientConnection<'_, T> {
     }
 
     /// Ends the conversation, because the end of the reply cannot be found.
-    pub(super) fn lose<E>(&mut self, fault: Fault) -> Result<bool, Failure<E>> {
+    pub(super) fn lose<E>(&mut self, fault: ReplyFault) -> Result<bool, Failure<E>> {
         self.give_up();
         Err(Failure::Reply(fault))
     }

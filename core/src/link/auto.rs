@@ -196,10 +196,12 @@ impl<'b, M: AsRef<[u8]> + AsMut<[u8]>, T: TopicSet> Auto<'b, M, T> {
         let sent = self.link.write(connection.pending()).unwrap_or(0);
         connection.sent(sent);
         let pending = connection.is_pending();
-        let is_last = pending || *next == Next::Close;
+        // Unsent pushes hold no request back: a publisher may refill the buffer for ever. Unsent replies do.
+        let is_pushing = connection.is_subscribed() && (sent > 0 || *next == Next::Receive);
+        let is_held = pending && !is_pushing;
         match self.link.state() {
             // The requests that arrived before still run, up to the first one with a reply.
-            State::Over(Ended::Closed) if !is_last => {}
+            State::Over(Ended::Closed) if !is_held && *next != Next::Close => {}
             State::Over(_) => return self.begin_conversation(now),
             State::Opening | State::Open => {}
         }
@@ -209,9 +211,7 @@ impl<'b, M: AsRef<[u8]> + AsMut<[u8]>, T: TopicSet> Auto<'b, M, T> {
             }
             return false;
         }
-        // Unsent pushes hold no request back: a publisher may refill the buffer for ever. Unsent replies do.
-        let pushes = connection.is_subscribed() && (sent > 0 || *next == Next::Receive);
-        if pending && !pushes {
+        if is_held {
             return false;
         }
         let received = match self.link.read(connection.space()) {

@@ -65,11 +65,12 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> Link<M> {
         }
     }
 
-    /// Begins a new conversation, unless this end offers one to the same peer already.
+    /// Begins a new conversation, unless this end offers one to the same peer already, or the program has not read the
+    /// last one.
     fn syn(&mut self, now: u32, header: Header) {
         let peer = header.sender();
         if self.phase == Phase::Idle && !self.rx.is_empty() {
-            // First the program reads all bytes of the last conversation. The peer asks again.
+            // The peer asks again.
             return;
         }
         match self.phase {

@@ -186,7 +186,7 @@ impl<F: Described> Topic<F> {
 
 /// Returns the encoding of the reply, or `None` for [`NoReply`].
 const fn reply<Rsp: Described>() -> Option<Encoding> {
-    if Rsp::ENCODING.format.is_empty() {
+    if Rsp::SHAPE.is_none() {
         return None;
     }
     Some(Rsp::ENCODING)

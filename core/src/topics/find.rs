@@ -4,7 +4,7 @@ use super::LONGEST_NAME;
 use crate::client::SKIP;
 use crate::command::FindEnd;
 use crate::error::ErrorKind;
-use crate::failure::Fault;
+use crate::failure::ReplyFault;
 use crate::format::Frame;
 use crate::line;
 
@@ -113,7 +113,7 @@ impl Pushes {
         topics: &[Heard],
         received: &[u8],
         capacity: usize,
-    ) -> Result<Front, Fault> {
+    ) -> Result<Front, ReplyFault> {
         if topics.is_empty() || received.first() != Some(&b'>') {
             return Ok(Front::NoPush);
         }
@@ -129,13 +129,18 @@ impl Pushes {
         Ok(front)
     }
 
-    fn name(&mut self, topics: &[Heard], received: &[u8], capacity: usize) -> Result<Front, Fault> {
+    fn name(
+        &mut self,
+        topics: &[Heard],
+        received: &[u8],
+        capacity: usize,
+    ) -> Result<Front, ReplyFault> {
         let within = received.get(..LONGEST_LINE).unwrap_or(received);
         let Some(size) = line::find_end(within, &mut self.progress) else {
             return if within.len() < LONGEST_LINE {
                 Ok(Front::Incomplete)
             } else {
-                Err(Fault::Unexpected)
+                Err(ReplyFault::Unexpected)
             };
         };
         let line = within.get(1..size.saturating_sub(1)).unwrap_or(&[]);
@@ -148,13 +153,13 @@ impl Pushes {
         let topic = topics
             .iter()
             .position(|topic| topic.name.as_bytes() == name)
-            .ok_or(Fault::Unexpected)?;
+            .ok_or(ReplyFault::Unexpected)?;
         if let [b' ', b'+', digits @ ..] = rest {
-            let count = count(digits).ok_or(Fault::Unexpected)?;
+            let count = count(digits).ok_or(ReplyFault::Unexpected)?;
             return Ok(Front::Lost { topic, count, size });
         }
         if !rest.is_empty() {
-            return Err(Fault::Unexpected);
+            return Err(ReplyFault::Unexpected);
         }
         self.stage = Stage::Payload { topic, start: size };
         self.progress = 0;
@@ -168,14 +173,14 @@ impl Pushes {
         start: usize,
         received: &[u8],
         capacity: usize,
-    ) -> Result<Front, Fault> {
+    ) -> Result<Front, ReplyFault> {
         // Not an error as long as the topics stay the same.
-        let heard = topics.get(topic).ok_or(Fault::Unexpected)?;
+        let heard = topics.get(topic).ok_or(ReplyFault::Unexpected)?;
         let payload = received.get(start..).unwrap_or(&[]);
         let size = match (heard.frame)(payload, &mut self.progress) {
             Frame::Ends(size) => size.saturating_add(start),
             Frame::Open | Frame::OpenLine => return Ok(Front::Incomplete),
-            Frame::Broken(kind) => return Err(Fault::Malformed(kind)),
+            Frame::Broken(kind) => return Err(ReplyFault::Malformed(kind)),
         };
         if size <= received.len() && size <= capacity {
             Ok(Front::Push { topic, start, size })
@@ -185,7 +190,7 @@ impl Pushes {
             let count = 1;
             Ok(Front::Lost { topic, count, size })
         } else {
-            Err(Fault::TooLong)
+            Err(ReplyFault::TooLong)
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::find::{Front, Heard, Pushes};
 use crate::Topic;
 use crate::error::DecodeError;
-use crate::failure::Fault;
+use crate::failure::ReplyFault;
 use crate::format::Format;
 use core::fmt;
 
@@ -53,7 +53,7 @@ impl<'a> Push<'a> {
 pub trait Listener {
     /// Passes on the push at the start of `received`.
     #[doc(hidden)]
-    fn hear(&mut self, received: &[u8], capacity: usize) -> Result<Hearing, Fault>;
+    fn hear(&mut self, received: &[u8], capacity: usize) -> Result<Hearing, ReplyFault>;
 
     /// Returns whether a push was passed on since the last call.
     #[doc(hidden)]
@@ -77,7 +77,7 @@ pub enum Hearing {
 }
 
 impl Listener for () {
-    fn hear(&mut self, _received: &[u8], _capacity: usize) -> Result<Hearing, Fault> {
+    fn hear(&mut self, _received: &[u8], _capacity: usize) -> Result<Hearing, ReplyFault> {
         Ok(Hearing::Nothing)
     }
 
@@ -110,7 +110,7 @@ impl<L: FnMut(Push<'_>), const N: usize> Listening<L, N> {
 }
 
 impl<L: FnMut(Push<'_>), const N: usize> Listener for Listening<L, N> {
-    fn hear(&mut self, received: &[u8], capacity: usize) -> Result<Hearing, Fault> {
+    fn hear(&mut self, received: &[u8], capacity: usize) -> Result<Hearing, ReplyFault> {
         let front = self.pushes.find_front(&self.topics, received, capacity)?;
         let (topic, size) = match front {
             Front::NoPush => return Ok(Hearing::Nothing),

@@ -175,7 +175,7 @@ impl<T: Payload<Value<'static>: Schema> + ?Sized, const TYPES: usize> Gob<T, TYP
     /// Evaluated in `encode` and `decode_with`, at compile time.
     const HAS_ROOM: () = assert!(
         Definitions::<T::Value<'static>, FIRST_ID>::COUNT <= TYPES && TYPES <= MAX_TYPES,
-        "TYPES must be at least the number of types in T and at most MAX_TYPES"
+        "TYPES must be at least the number of types in T and at most 32"
     );
 }
 

@@ -3,7 +3,8 @@
 use super::line::{End, host};
 use super::port::Port;
 use bellwire::link::{Auto, Ended, Link, State};
-use bellwire::{Command, Endpoint, Line, NoReply, ServerConnection};
+use bellwire::topics::{Published, Subscriptions};
+use bellwire::{Command, Endpoint, Line, NoReply, ServerConnection, Topic};
 
 const STRING: Command<Line, Line> = Command::new("STRING");
 /// A request with any bytes, zeros too.
@@ -12,9 +13,11 @@ const RAW: Command<bellwire::Postcard<heapless::Vec<u8, 16>>, Line> = Command::n
 /// A request without reply.
 const LOG: Command<Line, NoReply> = Command::new("LOG");
 
+const TICK: Topic<Line> = Topic::new("TICK");
+
 /// A device with a server in `auto` mode, and the port's other end.
 struct Bench {
-    server: Auto<'static, Vec<u8>>,
+    server: Auto<'static, Vec<u8>, Subscriptions<1>>,
     port: Port,
     now: u32,
     /// The requests without reply that have run.
@@ -30,8 +33,9 @@ impl Bench {
     fn with_memory(size: usize) -> Self {
         let buffer = |size| vec![0; size].leak();
         let link = Link::listen(vec![0; 256], vec![0; 256], 5);
+        let connection = ServerConnection::new(buffer(size), buffer(256));
         Self {
-            server: Auto::new(ServerConnection::new(buffer(size), buffer(256)), link, 0),
+            server: Auto::new(connection.with_topics([TICK.name()]), link, 0),
             port: Port::default(),
             now: 0,
             logged: 0,
@@ -79,6 +83,18 @@ impl Bench {
             let output = self.feed(&bytes[..n], 0);
             link.receive(self.now, &output);
         }
+    }
+
+    /// Lets this many requests without reply arrive, and then a close.
+    fn run_before_close(&mut self, link: &mut End, count: usize) {
+        let requests = "LOG\nx\n".repeat(count);
+        assert_eq!(link.write(requests.as_bytes()), Ok(requests.len()));
+        let mut bytes = [0; 1024];
+        let n = link.transmit(self.now, &mut bytes);
+        assert_eq!(link.unsent(), 0);
+        link.close();
+        let close = link.transmit(self.now, &mut bytes[n..]);
+        self.feed(&bytes[..n + close], 0);
     }
 
     /// Makes a call over a link.
@@ -201,20 +217,27 @@ fn the_last_error_line_of_a_conversation_arrives_before_its_end() {
     assert_eq!(bench.call(&mut link, "STRING\nagain\n"), "again\n");
 }
 
+/// Cause: a push that could no longer be sent held the requests back.
+#[test]
+fn requests_that_arrive_before_a_close_all_run_even_if_a_push_is_unsent() {
+    let mut bench = Bench::with_memory(32);
+    let mut link = host(256, 1, bench.now);
+    bench.exchange(&mut link, 50);
+    assert_eq!(bench.call(&mut link, "SUBSCRIBE\nTICK\n"), "OK\n");
+    while bench.server.publish(TICK, "a long value") == Published::Queued {
+        bench.feed(b"", 0);
+    }
+    bench.run_before_close(&mut link, 30);
+    assert_eq!(bench.logged, 30);
+}
+
 #[test]
 fn requests_that_arrive_before_a_close_all_run() {
     // The device takes a few requests at a time, and the close arrives before it has taken the last.
     let mut bench = Bench::with_memory(32);
     let mut link = host(256, 1, bench.now);
     bench.exchange(&mut link, 50);
-    let requests = "LOG\nx\n".repeat(30);
-    assert_eq!(link.write(requests.as_bytes()), Ok(requests.len()));
-    let mut bytes = [0; 1024];
-    let n = link.transmit(bench.now, &mut bytes);
-    assert_eq!(link.unsent(), 0);
-    link.close();
-    let close = link.transmit(bench.now, &mut bytes[n..]);
-    bench.feed(&bytes[..n + close], 0);
+    bench.run_before_close(&mut link, 30);
     assert_eq!(bench.logged, 30);
 
     let mut link = host(256, 2, bench.now);
