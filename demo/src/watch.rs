@@ -19,6 +19,9 @@ use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 /// The time after which a lost connection is reported.
 const SLICE: Duration = Duration::from_millis(500);
 
+/// The time for an attempt to connect again. A board that resets when its port is opened needs seconds.
+const ATTEMPT: Duration = Duration::from_secs(10);
+
 /// The command line of `bellwire watch`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -60,8 +63,13 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let mut outage = Outage::new(topics[0].name());
     let mut left = arguments.count.unwrap_or(u64::MAX);
     while left > 0 {
-        let wait = end.map_or(SLICE, |end| {
-            SLICE.min(end.saturating_duration_since(Instant::now()))
+        let longest = if outage.error.is_some() {
+            ATTEMPT
+        } else {
+            SLICE
+        };
+        let wait = end.map_or(longest, |end| {
+            longest.min(end.saturating_duration_since(Instant::now()))
         });
         // A server may publish faster than the lines are printed.
         if wait.is_zero() {

@@ -102,8 +102,8 @@ impl Client {
         outcome
     }
 
-    /// Waits for the next event of the subscribed topics, at most for `timeout`. `None` waits for ever, and zero
-    /// returns an event only if it has arrived.
+    /// Waits for the next event of the subscribed topics, at most for `timeout`. `None` waits for ever. While
+    /// the client is connected, zero returns an event only if it has arrived.
     ///
     /// Returns `None` after the timeout, or at once if there is neither an event nor a subscription.
     ///

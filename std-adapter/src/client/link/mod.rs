@@ -277,7 +277,7 @@ impl Link {
     pub(super) fn end_stream(&mut self, cause: Cause) {
         let due = match self.waiting.len() {
             0 => self.rest > 0,
-            1 => self.rx.is_empty(),
+            1 => self.rx.filled().first().is_none_or(|byte| *byte == b'>'),
             _ => true,
         };
         self.cut |= self.is_open() && due;

@@ -23,6 +23,8 @@ pub(super) struct Task {
 
 impl Drop for Task {
     fn drop(&mut self) {
+        // The runtime may have ended during a conversation.
+        self.suspect();
         self.shared.close(&Cause::Closed);
     }
 }
@@ -40,12 +42,7 @@ impl Task {
                 failures = 0;
             }
             drop(conversation);
-            let was_cut = std::mem::take(&mut self.shared.calls().cut);
-            if let Some(target) = &self.target
-                && was_cut
-            {
-                target.suspect();
-            }
+            self.suspect();
             let Some(cause) = cause else {
                 return; // released, or finished
             };
@@ -54,6 +51,16 @@ impl Task {
                 return self.shared.close(&cause);
             };
             next = self.reconnect(target, &mut failures, cause).await;
+        }
+    }
+
+    /// Notes for a serial port that the last conversation ended while a reply was due.
+    fn suspect(&self) {
+        let was_cut = std::mem::take(&mut self.shared.calls().cut);
+        if let Some(target) = &self.target
+            && was_cut
+        {
+            target.suspect();
         }
     }
 

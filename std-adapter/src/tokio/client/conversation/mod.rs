@@ -326,7 +326,8 @@ impl<'a> Conversation<'a> {
         let unsent: VecDeque<Request> = sent.split_off(begun.min(sent.len()));
         let has_broken = !matches!(*over.cause, Cause::Remote(_) | Cause::Protocol(_));
         let due = sent.iter().filter(|request| request.expected.is_some());
-        calls.cut |= has_broken && due.count() > usize::from(!self.rx.is_empty());
+        let has_begun = self.rx.filled().first().is_some_and(|byte| *byte != b'>');
+        calls.cut |= has_broken && due.count() > usize::from(has_begun);
         for request in sent {
             if request.owner.is_topic() {
                 // The next conversation begins without subscriptions.
