@@ -4,7 +4,8 @@ use crate::ServerLimits;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A connection that keeps up to this many bytes does not count. So a short request is served even
-/// when other connections have reserved all bytes, and it needs no atomic that threads share.
+/// when other connections have reserved all bytes, and it needs no atomic that threads share, unless it is
+/// subscribed.
 pub(super) const SMALL: usize = 512;
 
 /// The bytes that all connections have reserved, and their limit.
@@ -40,12 +41,21 @@ impl Reservation<'_> {
     /// Raises the reservation to `bytes`, or as far as the limit allows. Returns the reserved bytes.
     pub(super) fn raise(&mut self, bytes: usize) -> usize {
         let more = bytes.saturating_sub(self.bytes);
+        if more == 0 {
+            return self.bytes;
+        }
         let raised = |all: usize| Some(all + more.min(self.all.limit.saturating_sub(all)));
         let all = &self.all.bytes;
         if let Ok(before) = all.fetch_update(Ordering::Relaxed, Ordering::Relaxed, raised) {
             self.bytes += more.min(self.all.limit.saturating_sub(before));
         }
         self.bytes
+    }
+
+    /// Raises the reservation to `bytes` if it is lower. Returns `false`, without a change, if this would exceed the
+    /// limit.
+    pub(super) fn cover(&mut self, bytes: usize) -> bool {
+        bytes <= self.bytes || self.resize(bytes)
     }
 
     /// Changes the reservation to `bytes`. Returns `false`, without a change, if this would exceed the
@@ -122,6 +132,9 @@ mod tests {
         assert_eq!(second.raise(800), 800);
         assert_eq!(second.raise(2000), 1000);
         assert_eq!(second.raise(500), 1000);
+        assert!(second.cover(900));
+        assert!(!second.cover(1001));
+        assert_eq!(second.bytes, 1000);
         assert_eq!(first.raise(3000), 2000);
         assert!(second.resize(0));
         assert_eq!(first.raise(3000), 3000);

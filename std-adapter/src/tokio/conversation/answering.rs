@@ -26,7 +26,7 @@ impl<App: 'static> Conversation<'_, App> {
             let answer = AssertUnwindSafe(|| self.answer_some(context, input, out, &mut counts));
             match catch_unwind(answer) {
                 Ok(Ok(TurnEnd::Turn))
-                    if !self.reservation.resize(input.len() + self.stream.held()) => {}
+                    if !self.reservation.cover(input.len() + self.stream.held()) => {}
                 Ok(end) => break end,
                 Err(_) => {
                     self.session
@@ -59,6 +59,7 @@ impl<App: 'static> Conversation<'_, App> {
                 session,
                 service,
                 feeds,
+                kept,
                 reservation,
                 ..
             } = self;
@@ -92,8 +93,9 @@ impl<App: 'static> Conversation<'_, App> {
                     counts.add(index, service.service);
                     let reply = session.reply(out);
                     let may_poll = || {
-                        let bytes = input.len() + payload.len() + stream.held();
-                        has_room = has_room || reservation.resize(bytes);
+                        let unsent = kept.as_ref().map_or(0, |kept| kept.unsent.len());
+                        let bytes = unsent + input.len() + payload.len() + stream.held();
+                        has_room = has_room || reservation.cover(bytes);
                         has_room
                     };
                     match service

@@ -76,24 +76,24 @@ impl<App: 'static> Conversation<'_, App> {
 
     /// Reserves the bytes that are kept now. Returns whether the server has room for them.
     pub(super) fn reserve(&mut self) -> bool {
-        let unsent = |kept: &Kept| kept.unsent.capacity();
-        let unsent = self.kept.as_deref().map_or(0, unsent);
-        // A few pushes need no room. So a slow subscriber can always be told of its losses.
-        let unsent = if unsent <= SMALL { 0 } else { unsent };
-        self.reservation.resize(self.kept_input() + unsent)
+        self.reservation.resize(self.kept_bytes())
     }
 
-    /// Returns the bytes that are kept for requests.
-    fn kept_input(&self) -> usize {
-        let bytes = |kept: &Kept| kept.unread.capacity() + kept.taken;
+    fn kept_bytes(&self) -> usize {
+        let bytes = |kept: &Kept| {
+            let unsent = kept.unsent.capacity();
+            // A few pushes need no room. So a slow subscriber can always be told of its losses.
+            let unsent = if unsent <= SMALL { 0 } else { unsent };
+            kept.unread.capacity() + kept.taken + unsent
+        };
         self.kept.as_deref().map_or(0, bytes) + self.stream.held()
     }
 
     /// Limits pushes to the bytes that the server has room to keep, in case the stream does not accept them.
     pub(super) fn make_room(&mut self, out: &Buffer<'_>) {
-        let input = self.kept_input();
-        let room = self.reservation.raise(input + out.capacity());
-        self.feeds.set_room(room.saturating_sub(input).max(SMALL));
+        let kept = self.kept_bytes();
+        let room = self.reservation.raise(kept + out.capacity());
+        self.feeds.set_room(room.saturating_sub(kept).max(SMALL));
     }
 
     /// Ends the conversation because the server has no room for its bytes. A request that has not run

@@ -200,7 +200,7 @@ impl<'a, App: 'static> Conversation<'a, App> {
             let stopwatch = Stopwatch::start();
             let mut fresh = &rx[..arrived];
             self.service.refresh(&self.shared.server.endpoint);
-            if self.feeds.are_due() {
+            if self.feeds.is_subscribed() {
                 // `UNSUBSCRIBE` sends the pushes that are due.
                 self.make_room(&out);
             }
@@ -229,20 +229,22 @@ impl<'a, App: 'static> Conversation<'a, App> {
                 }
                 end
             };
-            self.push(&mut out)?;
-            self.send(&mut out)?;
             self.more = !matches!(end, TurnEnd::Receive);
             self.over = matches!(end, TurnEnd::Close);
             if self.over {
                 // The close may take a while.
                 self.feeds.reset();
             }
-            let left = matches!(end, TurnEnd::Turn) || self.feeds.is_turn_over();
+            let is_turn = matches!(end, TurnEnd::Turn);
             let mut future = None;
             if let TurnEnd::Await(reply, taken) = end {
                 future = Some(guard_future(reply));
                 self.keep(|kept| kept.taken = taken);
             }
+            // After all bytes that the requests keep, because pushes get only the room that is left.
+            self.push(&mut out)?;
+            self.send(&mut out)?;
+            let left = is_turn || self.feeds.is_turn_over();
             if !self.reserve() {
                 future = None;
                 self.give_up()?;
