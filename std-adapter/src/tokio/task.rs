@@ -170,6 +170,10 @@ impl<App: Send + 'static> Conversation<'_, App> {
                 if let Some(future) = future {
                     let finish = Box::pin(self.finish(future)).await?;
                     self.answer(finish);
+                    if !self.reserve() {
+                        // There is no room for this reply beside the next requests.
+                        server.metrics.sent.increment(Box::pin(self.flush()).await?);
+                    }
                     // The future may have been ready without letting another connection run.
                     brought += TURN / REQUESTS;
                 } else if self.is_over() {

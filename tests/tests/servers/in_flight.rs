@@ -203,3 +203,32 @@ fn a_waiting_handlers_request_counts_and_a_rejected_one_does_not_start() {
     assert_eq!(server.answer(&request), "done\n");
     assert_eq!(begun.load(Ordering::SeqCst), 2);
 }
+
+/// Cause: the reply was kept for the next turn, and the connection ended because it exceeded the limit.
+#[test]
+fn a_reply_that_has_no_room_beside_the_next_request_is_sent_first() {
+    const WAIT: Command<Line, Line> = Command::new("WAIT");
+    let server = serve(LIMIT);
+    let (gate, begun) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (theirs, count) = (Arc::clone(&gate), Arc::clone(&begun));
+    let wait = move |(): &mut (), _text: &str| {
+        let (gate, count) = (Arc::clone(&theirs), Arc::clone(&count));
+        async move {
+            count.fetch_add(1, Ordering::SeqCst);
+            gate.acquire().await.unwrap().forget();
+            |reply: Reply<'_, Line>| reply.send(&"x".repeat(MOST))
+        }
+    };
+    server.endpoint.handle_async(WAIT, wait).unwrap();
+    let mut stream = server.connect();
+    let long = "x".repeat(MOST);
+    stream
+        .write_all(format!("WAIT\na\nWAIT\n{long}\n").as_bytes())
+        .unwrap();
+    until(|| begun.load(Ordering::SeqCst) == 1);
+    gate.add_permits(2);
+    for _ in 0..2 {
+        assert!(line(&mut stream) == format!("{long}\n"), "the reply");
+    }
+    assert_eq!(begun.load(Ordering::SeqCst), 2);
+}

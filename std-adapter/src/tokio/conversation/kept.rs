@@ -75,7 +75,7 @@ impl<App: 'static> Conversation<'_, App> {
     }
 
     /// Reserves the bytes that are kept now. Returns whether the server has room for them.
-    pub(super) fn reserve(&mut self) -> bool {
+    pub(in crate::tokio) fn reserve(&mut self) -> bool {
         self.reservation.resize(self.kept_bytes())
     }
 
