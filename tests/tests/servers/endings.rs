@@ -84,6 +84,18 @@ fn rest_after_replies<'a>(replies: &'a str, server: &Running) -> &'a str {
     rest
 }
 
+/// Sends requests while a handler holds the connection, then begins the stop and lets the handler end.
+fn stop_after_arrival(server: &Running, client: &mut dyn Stream, requests: usize) {
+    let gate = Gate::new(server);
+    client.write_all(b"HOLD\n").unwrap();
+    client.flush().unwrap();
+    gate.wait();
+    client.write_all(&REQUEST.repeat(requests)).unwrap();
+    client.flush().unwrap();
+    server.begin_stop();
+    gate.open();
+}
+
 /// Cause: a stop shut down the receiving direction, or closed the connection with unread requests. In both
 /// cases the system resets the connection.
 #[test]
@@ -91,14 +103,7 @@ fn a_stop_loses_no_reply_while_requests_keep_arriving() {
     each_stream(
         |limits| limits.stop_timeout = LONG,
         |mut server, mut client| {
-            let gate = Gate::new(&server);
-            client.write_all(b"HOLD\n").unwrap();
-            client.flush().unwrap();
-            gate.wait();
-            client.write_all(&REQUEST.repeat(REQUESTS)).unwrap();
-            client.flush().unwrap();
-            server.begin_stop();
-            gate.open();
+            stop_after_arrival(&server, &mut *client, REQUESTS);
             let replies = flood_and_read(client);
             let replies = replies.strip_prefix("done\n").unwrap();
             let rest = rest_after_replies(replies, &server);
@@ -114,14 +119,7 @@ fn a_stop_loses_no_reply_of_a_client_that_pauses_before_it_sends_more() {
     each_stream(
         |limits| limits.stop_timeout = LONG,
         |mut server, mut client| {
-            let gate = Gate::new(&server);
-            client.write_all(b"HOLD\n").unwrap();
-            client.flush().unwrap();
-            gate.wait();
-            client.write_all(&REQUEST.repeat(2048)).unwrap();
-            client.flush().unwrap();
-            server.begin_stop();
-            gate.open();
+            stop_after_arrival(&server, &mut *client, 2048);
             until(|| server.texts.lock().unwrap().len() == 2048);
             thread::sleep(SHORT);
             let replies = flood_and_read(client);
@@ -172,14 +170,7 @@ fn a_stop_answers_unread_requests_with_busy() {
             limits.receive_buffer = 4096;
         },
         |mut server, mut client| {
-            let gate = Gate::new(&server);
-            client.write_all(b"HOLD\n").unwrap();
-            client.flush().unwrap();
-            gate.wait();
-            client.write_all(&REQUEST.repeat(2048)).unwrap();
-            client.flush().unwrap();
-            server.begin_stop();
-            gate.open();
+            stop_after_arrival(&server, &mut *client, 2048);
             let replies = read_to_end(client);
             let replies = replies.strip_prefix("done\n").unwrap();
             assert_eq!(rest_after_replies(replies, &server), BUSY);

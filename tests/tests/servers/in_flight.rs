@@ -173,62 +173,76 @@ fn a_value_that_exceeds_the_limit_is_lost_and_reported() {
     );
 }
 
+const WAIT: Command<Line, Line> = Command::new("WAIT");
+
+/// A server with a handler of `WAIT` that waits for a permit before each reply.
+struct Waiting {
+    server: Running,
+    permits: Arc<Semaphore>,
+    /// The handlers that have begun.
+    begun: Arc<AtomicUsize>,
+}
+
+impl Waiting {
+    fn serve(reply_text: String) -> Self {
+        let server = serve(LIMIT);
+        let (permits, begun) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (theirs, count) = (Arc::clone(&permits), Arc::clone(&begun));
+        let wait = move |(): &mut (), _text: &str| {
+            let (permits, count) = (Arc::clone(&theirs), Arc::clone(&count));
+            let text = reply_text.clone();
+            async move {
+                count.fetch_add(1, Ordering::SeqCst);
+                permits.acquire().await.unwrap().forget();
+                move |reply: Reply<'_, Line>| reply.send(&text)
+            }
+        };
+        server.endpoint.handle_async(WAIT, wait).unwrap();
+        Self {
+            server,
+            permits,
+            begun,
+        }
+    }
+
+    fn begun(&self) -> usize {
+        self.begun.load(Ordering::SeqCst)
+    }
+}
+
 #[test]
 fn a_waiting_handlers_request_counts_and_a_rejected_one_does_not_start() {
-    const WAIT: Command<Line, Line> = Command::new("WAIT");
-    let server = serve(LIMIT);
-    let (gate, begun) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicUsize::new(0)));
-    let (theirs, count) = (Arc::clone(&gate), Arc::clone(&begun));
-    let wait = move |(): &mut (), _text: &str| {
-        let (gate, count) = (Arc::clone(&theirs), Arc::clone(&count));
-        async move {
-            count.fetch_add(1, Ordering::SeqCst);
-            gate.acquire().await.unwrap().forget();
-            |reply: Reply<'_, Line>| reply.send("done")
-        }
-    };
-    server.endpoint.handle_async(WAIT, wait).unwrap();
+    let waiting = Waiting::serve("done".into());
+    let server = &waiting.server;
     let request = format!("WAIT\n{}\n", "x".repeat(MOST));
 
     let mut first = server.connect();
     first.write_all(request.as_bytes()).unwrap();
-    until(|| begun.load(Ordering::SeqCst) == 1);
+    until(|| waiting.begun() == 1);
     assert_eq!(
         server.answer(&request),
         "!busy WAIT: temporarily unavailable\n"
     );
-    assert_eq!(begun.load(Ordering::SeqCst), 1);
-    gate.add_permits(2);
+    assert_eq!(waiting.begun(), 1);
+    waiting.permits.add_permits(2);
     assert_eq!(line(&mut first), "done\n");
     assert_eq!(server.answer(&request), "done\n");
-    assert_eq!(begun.load(Ordering::SeqCst), 2);
+    assert_eq!(waiting.begun(), 2);
 }
 
 /// Cause: the reply was kept for the next turn, and the connection ended because it exceeded the limit.
 #[test]
 fn a_reply_that_has_no_room_beside_the_next_request_is_sent_first() {
-    const WAIT: Command<Line, Line> = Command::new("WAIT");
-    let server = serve(LIMIT);
-    let (gate, begun) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicUsize::new(0)));
-    let (theirs, count) = (Arc::clone(&gate), Arc::clone(&begun));
-    let wait = move |(): &mut (), _text: &str| {
-        let (gate, count) = (Arc::clone(&theirs), Arc::clone(&count));
-        async move {
-            count.fetch_add(1, Ordering::SeqCst);
-            gate.acquire().await.unwrap().forget();
-            |reply: Reply<'_, Line>| reply.send(&"x".repeat(MOST))
-        }
-    };
-    server.endpoint.handle_async(WAIT, wait).unwrap();
-    let mut stream = server.connect();
     let long = "x".repeat(MOST);
+    let waiting = Waiting::serve(long.clone());
+    let mut stream = waiting.server.connect();
     stream
         .write_all(format!("WAIT\na\nWAIT\n{long}\n").as_bytes())
         .unwrap();
-    until(|| begun.load(Ordering::SeqCst) == 1);
-    gate.add_permits(2);
+    until(|| waiting.begun() == 1);
+    waiting.permits.add_permits(2);
     for _ in 0..2 {
         assert!(line(&mut stream) == format!("{long}\n"), "the reply");
     }
-    assert_eq!(begun.load(Ordering::SeqCst), 2);
+    assert_eq!(waiting.begun(), 2);
 }
