@@ -281,19 +281,20 @@ async fn hung_up(socket: &TcpStream) {
 #[cfg(test)]
 mod tests {
     use super::serve;
+    use tokio::net::TcpStream;
+    use tokio::time::Sleep;
 
     /// Returns the size of the futures that `_function` returns.
     fn future_size<A, B, C, D, F>(_function: impl FnOnce(A, B, C, D) -> F) -> usize {
         size_of::<F>()
     }
 
-    // tokio allocates tasks in steps of 128 bytes: 8 bytes more cost each connection 128.
+    // tokio allocates tasks in steps of 128 bytes: 8 bytes more cost each connection 128. The size of its own parts
+    // depends on its features.
     #[test]
     #[cfg(target_pointer_width = "64")]
     fn a_task_stays_below_tokios_next_step() {
-        // Without optimization, 8 bytes are not shared.
-        let limit = if cfg!(debug_assertions) { 392 } else { 384 };
-        let size = future_size(serve::<()>);
-        assert!(size <= limit, "{size} bytes");
+        let size = future_size(serve::<()>) - size_of::<TcpStream>() - size_of::<Sleep>();
+        assert!(size <= 264, "{size} bytes");
     }
 }
