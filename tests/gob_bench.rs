@@ -1,4 +1,4 @@
-//! Times gob for the mission's value: `cargo run --release -p bellwire-tests --example gob_bench`.
+//! Times gob for the tutorial's value: `cargo run --release -p bellwire-tests --example gob_bench`.
 //! If Go is installed, also prints Go's own figures (`go run . bench` in `tests/go`).
 
 use bellwire::complex_data::Level;
@@ -10,7 +10,7 @@ use std::process::Command;
 use std::time::Instant;
 
 fn main() {
-    let value = mission();
+    let value = tutorial();
     let heap = <HeapComplexData as From<&ComplexData>>::from(&value);
     let mut space = [0; 512];
     let size = Gob::<ComplexData>::encode(&value, &mut space).expect("room");
@@ -73,7 +73,7 @@ fn report<T>(name: &str, mut call: impl FnMut() -> T) {
     );
 }
 
-fn mission() -> ComplexData {
+fn tutorial() -> ComplexData {
     let map = |entries: [(&str, i64); 3]| {
         let entries = entries.into_iter();
         let entry = |(key, n): (&str, i64)| (key.try_into().expect("room"), n);

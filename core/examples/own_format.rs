@@ -1,4 +1,4 @@
-//! A format of one's own, which a person can type: `cargo run -p bellwire --example own_format`
+//! A custom format, which a person can type: `cargo run -p bellwire --example own_format`
 
 use bellwire::format::{EncodeError, Format, Frame};
 use bellwire::{

@@ -36,7 +36,7 @@ fn run(mut uart: impl Read + ReadReady + Write, endpoint: &Endpoint<App, 8>, wai
     }
 }
 
-/// Plays the other end. Time passes as fast as the board waits for it.
+/// Plays the other end. Each wait of the board counts as a millisecond, and takes no real time.
 fn main() -> Result<(), Box<dyn Error>> {
     let mut endpoint = Endpoint::<App, 8>::new();
     endpoint.handle(NAME, &|app, _name, reply| {

@@ -52,10 +52,11 @@ pub struct ServerConnection<'b, T = ()> {
 pub enum Next {
     /// Receive more bytes into [`ServerConnection::space`].
     Receive,
-    /// Call [`ServerConnection::advance`] again: once the pending bytes are sent, more requests can be answered. If the
-    /// client is subscribed, call it each time some are sent: a publisher may refill the pending bytes for ever.
+    /// Call [`ServerConnection::advance`] again after the pending bytes are sent: they take the room of the next
+    /// reply. If the client is subscribed, call it after each write, because a publisher may refill the pending bytes
+    /// without end.
     Send,
-    /// Close the stream, in the way [`Step::Close`] describes, so that the last error line arrives.
+    /// Close the stream as [`Step::Close`] describes. A plain close can lose the last error line.
     Close,
 }
 
@@ -178,11 +179,11 @@ impl<T: TopicSet> ServerConnection<'_, T> {
     }
 
     /// Ends the conversation with an error line; see [`Session::abort`].
-    pub fn abort(&mut self, fault: ErrorKind, service: &mut impl Service) {
+    pub fn abort(&mut self, kind: ErrorKind, service: &mut impl Service) {
         // The same type as in `advance`, so that there is one copy of the code.
         let topics = &mut self.topics;
         let service = &mut WithTopics { topics, service };
-        self.session.abort(fault, service, &mut self.tx);
+        self.session.abort(kind, service, &mut self.tx);
     }
 
     /// Returns whether the client is subscribed to a topic. Such a client is not idle, even if it sends nothing.

@@ -44,7 +44,7 @@ pub trait Service {
         None
     }
 
-    /// Returns whether `SCHEMA` means this command or topic by `name`.
+    /// Returns whether `name` in a `SCHEMA` request names this command or topic.
     #[doc(hidden)]
     fn is_named(&self, listed: Listed<'_>, name: &[u8]) -> bool {
         listed.name.as_bytes() == name
@@ -164,7 +164,7 @@ impl<App, const N: usize> Endpoint<App, N> {
     /// let mut endpoint = Endpoint::<App, 4>::new();
     /// endpoint.on_rejection(|app, error| {
     ///     app.rejected += 1;
-    ///     // A handler's own refusal is not a fault.
+    ///     // A handler's own refusal is not an error.
     ///     if error.kind.code() != Code::Refused {
     ///         app.last.clear();
     ///         error.write_to(&mut |part| _ = app.last.push_str(part));

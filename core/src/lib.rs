@@ -1,8 +1,8 @@
 //! Named commands with typed payloads over any byte stream.
 //!
-//! This crate has both ends of the conversation, for programs with and without an operating system.
-//! It needs no heap, and has no `unsafe` code and no panic path. There are two exceptions: smoltcp itself can panic,
-//! and so can an `async` client that is polled after its end.
+//! This crate has both ends of the conversation, for programs with and without an operating system. It needs no heap
+//! and has no `unsafe` code. Its code does not panic, with two exceptions: smoltcp itself can panic, and so can an
+//! `async` client that is polled after its end.
 //!
 //! A [`Command`] is a constant that both ends share: a name, the [`Format`] of the request and the
 //! format of the reply. A server registers handlers in an [`Endpoint`] and serves it over a
@@ -32,12 +32,12 @@
 //! | How large must buffers be? | [`Limits`] |
 //! | A call failed: who must act, and may it be repeated? | [`Error`]; for a server's log, [`ErrorKind`] |
 //! | How does a server send values without a request? | [`topics`] |
-//! | How is a format of one's own written? | [`Format`] |
+//! | How do I write a format of my own? | [`Format`] |
 //! | How is a type described, for gob, for `HELP` and for JSON? | [`schema`] |
 //! | How is a serial line served, in plain text or reliably? | [`serial`]; with the feature `link`, `link` |
 //! | How are refused requests logged? | [`Endpoint::on_rejection`] |
 //!
-//! The folder `examples` has a server on a UART, a client, and a format of one's own.
+//! The folder `examples` has a server on a UART, a client, and a custom format.
 //!
 //! # Features
 //! | feature | default | adds |
@@ -49,7 +49,7 @@
 //! | `async` | off | the drivers over embedded-io-async |
 //! | `smoltcp` | off | the drivers over smoltcp's TCP sockets |
 //! | `link` | off | a reliable stream over a serial line |
-//! | `alloc` | off | `HeapComplexData` |
+//! | `alloc` | off | `HeapComplexData`, `OwnedReply`, and descriptions of the types of `alloc` |
 //! | `std-collections` | off | descriptions of the standard library's `HashMap` and `HashSet` |
 //! | `defmt` | off | `defmt::Format` on errors and data |
 

@@ -54,7 +54,7 @@ use crate::format::MAX_DEPTH;
 /// assert_eq!(client.request(SET, &text), Err(Error::Protocol(too_long)));
 /// ```
 ///
-/// # Limits of one's own
+/// # Custom limits
 /// [`for_buffers`](Self::for_buffers) has the defaults.
 ///
 /// ```
@@ -68,13 +68,13 @@ pub struct Limits {
     pub name: usize,
     /// Bytes of a payload, with its length prefix or line feed.
     pub payload: usize,
-    /// Bytes of a reply. An error line takes up to 160 bytes whatever this is. A request waits until the larger
-    /// of both is free.
+    /// Bytes of a reply. An error line takes up to 160 bytes in any case. A request runs only if the larger of the
+    /// two fits.
     pub reply: usize,
-    /// Bytes of the longest payload that is skipped. For a line they count from the end of the first `payload`
-    /// bytes. If a payload is too long but its end can be found, the server discards it and the conversation
-    /// continues. A payload longer than `skip` ends the conversation. After its last line, a server that closes
-    /// with [`blocking::close`](crate::blocking::close) discards at most `skip` bytes.
+    /// Bytes of the longest payload that is skipped. If a rejected payload's end can be found, the server skips it
+    /// and the conversation continues. A longer payload ends the conversation. For a line that exceeds `payload`, the
+    /// bytes after the first `payload` bytes count. After its last line, a server that closes with
+    /// [`blocking::close`](crate::blocking::close) discards at most `skip` bytes.
     pub skip: usize,
 }
 
@@ -88,7 +88,7 @@ impl Limits {
     ///
     /// - `name`: 64, or the receive buffer if that is smaller.
     /// - `payload`: the receive buffer.
-    /// - `reply`: half the transmit buffer, so that replies to pipelined requests can gather in it.
+    /// - `reply`: half the transmit buffer. Replies to pipelined requests gather in the rest.
     /// - `skip`: 16 receive buffers.
     ///
     /// Raise `reply` if the transmit buffer need not hold the longest reply twice.

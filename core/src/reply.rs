@@ -42,7 +42,7 @@ pub enum Untyped {}
 pub struct ReplySent {
     /// The length of the reply, or of a refusal's reason, at the start of the space.
     size: usize,
-    fault: Option<ErrorKind>,
+    error: Option<ErrorKind>,
 }
 
 /// Stands in place of the size of a reply that did not fit. It exceeds every limit.
@@ -82,10 +82,10 @@ impl<Rsp: Format> Reply<'_, Rsp> {
             Ok(_) if matches!(self.space.first(), Some(b'!' | b'>')) => {
                 ReplySent::failed(ErrorKind::Unencodable)
             }
-            Ok(size) => ReplySent { size, fault: None },
+            Ok(size) => ReplySent { size, error: None },
             Err(EncodeError::NoRoom) => ReplySent {
                 size: TOO_LONG,
-                fault: None,
+                error: None,
             },
             Err(EncodeError::Unencodable) => ReplySent::failed(ErrorKind::Unencodable),
         }
@@ -97,7 +97,7 @@ impl Reply<'_, NoReply> {
     pub fn none(self) -> ReplySent {
         ReplySent {
             size: 0,
-            fault: None,
+            error: None,
         }
     }
 }
@@ -115,28 +115,28 @@ impl<Rsp> Reply<'_, Rsp> {
         }
         ReplySent {
             size,
-            fault: Some(ErrorKind::Refused),
+            error: Some(ErrorKind::Refused),
         }
     }
 
-    /// Fails the request with any fault.
+    /// Fails the request with this error.
     ///
     /// A registry of your own uses this, for example for a payload that cannot be decoded.
-    pub fn fail(self, fault: ErrorKind) -> ReplySent {
-        ReplySent::failed(fault)
+    pub fn fail(self, kind: ErrorKind) -> ReplySent {
+        ReplySent::failed(kind)
     }
 }
 
 impl ReplySent {
-    pub(crate) fn failed(fault: ErrorKind) -> Self {
+    pub(crate) fn failed(kind: ErrorKind) -> Self {
         Self {
             size: 0,
-            fault: Some(fault),
+            error: Some(kind),
         }
     }
 
-    /// Returns the bytes written and the fault, if any. With a fault, the bytes are its reason.
+    /// Returns the bytes written and the error, if any. With an error, the bytes are its reason.
     pub(crate) fn into_parts(self) -> (usize, Option<ErrorKind>) {
-        (self.size, self.fault)
+        (self.size, self.error)
     }
 }

@@ -15,7 +15,7 @@ use embedded_io::{Read, ReadReady, Write};
 /// Bytes read at a time.
 const CHUNK: usize = 16;
 
-/// A server of one conversation after the other on one line, for a superloop.
+/// Serves one conversation after another on one line, for a superloop.
 ///
 /// `now` is a clock of milliseconds, which may wrap.
 ///

@@ -1,4 +1,4 @@
-//! JSON exactly as Go's `encoding/json` writes it, so that outputs compare byte for byte.
+//! JSON exactly as Go's `encoding/json` writes it, byte for byte.
 
 use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};

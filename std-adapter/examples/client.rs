@@ -25,7 +25,7 @@ fn read_sensors(mut client: Client) -> Result<(), CallError> {
     for celsius in client.pipeline(READ, ["oven"; 10]) {
         println!("oven: {} °C", celsius?);
     }
-    // Nothing comes back for LOG, except an error line. `finish` waits for the end to tell.
+    // LOG has no reply. `finish` waits for the server's end, and returns the error line if LOG was rejected.
     client.send(LOG, "all were read")?;
     client.finish()
 }

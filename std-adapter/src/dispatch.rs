@@ -1,4 +1,4 @@
-//! An endpoint as one connection uses it.
+//! Finding and running the commands of an endpoint for one connection.
 
 #[cfg(feature = "tokio")]
 use crate::endpoint::ReplyFuture;

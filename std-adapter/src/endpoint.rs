@@ -94,7 +94,7 @@ pub(crate) type ReplyFuture = Pin<Box<dyn Future<Output = Finish> + Send>>;
 pub(crate) type Finish = Box<dyn FnOnce(Reply<'_>) -> ReplySent + Send>;
 
 impl Endpoint<()> {
-    /// An endpoint without commands, for handlers without a context. With a context of type `App` it is
+    /// Creates an endpoint for handlers without a context. For a context of type `App`, use
     /// `Endpoint::<App>::default()`.
     pub fn new() -> Self {
         Self::default()
@@ -139,9 +139,10 @@ impl<App: 'static> Endpoint<App> {
     /// A future that is ready at once costs little more than a handler of [`handle`](Self::handle): it is polled
     /// in its connection's turn, and its reply leaves together with those of other requests.
     ///
-    /// The server does not limit the time of the future, and notices only after it that the client has left. If
-    /// the server may keep no more bytes ([`bytes_in_flight`](crate::ServerLimits::bytes_in_flight)), it refuses
-    /// the request and drops the future before its first poll. So put all effects into the future.
+    /// [`answer_timeout`](crate::ServerLimits::answer_timeout) limits the time of the future. The server also drops
+    /// it within a second if the client resets the connection. So a future may end at any `await`. If the server may
+    /// keep no more bytes ([`bytes_in_flight`](crate::ServerLimits::bytes_in_flight)), it refuses the request and
+    /// drops the future before its first poll. So put all effects into the future.
     ///
     /// ```
     /// use bellwire::{Command, Line, Reply};
@@ -290,13 +291,13 @@ impl<App: 'static> Endpoint<App> {
         *commands = Arc::new(more);
     }
 
-    /// Returns the present commands.
+    /// Returns the current commands.
     pub(crate) fn commands(&self) -> Arc<Commands<App>> {
         let commands = self.commands.read();
         Arc::clone(&commands.unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Returns whether `commands` are the present ones.
+    /// Returns whether `commands` are the current ones.
     pub(crate) fn is_current(&self, commands: &Commands<App>) -> bool {
         self.version.load(Ordering::Acquire) == commands.version
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 pub(crate) const LOOK: Duration = Duration::from_secs(1);
 
 /// Returns whether the connection was reset, or both its directions have ended. An end of the client's sending alone
-/// is no hangup: it may still receive the reply.
+/// is not a hangup: it may still receive the reply.
 pub(crate) fn is_gone(socket: &impl AsFd) -> bool {
     let mut socket = [PollFd::new(socket, PollFlags::empty())];
     // These two are reported even if they are not asked for.

@@ -1,17 +1,18 @@
 //! [Bellwire](bellwire) on a machine with an operating system: Linux, macOS or another Unix.
 //!
-//! | module | contents |
+//! | items of | contents |
 //! |---|---|
 //! | `resolve` | [`resolve`](resolve()), from names to addresses |
 //! | `dial` | [`Dialer`], how to open a connection; [`dial`](dial()) in one line; [`Cancel`] |
-//! | `client` | [`Client`], which owns its connection and connects again; [`CallError`]; [`Event`] of a topic |
+//! | `client` | [`Client`], which owns its connection and connects again, with its [`ClientBuilder`] and [`Batch`];
+//! [`CallError`]; [`Event`] of a topic |
 //! | `conn` | [`Conn`], a connection as a stream with deadlines |
 //! | `listener` | [`Listener`], over TCP and Unix sockets |
 //! | `endpoint` | [`Endpoint`], a registry that grows, even while servers use it |
 //! | `topics` | [`Publisher`], which sends values to the subscribers of an endpoint's topic |
 //! | `threads` | [`Server`], with a thread for each connection |
 //! | [`tokio`] | with the feature `tokio`: a server for many connections on few threads, a client that tasks share |
-//! | `server` | [`ServerOn`], the configuration of both, with [`ServerLimits`]; [`ShutdownHandle`] |
+//! | `server` | [`ServerOn`], the configuration of both, with [`ServerLimits`]; [`Peer`]; [`ShutdownHandle`] |
 //! | [`schema`] | descriptions of commands that arrive at run time |
 //! | [`json`] | with the feature `json`: JSON for payloads of any described type |
 //! | `serial` | [`SerialAddress`]; with the feature `serial`, clients over serial ports |

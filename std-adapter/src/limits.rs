@@ -34,7 +34,7 @@ pub struct ServerLimits {
     /// are not counted.
     pub connections_per_address: Option<usize>,
     /// Longest wait between requests. Default: 5 minutes. Then the connection is closed. A subscriber to a topic may be
-    /// silent for ever; keep-alive finds those that are gone.
+    /// silent forever; keep-alive finds those that are gone.
     pub idle_timeout: Duration,
     /// Longest time from the accept to the end of the PROXY protocol header and the TLS handshake
     /// together. Default: 10 seconds. Then the connection is closed. Arriving bytes do not extend it.
@@ -139,7 +139,7 @@ impl ServerLimits {
 
     /// Returns the wait for more bytes from `now` on. `begun` is the number of the request that has
     /// arrived in part, if any. That request keeps its deadline when more of its bytes arrive.
-    /// A subscriber may be silent for ever; see [`idle_timeout`](Self::idle_timeout).
+    /// A subscriber may be silent forever; see [`idle_timeout`](Self::idle_timeout).
     pub(crate) fn wait(
         &self,
         begun: Option<u32>,

@@ -48,7 +48,7 @@ impl Metrics {
     }
 }
 
-/// Returns the number of accepted and of open connections.
+/// Returns the counter of accepted connections and the gauge of open ones.
 pub(crate) fn connections() -> (Counter, Gauge) {
     (
         handles::counter("bellwire_connections_total", "Connections accepted."),
@@ -62,12 +62,12 @@ const PUBLISHED: &str = "bellwire_published_total";
 const DELIVERED: &str = "bellwire_delivered_total";
 const LOST: &str = "bellwire_lost_total";
 
-/// Returns the number of requests for `command`.
+/// Returns the counter of requests for `command`.
 pub(crate) fn requests(command: &'static str) -> Counter {
     handles::labelled(REQUESTS, ("command", command))
 }
 
-/// Returns the number of published, delivered and lost values of a topic.
+/// Returns the counters of a topic's published, delivered and lost values.
 pub(crate) fn topic(name: &'static str) -> [Counter; 3] {
     [
         (

@@ -35,7 +35,7 @@ pub struct ServerOn<M, App: 'static> {
     mode: PhantomData<M>,
 }
 
-/// Threads or tasks. Not exported, so that no other crate implements it.
+/// Threads or tasks. It is sealed: no other crate can name it.
 pub trait Mode: fmt::Debug {
     /// The default limit of connections.
     const CONNECTIONS: usize;

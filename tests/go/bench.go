@@ -8,10 +8,10 @@ import (
 	"testing"
 )
 
-// bench measures encoding and decoding of the mission's value. It does so with a fresh Encoder and Decoder
-// for each value, as in the mission's program, and with one for all values.
+// bench measures encoding and decoding of the tutorial's value. It does so with a fresh Encoder and Decoder
+// for each value, as in the tutorial's program, and with one for all values.
 func bench() {
-	value := missionValue()
+	value := tutorialValue()
 	var fresh bytes.Buffer
 	gob.NewEncoder(&fresh).Encode(value)
 	report("encode, fresh Encoder", func(b *testing.B) {

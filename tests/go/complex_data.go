@@ -8,7 +8,7 @@ import (
 	"io"
 )
 
-// complexData is the structure exchanged by the mission's programs.
+// complexData is the structure exchanged by the tutorial's programs.
 type complexData struct {
 	N int
 	S string
@@ -17,8 +17,8 @@ type complexData struct {
 	C *complexData
 }
 
-// missionValue returns the value that the mission's client sends.
-func missionValue() complexData {
+// tutorialValue returns the value that the tutorial's client sends.
+func tutorialValue() complexData {
 	return complexData{
 		N: 23,
 		S: "string data",

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// The definitions of the mission's types, as sent by a fresh process.
+// The definitions of the tutorial's types, as sent by a fresh process.
 const (
 	structType = "38" + structBody
 	structBody = "7f03" + "01010b636f6d706c657844617461" + "01ff8000" + "0105" +
@@ -23,7 +23,7 @@ func message(body string) string {
 	return "fe" + hex.EncodeToString([]byte{byte(size >> 8), byte(size)}) + body
 }
 
-// value returns a message with a value of the mission's type.
+// value returns a message with a value of the tutorial's type.
 func value(fields string) string {
 	return types + message("ff80"+fields)
 }

@@ -33,7 +33,7 @@ func call(arguments []string) error {
 		if err := sendText(stream, "Additional data."); err != nil {
 			return fmt.Errorf("round %d: STRING: %w", round, err)
 		}
-		value := missionValue()
+		value := tutorialValue()
 		value.N += round
 		if err := sendGob(stream, value); err != nil {
 			return fmt.Errorf("round %d: GOB: %w", round, err)

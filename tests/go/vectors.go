@@ -25,7 +25,7 @@ const header = `# What Go's encoding/gob makes of these streams; written by "go 
 `
 
 func writeVectors(output io.Writer) error {
-	// Encode the mission's types first, so that they get the same ids as in the mission's program.
+	// Encode the tutorial's types first, so that they get the same ids as in the tutorial's program.
 	gob.NewEncoder(io.Discard).Encode(complexData{})
 	gob.Register(place{})
 	gob.Register(newlyTyped{})
@@ -98,7 +98,7 @@ func encoded(values ...any) []byte {
 }
 
 func (v *vectors) values() {
-	v.decoded("mission", "complexData", encoded(missionValue()))
+	v.decoded("tutorial", "complexData", encoded(tutorialValue()))
 	v.decoded("zero", "complexData", encoded(complexData{}))
 	numbers := []any{}
 	for _, n := range integers() {
@@ -132,11 +132,11 @@ func (v *vectors) values() {
 }
 
 func (v *vectors) streams() {
-	v.decoded("three values", "complexData", encoded(missionValue(), complexData{}, nested(2)))
+	v.decoded("three values", "complexData", encoded(tutorialValue(), complexData{}, nested(2)))
 	v.decoded("kinds in a row", "kinds", encoded(kindsValues()[0], kindsValues()[1], kindsValues()[4], kindsValues()[4]))
-	fresh := append(encoded(missionValue()), encoded(missionValue())...)
+	fresh := append(encoded(tutorialValue()), encoded(tutorialValue())...)
 	v.decoded("fresh encoders in a row", "complexData", fresh)
-	mixed := encoded(place{"x", 1}, missionValue())
+	mixed := encoded(place{"x", 1}, tutorialValue())
 	v.decoded("values of two types", "skip", mixed)
 	v.decoded("no value", "complexData", nil)
 }
@@ -192,7 +192,7 @@ func (v *vectors) otherTypes() {
 	}{5, named}))
 	v.decoded("no common field", "complexData", encoded(place{"x", 1}))
 	v.decoded("no field at all", "complexData", encoded(struct{}{}))
-	v.decoded("a slice of it", "complexData", encoded([]complexData{missionValue()}))
+	v.decoded("a slice of it", "complexData", encoded([]complexData{tutorialValue()}))
 	v.decoded("an int", "complexData", encoded(3))
 	v.decoded("a string", "complexData", encoded("text"))
 	v.decoded("a map", "complexData", encoded(map[string]int{"N": 1}))
@@ -238,7 +238,7 @@ func (v *vectors) anything() {
 	values := []any{
 		3, -1, uint8(7), 1.5, true, false, "text", []byte("abc"), complex(1, 2), []string{"a", ""},
 		[2]bool{true, false}, map[string]int{"a": 1}, map[int]string{-1: "x"}, map[string]any{"n": 1, "nil": nil},
-		[]any{1, nil, "two", place{"p", 1}, []any{newlyTyped{}}}, place{"r", 2}, missionValue(), &number,
+		[]any{1, nil, "two", place{"p", 1}, []any{newlyTyped{}}}, place{"r", 2}, tutorialValue(), &number,
 		time.Unix(3, 4).UTC(), [][]map[string][2]complex64{{{"k": {1, 2i}}}, nil}, nested(3), []any{},
 		map[string][]any{"x": {newlyTyped{[]uint16{9}}, map[string]any{"y": newlyTyped{}}, 1}}, []any{nil},
 	}

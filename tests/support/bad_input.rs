@@ -1,7 +1,7 @@
 //! The table of bad input. The core, both servers over TCP, smoltcp and the board answer every line of it alike.
 
 use crate::arrived::Arrived;
-use crate::gob_streams::{MISSION, bytes};
+use crate::gob_streams::{TUTORIAL, bytes};
 use crate::server::framed;
 use bellwire::{Endpoint, Limits};
 use commands::{GOB, POSTCARD, STRING};
@@ -106,9 +106,9 @@ fn requests(length: usize) -> Vec<u8> {
     requests.copied().take(length).collect()
 }
 
-/// Returns the mission's value in gob, with `from` replaced by `to`.
+/// Returns the tutorial's value in gob, with `from` replaced by `to`.
 fn altered(from: &[u8], to: &[u8]) -> Vec<u8> {
-    let mut stream = bytes(MISSION);
+    let mut stream = bytes(TUTORIAL);
     let at = stream.windows(from.len()).rposition(|part| part == from);
     let at = at.expect("a part of the value");
     stream[at..at + to.len()].copy_from_slice(to);
@@ -225,7 +225,7 @@ fn structures() -> Vec<Case> {
 /// GOB has no reply, so its error line is the last line.
 #[rustfmt::skip]
 fn gobs() -> Vec<Case> {
-    let value = bytes(MISSION);
+    let value = bytes(TUTORIAL);
     let twice = [&value[..57], &value].concat();
     let long = [&value[..88], b"\xfe\x03\xe8\xff\x82", &requests(998)].concat();
     vec![
@@ -241,7 +241,7 @@ fn gobs() -> Vec<Case> {
 
 #[rustfmt::skip]
 fn cuts() -> Vec<Case> {
-    let value = bytes(MISSION);
+    let value = bytes(TUTORIAL);
     let too_long = |name| format!("!too-large {name}: payload exceeds 768 bytes");
     vec![
         cut("an end inside a name", "STRI", "!malformed stream ended inside a request"),

@@ -17,7 +17,7 @@ pub struct Cable {
     /// The longest extra delay of a packet. Delayed packets may be overtaken.
     pub jitter: Duration,
     /// The percentage of packets that arrive twice.
-    pub doubled: u8,
+    pub duplicated: u8,
     /// The time until which all packets are lost.
     pub silent_until: Instant,
     /// The number of packets sent.
@@ -49,7 +49,7 @@ impl Cable {
         let cable = Rc::new(RefCell::new(Self {
             mtu,
             jitter: Duration::ZERO,
-            doubled: 0,
+            duplicated: 0,
             silent_until: Instant::ZERO,
             sent: 0,
             overtaken: 0,
@@ -73,7 +73,7 @@ impl Cable {
     fn send(&mut self, side: usize, bytes: &[u8], now: Instant) {
         self.sent += 1;
         let number = self.sent;
-        let copies = 1 + usize::from(self.random.u8(0..100) < self.doubled);
+        let copies = 1 + usize::from(self.random.u8(0..100) < self.duplicated);
         for _ in 0..copies {
             let late = self.random.u64(0..=self.jitter.total_micros());
             self.under_way[side].push(Packet {

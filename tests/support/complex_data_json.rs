@@ -1,4 +1,4 @@
-//! The mission's struct as JSON.
+//! The tutorial's struct as JSON.
 
 use crate::base64::base64;
 use bellwire::HeapComplexData;

@@ -12,8 +12,8 @@ pub const STRING: Command<Line, Line> = Command::new("STRING");
 /// A value without a reply.
 pub const GOB: Command<Gob<HeapComplexData>, NoReply> = Command::new("GOB");
 
-/// Returns the value that the mission's client sends.
-pub fn mission() -> HeapComplexData {
+/// Returns the value that the tutorial's client sends.
+pub fn tutorial() -> HeapComplexData {
     let map = |entries: [(&str, i64); 3]| entries.map(|(key, n)| (key.into(), n)).into();
     HeapComplexData {
         n: 23,
@@ -33,7 +33,7 @@ pub fn mission() -> HeapComplexData {
 pub fn value_of(round: i64) -> HeapComplexData {
     HeapComplexData {
         n: 23 + round,
-        ..mission()
+        ..tutorial()
     }
 }
 

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 /// Many streams and the values that Go decodes from them. `tests/go` wrote the table and explains its columns.
 pub const VECTORS: &str = include_str!("../gob_vectors.tsv");
 
-/// The mission's value as a new Encoder of Go sends it, with map entries sorted by key.
-pub const MISSION: &str = "387f0301010b636f6d706c65784461746101ff8000010501014e010400010153010c0001\
+/// The tutorial's value as a new Encoder of Go sends it, with map entries sorted by key.
+pub const TUTORIAL: &str = "387f0301010b636f6d706c65784461746101ff8000010501014e010400010153010c0001\
     014d01ff8200010150010a0001014301ff800000001eff810401010e6d61705b737472696e675d696e7401ff82\
     00010c0104000061ff80012e010b737472696e672064617461010303\
     6f6e65020574687265650603\
@@ -18,8 +18,8 @@ pub const MISSION: &str = "387f0301010b636f6d706c65784461746101ff8000010501014e0
     01fe02000121526563757273697665207374727563747\
     33f205069656365206f662063616b652101030230310202313004023131060000";
 
-/// Returns the value of [`MISSION`].
-pub fn mission() -> ComplexData {
+/// Returns the value of [`TUTORIAL`].
+pub fn tutorial() -> ComplexData {
     let map = |entries: [(&str, i64); 3]| {
         let entries = entries.into_iter();
         entries

@@ -38,7 +38,7 @@ impl Noise {
         Self { one_in, kinds: 1 }
     }
 
-    /// One flipped bit, lost byte, doubled byte or inserted byte in about this many bytes.
+    /// One flipped bit, lost byte, duplicated byte or inserted byte in about this many bytes.
     pub const fn all(one_in: u32) -> Self {
         Self { one_in, kinds: 4 }
     }

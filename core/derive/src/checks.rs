@@ -1,4 +1,4 @@
-//! What cannot be described, or cannot be decoded again.
+//! Refuses types that cannot be described, or whose values cannot be decoded again.
 
 use quote::ToTokens;
 use serde_derive_internals::ast::{Container, Data, Field, Variant};

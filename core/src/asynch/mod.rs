@@ -1,7 +1,8 @@
 //! The drivers over async embedded-io streams.
 //!
-//! Each item is the one of this name in [`blocking`], with `.await`. Its behaviour and its errors are described there.
-//! In addition, every future is cancel safe if the stream's `read`, `write` and `flush` are.
+//! `serve`, `close` and `Client` are those of [`blocking`], with `.await`; their behaviour and errors are described
+//! there. [`serve_until`] takes the place of `blocking::poll`. In addition, every future is cancel safe if the
+//! stream's `read`, `write` and `flush` are.
 
 mod client;
 
@@ -60,9 +61,9 @@ pub async fn serve<S: Read + Write>(
 /// Serves the conversation until `event` completes, and returns its output, or `None` if the conversation ends first.
 ///
 /// Use it to serve requests and publish the values of a source in one task. The event is polled only while the
-/// conversation waits for a request and no bytes are unsent. A source that is faster than the stream therefore delays
-/// no request: its own queue keeps, joins or drops the values until then. The event is dropped if the conversation ends
-/// or fails first.
+/// conversation waits for a request and no bytes are unsent. So a source that is faster than the stream delays no
+/// request. Meanwhile the source must queue, merge or discard its values. The event is dropped if the conversation
+/// ends or fails first.
 ///
 /// # Cancel safety
 /// As [`serve`], if the event is cancel safe too.
@@ -141,7 +142,7 @@ pub(crate) async fn answer<S: Write>(
 /// Closes a stream after [`serve`] so that the last line arrives; see [`blocking::close`].
 ///
 /// # Cancel safety
-/// A dropped future drops `stream`. So a time limit may simply drop the future.
+/// Dropping the future drops `stream`.
 ///
 /// # Errors
 /// As [`blocking::close`].

@@ -139,7 +139,7 @@ impl<'b, S: Read + Write, T: Listener> Client<'b, S, T> {
     /// - [`Error::Remote`]: the server ended the conversation with an error line.
     /// - [`Error::Closed`], [`Error::Transport`]: the conversation is over, or the stream failed. After a time limit of
     ///   the stream, repeat the call.
-    /// - [`Error::Protocol`]: bytes arrived that are no push, and the conversation is over.
+    /// - [`Error::Protocol`]: bytes other than a push arrived, and the conversation is over.
     pub fn hear(&mut self) -> Result<(), Error<S::Error>> {
         self.end_with(ClientConnection::find_push)
     }

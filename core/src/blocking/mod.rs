@@ -11,9 +11,9 @@ use embedded_io::{Error as _, Read, ReadReady, Write};
 
 /// Serves one conversation until it is over.
 ///
-/// Returns after the peer has ended its sending and every request is answered, or after an error
-/// line that ends the conversation. In both cases the last bytes are written. On a TCP stream, call
-/// [`close`] next, so that they arrive.
+/// Returns after the peer has ended its sending and every request is answered, or after an error line that ends the
+/// conversation. In both cases the last bytes are written. On a TCP stream, call [`close`] next: a plain close can
+/// lose them.
 ///
 /// Time limits are up to the stream: if a `read` times out, `serve` returns that error.
 ///
@@ -138,17 +138,17 @@ pub fn poll<S: Read + Write + ReadReady>(
     Ok(false)
 }
 
-/// Closes a stream after [`serve`] so that the last line arrives, and resets the connection.
+/// Closes a stream after [`serve`] without losing the last line, and resets the connection.
 ///
-/// A TCP stream that is closed while bytes from the peer are unread can lose the bytes that the peer has not
-/// read. Therefore this first calls `shutdown`, which must end the sending side of the stream. Then it reads and
-/// discards until the peer ends its sending, or until more than [`Limits::skip`](crate::Limits::skip) bytes
-/// have arrived. Time limits are up to the stream. At last the stream is dropped.
+/// A TCP stream that is closed while bytes from the peer are unread can lose the bytes that the peer has not read.
+/// Therefore this first calls `shutdown`, which must end the sending side of the stream. Then it reads and discards
+/// until the peer ends its sending, or until more than [`Limits::skip`](crate::Limits::skip) bytes have arrived. Time
+/// limits are up to the stream. Finally it drops the stream.
 ///
-/// A stream without ends, such as a UART, needs no `close`: a bound of bytes or time would be its only end.
+/// Do not call it for a stream without an end, such as a UART: it would read until the limit.
 ///
 /// # Errors
-/// Returns [`Error::Transport`] if the stream fails. It is dropped then too.
+/// Returns [`Error::Transport`] if the stream fails. The stream is dropped after an error too.
 ///
 /// ```
 /// use bellwire::{Endpoint, ServerConnection, blocking};

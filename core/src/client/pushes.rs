@@ -45,7 +45,7 @@ impl<T: Listener> ClientConnection<'_, T> {
     /// - [`ErrorKind::ReplyPending`]: the reply to a call is expected.
     /// - [`Error::Remote`]: the server ended the conversation with an error line.
     /// - [`Error::Closed`]: the stream has ended, or the conversation was over earlier.
-    /// - [`ErrorKind::UnexpectedReply`]: bytes arrived that are no push.
+    /// - [`ErrorKind::UnexpectedReply`]: bytes other than a push arrived.
     pub fn hear(&mut self) -> Result<bool, Error<Infallible>> {
         let heard = self.find_push().map_err(|failure| self.error(failure))?;
         self.take_end()?;

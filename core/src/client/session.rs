@@ -1,4 +1,4 @@
-//! The protocol of a client, without I/O, buffers and queue.
+//! The protocol of a client, without I/O, buffers or a queue.
 
 use crate::command::{Expected, FindEnd, ReplyShape};
 use crate::error::ErrorKind;

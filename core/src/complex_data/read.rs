@@ -41,8 +41,7 @@ impl<'de, C: Nested, const S: usize, const P: usize, const M: usize, const KEY: 
     }
 }
 
-/// A level that is filled in place. As a trait object, so that all levels share one copy of the
-/// code, whatever their capacities.
+/// A level that is filled in place. It is a trait object: levels of all capacities share one copy of the code.
 pub trait Place {
     /// Returns the fields that every level has.
     fn plain(&mut self) -> Plain<'_>;
@@ -88,7 +87,7 @@ impl<'de> Visitor<'de> for Fields<'_> {
         f.write_str("struct complexData")
     }
 
-    /// Leaves the level empty. `format::whole` then fills it.
+    /// Leaves the level empty. [`ValueReader::read`](crate::format::ValueReader::read) then fills it.
     fn visit_unit<E: Error>(self) -> Result<(), E> {
         Ok(())
     }

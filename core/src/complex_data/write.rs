@@ -14,11 +14,11 @@ pub(super) fn sorted_map<S: Serializer, const KEY: usize>(
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     let mut sorted = serializer.serialize_map(Some(map.len()))?;
-    // A small machine has no room for a second way.
+    // On a small machine the search below serves all maps: sorting would cost flash.
     if cfg!(target_pointer_width = "64") && map.len() <= SORTED {
         let mut entries = Vec::<_, SORTED>::new();
         for entry in map {
-            // They fit.
+            // It fits: there are at most `SORTED` entries.
             let _ = entries.push(entry);
         }
         entries.sort_unstable_by_key(|(key, _)| *key);

@@ -51,7 +51,7 @@ use core::fmt::Display;
 ///
 /// # How to write a format
 /// 1. Choose how a receiver finds the end: by a length in front, by a byte that the payload cannot contain, or by a
-///    fixed size. [`frame`](Self::frame) tells it from the bytes that have arrived. It must find the end of invalid
+///    fixed size. [`frame`](Self::frame) looks for it in the bytes that have arrived. It must find the end of invalid
 ///    payloads too, so that the server can skip them. A format of lines calls [`Line`]'s `frame`.
 /// 2. [`decode`](Self::decode) checks the whole payload. The value may borrow from it.
 /// 3. [`encode`](Self::encode) writes only values that decode to themselves, and refuses the others.
@@ -64,7 +64,7 @@ use core::fmt::Display;
 /// use bellwire::format::{EncodeError, Format, Frame};
 /// use bellwire::{Command, DecodeError, DecodeErrorKind, Line};
 ///
-/// /// Bytes after their number, which takes two bytes, the high one first.
+/// /// Bytes after their length, a big-endian `u16`.
 /// enum Blob {}
 ///
 /// impl Format for Blob {
@@ -123,7 +123,7 @@ pub trait Format: 'static {
     /// Decodes a whole payload. [`frame`](Self::frame) has found its end.
     ///
     /// # Errors
-    /// Returns the fault found. No part of a faulty payload is returned.
+    /// Returns the first error, and no part of the value.
     fn decode(payload: &[u8]) -> Result<Self::Value<'_>, DecodeError>;
 
     /// Decodes a whole payload and passes the value to `take`.

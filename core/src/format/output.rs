@@ -107,7 +107,7 @@ impl<'s> Output<'s> {
         Ok(())
     }
 
-    /// Replaces the byte at offset `at`, which was written in reserve, by `prefix`. Moves the bytes after it.
+    /// Replaces the reserved byte at offset `at` by `prefix`, and moves the bytes after it.
     ///
     /// # Errors
     /// [`EncodeError::NoRoom`]

@@ -1,7 +1,7 @@
 //! Decodes a whole value with as few moves as possible.
 //!
-//! A value of a kilobyte that is returned in a result, unpacked and passed on occupies the stack two or three
-//! times. On a small machine that is most of a request's stack.
+//! Returning a value in a `Result`, unpacking it and passing it on leaves two or three copies on the stack. For a
+//! value of 1 KB that is most of the stack of a request on a small machine.
 
 use crate::error::DecodeErrorKind;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Visitor};

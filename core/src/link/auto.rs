@@ -12,8 +12,8 @@ const CHUNK: usize = 16;
 
 /// A server that answers a person in plain text and a program over a [`Link`], on one line, for a superloop.
 ///
-/// A zero byte begins a frame if a command's name could begin there. Inside a request it is data. From then on
-/// all input belongs to the link.
+/// A zero byte between two requests begins a frame. From then on all input belongs to the link. Inside a request a
+/// zero byte is data.
 ///
 /// Text is accepted only after the line was quiet for [`Server::QUIET`] since the start, or since the link's
 /// conversation has ended. So a frame that was cut by a restart never runs as text.
@@ -79,7 +79,7 @@ impl<'b, M: AsRef<[u8]> + AsMut<[u8]>, T: TopicSet> Auto<'b, M, T> {
     /// than [`poll_at`](Self::poll_at). Returns whether to call it again at once.
     ///
     /// # Errors
-    /// Returns the error of the stream. Bytes may be lost then, from which both modes recover.
+    /// Returns the error of the stream. Bytes may be lost. Both modes recover.
     pub fn poll<S: Read + ReadReady + Write>(
         &mut self,
         stream: &mut S,
@@ -196,7 +196,7 @@ impl<'b, M: AsRef<[u8]> + AsMut<[u8]>, T: TopicSet> Auto<'b, M, T> {
         let sent = self.link.write(connection.pending()).unwrap_or(0);
         connection.sent(sent);
         let pending = connection.is_pending();
-        // Unsent pushes hold no request back: a publisher may refill the buffer for ever. Unsent replies do.
+        // Unsent pushes hold no request back: a publisher may refill the buffer forever. Unsent replies do.
         let is_pushing = connection.is_subscribed() && (sent > 0 || *next == Next::Receive);
         let is_held = pending && !is_pushing;
         match self.link.state() {

@@ -12,7 +12,7 @@ pub(super) const PAYLOAD: u16 = 254 - 11 - 4;
 
 /// What a frame is for. The upper half of the byte is the version of the protocol.
 ///
-/// Of two frames that are due, only the later in this order is sent.
+/// If several frames are due, only the last of them in this order is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub(super) enum Kind {

@@ -26,11 +26,10 @@
 //!   conversation. If the last one is over, its bytes are read first. A frame with an unknown tag is ignored or
 //!   answered with `Reset`, never delivered. Tags begin at the session number that the caller supplies, for example
 //!   random bits or a boot counter.
-//! - **Time** is a clock of milliseconds that may wrap. An end sends again after 100 ms without progress, then
-//!   after 200, 400, and 800 ms. It asks an idle peer for a sign of life each second. After ten attempts
-//!   without a valid frame the conversation is dead: at most 80 times the retransmission time, 8 s, after
-//!   the last frame arrived. If only one direction is broken, one end notices within that time, and the other
-//!   within that time after it.
+//! - **Time** is a clock of milliseconds that may wrap. An end sends again after 100 ms without progress, then after
+//!   200, 400, and 800 ms. It asks an idle peer for a sign of life each second. After ten attempts without a valid
+//!   frame the conversation is dead: at most 80 retransmission times (8 s by default) after the last frame. If only
+//!   one direction fails, one end notices within that time, and the other at most as long after the first.
 //!
 //! CRC-32 and COBS are our own. The crate `crc` needs 0.2 KB more flash, and the encoder of `cobs` a whole frame of memory.
 

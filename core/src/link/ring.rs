@@ -4,7 +4,7 @@ use super::narrow;
 
 /// Bytes at the front of the memory that hold a frame's header and checksum.
 pub(super) const SCRATCH: usize = 16;
-/// The largest capacity. Half of the sequence numbers, so that older and newer ones differ.
+/// The largest capacity: half of the sequence numbers. With more, old and new ones could not be told apart.
 const MOST: usize = 0x7FFF;
 
 /// A queue in `memory`, after [`SCRATCH`] bytes for a header.

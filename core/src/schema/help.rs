@@ -5,7 +5,7 @@ use crate::command::{Kind, Route};
 use crate::format::{Format, Line};
 use crate::schema::Description;
 
-/// The [`Route::index`] of `HELP`. No registry holds so many commands.
+/// The [`Route::index`] of `HELP`. No registry is that large.
 pub(crate) const HELP: usize = usize::MAX;
 /// The [`Route::index`] of `SCHEMA`.
 pub(crate) const SCHEMA: usize = usize::MAX - 1;

@@ -193,7 +193,7 @@ pub struct Encoding {
 
 /// A format with a description, or [`NoReply`].
 ///
-/// Implement it for a format of your own, so that `HELP` can show its name.
+/// Implement it for a format of your own. `HELP` then shows its name.
 pub trait Described: ReplyFormat {
     /// The description of a payload in this format. The format's name is a word of the
     /// [notation](self#the-notation).

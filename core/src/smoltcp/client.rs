@@ -168,7 +168,7 @@ impl<'b, T: Listener> Client<'b, T> {
     /// # Errors
     /// - [`ErrorKind::ReplyPending`]: a call waits for its reply.
     /// - [`Error::Remote`]: the server ended the conversation with an error line.
-    /// - [`Error::Protocol`]: bytes arrived that are no push, and the conversation is over.
+    /// - [`Error::Protocol`]: bytes other than a push arrived, and the conversation is over.
     /// - [`Error::Closed`], [`Error::Transport`]: the conversation is over.
     pub fn poll_hear(
         &mut self,

@@ -26,7 +26,7 @@ pub struct Timeouts {
     /// it, the connection is reset. For a subscriber the limit runs from the last bytes that it accepted.
     pub reply_timeout: Duration,
     /// Limit between two requests. After it, the conversation ends as if the peer had ended it. A subscriber may be
-    /// silent for ever, so set the socket's keep-alive to notice one that is gone.
+    /// silent forever, so set the socket's keep-alive to notice one that is gone.
     pub idle_timeout: Duration,
     /// Limit for the peer to receive the last bytes and close its side. After it, the connection is
     /// reset.
@@ -90,7 +90,7 @@ pub struct Server<'b, T = ()> {
 enum Stage {
     /// No peer has connected yet.
     Waiting,
-    /// A peer is connecting. Without a time limit, a single packet would block the socket for ever.
+    /// A peer is connecting. Without a time limit, a single packet would block the socket forever.
     Connecting,
     /// Requests are answered.
     Talking(Awaited),
@@ -203,7 +203,7 @@ impl<'b, T: TopicSet> Server<'b, T> {
             Next::Receive
         };
         let mut advanced = false;
-        // Unsent pushes hold no request back: a publisher may refill the buffer for ever. Unsent replies do.
+        // Unsent pushes hold no request back: a publisher may refill the buffer forever. Unsent replies do.
         while next != Next::Close
             && (!self.connection.is_pending()
                 || next == Next::Receive && self.connection.is_subscribed())

@@ -85,12 +85,12 @@ use crate::sentence::write_decimal;
 use core::fmt;
 use core::marker::PhantomData;
 
-/// Subscribes the connection to the topic that the line names. To subscribe twice is no error.
+/// Subscribes the connection to the topic that the line names. To subscribe twice is not an error.
 ///
 /// A server without topics does not know this command.
 pub const SUBSCRIBE: Command<Line, ()> = Command::reserved("SUBSCRIBE");
 
-/// Ends the subscription to the topic that the line names. It is no error if there is none.
+/// Ends the subscription to the topic that the line names. It is not an error if there is none.
 ///
 /// Before its reply the server reports how many pushes of the topic were lost.
 pub const UNSUBSCRIBE: Command<Line, ()> = Command::reserved("UNSUBSCRIBE");

@@ -7,7 +7,7 @@ use crate::format::Format;
 use crate::schema::Listed;
 use crate::{Buffer, Reply, ReplySent, Service, Session, line};
 
-/// The [`Route::index`] of [`SUBSCRIBE`]. No registry holds so many commands.
+/// The [`Route::index`] of [`SUBSCRIBE`]. No registry is that large.
 const SUBSCRIBED: usize = usize::MAX - 2;
 /// The [`Route::index`] of [`UNSUBSCRIBE`].
 const UNSUBSCRIBED: usize = usize::MAX - 3;
@@ -196,7 +196,7 @@ impl<const N: usize> TopicSet for Subscriptions<N> {
         for topic in &mut self.topics {
             topic.tell(session.needed(), session, out);
         }
-        // Losses hold no request back: a publisher may refill the buffer for ever.
+        // Losses hold no request back: a publisher may refill the buffer forever.
         false
     }
 

@@ -34,7 +34,7 @@ impl<'b, T: TopicSet> Line<'b, T> {
     /// [`poll_at`](Self::poll_at). Returns whether to call it again at once.
     pub fn poll(&mut self, service: &mut impl Service, now: Instant) -> bool {
         let more = self.server.poll(&mut self.uart, service, millis(now));
-        // An error is noise, from which both modes recover.
+        // An error is noise. Both modes recover.
         more.unwrap_or(true)
     }
 

@@ -33,8 +33,7 @@ pub(super) type Failure = String;
 #[derive(Debug, Clone)]
 pub(super) struct Bytes(pub(super) Vec<u8>);
 
-/// One request and its reply, each repeated so often that any bytes to send or to compare are one
-/// slice.
+/// One request and its reply, each repeated until any bytes to send or compare are one slice.
 pub(super) struct Load {
     requests: Vec<u8>,
     request: usize,

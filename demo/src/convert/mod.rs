@@ -98,7 +98,7 @@ fn next_postcard(rest: &mut &[u8]) -> Result<Option<GoData>, DecodeError> {
         return Ok(None);
     }
     let end = match Postcard::<HeapComplexData>::frame(rest, &mut 0) {
-        Frame::Broken(flaw) => return Err(flaw.into()),
+        Frame::Broken(kind) => return Err(kind.into()),
         Frame::Ends(end) if end <= rest.len() => end,
         Frame::Ends(_) | Frame::Open | Frame::OpenLine => {
             return Err(DecodeErrorKind::Truncated.into());

@@ -1,4 +1,4 @@
-//! The mission's conversation, held by several clients at once.
+//! The tutorial's conversation, held by several clients at once.
 
 use super::capture::Capture;
 use super::network::{BUFFER, Memory, Network, socket};
@@ -42,7 +42,7 @@ pub struct Exchange {
 
 /// Runs `clients` clients at once, at most four, against one server over smoltcp.
 ///
-/// Each client sends the mission's text and structure `times` times. `app` is told of all values, and
+/// Each client sends the tutorial's text and structure `times` times. `app` is told of all values, and
 /// the packets are captured in the file `pcap`. The exchange runs on a simulated clock, so it takes
 /// hardly any real time.
 ///

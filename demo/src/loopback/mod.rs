@@ -2,7 +2,7 @@
 //! the operating system. The stack and the conversations use no heap.
 //!
 //! ```text
-//! exchange   clients and a server hold the mission's conversation
+//! exchange   clients and a server hold the tutorial's conversation
 //! measure    round trips a second, with Bellwire and with smoltcp alone
 //!    visitor    a client with its script
 //!    network    the interface and the clock

@@ -44,7 +44,7 @@ const DECODE_POSTCARD: &[&str] = &["decode", "--format", "postcard"];
 const ENCODE_GOB: &[&str] = &["encode", "--format", "gob"];
 const ENCODE_POSTCARD: &[&str] = &["encode", "--format", "postcard"];
 
-const MISSION: &str = concat!(
+const TUTORIAL: &str = concat!(
     r#"{"N":23,"S":"string data","M":{"one":1,"three":3,"two":2},"P":"YWJj","#,
     r#""C":{"N":256,"S":"Recursive structs? Piece of cake!","M":{"01":1,"10":2,"11":3},"P":null,"C":null}}"#,
     "\n"
@@ -54,7 +54,7 @@ const ZERO: &str = "{\"N\":0,\"S\":\"\",\"M\":null,\"P\":null,\"C\":null}\n";
 #[test]
 fn encoded_values_decode_to_the_same_json_in_both_formats() {
     for (encode, decode) in [(ENCODE_GOB, DECODE_GOB), (ENCODE_POSTCARD, DECODE_POSTCARD)] {
-        let lines = [MISSION, ZERO, MISSION].concat();
+        let lines = [TUTORIAL, ZERO, TUTORIAL].concat();
         let encoded = bellwire(encode, lines.as_bytes()).stdout;
         makes(decode, encoded, &lines);
         makes(decode, "", "");
@@ -300,8 +300,8 @@ fn decode_prints_gos_values_exactly_as_go_does() {
 #[test]
 fn go_decodes_encoded_values_unchanged() {
     let Some(go) = Go::find() else { return };
-    let escaped = MISSION.replace("string data", "\\u003cé\\u2028\\u003e");
-    for line in [MISSION, &escaped] {
+    let escaped = TUTORIAL.replace("string data", "\\u003cé\\u2028\\u003e");
+    for line in [TUTORIAL, &escaped] {
         let encoded = bellwire(ENCODE_GOB, line.as_bytes()).stdout;
         let shown = go.run(&["check"], &encoded).end();
         assert_eq!(shown.join("\n") + "\n", line);

@@ -142,7 +142,7 @@ fn a_watch_ends_after_its_time() {
     assert!(output.status.success() && output.stdout.is_empty());
 }
 
-/// Cause: without time to wait, it still took the values that had arrived, for ever.
+/// Cause: without time to wait, it still took the values that had arrived, forever.
 #[test]
 fn a_watch_of_a_busy_topic_ends_after_its_time() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -1,4 +1,4 @@
-//! A thermostat, as an example of a protocol of one's own: its commands, their types, and the handlers.
+//! A thermostat, as an example of your own protocol: its commands, their types, and the handlers.
 //!
 //! The handlers need no operating system. The feature `host` and the examples serve them with threads and with tokio.
 //! A client needs only the commands; a shell needs neither:
@@ -21,7 +21,7 @@ use bellwire::{Command, Line, NoReply, Postcard, Reply, ReplySent, Schema};
 use heapless::Vec;
 use serde::{Deserialize, Serialize};
 
-/// Returns the present reading.
+/// Returns the current reading.
 pub const READ: Command<(), Postcard<Reading>> = Command::new("READ");
 /// Changes the setting. Refused if the target is not from 5 to 35 degrees.
 pub const SET: Command<Postcard<Setting>, ()> = Command::new("SET");
@@ -56,7 +56,7 @@ pub struct Setting {
     pub mode: Mode,
 }
 
-/// The means of a thermostat.
+/// What a thermostat may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Schema)]
 pub enum Mode {
     /// It only measures.

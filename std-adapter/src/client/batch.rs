@@ -9,7 +9,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The number of batches of this process, so that a ticket is never taken for another batch's.
+/// The number of batches of this process. It tells a batch's tickets from another's.
 static BATCHES: AtomicU64 = AtomicU64::new(0);
 
 /// Requests that are encoded but not sent. See [`Client::batch`].

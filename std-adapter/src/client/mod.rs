@@ -129,7 +129,7 @@ impl Client {
     }
 
     /// Sets the time limit of each later call, including a new connection. Default: 10 seconds. With `None` a call
-    /// waits for ever.
+    /// waits forever.
     pub fn set_timeout(&mut self, timeout: Option<Duration>) {
         self.options.timeout = timeout;
     }
@@ -240,8 +240,8 @@ impl Client {
     /// other. Values are taken ahead of the replies: up to 16 KiB of requests and one more value. Each `next` waits
     /// at most the client's [timeout](Self::set_timeout).
     ///
-    /// After a failure, each request that was sent has its own error. The requests of which no byte was sent go over
-    /// a new connection. If the iterator is dropped early, the next call discards the remaining replies first.
+    /// After a failure, each request that was sent has its own error. Unsent requests go over a new connection. If
+    /// the iterator is dropped early, the next call discards the remaining replies first.
     pub fn pipeline<'v, Req, Rsp>(
         &mut self,
         command: Command<Req, Rsp>,

@@ -19,7 +19,7 @@ const MESSAGE: usize = 1 << 20;
 /// The limits of a call.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Options {
-    /// `None` for calls that wait for ever.
+    /// `None` for calls that wait forever.
     pub(crate) timeout: Option<Duration>,
     pub(crate) max_request: usize,
     pub(crate) max_reply: usize,
@@ -77,8 +77,8 @@ impl Target {
         std::mem::take(&mut client.link).into_stream()
     }
 
-    /// Notes that the last connection ended while a reply was due of which no byte had arrived. A server on a serial port
-    /// may still wait for the end of that request.
+    /// Notes that the last connection ended before the first byte of a due reply. A server on a serial port may still
+    /// wait for the end of that request.
     pub(crate) fn suspect(&self) {
         if self.network == Network::Serial {
             crate::serial::suspect(&self.address);

@@ -6,7 +6,7 @@ use std::time::Duration;
 /// The pause after the first failure to connect. It doubles with each further one.
 const FIRST: Duration = Duration::from_millis(50);
 
-/// The longest pause. A connection that lasted longer is no failure.
+/// The longest pause. A connection that lasted longer is not a failure.
 pub(crate) const LONGEST: Duration = Duration::from_secs(5);
 
 /// Returns the pause after this many failures: exponential, with jitter, so that many clients spread.

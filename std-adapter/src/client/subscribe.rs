@@ -16,7 +16,7 @@ const ATTEMPT: Duration = Duration::from_secs(1);
 impl Client {
     /// Subscribes to a topic. [`next_push`](Self::next_push) returns its events.
     ///
-    /// To subscribe twice is no error. Each connection that the client opens later is subscribed first.
+    /// To subscribe twice is not an error. Each connection that the client opens later is subscribed first.
     ///
     /// ```no_run
     /// use bellwire::{Postcard, Topic};
@@ -65,7 +65,7 @@ impl Client {
         Ok(())
     }
 
-    /// Ends the subscription to a topic. It is no error if there is none.
+    /// Ends the subscription to a topic. It is not an error if there is none.
     ///
     /// The events that arrived before the server's reply are kept for [`next_push`](Self::next_push). Values and losses
     /// add up to all that the server published between [`subscribe`](Self::subscribe) and this call, unless there is a
@@ -102,7 +102,7 @@ impl Client {
         outcome
     }
 
-    /// Waits for the next event of the subscribed topics, at most for `timeout`. `None` waits for ever. While
+    /// Waits for the next event of the subscribed topics, at most for `timeout`. `None` waits forever. While
     /// the client is connected, zero returns an event only if it has arrived.
     ///
     /// Returns `None` after the timeout, or at once if there is neither an event nor a subscription.

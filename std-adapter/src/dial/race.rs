@@ -12,7 +12,7 @@ use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-/// The least time for an address if addresses are tried one after the other and so much time
+/// The least time for an address if addresses are tried one after the other and that much time
 /// remains. See Go's `partialDeadline`.
 const LEAST_TURN: Duration = Duration::from_secs(2);
 

@@ -24,7 +24,7 @@ struct Output {
     trace: Trace,
 }
 
-/// Returns the JSON of a value of the type `ty`, which `decode` decodes with the seed that it is given.
+/// Returns the JSON of a value of the type `ty`. `decode` must decode the value with the seed that it gets.
 pub(super) fn write(
     ty: &'static Type,
     decode: impl FnOnce(Seed<'_, '_>) -> Result<(), DecodeError>,

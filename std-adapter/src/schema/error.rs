@@ -18,8 +18,7 @@ pub enum FetchError {
     Call(CallError),
     /// The server sent a description that cannot be used.
     Parse(ParseError),
-    /// The description with this name is another than the wanted one: the server sent that of another command, or a
-    /// topic is wanted as a command.
+    /// The server described another command, which has this name, or the name is a topic's and a command was wanted.
     Other(String),
 }
 

@@ -1,4 +1,4 @@
-//! The answer of `HELP`.
+//! The reply of `HELP`.
 
 /// A server's command or topic, as `HELP` lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -40,12 +40,12 @@ pub const MAX_MEMORY: usize = if cfg!(fuzzing) { 256 << 20 } else { 1 << 20 };
 
 /// Parses the text of a description.
 ///
-/// serde and [`Signature`] want names that live for ever, so this leaks memory: once for each different text, and
+/// serde and [`Signature`] want names that live forever, so this leaks memory: once for each different text, and
 /// at most [`MAX_MEMORY`] bytes in the whole process. The text may come from an untrusted peer. It is at most
 /// [`MAX_TEXT`] bytes long, and its types nest at most [`Limits::MAX_DEPTH`](bellwire::Limits::MAX_DEPTH) deep.
 ///
 /// # Errors
-/// Returns the first fault in the text and its position. Nothing is leaked then.
+/// Returns the first error in the text and its position. Nothing is leaked then.
 pub fn parse(text: &str) -> Result<Signature, ParseError> {
     if let Some(known) = intern::known(text) {
         return Ok(known);
@@ -70,7 +70,7 @@ pub fn fetch(client: &mut Client, name: &str) -> Result<Signature, FetchError> {
     described(name, &client.call(SCHEMA, name)?)
 }
 
-/// Parses the lines of a `SCHEMA` answer, which must describe `name`.
+/// Parses the lines of a `SCHEMA` reply, which must describe `name`.
 pub(crate) fn described(name: &str, lines: &str) -> Result<Signature, FetchError> {
     let text: String = lines.lines().collect();
     let signature = parse(&text)?;

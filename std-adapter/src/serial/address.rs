@@ -24,7 +24,7 @@ const BAUD: NonZeroU32 = NonZeroU32::new(115_200).unwrap();
 /// The prefix `serial:` may be missing. The path ends at the first question mark.
 ///
 /// # Over a link
-/// No byte of a conversation is lost, altered or doubled. If the device does not answer, the conversation fails after
+/// No byte of a conversation is lost, altered or duplicated. If the device does not answer, the conversation fails after
 /// 80 retransmission times. That time is 100 ms, or longer for less than 115 200 baud: the time of 1 KiB on the line. A
 /// device on a slow line should use the same; see [`Link::with_retransmit`](bellwire::link::Link::with_retransmit).
 ///
@@ -112,7 +112,7 @@ impl FromStr for SerialAddress {
     /// Parses an address. Does not check whether the port exists.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] if the path is missing, or for an unknown, doubled or malformed parameter.
+    /// [`ErrorKind::InvalidInput`] if the path is missing, or for an unknown, repeated or malformed parameter.
     fn from_str(text: &str) -> io::Result<Self> {
         let text = text.strip_prefix(PREFIX).unwrap_or(text);
         let (path, parameters) = match text.split_once('?') {

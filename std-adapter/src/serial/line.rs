@@ -45,7 +45,7 @@ pub(crate) fn dial(address: &str, limit: Limit<'_>) -> io::Result<Conn> {
     Conn::over(near, Address::Serial(Box::new(address)), line)
 }
 
-/// Notes that a client gives up a conversation while a reply is due of which no byte has arrived.
+/// Notes that a client gives up a conversation before the first byte of a due reply.
 pub(crate) fn suspect(address: &str) {
     if let Ok(address) = address.parse::<SerialAddress>()
         && address.is_plain()

@@ -1,4 +1,4 @@
-//! A server for many connections on few threads, and a client that many tasks share, on tokio. Needs the feature
+//! A server for many connections on few threads, and a client that many tasks share, on tokio. Requires the feature
 //! `tokio`.
 //!
 //! At each wake-up a connection of the server reads once, into a buffer that all connections of a thread share. It

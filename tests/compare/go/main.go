@@ -1,4 +1,4 @@
-// A typical Go server of the mission's commands, for comparison: a goroutine for each connection, bufio
+// A typical Go server of the tutorial's commands, for comparison: a goroutine for each connection, bufio
 // and a map of handlers. It logs no requests.
 package main
 

@@ -29,7 +29,7 @@ fuzz_target!(|data: &[u8]| {
 fn check(encoding: &Encoding, data: &[u8]) {
     if let Ok(json) = decode(encoding, data) {
         assert!(!json.contains('\n'), "{json}");
-        // A float that is no number, and an optional unit, become null.
+        // A float that is not a number, and an optional unit, become null.
         if let Ok(payload) = encode(encoding, &json) {
             same(encoding, &payload, Some(&json));
         }

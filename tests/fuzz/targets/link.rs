@@ -20,12 +20,12 @@ enum Event {
         end: bool,
         size: u8,
     },
-    /// Sends up to so many bytes.
+    /// Sends up to this many bytes.
     Send {
         end: bool,
         size: u8,
     },
-    /// Delivers up to so many bytes.
+    /// Delivers up to this many bytes.
     Deliver {
         end: bool,
         size: u8,
@@ -143,7 +143,7 @@ impl End {
                 assert_eq!(
                     *byte,
                     self.read / 2,
-                    "a byte lost, doubled, altered or moved"
+                    "a byte lost, duplicated, altered or moved"
                 );
             } else if self.read == 0 && self.peer.is_none_or(|peer| peer != *byte) {
                 // A new conversation, or 128 pairs later in the same.

@@ -81,7 +81,7 @@ fn tls_carries_calls_and_a_certificate_of_another_name_is_refused() {
 }
 
 #[test]
-fn a_unix_socket_and_a_stream_of_ones_own_carry_calls() {
+fn a_unix_socket_and_a_custom_stream_carry_calls() {
     let path = std::env::temp_dir().join(format!("bellwire-client-{}", std::process::id()));
     let text = path.to_str().unwrap();
     let listener = bellwire_std::Listener::bind(Network::Unix, text).unwrap();

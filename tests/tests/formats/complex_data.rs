@@ -70,8 +70,8 @@ fn inner() -> Inner {
     data
 }
 
-/// Returns the value that the mission's two programs exchange.
-fn mission() -> ComplexData {
+/// Returns the value that the tutorial's two programs exchange.
+fn tutorial() -> ComplexData {
     let mut data = ComplexData {
         n: 23,
         s: "string data".try_into().unwrap(),
@@ -109,7 +109,7 @@ fn full() -> ComplexData {
 #[test]
 fn complex_data_has_these_postcard_bytes() {
     assert_eq!(
-        show(&encode(&mission())),
+        show(&encode(&tutorial())),
         "W\
          .\\x0bstring data\
          \\x03\\x03one\\x02\\x05three\\x06\\x03two\\x04\
@@ -126,7 +126,7 @@ fn complex_data_has_these_postcard_bytes() {
 
 #[test]
 fn fixed_and_heap_types_share_their_bytes_and_convert() {
-    let values = [ComplexData::default(), mission(), full()];
+    let values = [ComplexData::default(), tutorial(), full()];
     for fixed in &values {
         let heap = HeapComplexData::from(fixed);
         let bytes = encode(fixed);
@@ -139,13 +139,13 @@ fn fixed_and_heap_types_share_their_bytes_and_convert() {
 
 #[test]
 fn the_insertion_order_of_entries_does_not_change_the_bytes() {
-    let mut other = mission();
+    let mut other = tutorial();
     for (key, value) in [("two", 2), ("one", 1), ("three", 3)] {
         other.m.remove(key);
         other.m.insert(key.try_into().unwrap(), value).unwrap();
     }
-    assert_eq!(other, mission());
-    assert_eq!(encode(&other), encode(&mission()));
+    assert_eq!(other, tutorial());
+    assert_eq!(encode(&other), encode(&tutorial()));
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn deserialize_in_place_overwrites_every_field() {
 
 #[test]
 fn a_cut_at_any_byte_is_an_error_with_its_field() {
-    let body = &encode(&mission())[1..];
+    let body = &encode(&tutorial())[1..];
     for end in 0..body.len() {
         // A count without its entries exceeds the count that the remaining bytes can hold.
         let flaw = [DecodeErrorKind::Truncated, DecodeErrorKind::BadLength];
@@ -306,7 +306,7 @@ fn a_value_nested_beyond_max_depth_is_not_encoded() {
 
 #[test]
 fn a_payload_is_encoded_whole_or_not_at_all() {
-    for value in [ComplexData::default(), mission(), full()] {
+    for value in [ComplexData::default(), tutorial(), full()] {
         let bytes = encode(&value);
         for size in 0..bytes.len() {
             let result = Postcard::<ComplexData>::encode(&value, &mut vec![0; size]);
@@ -331,11 +331,11 @@ fn json_error<T: DeserializeOwned + Debug>(json: &str) -> String {
 
 #[test]
 fn complex_data_survives_a_json_round_trip() {
-    let json = serde_json::to_string(&mission()).expect("JSON can hold the value");
+    let json = serde_json::to_string(&tutorial()).expect("JSON can hold the value");
     let fixed: ComplexData = serde_json::from_str(&json).expect("its own JSON");
-    assert_eq!(fixed, mission());
+    assert_eq!(fixed, tutorial());
     let heap: HeapComplexData = serde_json::from_str(&json).expect("its own JSON");
-    assert_eq!(heap, HeapComplexData::from(&mission()));
+    assert_eq!(heap, HeapComplexData::from(&tutorial()));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use bellwire::{ClientConnection, Error, ErrorKind, Gob, HeapComplexData, Line, N
 use bellwire::{ServerConnection, Topic};
 use bellwire_tests::go::{Go, PATIENCE};
 use bellwire_tests::gob_exchange::{
-    GOB, ROUNDS, Received, STRING, go_client, go_server, mission, value_of,
+    GOB, ROUNDS, Received, STRING, go_client, go_server, tutorial, value_of,
 };
 use serde_json::Value;
 use std::convert::Infallible;
@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 /// Returns values of many sizes, depths and numbers.
 fn values() -> Vec<HeapComplexData> {
-    let mut values = vec![HeapComplexData::default(), mission()];
+    let mut values = vec![HeapComplexData::default(), tutorial()];
     for (shift, entries) in (0..64).zip(0..) {
         let n = i64::MIN >> shift;
         let text = "ß".repeat(shift * 5);
@@ -31,7 +31,7 @@ fn values() -> Vec<HeapComplexData> {
             c: None,
         });
     }
-    let mut nested = mission();
+    let mut nested = tutorial();
     for n in 0..13 {
         let c = Some(Box::new(nested));
         nested = HeapComplexData {

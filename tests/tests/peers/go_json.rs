@@ -1,4 +1,4 @@
-//! The mission's struct as the Go program prints it.
+//! The tutorial's struct as the Go program prints it.
 
 use bellwire::HeapComplexData;
 use bellwire_tests::complex_data_json::complex_data_json;

@@ -1,4 +1,4 @@
-//! Errors: the code on the wire, the party that can fix them, and the sentence they display.
+//! Errors: the code on the wire, and the sentence that they display.
 
 use bellwire::format::EncodeError;
 use bellwire::{
@@ -26,8 +26,8 @@ fn displays(error: impl Display, sentence: &str) {
 }
 
 #[test]
-fn each_fault_has_a_code_and_a_party_that_can_fix_it() {
-    for (fault, code) in [
+fn each_error_kind_has_a_code_and_a_sentence() {
+    for (kind, code) in [
         (ErrorKind::EmptyName, Code::Malformed),
         (ErrorKind::NameTooLong { limit: 64 }, Code::TooLarge),
         (ErrorKind::UnknownCommand, Code::UnknownCommand),
@@ -58,14 +58,14 @@ fn each_fault_has_a_code_and_a_party_that_can_fix_it() {
         (malformed(DecodeErrorKind::TooManyTypes), Code::TooLarge),
         (malformed(DecodeErrorKind::TooManyMessages), Code::TooLarge),
     ] {
-        assert_eq!(fault.code(), code, "{fault:?}");
-        let error = Error::<io::Error>::from(fault);
-        displays(error, &fault.to_string());
+        assert_eq!(kind.code(), code, "{kind:?}");
+        let error = Error::<io::Error>::from(kind);
+        displays(error, &kind.to_string());
     }
 }
 
 #[test]
-fn a_refused_call_names_its_code_and_the_party_that_can_fix_it() {
+fn a_remote_error_displays_its_code() {
     for (code, word) in [
         (Code::UnknownCommand, "unknown-command"),
         (Code::Malformed, "malformed"),

@@ -73,7 +73,7 @@ fn serve(
 struct Calls {
     failures: Vec<Error<Failed>>,
     wire: Wire,
-    /// The calls of which no byte arrived.
+    /// The calls whose first byte never arrived.
     missing: usize,
 }
 

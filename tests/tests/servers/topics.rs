@@ -382,7 +382,7 @@ fn many_subscribers_get_every_value_in_order() {
     });
 }
 
-/// Cause: the loss could never be reported, and the server tried for ever.
+/// Cause: the loss could never be reported, and the server tried forever.
 #[test]
 fn with_a_transmit_buffer_too_small_to_report_a_loss_there_is_no_subscription() {
     each(|kind| {

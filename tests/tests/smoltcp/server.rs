@@ -300,7 +300,7 @@ fn peers_beyond_the_sockets_are_refused_until_one_is_free() {
 }
 
 /// Regression: a socket whose peer never completed the handshake had no time limit, so one forged
-/// packet occupied the socket for ever.
+/// packet occupied the socket forever.
 #[test]
 fn a_half_open_connection_frees_its_socket_after_10_seconds() {
     let mut lan = Lan::with_sockets(1);

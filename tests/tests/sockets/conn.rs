@@ -62,7 +62,7 @@ fn a_connection_that_lingered_ends_without_a_reset() {
 }
 
 #[test]
-fn a_connection_lingers_no_longer_than_for_so_many_bytes() {
+fn linger_stops_after_its_limit_of_bytes() {
     let (mut conn, mut peer) = pair();
     peer.write_all(&[0; 5000]).unwrap();
     let begin = Instant::now();

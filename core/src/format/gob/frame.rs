@@ -33,7 +33,7 @@ pub(super) fn find_end(input: &[u8], progress: &mut usize, interfaces: Interface
     match frame {
         Ok(Some(end)) => Frame::Ends(usize::try_from(end).unwrap_or(usize::MAX)),
         Ok(None) => Frame::Open,
-        Err(flaw) => Frame::Broken(flaw),
+        Err(kind) => Frame::Broken(kind),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Go's `encoding/gob`, byte for byte, so that Go programs can be peers.
+//! Go's `encoding/gob`, byte for byte. Go programs can be peers.
 //!
 //! | Task | Item |
 //! |---|---|
@@ -221,7 +221,7 @@ impl Gob<()> {
     /// Use [`Stream`] or [`Decoder`] for values that share definitions.
     ///
     /// # Errors
-    /// Returns the fault found and the field in which it is.
+    /// Returns the first error, with its field.
     ///
     /// ```
     /// // Go's encoding of the integer 3.
@@ -236,7 +236,7 @@ impl Gob<()> {
     /// Decodes the payload with a serde seed.
     ///
     /// # Errors
-    /// Returns the fault found and the field in which it is.
+    /// Returns the first error, with its field.
     pub fn decode_seed<'a, S: DeserializeSeed<'a>>(
         seed: S,
         payload: &'a [u8],

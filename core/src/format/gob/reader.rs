@@ -10,7 +10,7 @@ use crate::format::depth::deeper;
 /// The bytes of a definition that count as one step: about the size of a field.
 const FIELD: usize = 8;
 
-/// The types that a search looks at in a step.
+/// The number of types that count as one step of a search.
 pub(super) const SEARCH: usize = 6;
 
 /// Reads one value, message by message.
@@ -22,7 +22,7 @@ pub(super) struct Reader<'t, 'de> {
     /// Whether the definitions are in the same stream as the value. Then an interface value may add
     /// some.
     inline: bool,
-    /// The unread bytes of the present message.
+    /// The unread bytes of the current message.
     pub(super) message: &'de [u8],
     /// The messages after it.
     pub(super) following: &'de [u8],

@@ -79,7 +79,7 @@ impl<'a> Stream<'a> {
     /// Returns the next value, or `None` at the end.
     ///
     /// # Errors
-    /// Returns the fault found and the field in which it is. After an error the stream is at its
+    /// Returns the first error, with its field. After an error the stream is at its
     /// end.
     #[allow(clippy::should_implement_trait)] // each value may be of a type of its own
     pub fn next<T: Deserialize<'a>>(&mut self) -> Result<Option<T>, DecodeError> {
@@ -150,7 +150,7 @@ impl<'m> Decoder<'m> {
     /// Decodes a payload: the new definitions and one value.
     ///
     /// # Errors
-    /// Returns the fault found and the field in which it is. The definitions before the value are
+    /// Returns the first error, with its field. The definitions before the value are
     /// kept even then, as in Go. Returns [`DecodeErrorKind::Unsupported`] if an interface value contains a
     /// definition.
     pub fn decode<'a, T: Deserialize<'a>>(&mut self, payload: &'a [u8]) -> Result<T, DecodeError> {
@@ -193,7 +193,7 @@ impl<'m> Decoder<'m> {
     }
 }
 
-/// Reads a value and passes it to `take`, unless `finish` finds a fault in the bytes after it.
+/// Reads a value and passes it to `take`, unless `finish` finds an error in the bytes after it.
 fn read<'t, 'de, T: Deserialize<'de>, R>(
     reader: &mut Reader<'t, 'de>,
     finish: fn(&Reader<'t, 'de>) -> Result<(), DecodeErrorKind>,
@@ -201,8 +201,8 @@ fn read<'t, 'de, T: Deserialize<'de>, R>(
 ) -> Result<R, DecodeError> {
     let ty = reader.start()?;
     let mut only = Only { reader, ty, finish };
-    only.read(take).map_err(|flaw| DecodeError {
-        kind: flaw,
+    only.read(take).map_err(|kind| DecodeError {
+        kind,
         field: only.reader.field,
     })
 }

@@ -57,7 +57,7 @@ pub(super) struct Structure<'r, 't, 'de> {
     /// Whether the value may hold more fields.
     sent: bool,
     /// The field whose key was returned last.
-    present: Option<Field>,
+    current: Option<Field>,
     /// Whether a field that both types have must still come.
     must_match: bool,
 }
@@ -88,7 +88,7 @@ impl<'r, 't, 'de> Structure<'r, 't, 'de> {
             wanted,
             come: 0,
             sent,
-            present: None,
+            current: None,
         }
     }
 
@@ -101,7 +101,7 @@ impl<'r, 't, 'de> Structure<'r, 't, 'de> {
         Ok(())
     }
 
-    /// Returns the name of the next field for the receiver, and stores the field in `present`.
+    /// Returns the name of the next field for the receiver, and stores the field in `current`.
     fn next(&mut self) -> Result<Option<&'t str>, DecodeErrorKind> {
         while self.sent {
             let Some((name, ty)) = self.reader.next_sent(&mut self.fields)? else {
@@ -113,7 +113,7 @@ impl<'r, 't, 'de> Structure<'r, 't, 'de> {
                     return Err(DecodeErrorKind::OverCapacity);
                 }
                 let name = core::str::from_utf8(name).map_err(|_| DecodeErrorKind::BadUtf8)?;
-                self.present = Some(Field {
+                self.current = Some(Field {
                     name: None,
                     ty,
                     sent: true,
@@ -162,7 +162,7 @@ impl<'r, 't, 'de> Structure<'r, 't, 'de> {
         }
     }
 
-    /// Makes the field at `index` in `wanted` the present one.
+    /// Makes the field at `index` in `wanted` the current one.
     fn known(
         &mut self,
         wanted: &'static [&'static str],
@@ -174,7 +174,7 @@ impl<'r, 't, 'de> Structure<'r, 't, 'de> {
         let bit = bit.and_then(|index| 1u64.checked_shl(index));
         self.come |= bit.ok_or(DecodeErrorKind::Unsupported)?;
         let name = wanted.get(index).copied();
-        self.present = Some(Field { name, ty, sent });
+        self.current = Some(Field { name, ty, sent });
         Ok(name)
     }
 }
@@ -197,7 +197,7 @@ impl<'de> MapAccess<'de> for &mut Structure<'_, '_, 'de> {
         &mut self,
         seed: S,
     ) -> Result<S::Value, DecodeErrorKind> {
-        let field = self.present.take().ok_or(DecodeErrorKind::Unsupported)?;
+        let field = self.current.take().ok_or(DecodeErrorKind::Unsupported)?;
         let outer = core::mem::replace(&mut self.reader.field, field.name);
         let value = seed.deserialize(Value {
             reader: &mut *self.reader,

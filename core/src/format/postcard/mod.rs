@@ -112,7 +112,7 @@ impl Postcard<()> {
     /// Decodes a whole payload with a serde seed.
     ///
     /// # Errors
-    /// Returns the fault found and the field in which it is.
+    /// Returns the first error, with its field.
     pub fn decode_seed<'a, S: DeserializeSeed<'a>>(
         seed: S,
         payload: &'a [u8],

@@ -1,4 +1,4 @@
-//! An exhaustive search of two small ends on a line that loses, damages and doubles frames.
+//! An exhaustive search of two small ends on a line that loses, damages and duplicates frames.
 //!
 //! The search tries every order of writes, frames, reads, faults, expired timers, closes, deaths and restarts, as far
 //! as a [`Budget`] allows. A byte tells its sender's conversation and its place in it. So each program can check that
@@ -8,12 +8,12 @@
 //! peer up at any time, so no silence is too short or too long for the search. Two worlds are the same if they have the
 //! same hash of 64 bits; the place of a queue in its memory is no part of it.
 //!
-//! Five things go wrong: a frame is hurt, a timer expires, an end closes, dies, or restarts.
+//! Five things go wrong: a frame is damaged, a timer expires, an end closes, dies, or restarts.
 //!
 //! | search | message of each end | worlds |
 //! |---|---|---|
 //! | any one of the five | 3 bytes | 47 469 |
-//! | a hurt frame and one of the others | 1 byte | 155 005 |
+//! | a damaged frame and one of the others | 1 byte | 155 005 |
 //! | any three of the five | 3 bytes | 21 573 710 |
 //!
 //! The last one is ignored by `cargo test`, and runs in `.ci/long`.

@@ -19,7 +19,7 @@ type End = Link<[u8; MEMORY]>;
 /// The number of times that each of these may still happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Budget {
-    /// A frame is lost, damaged or doubled.
+    /// A frame is lost, damaged or duplicated.
     pub(super) faults: u8,
     /// A timer expires.
     pub(super) timers: u8,
@@ -327,7 +327,7 @@ impl Program {
 
     fn take(&mut self, byte: u8) {
         let (conversation, place) = (byte >> 4, byte & 15);
-        assert_eq!(place, self.read, "a byte lost, doubled or out of order");
+        assert_eq!(place, self.read, "a byte lost, duplicated or out of order");
         if place == 0 {
             // A conversation that began later, or the first.
             assert!(

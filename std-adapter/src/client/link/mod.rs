@@ -23,7 +23,7 @@ pub(super) struct Link {
     max_reply: usize,
     rx: Buffer,
     tx: Buffer,
-    /// The requests in `tx` of which no byte was sent.
+    /// The unsent requests in `tx`.
     unsent: VecDeque<Request>,
     /// The bytes in `tx` of the last request that was sent in part.
     rest: usize,
@@ -39,7 +39,7 @@ pub(super) struct Link {
     ear: Ear,
     /// The events that were not taken. They outlive the connection.
     inbox: Inbox,
-    /// Whether a connection ended while a reply was due of which no byte had arrived.
+    /// Whether a connection ended before the first byte of a due reply.
     cut: bool,
     /// Set when the conversation is over.
     over: Option<Over>,
@@ -112,7 +112,7 @@ impl Link {
         self.unanswered
     }
 
-    /// Returns the length of the encoded requests of which no byte was sent.
+    /// Returns the length of the unsent requests in bytes.
     pub(super) fn encoded(&self) -> usize {
         self.tx.len() - self.rest
     }
@@ -124,8 +124,7 @@ impl Link {
         self.unanswered = 0;
     }
 
-    /// Discards the oldest request of which no byte was sent. Call it only if none was sent in part, or the
-    /// conversation is over.
+    /// Discards the oldest unsent request. Call it only if none was sent in part, or the conversation is over.
     pub(super) fn drop_unsent(&mut self) -> bool {
         let oldest = self.unsent.pop_front();
         if let Some(oldest) = oldest {
@@ -267,8 +266,8 @@ impl Link {
         self.tx.consume(std::mem::take(&mut self.rest));
     }
 
-    /// Returns whether a connection ended while a reply was due of which no byte had arrived. The next call returns
-    /// `false` unless another one did.
+    /// Returns whether a connection ended before the first byte of a due reply. The next call returns `false` unless
+    /// another one did.
     pub(super) fn was_cut(&mut self) -> bool {
         std::mem::take(&mut self.cut)
     }
@@ -290,7 +289,7 @@ impl Link {
     }
 }
 
-/// Returns the cause of a failed read or write. A deadline that has passed is no error of the system.
+/// Returns the cause of a failed read or write. A deadline that has passed is not an error of the system.
 fn cause(error: io::Error) -> Cause {
     if error.kind() == io::ErrorKind::TimedOut && error.raw_os_error().is_none() {
         Cause::TimedOut

@@ -144,7 +144,7 @@ impl Link {
         }
     }
 
-    /// Returns whether bytes have arrived that are no push. Call it only if no call waits.
+    /// Returns whether bytes other than a push have arrived. Call it only if no call waits.
     pub(super) fn is_unexpected(&mut self) -> bool {
         !self.hear() && !self.rx.is_empty()
     }

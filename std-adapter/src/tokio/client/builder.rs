@@ -61,7 +61,7 @@ impl ClientBuilder {
     }
 
     /// Sets the time limit of each call. It includes the time in the queue and a new connection. Default: 10 seconds.
-    /// With `None` a call waits for ever.
+    /// With `None` a call waits forever.
     #[must_use]
     pub fn timeout(mut self, timeout: Option<Duration>) -> Self {
         self.options.timeout = timeout;

@@ -37,7 +37,7 @@ pub(super) struct Calls {
     pub(super) topics: Topics,
     /// The call of `finish`.
     pub(super) finish: Option<usize>,
-    /// Whether a conversation ended while a reply was due of which no byte had arrived.
+    /// Whether a conversation ended before the first byte of a due reply.
     pub(super) cut: bool,
     /// Set when the task is to end.
     pub(super) released: bool,
@@ -73,7 +73,7 @@ pub(super) struct Request {
     pub(super) expected: Option<Expected>,
     /// The length in bytes.
     pub(super) size: usize,
-    /// `None` for a call that waits for ever.
+    /// `None` for a call that waits forever.
     pub(super) deadline: Option<Instant>,
 }
 

@@ -55,11 +55,11 @@ const SHORT: usize = 256;
 /// taken as the reply to that call.
 ///
 /// # Failed calls
-/// Each call ends within its time limit, 10 seconds by default. [`CallError`] says whether the command may have run. A
-/// reply that is overdue ends the connection, because later replies could not be told apart from it. After the end of a
-/// connection the client opens another one when the next call or a subscription needs it. It waits longer after each
-/// failure, from 50 ms up to 5 s with jitter, and the calls wait meanwhile. Nothing of which a byte may have reached
-/// the server is sent twice.
+/// Each call ends within its time limit, 10 seconds by default. [`CallError`] says whether the command may have run.
+/// A reply that is overdue ends the connection, because later replies could not be told apart from it. After the end
+/// of a connection the client opens another one when the next call or a subscription needs it. It waits longer after
+/// each failure, from 50 ms up to 5 s with jitter, and the calls wait meanwhile. A request is never sent twice if a
+/// byte of it may have reached the server.
 ///
 /// # Topics
 /// [`subscribe`](Self::subscribe) returns a stream of a topic's values. It continues on the next connection.

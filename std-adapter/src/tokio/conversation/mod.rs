@@ -95,7 +95,7 @@ enum TurnEnd {
     Receive,
     /// The stream accepts no more replies.
     Send,
-    /// A reply future is pending, for a request with so many payload bytes.
+    /// A reply future is pending, for a request with this many payload bytes.
     Await(ReplyFuture, usize),
     /// It is another connection's turn.
     Turn,

@@ -205,7 +205,7 @@ impl Soak {
         let mut client = bellwire_std::Client::connect(&self.address, LIMIT).unwrap();
         let (mut fates, mut values) = (Vec::new(), Values::default());
         loop {
-            // To subscribe again is no error, and sends nothing.
+            // To subscribe again is not an error, and sends nothing.
             let _ = client.subscribe(COUNT);
             while let Ok(Some(push)) = client.next_push(Some(Duration::ZERO)) {
                 values.take(push.event(COUNT).unwrap().unwrap());

@@ -288,7 +288,7 @@ fn waits_for_events_that_are_shorter_than_a_pause_connect_again() {
             let push = client.next_push(Some(wait));
             push.is_ok_and(|push| push.is_some_and(|push| matches!(push.event, Ok(Event::Gap))))
         });
-        // After 5 seconds a connection is no failure any more.
+        // After 5 seconds a connection is no longer a failure.
         assert!(start.elapsed() < Duration::from_secs(4));
     }
 }

@@ -6,7 +6,7 @@ use bellwire::Gob;
 use bellwire::schema::{Encoding, Schema};
 use bellwire_std::json::{decode, encode};
 use bellwire_std::schema::parse;
-use bellwire_tests::gob_streams::{MISSION, bytes};
+use bellwire_tests::gob_streams::{TUTORIAL, bytes};
 use fastrand::Rng;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -86,11 +86,11 @@ fn the_json_of_gob_equals_serde_json_for_random_values() {
 fn the_bytes_of_go_become_json_and_back() {
     let ty = "complexData{N: i64, S: str, M: {str: i64}, P: bytes, C: ?^complexData}";
     let encoding = parse(&format!("A gob {ty}")).unwrap().request;
-    let json = decode(&encoding, &bytes(MISSION)).unwrap();
+    let json = decode(&encoding, &bytes(TUTORIAL)).unwrap();
     let inner = r#"{"N":256,"S":"Recursive structs? Piece of cake!","M":{"01":1,"10":2,"11":3},"P":[],"C":null}"#;
     let start = r#"{"N":23,"S":"string data","M":{"one":1,"three":3,"two":2},"P":[97,98,99],"C":"#;
     assert_eq!(json, format!("{start}{inner}}}"));
-    assert_eq!(encode(&encoding, &json), Ok(bytes(MISSION)));
+    assert_eq!(encode(&encoding, &json), Ok(bytes(TUTORIAL)));
 }
 
 #[test]

@@ -51,7 +51,7 @@ fn struct_of(number: i64, names: &[&str], field: i64) -> Vec<u8> {
     message(&[&id(-number), &[3, 2], &count, &fields.concat(), &[0, 0]])
 }
 
-/// Encodes a value of the first type: the zero byte before a value that is no struct, then `parts`.
+/// Encodes a value of the first type: the zero byte before a value that is not a struct, then `parts`.
 fn value(parts: &[&[u8]]) -> Vec<u8> {
     message(&[&id(64), &[0], &parts.concat()])
 }

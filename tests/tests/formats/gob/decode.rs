@@ -2,7 +2,7 @@
 
 use bellwire::gob::{Decoder, Encoder, Stream};
 use bellwire::{ComplexData, DecodeError, DecodeErrorKind, Gob};
-use bellwire_tests::gob_streams::{MISSION, Place, bytes, mission};
+use bellwire_tests::gob_streams::{Place, TUTORIAL, bytes, tutorial};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ fn an_absent_field_is_zero() {
         unit: (),
         rune: char,
     }
-    let stream = bytes(MISSION);
+    let stream = bytes(TUTORIAL);
     let more: More<'_> = Gob::from_slice(&stream).unwrap();
     let zero = More {
         n: 23,
@@ -60,14 +60,14 @@ fn decode_errors_name_the_field() {
     }
     // The inner N is 256.
     assert_eq!(
-        Gob::from_slice::<Narrow>(&bytes(MISSION)),
+        Gob::from_slice::<Narrow>(&bytes(TUTORIAL)),
         error(DecodeErrorKind::OutOfRange, "N")
     );
     assert_eq!(
-        Gob::from_slice::<Wrong>(&bytes(MISSION)),
+        Gob::from_slice::<Wrong>(&bytes(TUTORIAL)),
         error(DecodeErrorKind::WrongType, "S")
     );
-    let zero = [&bytes(MISSION)[..88], &[3, 0xff, 0x80, 0]].concat();
+    let zero = [&bytes(TUTORIAL)[..88], &[3, 0xff, 0x80, 0]].concat();
     assert_eq!(
         Gob::from_slice::<Wrong>(&zero),
         error(DecodeErrorKind::WrongType, "S")
@@ -97,7 +97,7 @@ fn a_full_type_table_reports_too_many_types() {
     let mut memory = [0; 40];
     let mut decoder = Decoder::new(&mut memory);
     assert_eq!(
-        decoder.decode::<ComplexData>(&bytes(MISSION)),
+        decoder.decode::<ComplexData>(&bytes(TUTORIAL)),
         Err(DecodeErrorKind::TooManyTypes.into())
     );
 }
@@ -106,7 +106,7 @@ fn a_full_type_table_reports_too_many_types() {
 fn a_decoder_keeps_the_types_received_before_an_error() {
     let (mut memory, mut space) = ([0; 256], [0; 128]);
     let mut decoder = Decoder::new(&mut memory);
-    let mut stream = bytes(MISSION)[..88].to_vec();
+    let mut stream = bytes(TUTORIAL)[..88].to_vec();
     // The first definition with one byte too many, then another type, then a value of the first type.
     stream[0] += 1;
     stream.insert(57, 0);
@@ -115,8 +115,8 @@ fn a_decoder_keeps_the_types_received_before_an_error() {
     let place = Place::default();
     let size = Encoder::<Place, 70>::with_ids().encode(&place, &mut space);
     assert_eq!(decoder.decode(&space[..size.unwrap()]), Ok(place));
-    let value = [&stream[58..], &bytes(MISSION)[88..]].concat();
-    assert_eq!(decoder.decode(&value), Ok(mission()));
+    let value = [&stream[58..], &bytes(TUTORIAL)[88..]].concat();
+    assert_eq!(decoder.decode(&value), Ok(tutorial()));
 }
 
 #[test]

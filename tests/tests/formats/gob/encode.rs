@@ -3,17 +3,17 @@
 use bellwire::format::{EncodeError, Format};
 use bellwire::schema::{Schema, Type};
 use bellwire::{ComplexData, Gob, HeapComplexData};
-use bellwire_tests::gob_streams::{MISSION, Place, bytes, encode, mission, vectors};
+use bellwire_tests::gob_streams::{Place, TUTORIAL, bytes, encode, tutorial, vectors};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 #[test]
 fn complex_data_is_written_as_go_writes_it() {
-    assert_eq!(bytes(MISSION).len(), 186);
-    assert_eq!(encode::<Gob<ComplexData>>(&mission()), Ok(bytes(MISSION)));
-    let heap = <HeapComplexData as From<&ComplexData>>::from(&mission());
-    assert_eq!(encode::<Gob<HeapComplexData>>(&heap), Ok(bytes(MISSION)));
-    assert_eq!(Gob::<ComplexData>::decode(&bytes(MISSION)), Ok(mission()));
+    assert_eq!(bytes(TUTORIAL).len(), 186);
+    assert_eq!(encode::<Gob<ComplexData>>(&tutorial()), Ok(bytes(TUTORIAL)));
+    let heap = <HeapComplexData as From<&ComplexData>>::from(&tutorial());
+    assert_eq!(encode::<Gob<HeapComplexData>>(&heap), Ok(bytes(TUTORIAL)));
+    assert_eq!(Gob::<ComplexData>::decode(&bytes(TUTORIAL)), Ok(tutorial()));
 }
 
 #[test]
@@ -21,7 +21,7 @@ fn values_decoded_from_go_are_encoded_to_the_same_bytes() {
     let mut count = 0;
     for (name, stream) in vectors() {
         // Bellwire does not distinguish an empty map from nil, or Go's other forms of a type from its own.
-        let ours = stream.starts_with(&bytes(MISSION)[..88]);
+        let ours = stream.starts_with(&bytes(TUTORIAL)[..88]);
         if let Ok(data) = Gob::from_slice::<HeapComplexData>(&stream)
             && ours
             && data.m.len() < 2
@@ -269,7 +269,7 @@ fn a_value_that_differs_from_its_description_is_refused() {
 fn every_smaller_space_reports_no_room() {
     for size in 0..186 {
         let mut space = vec![0; size];
-        let result = Gob::<ComplexData>::encode(&mission(), &mut space);
+        let result = Gob::<ComplexData>::encode(&tutorial(), &mut space);
         assert_eq!(result, Err(EncodeError::NoRoom), "{size}");
     }
     let long = "x".repeat(200);

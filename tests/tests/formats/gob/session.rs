@@ -6,7 +6,7 @@ use bellwire::{
     Command, ComplexData, DecodeErrorKind, Endpoint, Gob, HeapComplexData, ServerConnection,
 };
 use bellwire::{Line, Next, NoReply, RawGob};
-use bellwire_tests::gob_streams::{MISSION, Place, VECTORS, bytes, mission, vectors};
+use bellwire_tests::gob_streams::{Place, TUTORIAL, VECTORS, bytes, tutorial, vectors};
 
 /// The context of a server that counts its texts and keeps its values.
 #[derive(Default)]
@@ -38,7 +38,7 @@ fn endpoint() -> Endpoint<App, 2> {
 #[test]
 fn no_split_of_the_bytes_hides_the_end_of_a_payload() {
     let mut payloads: Vec<_> = vectors().map(|(_, stream)| stream).collect();
-    payloads.push(bytes(MISSION));
+    payloads.push(bytes(TUTORIAL));
     let mut count = 0;
     for payload in payloads {
         let Ok(value) = Gob::from_slice::<HeapComplexData>(&payload) else {
@@ -76,10 +76,10 @@ fn a_request_after_a_malformed_gob_is_answered() {
         .handle(PUT, &|(), _data, reply| reply.send("Stored."))
         .unwrap();
     // A value whose S is not UTF-8, then a good value.
-    let mut wrong = bytes(MISSION);
+    let mut wrong = bytes(TUTORIAL);
     let at = wrong.windows(4).rposition(|four| four == b"stri").unwrap();
     wrong[at] = 0xff;
-    let request = [b"PUT\n", &wrong[..], b"PUT\n", &bytes(MISSION)].concat();
+    let request = [b"PUT\n", &wrong[..], b"PUT\n", &bytes(TUTORIAL)].concat();
     let (mut rx, mut tx) = ([0; 1024], [0; 1024]);
     let mut connection = ServerConnection::new(&mut rx, &mut tx);
     connection.space()[..request.len()].copy_from_slice(&request);
@@ -97,17 +97,17 @@ fn one_encoder_and_one_decoder_send_each_type_once() {
     let (mut memory, mut space) = ([0; 128], [0; 512]);
     let mut decoder = Decoder::new(&mut memory);
     let mut encoder = Encoder::<ComplexData>::new();
-    let first = encoder.encode(&mission(), &mut space).unwrap();
-    assert_eq!(space[..first], bytes(MISSION));
-    assert_eq!(decoder.decode(&space[..first]), Ok(mission()));
+    let first = encoder.encode(&tutorial(), &mut space).unwrap();
+    assert_eq!(space[..first], bytes(TUTORIAL));
+    assert_eq!(decoder.decode(&space[..first]), Ok(tutorial()));
     for _ in 0..1000 {
-        let size = encoder.encode(&mission(), &mut space).unwrap();
+        let size = encoder.encode(&tutorial(), &mut space).unwrap();
         assert_eq!(size, 98);
-        assert_eq!(decoder.decode(&space[..size]), Ok(mission()));
+        assert_eq!(decoder.decode(&space[..size]), Ok(tutorial()));
     }
     // Like Go, the Decoder refuses the definitions of a second Encoder.
     assert_eq!(
-        decoder.decode::<ComplexData>(&bytes(MISSION)),
+        decoder.decode::<ComplexData>(&bytes(TUTORIAL)),
         Err(DecodeErrorKind::DuplicateType.into())
     );
     // The Decoder takes a second type if its ids differ.
@@ -133,11 +133,11 @@ fn a_handler_of_raw_gob_may_feed_one_decoder() {
         .handle(
             PUT,
             &|context, payload, reply| match context.decoder.decode::<ComplexData>(payload) {
-                Ok(data) if data == mission() => {
+                Ok(data) if data == tutorial() => {
                     context.values += 1;
                     reply.send("Stored.")
                 }
-                _ => reply.refuse("not the mission's value"),
+                _ => reply.refuse("not the tutorial's value"),
             },
         )
         .unwrap();
@@ -148,7 +148,7 @@ fn a_handler_of_raw_gob_may_feed_one_decoder() {
     let mut encoder = Encoder::<ComplexData>::new();
     let mut request = Vec::new();
     for _ in 0..3 {
-        let size = encoder.encode(&mission(), &mut space).unwrap();
+        let size = encoder.encode(&tutorial(), &mut space).unwrap();
         let mut payload = [0; 512];
         let written = RawGob::encode(&space[..size], &mut payload).unwrap();
         request.extend(b"PUT\n");
@@ -164,7 +164,7 @@ fn a_handler_of_raw_gob_may_feed_one_decoder() {
     assert_eq!(connection.pending(), b"Stored.\nStored.\nStored.\n");
     assert_eq!(context.values, 3);
     assert_eq!(
-        RawGob::encode(&bytes(MISSION)[..180], &mut space),
+        RawGob::encode(&bytes(TUTORIAL)[..180], &mut space),
         Err(EncodeError::Unencodable)
     );
 }

@@ -15,8 +15,8 @@ struct Counts {
     errors: u32,
     /// Requests that ran.
     runs: u32,
-    /// Bytes that were hurt, each in a frame of its own.
-    hurt: u32,
+    /// Bytes that were damaged, each in a frame of its own.
+    damaged: u32,
     /// Frames, by the zeros between them.
     frames: u32,
 }
@@ -61,11 +61,11 @@ fn run(calls: u32, seed: u64, restarts: bool) -> Counts {
         let mut restart_in = (restarts && random.u32(..50) == 0).then(|| random.u32(..300));
         let deadline = world.time + 30_000_000;
         client.request(NOTE, &message(number)).unwrap();
-        // One frame of a hundred is hurt. A frame has about twenty bytes.
-        let (mut hurt, mut frames) = (0, 0);
+        // One frame of a hundred is damaged. A frame has about twenty bytes.
+        let (mut damaged, mut frames) = (0, 0);
         let mut faults = |_, _, byte| {
             let hits = random.u32(..1_800) == 0;
-            hurt += u32::from(hits);
+            damaged += u32::from(hits);
             frames += u32::from(byte == 0);
             hits.then(|| match random.u8(..8) {
                 0 => Fault::Lose,
@@ -106,7 +106,7 @@ fn run(calls: u32, seed: u64, restarts: bool) -> Counts {
             serve(&mut world, &mut server, &mut endpoint.with(&mut notes));
             world.step(&mut faults);
         }
-        counts.hurt += hurt;
+        counts.damaged += damaged;
         counts.frames += frames;
     }
     counts.runs = notes.runs;
@@ -151,7 +151,10 @@ fn check(calls: u32, counts: &Counts, most_errors: u32) {
     assert!(counts.runs >= counts.replies);
     assert!(counts.runs <= counts.replies + counts.errors);
     assert!(counts.errors <= most_errors);
-    assert!(counts.hurt > counts.frames / 100, "too few frames are hurt");
+    assert!(
+        counts.damaged > counts.frames / 100,
+        "too few frames are damaged"
+    );
 }
 
 #[test]

@@ -22,7 +22,7 @@ struct Port {
     input: Queue,
     output: Queue,
     random: fastrand::Rng,
-    /// One byte of so many is hurt. 0: none.
+    /// One byte in this many is damaged; 0 for none.
     often: u32,
     cut: Rc<Cell<bool>>,
     /// Runs before each read: the other end, if it has no thread of its own.
@@ -56,8 +56,8 @@ impl Port {
 
     fn put(&mut self, bytes: &[u8]) -> usize {
         for byte in bytes {
-            let hurt = self.often > 0 && self.random.u32(..self.often) == 0;
-            let bits = u8::from(hurt) << self.random.u8(..8);
+            let damaged = self.often > 0 && self.random.u32(..self.often) == 0;
+            let bits = u8::from(damaged) << self.random.u8(..8);
             if !self.cut.get() {
                 self.output.borrow_mut().push_back(byte ^ bits);
             }

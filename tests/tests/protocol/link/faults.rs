@@ -26,7 +26,7 @@ fn exchange(world: &mut World, size: usize, seconds: u64, faults: &mut Faults<'_
     (world.time - start) / 1_000_000
 }
 
-/// Injures bytes at random, one of `often`.
+/// Damages bytes at random, one of `often`.
 fn random(
     seed: u64,
     often: u64,
@@ -50,7 +50,7 @@ fn bytes_arrive_once_and_in_order_whatever_the_line_does_to_some() {
         ("bytes lost", |seed| {
             Box::new(random(seed, 1000, |_| Fault::Lose))
         }),
-        ("bytes doubled", |seed| {
+        ("bytes duplicated", |seed| {
             Box::new(random(seed, 1000, |_| Fault::Double))
         }),
         ("bytes inserted", |seed| {

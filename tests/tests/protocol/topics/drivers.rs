@@ -30,7 +30,7 @@ impl ReadReady for Uart {
 
 impl Read for Uart {
     fn read(&mut self, space: &mut [u8]) -> Result<usize, Infallible> {
-        assert!(!self.arrived.is_empty(), "this read would wait for ever");
+        assert!(!self.arrived.is_empty(), "this read would wait forever");
         space[0] = self.arrived.remove(0);
         Ok(1)
     }

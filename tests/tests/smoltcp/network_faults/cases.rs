@@ -9,7 +9,7 @@ pub(crate) struct Case {
     /// The percentage of packets with one flipped bit in each direction.
     pub(crate) damage: u8,
     /// The percentage of packets that arrive twice.
-    pub(crate) doubled: u8,
+    pub(crate) duplicated: u8,
     /// The longest extra delay of a packet in milliseconds.
     pub(crate) jitter: u64,
     /// The seconds without any packet, from a third of the calls on.
@@ -26,7 +26,7 @@ pub(crate) const WELL: Case = Case {
     name: "nothing",
     loss: 0,
     damage: 0,
-    doubled: 0,
+    duplicated: 0,
     jitter: 0,
     silence: 0,
     window: 1024,
@@ -46,8 +46,8 @@ pub(crate) const CASES: &[Case] = &[
     Case { name: "damage 30 %", damage: 30, answered: 80, ..WELL },
     Case { name: "reordering", jitter: 50, ..WELL },
     Case { name: "reordering across seconds", jitter: 2500, ..WELL },
-    Case { name: "doubles 50 %", doubled: 50, ..WELL },
-    Case { name: "doubles 100 %, reordered", doubled: 100, jitter: 200, ..WELL },
+    Case { name: "doubles 50 %", duplicated: 50, ..WELL },
+    Case { name: "doubles 100 %, reordered", duplicated: 100, jitter: 200, ..WELL },
     Case { name: "windows of 64", window: 64, ..WELL },
     Case { name: "windows of 100, loss 5 %", window: 100, loss: 5, ..WELL },
     Case { name: "windows of 200, reordering", window: 200, jitter: 50, ..WELL },
@@ -56,6 +56,6 @@ pub(crate) const CASES: &[Case] = &[
     Case { name: "packets of 68, loss 20 %", mtu: 68, loss: 20, answered: 80, ..WELL },
     Case { name: "silence for 5 s", silence: 5, ..WELL },
     Case { name: "silence for 3 min", silence: 180, answered: 70, ..WELL },
-    Case { name: "all at once", loss: 5, damage: 5, doubled: 20, jitter: 100, window: 100, mtu: 100, answered: 95, ..WELL },
-    Case { name: "all at once, and worse", loss: 20, damage: 10, doubled: 20, jitter: 300, silence: 90, window: 64, mtu: 68, answered: 50 },
+    Case { name: "all at once", loss: 5, damage: 5, duplicated: 20, jitter: 100, window: 100, mtu: 100, answered: 95, ..WELL },
+    Case { name: "all at once, and worse", loss: 20, damage: 10, duplicated: 20, jitter: 300, silence: 90, window: 64, mtu: 68, answered: 50 },
 ];

@@ -130,7 +130,7 @@ impl Network {
     pub(crate) fn suffer(&mut self, case: &Case) {
         let mut cable = self.cable.borrow_mut();
         cable.jitter = Duration::from_millis(case.jitter);
-        cable.doubled = case.doubled;
+        cable.duplicated = case.duplicated;
         // An injector drops packets in both directions, but damages only those that arrive.
         self.near.device.set_drop_chance(case.loss);
         self.near.device.set_corrupt_chance(case.damage);

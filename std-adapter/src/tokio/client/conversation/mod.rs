@@ -319,7 +319,8 @@ impl<'a> Conversation<'a> {
         None
     }
 
-    /// Fails the requests of which a byte was written. The others are queued again, to be sent over a new connection.
+    /// Fails the requests that were sent, wholly or in part. The others are queued again, to be sent over a new
+    /// connection.
     fn fail_sent(&mut self, calls: &mut Calls, over: &Over) {
         let begun = self.whole + usize::from(self.written > 0);
         let mut sent = std::mem::take(&mut calls.sent);
