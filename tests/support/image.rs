@@ -18,15 +18,16 @@ pub struct Footprint {
     pub ram: usize,
 }
 
-/// Builds all programs with this cargo profile. With the profile `terse`, builds only those whose error
+/// Builds the minimal programs with this cargo profile, and with `release` the firmware too. With `terse`, error
 /// lines have no sentences. Returns false if a tool is not installed.
 pub fn build(profile: &str) -> bool {
     let status = Command::new(Path::new(ROOT).join(".ci/bare-metal"))
         .args(["thumbv7m-none-eabi", "build", "--quiet", "--locked"])
         .args(["--profile", profile])
         .args(match profile {
-            "terse" => &["--package=bellwire-footprint", "--no-default-features"][..],
-            _ => &["--workspace"],
+            "release" => &["--workspace"][..],
+            "terse" => &["--package=bellwire-footprint", "--no-default-features"],
+            _ => &["--package=bellwire-footprint"],
         })
         .current_dir(Path::new(ROOT).join("demo/firmware"))
         .status()

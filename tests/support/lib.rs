@@ -39,14 +39,18 @@ mod readme {}
 use std::env;
 use std::io::{self, Write};
 
+/// Returns whether this is continuous integration: the environment variable `CI` is set and not empty.
+pub fn in_ci() -> bool {
+    env::var_os("CI").is_some_and(|value| !value.is_empty())
+}
+
 /// Prints on standard error that this machine cannot run a test.
 ///
 /// # Panics
-/// In continuous integration: if the environment variable `CI` is set and not empty.
+/// In continuous integration; see [`in_ci`].
 pub fn not_tested(what: &str, why: &str) {
     let line = format!("\nNOT TESTED {what}: {why}\n");
-    let in_ci = env::var_os("CI").is_some_and(|value| !value.is_empty());
-    assert!(!in_ci, "{line}");
+    assert!(!in_ci(), "{line}");
     // The test harness hides the output of `eprintln` in a test that passes.
     let _ = io::stderr().write_all(line.as_bytes());
 }

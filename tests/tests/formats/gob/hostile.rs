@@ -90,7 +90,7 @@ fn streams_that_crash_or_hang_go_are_refused() {
     });
     let mut count = 0;
     for (name, stream) in hostile {
-            assert!(
+        assert!(
             Gob::from_slice::<HeapComplexData>(&stream).is_err(),
             "{name}"
         );
