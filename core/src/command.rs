@@ -205,6 +205,7 @@ impl<Req: Format, Rsp: ReplyFormat> Command<Req, Rsp> {
     }
 
     /// Returns the reply that a client expects, or `None` if the command has no reply.
+    #[doc(hidden)] // for `ClientSession`
     pub fn expected(&self) -> Option<Expected> {
         let name = self.name;
         Rsp::SHAPE.map(|reply| Expected { name, reply })
@@ -216,6 +217,7 @@ impl<Req, Rsp: Format> Command<Req, Rsp> {
     ///
     /// # Errors
     /// [`ErrorKind::Decode`] if the payload is malformed or does not fit the type.
+    #[doc(hidden)] // for `ClientSession`
     pub fn decode_reply<'a>(&self, payload: &'a [u8]) -> Result<Rsp::Value<'a>, ErrorKind> {
         Rsp::decode(payload).map_err(ErrorKind::Decode)
     }

@@ -104,10 +104,14 @@ pub mod wire {}
 mod work;
 
 pub use buffer::Buffer;
-pub use client::{ClientConnection, ClientSession, Found};
+pub use client::ClientConnection;
+#[doc(hidden)] // for clients with queues: bellwire-std and the bench
+pub use client::{ClientSession, Found};
+#[doc(hidden)] // the same
+pub use command::Expected;
 #[doc(hidden)] // a bound that every format and `NoReply` meet
 pub use command::ReplyFormat;
-pub use command::{Command, Expected, NoReply, Route};
+pub use command::{Command, NoReply, Route};
 pub use complex_data::ComplexData;
 #[cfg(feature = "alloc")]
 pub use complex_data::HeapComplexData;
