@@ -3,7 +3,7 @@
 use crate::command::{Command, ReplyFormat, Route};
 use crate::error::{ErrorKind, RequestError};
 use crate::format::Format;
-use crate::schema::{Description, Listed};
+use crate::schema::{Description, HelpEntry};
 use crate::{Reply, ReplySent};
 use core::any::Any;
 use core::fmt;
@@ -31,7 +31,8 @@ pub trait Service {
     ///
     /// The default lists none, and then `HELP` and `SCHEMA` are unknown commands. As in [`find`](Self::find), the
     /// result must stay the same during a conversation, but more may be added at the end.
-    fn listed(&self, index: usize) -> Option<Listed<'_>> {
+    #[doc(hidden)] // for the registry of bellwire-std
+    fn listed(&self, index: usize) -> Option<HelpEntry<'_>> {
         let _ = index;
         None
     }
@@ -39,14 +40,14 @@ pub trait Service {
     /// Returns the topic with this index in the replies of `HELP` and `SCHEMA`, after the commands. Only a connection
     /// with topics calls it.
     #[doc(hidden)]
-    fn listed_topic(&self, index: usize) -> Option<Listed<'_>> {
+    fn listed_topic(&self, index: usize) -> Option<HelpEntry<'_>> {
         let _ = index;
         None
     }
 
     /// Returns whether `name` in a `SCHEMA` request names this command or topic.
     #[doc(hidden)]
-    fn is_named(&self, listed: Listed<'_>, name: &[u8]) -> bool {
+    fn is_named(&self, listed: HelpEntry<'_>, name: &[u8]) -> bool {
         listed.name.as_bytes() == name
     }
 
@@ -282,14 +283,14 @@ impl<App, const N: usize> Service for Helping<'_, App, N> {
         self.bound.call(index, payload, reply)
     }
 
-    fn listed(&self, index: usize) -> Option<Listed<'_>> {
+    fn listed(&self, index: usize) -> Option<HelpEntry<'_>> {
         let name = self.bound.endpoint.entries.get(index)?.route.name;
-        Some(Listed::among(self.commands, index, name))
+        Some(HelpEntry::among(self.commands, index, name))
     }
 
-    fn listed_topic(&self, index: usize) -> Option<Listed<'_>> {
+    fn listed_topic(&self, index: usize) -> Option<HelpEntry<'_>> {
         let commands = self.bound.endpoint.entries.len();
-        Listed::topic(self.commands, index.checked_sub(commands)?)
+        HelpEntry::topic(self.commands, index.checked_sub(commands)?)
     }
 
     fn rejected(&mut self, rejection: &RequestError) {

@@ -6,7 +6,7 @@ use crate::endpoint::{Commands, Outcome, Run};
 use crate::metrics::count_error;
 use crate::rate::limited;
 use crate::{Address, Endpoint};
-use bellwire::schema::Listed;
+use bellwire::schema::HelpEntry;
 use bellwire::{ErrorKind, Reply, ReplySent, RequestError, Route, Service};
 #[cfg(feature = "tokio")]
 use std::future::poll_fn;
@@ -80,11 +80,11 @@ impl<App: 'static> Service for Dispatch<'_, App> {
         )
     }
 
-    fn listed(&self, index: usize) -> Option<Listed<'_>> {
+    fn listed(&self, index: usize) -> Option<HelpEntry<'_>> {
         self.commands.listed(index)
     }
 
-    fn listed_topic(&self, index: usize) -> Option<Listed<'_>> {
+    fn listed_topic(&self, index: usize) -> Option<HelpEntry<'_>> {
         self.commands.listed_topic(index)
     }
 

@@ -2,7 +2,7 @@
 
 use crate::metrics::{self, Counter};
 use crate::topics::Topics;
-use bellwire::schema::{Description, Listed};
+use bellwire::schema::{Description, HelpEntry};
 use bellwire::{
     Command, ErrorKind, Format, RegisterError, Reply, ReplyFormat, ReplySent, RequestError, Route,
 };
@@ -310,16 +310,16 @@ impl<App> Commands<App> {
     }
 
     /// Returns the command with this index for `HELP`.
-    pub(crate) fn listed(&self, index: usize) -> Option<Listed<'_>> {
+    pub(crate) fn listed(&self, index: usize) -> Option<HelpEntry<'_>> {
         let descriptions = self.descriptions.as_deref()?;
         let name = self.entries.get(index)?.name;
-        Some(Listed::among(descriptions, index, name))
+        Some(HelpEntry::among(descriptions, index, name))
     }
 
     /// Returns the topic with this index for `HELP`.
-    pub(crate) fn listed_topic(&self, index: usize) -> Option<Listed<'_>> {
+    pub(crate) fn listed_topic(&self, index: usize) -> Option<HelpEntry<'_>> {
         let descriptions = self.descriptions.as_deref()?;
-        Listed::topic(descriptions, index.checked_sub(self.entries.len())?)
+        HelpEntry::topic(descriptions, index.checked_sub(self.entries.len())?)
     }
 
     /// Returns the handler of the command with this index.

@@ -50,7 +50,7 @@ use core::convert::Infallible;
 /// # Ok::<(), bellwire::Error<core::convert::Infallible>>(())
 /// ```
 ///
-/// `T` is `()`, or [`Listening`](crate::topics::Listening) for a client [with topics](Self::with_topics).
+/// `T` holds the topics' listener; see [`with_topics`](Self::with_topics).
 #[derive(Debug)]
 pub struct ClientConnection<'b, T = ()> {
     rx: Buffer<'b>,

@@ -17,14 +17,14 @@ const FINGERPRINT: usize = 10;
 
 /// A command or topic as `HELP` lists it. See [`Service::listed`].
 #[derive(Debug, Clone, Copy)]
-pub struct Listed<'a> {
+pub struct HelpEntry<'a> {
     /// The name.
     pub name: &'static str,
     /// The description, if there is one. A topic always has one.
     pub description: Option<&'a Description>,
 }
 
-impl<'a> Listed<'a> {
+impl<'a> HelpEntry<'a> {
     /// Returns the command with this name, with its description if `commands` has it. The description with this index
     /// is compared first.
     pub fn among(commands: &'a [Description], index: usize, name: &'static str) -> Self {
@@ -98,7 +98,7 @@ impl<'a> Piece<'a> {
     }
 
     /// Writes a command as `HELP` lists it, without its line feed.
-    pub(crate) fn help(&mut self, listed: Listed<'_>) {
+    pub(crate) fn help(&mut self, listed: HelpEntry<'_>) {
         let Some(description) = listed.description else {
             return self.add(listed.name.as_bytes());
         };

@@ -4,7 +4,8 @@ use crate::command::Command;
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::format::{EncodeError, Format, Frame, Line};
 
-/// Asks for a list of the commands: one line for each, of at most 160 bytes.
+/// Asks for a list of the commands: one line for each, of at most 160 bytes. The value of the reply is text
+/// with a line feed after each line.
 pub const HELP: Command<(), Lines> = Command::reserved("HELP");
 
 /// Asks for the description of the command with the sent name. The lines of the reply, without their line feeds, are

@@ -105,8 +105,11 @@ pub use bellwire_derive::Schema;
 #[doc(hidden)] // for the parser of descriptions in bellwire-std
 pub use crate::command::check_name;
 pub use description::Description;
-pub use help::Listed;
-pub use lines::{HELP, Lines, SCHEMA};
+#[doc(hidden)] // for the registry of bellwire-std
+pub use help::HelpEntry;
+#[doc(hidden)] // the reply format of `HELP` and `SCHEMA`
+pub use lines::Lines;
+pub use lines::{HELP, SCHEMA};
 
 use crate::command::{NoReply, ReplyFormat};
 use crate::format::Line;

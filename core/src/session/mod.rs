@@ -120,8 +120,8 @@ impl Session {
 
     /// Consumes the front of `input` and returns the driver's next step.
     ///
-    /// It writes error lines to `out`, and reports each to the service. If the service [lists](Service::listed) its
-    /// commands, it writes the replies to `HELP` and `SCHEMA` too. It writes nothing else.
+    /// It writes error lines to `out`, and reports each to the service. If the service lists its commands,
+    /// it writes the replies to `HELP` and `SCHEMA` too. It writes nothing else.
     ///
     /// The service must stay the same until [`reset`](Self::reset): a name that repeats the last request's is not
     /// looked up again.

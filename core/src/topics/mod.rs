@@ -66,13 +66,16 @@ mod find;
 mod listener;
 mod subscriptions;
 
+#[doc(hidden)] // the result of `Topic::heard`
 pub use find::Heard;
 #[doc(hidden)] // for the clients of bellwire-std, which have queues
 pub use find::{Front, Pushes};
 pub(crate) use listener::Hearing;
 #[doc(hidden)] // a bound that `Listening` and `()` meet
 pub use listener::Listener;
-pub use listener::{Listening, Push};
+#[doc(hidden)] // holds a closure: nobody can name it
+pub use listener::Listening;
+pub use listener::Push;
 pub use subscriptions::{Published, Subscriptions};
 #[doc(hidden)]
 // `TopicSet` is a bound that `Subscriptions` and `()` meet; bellwire-std has a third

@@ -4,7 +4,7 @@ use super::{SUBSCRIBE, UNSUBSCRIBE, encode_lost};
 use crate::command::Route;
 use crate::error::{ErrorKind, RequestError};
 use crate::format::Format;
-use crate::schema::Listed;
+use crate::schema::HelpEntry;
 use crate::{Buffer, Reply, ReplySent, Service, Session, line};
 
 /// The [`Route::index`] of [`SUBSCRIBE`]. No registry is that large.
@@ -253,7 +253,7 @@ impl<T: TopicSet, S: Service> Service for WithTopics<'_, T, S> {
         self.service.call(index, payload, reply)
     }
 
-    fn listed(&self, index: usize) -> Option<Listed<'_>> {
+    fn listed(&self, index: usize) -> Option<HelpEntry<'_>> {
         let listed = self.service.listed(index);
         if listed.is_none() && self.topics.has_topics() {
             return self.service.listed_topic(index);
@@ -261,7 +261,7 @@ impl<T: TopicSet, S: Service> Service for WithTopics<'_, T, S> {
         listed
     }
 
-    fn is_named(&self, listed: Listed<'_>, name: &[u8]) -> bool {
+    fn is_named(&self, listed: HelpEntry<'_>, name: &[u8]) -> bool {
         if self.topics.has_topics() {
             listed.is_named(name)
         } else {

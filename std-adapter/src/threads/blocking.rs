@@ -4,7 +4,7 @@ use crate::dispatch::{Dispatch, guard};
 use crate::endpoint::{Outcome, ReplyFuture};
 use crate::hangup::{LOOK, is_gone};
 use crate::wait::after;
-use bellwire::schema::Listed;
+use bellwire::schema::HelpEntry;
 use bellwire::{ErrorKind, Reply, ReplySent, RequestError, Route, Service};
 use socket2::Socket;
 use std::sync::Arc;
@@ -40,11 +40,11 @@ impl<App: 'static> Service for Blocking<'_, App> {
         )
     }
 
-    fn listed(&self, index: usize) -> Option<Listed<'_>> {
+    fn listed(&self, index: usize) -> Option<HelpEntry<'_>> {
         self.dispatch.listed(index)
     }
 
-    fn listed_topic(&self, index: usize) -> Option<Listed<'_>> {
+    fn listed_topic(&self, index: usize) -> Option<HelpEntry<'_>> {
         self.dispatch.listed_topic(index)
     }
 
