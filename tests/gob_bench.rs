@@ -2,9 +2,9 @@
 //! If Go is installed, also prints Go's own figures (`go run . bench` in `tests/go`).
 
 use bellwire::complex_data::Level;
-use bellwire::format::{Format, Frame};
+use bellwire::format::Frame;
 use bellwire::gob::{Decoder, Encoder};
-use bellwire::{ComplexData, Gob, HeapComplexData};
+use bellwire::{ComplexData, Format, Gob, HeapComplexData};
 use std::hint::black_box;
 use std::process::Command;
 use std::time::Instant;

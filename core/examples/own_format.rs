@@ -1,8 +1,9 @@
 //! A custom format, which a person can type: `cargo run -p bellwire --example own_format`
 
-use bellwire::format::{EncodeError, Format, Frame};
+use bellwire::format::{EncodeError, Frame};
 use bellwire::{
-    ClientConnection, Command, DecodeError, DecodeErrorKind, Endpoint, Line, ServerConnection,
+    ClientConnection, Command, DecodeError, DecodeErrorKind, Endpoint, Format, Line,
+    ServerConnection,
 };
 use std::error::Error;
 

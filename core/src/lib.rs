@@ -120,6 +120,7 @@ pub use endpoint::{Endpoint, RegisterError, Service};
 pub use error::{Code, DecodeError, DecodeErrorKind, Error, ErrorKind, RequestError};
 #[cfg(feature = "postcard")]
 pub use format::Postcard;
+#[doc(no_inline)]
 pub use format::{Format, Line, Payload};
 #[cfg(feature = "gob")]
 pub use format::{Gob, RawGob, gob};

@@ -1,9 +1,9 @@
 //! Gob streams written by Go.
 
-use bellwire::ComplexData;
 use bellwire::complex_data::Inner;
-use bellwire::format::{EncodeError, Format};
+use bellwire::format::EncodeError;
 use bellwire::schema::{Schema, Type};
+use bellwire::{ComplexData, Format};
 use serde::{Deserialize, Serialize};
 
 /// Many streams and the values that Go decodes from them. `tests/go` wrote the table and explains its columns.

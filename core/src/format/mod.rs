@@ -61,8 +61,8 @@ use core::fmt::Display;
 /// program `examples/own_format.rs` has a format on [`Line`].
 ///
 /// ```
-/// use bellwire::format::{EncodeError, Format, Frame};
-/// use bellwire::{Command, DecodeError, DecodeErrorKind, Line};
+/// use bellwire::format::{EncodeError, Frame};
+/// use bellwire::{Command, DecodeError, DecodeErrorKind, Format, Line};
 ///
 /// /// Bytes after their length, a big-endian `u16`.
 /// enum Blob {}

@@ -35,7 +35,7 @@
 
 #[cfg(feature = "async")]
 pub mod asynch;
-pub mod auto;
+mod auto;
 pub mod blocking;
 mod decode;
 mod encode;

@@ -5,9 +5,9 @@ mod go_data;
 
 use crate::json;
 use any::Any;
-use bellwire::format::{EncodeError, Format, Frame};
+use bellwire::format::{EncodeError, Frame};
 use bellwire::gob::{Encoder, Stream};
-use bellwire::{DecodeError, DecodeErrorKind, HeapComplexData, Postcard};
+use bellwire::{DecodeError, DecodeErrorKind, Format, HeapComplexData, Postcard};
 use go_data::GoData;
 use serde::Serialize;
 use std::error::Error;

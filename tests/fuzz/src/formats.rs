@@ -1,6 +1,7 @@
 //! Properties of every format.
 
-use bellwire::format::{EncodeError, Format, Frame};
+use bellwire::Format;
+use bellwire::format::{EncodeError, Frame};
 
 /// The limit of steps for each byte of gob read, as in the core's own tests.
 const MOST_STEPS: usize = 80;

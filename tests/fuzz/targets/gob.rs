@@ -3,8 +3,7 @@
 //! A decoded value survives encoding and decoding, and the fixed and the allocating structure agree.
 #![no_main]
 
-use bellwire::format::Format;
-use bellwire::{ComplexData, DecodeError, DecodeErrorKind, Gob, HeapComplexData, Schema};
+use bellwire::{ComplexData, DecodeError, DecodeErrorKind, Format, Gob, HeapComplexData, Schema};
 use bellwire_fuzz::formats::{bounded, encoded_in, payload};
 use bellwire_fuzz::values::Kinds;
 use core::fmt::Debug;

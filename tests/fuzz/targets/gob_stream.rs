@@ -1,9 +1,9 @@
 //! A gob stream read from memory yields the same values as the stream decoded payload by payload.
 #![no_main]
 
-use bellwire::format::{Format, Frame};
+use bellwire::format::Frame;
 use bellwire::gob::{Decoder, Encoder, Stream};
-use bellwire::{DecodeErrorKind, HeapComplexData, RawGob};
+use bellwire::{DecodeErrorKind, Format, HeapComplexData, RawGob};
 use bellwire_fuzz::formats::{encoded, encoded_in, payload};
 use bellwire_fuzz::values::Kinds;
 use libfuzzer_sys::fuzz_target;

@@ -1,8 +1,8 @@
 //! Arbitrary bytes decode to a line or to an error. A text that is not a line cannot be encoded.
 #![no_main]
 
-use bellwire::Line;
-use bellwire::format::{EncodeError, Format};
+use bellwire::format::EncodeError;
+use bellwire::{Format, Line};
 use bellwire_fuzz::formats::{encoded_in, payload};
 use libfuzzer_sys::fuzz_target;
 

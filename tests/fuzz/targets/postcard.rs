@@ -3,8 +3,7 @@
 //! No more elements are decoded than there are bytes.
 #![no_main]
 
-use bellwire::format::Format;
-use bellwire::{ComplexData, DecodeError, DecodeErrorKind, HeapComplexData, Postcard};
+use bellwire::{ComplexData, DecodeError, DecodeErrorKind, Format, HeapComplexData, Postcard};
 use bellwire_fuzz::formats::{encoded_in, payload};
 use bellwire_fuzz::server::framed;
 use bellwire_fuzz::values::{Kinds, Tree, Wrapped};

@@ -2,9 +2,11 @@
 //! have the same bytes.
 #![no_main]
 
-use bellwire::format::{EncodeError, Format};
+use bellwire::format::EncodeError;
 use bellwire::gob::{Decoder, Encoder};
-use bellwire::{ComplexData, DecodeErrorKind, Gob, HeapComplexData, Limits, Line, Postcard};
+use bellwire::{
+    ComplexData, DecodeErrorKind, Format, Gob, HeapComplexData, Limits, Line, Postcard,
+};
 use bellwire_fuzz::formats::{encoded, encoded_in};
 use bellwire_fuzz::values::{Kinds, Tree, complex_data, levels};
 use libfuzzer_sys::arbitrary::{Arbitrary, Result, Unstructured};

@@ -1,7 +1,6 @@
 //! Payloads of any serde type, compared with the postcard crate.
 
-use bellwire::format::Format;
-use bellwire::{DecodeError, DecodeErrorKind, Limits, Payload, Postcard};
+use bellwire::{DecodeError, DecodeErrorKind, Format, Limits, Payload, Postcard};
 use bellwire_tests::server::{framed, show};
 use core::fmt::Debug;
 use serde::de::{DeserializeOwned, MapAccess, Visitor};

@@ -1,8 +1,10 @@
 //! `ComplexData` and `HeapComplexData`: both have the same bytes, and report each flaw by its own error.
 
 use bellwire::complex_data::{Inner, Level};
-use bellwire::format::{EncodeError, Format};
-use bellwire::{ComplexData, DecodeError, DecodeErrorKind, Gob, HeapComplexData, Limits, Postcard};
+use bellwire::format::EncodeError;
+use bellwire::{
+    ComplexData, DecodeError, DecodeErrorKind, Format, Gob, HeapComplexData, Limits, Postcard,
+};
 use bellwire_tests::server::{framed, join, show};
 use core::fmt::Debug;
 use serde::Deserialize;

@@ -1,7 +1,9 @@
 //! A serde format outside the core, written with the helpers that the core's own formats share.
 
-use bellwire::format::{EncodeError, Format, Frame, Output, Payload, ValueReader};
-use bellwire::{ClientConnection, Command, DecodeError, DecodeErrorKind, Endpoint, Error, Line};
+use bellwire::format::{EncodeError, Frame, Output, Payload, ValueReader};
+use bellwire::{
+    ClientConnection, Command, DecodeError, DecodeErrorKind, Endpoint, Error, Format, Line,
+};
 use bellwire::{Limits, Next, ServerConnection};
 use serde::de::{DeserializeSeed, SeqAccess, Visitor};
 use serde::ser::{Impossible, SerializeSeq, SerializeStruct};

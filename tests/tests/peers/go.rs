@@ -1,10 +1,9 @@
 //! Exchanges between a Go program and Bellwire over TCP on this machine.
 
 use crate::go_json::{go_json, parsed};
-use bellwire::format::Format;
 use bellwire::gob::Encoder;
 use bellwire::topics::{Published, Subscriptions};
-use bellwire::{ClientConnection, Error, ErrorKind, Gob, HeapComplexData, Line, Next};
+use bellwire::{ClientConnection, Error, ErrorKind, Format, Gob, HeapComplexData, Line, Next};
 use bellwire::{ServerConnection, Topic};
 use bellwire_tests::go::{Go, PATIENCE};
 use bellwire_tests::gob_exchange::{

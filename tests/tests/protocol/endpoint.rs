@@ -1,9 +1,9 @@
 //! The endpoint: registration, replies of handlers, and reports of rejections.
 
-use bellwire::format::{EncodeError, Format, Frame};
+use bellwire::format::{EncodeError, Frame};
 use bellwire::{
-    Command, DecodeError, DecodeErrorKind, Endpoint, ErrorKind, Line, Next, NoReply, Postcard,
-    RegisterError, Reply, ReplySent, RequestError, Route, ServerConnection, Service,
+    Command, DecodeError, DecodeErrorKind, Endpoint, ErrorKind, Format, Line, Next, NoReply,
+    Postcard, RegisterError, Reply, ReplySent, RequestError, Route, ServerConnection, Service,
 };
 use bellwire_tests::server::{Setup, framed, join, show};
 

@@ -1,8 +1,8 @@
 //! The server's side of the wire rules: each request and the reply to it.
 
-use bellwire::format::Format;
 use bellwire::{
-    Buffer, Endpoint, ErrorKind, Limits, Next, Postcard, ServerConnection, Service, Session, Step,
+    Buffer, Endpoint, ErrorKind, Format, Limits, Next, Postcard, ServerConnection, Service,
+    Session, Step,
 };
 use bellwire_tests::expect::{answers, at_its_end_answers, ends};
 use bellwire_tests::server::{App, ECHO, PING, Setup, endpoint, framed, join, show};

@@ -152,8 +152,7 @@ use serde::{Deserialize, Serialize};
 /// A `ComplexData` has two types, its struct and its map:
 ///
 /// ```
-/// use bellwire::format::Format;
-/// use bellwire::{ComplexData, gob::Gob};
+/// use bellwire::{ComplexData, Format, gob::Gob};
 ///
 /// let mut space = [0; 256];
 /// let size = Gob::<ComplexData, 2>::encode(&ComplexData::default(), &mut space)?;
@@ -163,8 +162,7 @@ use serde::{Deserialize, Serialize};
 /// ```
 ///
 /// ```compile_fail,E0080
-/// use bellwire::format::Format;
-/// use bellwire::{ComplexData, gob::Gob};
+/// use bellwire::{ComplexData, Format, gob::Gob};
 ///
 /// let _ = Gob::<ComplexData, 1>::encode(&ComplexData::default(), &mut [0; 256]);
 /// ```

@@ -1,7 +1,7 @@
 //! Hand-written `Serialize` and `Deserialize` implementations that break their own announcements.
 
-use bellwire::format::{EncodeError, Format};
-use bellwire::{DecodeErrorKind, Limits, Postcard};
+use bellwire::format::EncodeError;
+use bellwire::{DecodeErrorKind, Format, Limits, Postcard};
 use serde::de::{SeqAccess, Visitor};
 use serde::ser::{
     SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,

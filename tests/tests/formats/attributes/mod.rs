@@ -9,8 +9,8 @@ mod fields;
 
 use Fate::{Changed, Hidden, Refused, Same, Unreadable};
 use bellwire::Postcard;
-use bellwire::format::{EncodeError, Format};
-use bellwire::{Schema, gob::Gob};
+use bellwire::format::EncodeError;
+use bellwire::{Format, Schema, gob::Gob};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt::Debug;

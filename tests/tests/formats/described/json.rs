@@ -1,9 +1,8 @@
 //! JSON by a description equals `serde_json`'s for the same Rust type.
 
 use super::random::Random;
-use bellwire::Postcard;
-use bellwire::format::Format;
 use bellwire::schema::{Encoding, Schema, Type};
+use bellwire::{Format, Postcard};
 use bellwire_std::json::{decode, encode};
 use bellwire_std::schema::parse;
 use fastrand::Rng;

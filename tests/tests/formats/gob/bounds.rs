@@ -2,10 +2,10 @@
 
 #![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // the bytes are made by hand
 
-use bellwire::format::{EncodeError, Format, Frame};
+use bellwire::format::{EncodeError, Frame};
 use bellwire::gob::{MAX_FIELDS, MAX_MESSAGE, MAX_TYPES, Stream};
 use bellwire::schema::{Schema, Type};
-use bellwire::{DecodeErrorKind, Gob, Limits, RawGob};
+use bellwire::{DecodeErrorKind, Format, Gob, Limits, RawGob};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize, Serializer};
 

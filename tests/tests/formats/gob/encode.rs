@@ -1,8 +1,8 @@
 //! Encoding gobs: each value becomes the bytes that Go writes, or an error.
 
-use bellwire::format::{EncodeError, Format};
+use bellwire::format::EncodeError;
 use bellwire::schema::{Schema, Type};
-use bellwire::{ComplexData, Gob, HeapComplexData};
+use bellwire::{ComplexData, Format, Gob, HeapComplexData};
 use bellwire_tests::gob_streams::{Place, TUTORIAL, bytes, encode, tutorial, vectors};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -1,8 +1,8 @@
 //! Damaged and malicious gobs: decoding each one ends soon, in a value or an error.
 
 use super::any::Any;
-use bellwire::format::{Format, Frame};
-use bellwire::{ComplexData, DecodeError, DecodeErrorKind, Gob, HeapComplexData};
+use bellwire::format::Frame;
+use bellwire::{ComplexData, DecodeError, DecodeErrorKind, Format, Gob, HeapComplexData};
 use bellwire_tests::gob_streams::{TUTORIAL, VECTORS, bytes};
 use serde::de::IgnoredAny;
 

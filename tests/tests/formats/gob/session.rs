@@ -1,9 +1,9 @@
 //! Gobs as payloads of a conversation: the end of each, and type definitions sent once for many values.
 
-use bellwire::format::{EncodeError, Format, Frame};
+use bellwire::format::{EncodeError, Frame};
 use bellwire::gob::{Decoder, Encoder};
 use bellwire::{
-    Command, ComplexData, DecodeErrorKind, Endpoint, Gob, HeapComplexData, ServerConnection,
+    Command, ComplexData, DecodeErrorKind, Endpoint, Format, Gob, HeapComplexData, ServerConnection,
 };
 use bellwire::{Line, Next, NoReply, RawGob};
 use bellwire_tests::gob_streams::{Place, TUTORIAL, VECTORS, bytes, tutorial, vectors};

@@ -1,8 +1,8 @@
 //! Each kind of Rust type in a gob: written by its description, read back, or refused.
 
-use bellwire::format::{EncodeError, Format, Frame};
+use bellwire::format::{EncodeError, Frame};
 use bellwire::schema::{Schema, Type};
-use bellwire::{DecodeErrorKind, Gob};
+use bellwire::{DecodeErrorKind, Format, Gob};
 use serde::de::{DeserializeOwned, SeqAccess, Visitor};
 use serde::ser::{SerializeMap, SerializeSeq, SerializeTuple};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

@@ -2,9 +2,9 @@
 
 use super::any::Any;
 use super::kinds::Kinds;
-use bellwire::format::{Format, Frame};
+use bellwire::format::Frame;
 use bellwire::gob::Stream;
-use bellwire::{ComplexData, DecodeError, DecodeErrorKind, Gob, HeapComplexData};
+use bellwire::{ComplexData, DecodeError, DecodeErrorKind, Format, Gob, HeapComplexData};
 use bellwire_tests::complex_data_json::complex_data_json;
 use bellwire_tests::gob_streams::{VECTORS, bytes};
 use serde::de::IgnoredAny;

@@ -1,8 +1,7 @@
 //! The number of decoded postcard elements is bounded by the bytes received. Elements are counted, not timed.
 
 use super::each;
-use bellwire::Postcard;
-use bellwire::format::Format;
+use bellwire::{Format, Postcard};
 use bellwire_tests::server::framed;
 use proptest::collection::vec;
 use proptest::prelude::{Strategy, any};

@@ -6,8 +6,8 @@ mod elements;
 mod values;
 mod work;
 
-use bellwire::HeapComplexData;
-use bellwire::format::{Format, Frame};
+use bellwire::format::Frame;
+use bellwire::{Format, HeapComplexData};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::{Strategy, any};
 use proptest::test_runner::{Config, TestRunner};

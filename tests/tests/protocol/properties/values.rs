@@ -2,8 +2,7 @@
 
 use super::{each, encode, structure, text};
 use bellwire::Schema;
-use bellwire::format::Format;
-use bellwire::{ComplexData, Gob, HeapComplexData, Line, Postcard};
+use bellwire::{ComplexData, Format, Gob, HeapComplexData, Line, Postcard};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::{Strategy, any};

@@ -3,10 +3,10 @@
 use super::conversations::{pieces, sizes};
 use super::each;
 use bellwire::Gob;
-use bellwire::format::{EncodeError, Format, Frame};
+use bellwire::format::{EncodeError, Frame};
 use bellwire::{
-    Buffer, ClientConnection, Command, DecodeError, Limits, Line, NoReply, Reply, ReplySent, Route,
-    ServerConnection, Service, Session, Step, Topic,
+    Buffer, ClientConnection, Command, DecodeError, Format, Limits, Line, NoReply, Reply,
+    ReplySent, Route, ServerConnection, Service, Session, Step, Topic,
 };
 use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any};

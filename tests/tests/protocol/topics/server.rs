@@ -1,9 +1,9 @@
 //! The server's side: subscriptions, room for pushes, and losses.
 
 use super::{LOG, TICK};
-use bellwire::format::{EncodeError, Format, Frame};
+use bellwire::format::{EncodeError, Frame};
 use bellwire::topics::{Published, Subscriptions};
-use bellwire::{DecodeError, ErrorKind, Limits, Next, ServerConnection, Topic};
+use bellwire::{DecodeError, ErrorKind, Format, Limits, Next, ServerConnection, Topic};
 use bellwire_tests::server::{App, PING, Setup, converse, endpoint, show};
 use std::cell::Cell;
 
