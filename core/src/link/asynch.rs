@@ -1,6 +1,6 @@
 //! The link over async embedded-io streams.
 
-use super::blocking::{Error, is_noise};
+use super::error::{Error, is_noise};
 use super::{Ended, Link, State};
 use crate::asynch::{First, first};
 use embedded_io::{Error as _, ErrorType};

@@ -1,8 +1,8 @@
 //! The link over blocking embedded-io streams.
 
-use super::{Ended, Link, State};
+use super::error::{Error, is_noise};
+use super::{Link, State};
 use crate::serial::arrived;
-use core::fmt;
 use embedded_io::{Error as _, ErrorKind, ErrorType, Read, ReadReady, Write};
 
 /// Bytes read or written at a time. A UART without memory of its own loses no byte if sending this many takes
@@ -45,16 +45,6 @@ pub struct Stream<S, M, C> {
     port: S,
     link: Link<M>,
     clock: C,
-}
-
-/// An error of a stream over a link.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Error<E> {
-    /// The conversation is over. This persists until the stream is restarted.
-    Ended(Ended),
-    /// The line cannot be used.
-    Transport(E),
 }
 
 impl<S, M, C> Stream<S, M, C>
@@ -163,14 +153,6 @@ pub(super) fn transmit<S: Write, M: AsRef<[u8]> + AsMut<[u8]>>(
     Ok(n > 0)
 }
 
-/// Returns whether an error damages bytes only.
-pub(super) fn is_noise(kind: ErrorKind) -> bool {
-    matches!(
-        kind,
-        ErrorKind::InvalidData | ErrorKind::OutOfMemory | ErrorKind::Interrupted
-    )
-}
-
 impl<S: ErrorType, M, C> ErrorType for Stream<S, M, C> {
     type Error = Error<S::Error>;
 }
@@ -235,27 +217,5 @@ where
             self.wait()?;
         }
         self.port.flush().map_err(Error::Transport)
-    }
-}
-
-impl<E: fmt::Debug> fmt::Display for Error<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Ended(ended) => ended.fmt(f),
-            Self::Transport(error) => write!(f, "serial line failed: {error:?}"),
-        }
-    }
-}
-
-impl<E: fmt::Debug> core::error::Error for Error<E> {}
-
-impl<E: embedded_io::Error> embedded_io::Error for Error<E> {
-    fn kind(&self) -> ErrorKind {
-        match self {
-            Self::Ended(Ended::Closed) => ErrorKind::BrokenPipe,
-            Self::Ended(Ended::Reset) => ErrorKind::ConnectionReset,
-            Self::Ended(Ended::Dead) => ErrorKind::TimedOut,
-            Self::Transport(error) => error.kind(),
-        }
     }
 }

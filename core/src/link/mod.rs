@@ -39,6 +39,7 @@ mod auto;
 pub mod blocking;
 mod decode;
 mod encode;
+mod error;
 mod frame;
 mod receive;
 mod ring;
@@ -48,6 +49,7 @@ mod state;
 mod transmit;
 
 pub use auto::Auto;
+pub use error::Error;
 pub use state::{Ended, State};
 
 use decode::Decoder;

@@ -1,8 +1,8 @@
 //! The core's servers and clients run over the link's streams unchanged.
 
 use bellwire::link::asynch::{self, Timer};
-use bellwire::link::blocking::{self, Error};
-use bellwire::link::{Ended, Link, State};
+use bellwire::link::blocking;
+use bellwire::link::{Ended, Error, Link, State};
 use bellwire::{Command, Endpoint, Line, ServerConnection};
 use embedded_io::{ErrorType, Read, ReadReady, Write};
 use std::cell::{Cell, RefCell};
