@@ -116,6 +116,13 @@ impl<'b> Buffer<'b> {
     }
 }
 
+/// Copies `bytes` to the start of `space` and returns the rest of `space`.
+pub(crate) fn put<'s>(space: &'s mut [u8], bytes: &[u8]) -> Option<&'s mut [u8]> {
+    let (head, tail) = space.split_at_mut_checked(bytes.len())?;
+    head.copy_from_slice(bytes);
+    Some(tail)
+}
+
 #[cfg(test)]
 mod tests {
     use super::Buffer;

@@ -1,7 +1,9 @@
 //! Commands: a name and the formats of two payloads.
 
+use crate::buffer::put;
 use crate::error::ErrorKind;
 use crate::format::{EncodeError, Format, Frame};
+use crate::name::check_name;
 use crate::{Reply, ReplySent};
 use core::fmt;
 use core::marker::PhantomData;
@@ -79,36 +81,6 @@ impl Expected {
 
 /// The [`Format::frame`] of some format.
 pub(crate) type FindEnd = fn(&[u8], &mut usize) -> Frame;
-
-/// Checks that a command may have this name, by the rules of [`Command::new`].
-///
-/// It is for names that are known only at run time, where `Command::new` would panic.
-///
-/// ```
-/// use bellwire::schema::check_name;
-///
-/// assert_eq!(check_name("READ"), Ok(()));
-/// assert_eq!(check_name("HELP"), Err("this command's name is reserved"));
-/// ```
-///
-/// # Errors
-/// Returns the rule that the name breaks.
-pub const fn check_name(name: &str) -> Result<(), &'static str> {
-    let mut rest = name.as_bytes();
-    if matches!(rest, [] | [b'!' | b'>', ..]) {
-        return Err("a command's name must not be empty or begin with ! or >");
-    }
-    if matches!(rest, b"HELP" | b"SCHEMA" | b"SUBSCRIBE" | b"UNSUBSCRIBE") {
-        return Err("this command's name is reserved");
-    }
-    while let [byte, tail @ ..] = rest {
-        if !byte.is_ascii_graphic() || *byte == b':' {
-            return Err("a command's name must be printable ASCII without space or colon");
-        }
-        rest = tail;
-    }
-    Ok(())
-}
 
 /// A command without its types, for a session: its name, its index, and how to find the end of its
 /// payload.
@@ -232,13 +204,6 @@ pub(crate) fn encode_request<Req: Format>(
     let space = put(space, name.as_bytes()).and_then(|space| put(space, b"\n"));
     let size = Req::encode(value, space.ok_or(EncodeError::NoRoom)?)?;
     Ok(name.len().saturating_add(1).saturating_add(size))
-}
-
-/// Copies `bytes` to the start of `space` and returns the rest of `space`.
-pub(crate) fn put<'s>(space: &'s mut [u8], bytes: &[u8]) -> Option<&'s mut [u8]> {
-    let (head, tail) = space.split_at_mut_checked(bytes.len())?;
-    head.copy_from_slice(bytes);
-    Some(tail)
 }
 
 impl<Req, Rsp> Clone for Command<Req, Rsp> {

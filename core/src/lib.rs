@@ -88,6 +88,7 @@ mod limits;
 mod line;
 #[cfg(feature = "link")]
 pub mod link;
+mod name;
 mod printable;
 mod remote_error;
 mod reply;

@@ -1,6 +1,7 @@
 //! The reply to one request, for its handler.
 
-use crate::command::{NoReply, put};
+use crate::buffer::put;
+use crate::command::NoReply;
 use crate::error::{ErrorKind, Text};
 use crate::format::{EncodeError, Format};
 use core::marker::PhantomData;

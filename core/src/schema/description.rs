@@ -2,10 +2,11 @@
 
 use super::notation::{Text, encodings, has_name};
 use super::{Described, Encoding, depth::depth};
-use crate::command::{Command, NoReply, check_name};
+use crate::command::{Command, NoReply};
 use crate::format::MAX_DEPTH;
+use crate::name::{check_name, check_topic_name};
 use crate::sentence::hexadecimal;
-use crate::topics::{Topic, check_topic_name};
+use crate::topics::Topic;
 use core::fmt;
 
 /// The description of a command or topic, for `HELP` and `SCHEMA`. See [`Command::describe`] and [`Topic::describe`].

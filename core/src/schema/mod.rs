@@ -94,8 +94,8 @@
 
 mod depth;
 mod description;
-pub(crate) mod help;
 mod lines;
+pub(crate) mod listing;
 mod notation;
 mod types;
 
@@ -103,13 +103,13 @@ mod types;
 pub use bellwire_derive::Schema;
 
 #[doc(hidden)] // for the parser of descriptions in bellwire-std
-pub use crate::command::check_name;
+pub use crate::name::check_name;
 pub use description::Description;
-#[doc(hidden)] // for the registry of bellwire-std
-pub use help::HelpEntry;
 #[doc(hidden)] // the reply format of `HELP` and `SCHEMA`
 pub use lines::Lines;
 pub use lines::{HELP, SCHEMA};
+#[doc(hidden)] // for the registry of bellwire-std
+pub use listing::HelpEntry;
 
 use crate::command::{NoReply, ReplyFormat};
 use crate::format::Line;

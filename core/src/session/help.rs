@@ -1,7 +1,7 @@
 //! A session's replies to `HELP` and `SCHEMA`.
 
 use super::{Phase, Session};
-use crate::schema::help::{self, Piece};
+use crate::schema::listing::{self, Piece};
 use crate::{Buffer, Service, line};
 
 impl Session {
@@ -15,7 +15,7 @@ impl Session {
         out: &mut Buffer<'_>,
     ) {
         self.left = 0;
-        if index == help::HELP {
+        if index == listing::HELP {
             return self.enter(Phase::Help);
         }
         let name = line::trim(payload);

@@ -9,7 +9,7 @@ use crate::command::Route;
 use crate::error::{ErrorKind, RequestError, Text};
 use crate::format::Frame;
 use crate::line;
-use crate::schema::help as listing;
+use crate::schema::listing;
 use crate::{Limits, Reply, ReplySent, Service};
 
 /// The server's side of one conversation as a state machine.

@@ -1,15 +1,15 @@
 //! Finds pushes in the bytes that a client receives.
 
-use super::LONGEST_NAME;
 use crate::client::SKIP;
 use crate::command::FindEnd;
 use crate::error::ErrorKind;
 use crate::failure::ReplyFault;
 use crate::format::Frame;
 use crate::line;
+use crate::name::LONGEST_TOPIC;
 
 /// The most bytes of a push's first line: the mark, the name, the count of lost pushes and the line feed.
-const LONGEST_LINE: usize = 1 + LONGEST_NAME + 2 + 10 + 1;
+const LONGEST_LINE: usize = 1 + LONGEST_TOPIC + 2 + 10 + 1;
 
 /// A topic without its type, for a client. See [`Topic::heard`](crate::Topic::heard).
 #[derive(Debug, Clone, Copy)]

@@ -66,6 +66,8 @@ mod find;
 mod listener;
 mod subscriptions;
 
+#[doc(hidden)] // for the parser of descriptions in bellwire-std
+pub use crate::name::check_topic_name;
 #[doc(hidden)] // the result of `Topic::heard`
 pub use find::Heard;
 #[doc(hidden)] // for the clients of bellwire-std, which have queues
@@ -81,7 +83,8 @@ pub use subscriptions::{Published, Subscriptions};
 // `TopicSet` is a bound that `Subscriptions` and `()` meet; bellwire-std has a third
 pub use subscriptions::{TopicSet, WithTopics};
 
-use crate::command::{Command, check_name, put};
+use crate::buffer::put;
+use crate::command::Command;
 use crate::error_line;
 use crate::format::{EncodeError, Format, Line};
 use crate::sentence::write_decimal;
@@ -97,21 +100,6 @@ pub const SUBSCRIBE: Command<Line, ()> = Command::reserved("SUBSCRIBE");
 ///
 /// Before its reply the server reports how many pushes of the topic were lost.
 pub const UNSUBSCRIBE: Command<Line, ()> = Command::reserved("UNSUBSCRIBE");
-
-/// The most bytes of a topic's name.
-const LONGEST_NAME: usize = 62;
-
-/// Checks a topic's name, for one that is known only at run time.
-///
-/// # Errors
-/// Returns the rule that the name breaks; see [`Topic::new`].
-#[doc(hidden)] // for the parser of descriptions in bellwire-std
-pub const fn check_topic_name(name: &str) -> Result<(), &'static str> {
-    if name.len() > LONGEST_NAME {
-        return Err("a topic's name must not exceed 62 bytes");
-    }
-    check_name(name)
-}
 
 /// A topic: its name and the format `F` of its values.
 ///
