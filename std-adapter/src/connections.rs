@@ -4,6 +4,7 @@ use crate::Address;
 use crate::addresses::{Addresses, Counted};
 use crate::limits::ServerLimits;
 use crate::metrics::{self, Counter, Gauge};
+use std::io::{self, ErrorKind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 #[cfg(feature = "tokio")]
@@ -167,6 +168,14 @@ impl Drop for Permit {
             self.connections.empty_task.notify_waiters();
         }
     }
+}
+
+/// Returns the error of a connection that cannot even be told that the server is busy.
+pub(crate) fn too_many() -> io::Error {
+    io::Error::new(
+        ErrorKind::QuotaExceeded,
+        "dropped, far too many connections",
+    )
 }
 
 #[cfg(test)]

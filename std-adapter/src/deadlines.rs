@@ -1,4 +1,4 @@
-//! The deadlines of a connection, shared by its handles.
+//! The deadlines of a connection: those that its handles share, and a server's for more bytes.
 
 use crate::wait::{Waker, deadline_passed, has_passed};
 use std::io::{self, ErrorKind};
@@ -76,5 +76,23 @@ impl Deadlines {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A wait for more bytes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wait {
+    /// The number of the partial request; see `Session::begun`.
+    pub(crate) begun: Option<u32>,
+    pub(crate) deadline: Instant,
+}
+
+impl Wait {
+    /// Returns the wait of a new connection.
+    pub(crate) fn first() -> Self {
+        Self {
+            begun: None,
+            deadline: Instant::now(),
+        }
     }
 }

@@ -14,6 +14,7 @@
 use crate::limits::ServerLimits;
 use rustix::event::PollFlags;
 use socket2::SockRef;
+use std::io::{self, ErrorKind};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
@@ -67,4 +68,22 @@ pub(crate) fn write_after_delivery(socket: &impl AsFd) {
 /// Returns whether the peer's system has acknowledged all bytes, or nothing more can reach it.
 pub(crate) fn is_delivered(ready: PollFlags) -> bool {
     ready.intersects(PollFlags::OUT | PollFlags::ERR | PollFlags::HUP)
+}
+
+/// Returns the error of a connection whose client does not read its replies.
+pub(crate) fn replies_not_taken() -> io::Error {
+    io::Error::new(
+        ErrorKind::TimedOut,
+        "the client did not receive its replies in time",
+    )
+}
+
+/// Returns the error of a connection whose unsent replies exceed
+/// [`bytes_in_flight`](ServerLimits::bytes_in_flight).
+#[cfg(feature = "tokio")]
+pub(crate) fn no_room_for_replies() -> io::Error {
+    io::Error::new(
+        ErrorKind::QuotaExceeded,
+        "the client did not receive its replies, and there is no room to keep them",
+    )
 }

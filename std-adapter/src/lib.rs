@@ -82,6 +82,7 @@ compile_error!("bellwire-std needs a Unix: Linux, macOS or one of the BSDs");
 
 mod address;
 mod addresses;
+mod backoff;
 mod client;
 mod conn;
 mod connections;

@@ -1,5 +1,6 @@
 //! The limits of both servers.
 
+use crate::deadlines::Wait;
 use crate::wait::after;
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
@@ -157,24 +158,6 @@ impl ServerLimits {
     }
 }
 
-/// A wait for more bytes.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Wait {
-    /// The number of the partial request; see `Session::begun`.
-    pub(crate) begun: Option<u32>,
-    pub(crate) deadline: Instant,
-}
-
-impl Wait {
-    /// Returns the wait of a new connection.
-    pub(crate) fn first() -> Self {
-        Self {
-            begun: None,
-            deadline: Instant::now(),
-        }
-    }
-}
-
 /// Enough for a command line.
 const LEAST_RECEIVE: usize = 64;
 
@@ -183,75 +166,3 @@ const LEAST_TRANSMIT: usize = 160;
 
 /// More than a connection can make good use of.
 const LARGEST_BUFFER: usize = 1 << 30;
-
-/// Returns the error of a connection that cannot even be told that the server is busy.
-pub(crate) fn too_many() -> io::Error {
-    io::Error::new(
-        ErrorKind::QuotaExceeded,
-        "dropped, far too many connections",
-    )
-}
-
-/// Returns the error of a connection whose client does not read its replies.
-pub(crate) fn replies_not_taken() -> io::Error {
-    io::Error::new(
-        ErrorKind::TimedOut,
-        "the client did not receive its replies in time",
-    )
-}
-
-/// Returns the error of a connection whose unsent replies exceed
-/// [`bytes_in_flight`](ServerLimits::bytes_in_flight).
-#[cfg(feature = "tokio")]
-pub(crate) fn no_room_for_replies() -> io::Error {
-    io::Error::new(
-        ErrorKind::QuotaExceeded,
-        "the client did not receive its replies, and there is no room to keep them",
-    )
-}
-
-/// The wait after a failed accept. It doubles with each failure in a row, from 5 ms up to 1 second.
-#[derive(Debug, Default)]
-pub(crate) struct Backoff(Duration);
-
-impl Backoff {
-    /// Returns the wait after `error`, or `None` if only the peer was gone already.
-    pub(crate) fn after(&mut self, error: &io::Error) -> Option<Duration> {
-        if matches!(
-            error.kind(),
-            ErrorKind::ConnectionAborted | ErrorKind::Interrupted
-        ) {
-            return None;
-        }
-        self.0 = (self.0 * 2).clamp(Duration::from_millis(5), Duration::from_secs(1));
-        tracing::error!("accept failed, next try in {:?}: {error}", self.0);
-        Some(self.0)
-    }
-
-    /// Resets the wait after a successful accept.
-    pub(crate) fn reset(&mut self) {
-        self.0 = Duration::ZERO;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Backoff;
-    use std::io::{self, ErrorKind};
-    use std::time::Duration;
-
-    #[test]
-    fn the_wait_after_failed_accepts_doubles_up_to_a_second_and_a_success_resets_it() {
-        let mut backoff = Backoff::default();
-        for _ in 0..2 {
-            let mut fail = |kind: ErrorKind| backoff.after(&io::Error::from(kind));
-            assert_eq!(fail(ErrorKind::ConnectionAborted), None);
-            assert_eq!(fail(ErrorKind::Interrupted), None);
-            for wait in [5, 10, 20, 40, 80, 160, 320, 640, 1000, 1000] {
-                let expected = Duration::from_millis(wait);
-                assert_eq!(fail(ErrorKind::Other), Some(expected));
-            }
-            backoff.reset();
-        }
-    }
-}

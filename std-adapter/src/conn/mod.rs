@@ -19,8 +19,7 @@ mod traits;
 
 use crate::Address;
 use crate::deadlines::{Deadlines, Direction};
-use crate::ending::{Ending, LINGER, Peer, is_delivered, write_after_delivery};
-use crate::limits::replies_not_taken;
+use crate::ending::{Ending, LINGER, Peer, is_delivered, replies_not_taken, write_after_delivery};
 #[cfg(feature = "serial")]
 use crate::serial::Line;
 use crate::stop::StopSignal;

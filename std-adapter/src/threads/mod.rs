@@ -4,7 +4,7 @@ mod blocking;
 mod stream;
 mod worker;
 
-use crate::limits::Backoff;
+use crate::backoff::Backoff;
 use crate::rate::limited;
 use crate::server::{Mode, ServerOn, Shared};
 use crate::wait::after;

@@ -1,9 +1,9 @@
 //! The byte stream of a thread's connection, with or without TLS.
 
 use crate::Conn;
-use crate::ending::Ending;
+use crate::ending::{Ending, replies_not_taken};
 use crate::lag::Lag;
-use crate::limits::{ServerLimits, replies_not_taken};
+use crate::limits::ServerLimits;
 use crate::server::Shared;
 #[cfg(feature = "tls")]
 use crate::tls;

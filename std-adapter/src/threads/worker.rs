@@ -2,10 +2,10 @@
 
 use super::blocking::Blocking;
 use super::stream::Stream;
-use crate::connections::Permit;
+use crate::connections::{Permit, too_many};
+use crate::deadlines::Wait;
 use crate::dispatch::Dispatch;
 use crate::ending::{Ending, Peer};
-use crate::limits::{Wait, too_many};
 use crate::metrics::Stopwatch;
 use crate::probe::{is_cut, is_unused};
 #[cfg(feature = "proxy-protocol")]

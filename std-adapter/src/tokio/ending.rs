@@ -1,8 +1,7 @@
 //! Ending a task's connection; see [`crate::ending`].
 
 use super::stream::{Stream, receive_now};
-use crate::ending::{Ending, LINGER, Peer, is_delivered, write_after_delivery};
-use crate::limits::replies_not_taken;
+use crate::ending::{Ending, LINGER, Peer, is_delivered, replies_not_taken, write_after_delivery};
 use crate::wait::wait;
 use rustix::event::{PollFd, PollFlags};
 use std::io::{self, ErrorKind};

@@ -19,8 +19,8 @@ mod task;
 
 pub use client::{Client, ClientBuilder, RawSubscription, Subscription};
 
+use crate::backoff::Backoff;
 use crate::connections::Permit;
-use crate::limits::Backoff;
 use crate::rate::limited;
 use crate::resolve::explain;
 use crate::server::{self, Mode, ServerOn};

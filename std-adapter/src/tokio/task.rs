@@ -6,11 +6,11 @@ use super::ending;
 #[cfg(feature = "tls")]
 use super::secure;
 use super::stream::Stream;
-use crate::connections::Permit;
-use crate::ending::Ending;
+use crate::connections::{Permit, too_many};
+use crate::deadlines::Wait;
+use crate::ending::{Ending, replies_not_taken};
 use crate::endpoint::{Finish, ReplyFuture};
 use crate::hangup::{LOOK, is_gone};
-use crate::limits::{Wait, replies_not_taken, too_many};
 use crate::probe::is_unused;
 #[cfg(feature = "proxy-protocol")]
 use crate::proxy;

@@ -1,8 +1,8 @@
 //! The bytes that a conversation keeps between wake-ups, and sending them.
 
 use super::Conversation;
+use crate::ending::no_room_for_replies;
 use crate::lag::Lag;
-use crate::limits::no_room_for_replies;
 use crate::tokio::in_flight::SMALL;
 use bellwire::topics::TopicSet;
 use bellwire::{Buffer, ErrorKind};
