@@ -14,6 +14,10 @@ use tokio::sync::Notify;
 /// closed at once.
 const SURPLUS: usize = 64;
 
+/// The end of such another connection, for the log.
+pub(crate) const TOO_MANY: &str =
+    "closed at once, because 64 connections beyond the limit are being refused already";
+
 /// The open connections of a server.
 pub(crate) struct Connections {
     limit: usize,
@@ -172,15 +176,12 @@ impl Drop for Permit {
 
 /// Returns the error of a connection that cannot even be told that the server is busy.
 pub(crate) fn too_many() -> io::Error {
-    io::Error::new(
-        ErrorKind::QuotaExceeded,
-        "dropped, far too many connections",
-    )
+    io::Error::new(ErrorKind::QuotaExceeded, TOO_MANY)
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use super::{Connections, Permit, SURPLUS};
+    use super::{Connections, Permit, SURPLUS, TOO_MANY};
     use crate::{Address, ServerLimits};
     use std::sync::Arc;
     use std::time::{Duration, Instant};
@@ -224,6 +225,11 @@ pub(crate) mod tests {
         assert!(!connections.admit().unwrap().is_surplus());
         drop((served, surplus));
         assert_eq!(connections.len(), 0);
+    }
+
+    #[test]
+    fn the_log_names_the_number_of_surplus_permits() {
+        assert!(TOO_MANY.contains(&format!(" {SURPLUS} connections ")));
     }
 
     #[test]

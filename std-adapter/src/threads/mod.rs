@@ -5,6 +5,7 @@ mod stream;
 mod worker;
 
 use crate::backoff::Backoff;
+use crate::connections::TOO_MANY;
 use crate::rate::limited;
 use crate::server::{Mode, ServerOn, Shared};
 use crate::wait::after;
@@ -96,7 +97,7 @@ impl<App: Send + 'static> ServerOn<Threads, App> {
 fn serve<App: Send + 'static>(conn: Conn, shared: &Arc<Shared<App>>) {
     let peer = conn.peer_addr().clone();
     let Some(permit) = shared.connections.admit() else {
-        return limited!(warn, "{peer}: dropped, far too many connections");
+        return limited!(warn, "{peer}: {TOO_MANY}");
     };
     let worker = Worker {
         conn,

@@ -20,7 +20,7 @@ mod task;
 pub use client::{Client, ClientBuilder, RawSubscription, Subscription};
 
 use crate::backoff::Backoff;
-use crate::connections::Permit;
+use crate::connections::{Permit, TOO_MANY};
 use crate::rate::limited;
 use crate::resolve::explain;
 use crate::server::{self, Mode, ServerOn};
@@ -204,7 +204,7 @@ async fn accept<App: Send + 'static>(
             Ok((stream, peer)) => {
                 backoff.reset();
                 let Some(permit) = connections.admit() else {
-                    limited!(warn, "{peer}: dropped, far too many connections");
+                    limited!(warn, "{peer}: {TOO_MANY}");
                     continue;
                 };
                 let turn = turns.next().unwrap_or(0);
