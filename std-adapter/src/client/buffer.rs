@@ -2,6 +2,9 @@
 
 use std::ops::Range;
 
+/// The least space for a read of a client, in bytes.
+pub(crate) const READ: usize = 4096;
+
 /// Bytes in a queue: written at the end, removed at the front.
 #[derive(Debug, Default)]
 pub(crate) struct Buffer {

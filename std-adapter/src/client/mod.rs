@@ -25,12 +25,12 @@ pub(crate) use options::{Options, Target};
 pub use stream::ClientStream;
 #[cfg(feature = "tokio")]
 pub(crate) use {
-    buffer::Buffer,
+    buffer::{Buffer, READ},
     ear::Ear,
     event::{decode as decode_event, keep},
     inbox::Inbox,
     pause::{LONGEST, pause},
-    verdict::{Verdict, is_passing, name},
+    verdict::{ERROR_LINE, Unasked, Verdict, is_passing, unasked},
 };
 
 use bellwire::format::OwnedReply;

@@ -2,6 +2,9 @@
 
 use bellwire::{Code, RemoteError};
 
+/// The most bytes of an error line, with its line feed.
+pub(crate) const ERROR_LINE: usize = 160;
+
 /// Which calls an error line concerns.
 #[derive(Debug)]
 pub(crate) enum Verdict {
@@ -36,8 +39,33 @@ pub(crate) fn is_passing(error: &RemoteError) -> bool {
     matches!(error.code, Code::TimedOut | Code::Busy)
 }
 
+/// Bytes that no call awaits. They end the conversation.
+#[derive(Debug)]
+pub(crate) enum Unasked {
+    /// The beginning of an error line.
+    Incomplete,
+    /// An error line. It is about a command without reply, or about the conversation.
+    Error(RemoteError),
+    /// Other bytes.
+    Unexpected,
+}
+
+/// Judges `bytes`, which are not empty. `silent` is as for [`Verdict::new`].
+pub(crate) fn unasked(bytes: &[u8], silent: &[&'static str]) -> Unasked {
+    let end = bytes.iter().position(|byte| *byte == b'\n');
+    match (bytes.first(), end) {
+        (Some(b'!'), Some(end)) => {
+            let line = &bytes[..=end];
+            let error = name(line, silent);
+            Unasked::Error(error.unwrap_or_else(|| RemoteError::parse(line, "-")))
+        }
+        (Some(b'!'), None) if bytes.len() < ERROR_LINE => Unasked::Incomplete,
+        _ => Unasked::Unexpected,
+    }
+}
+
 /// Returns the error of `line` if it names one of these commands.
-pub(crate) fn name(line: &[u8], commands: &[&'static str]) -> Option<RemoteError> {
+fn name(line: &[u8], commands: &[&'static str]) -> Option<RemoteError> {
     let mut errors = commands.iter().map(|name| RemoteError::parse(line, name));
     errors.find(|error| error.command.is_some())
 }

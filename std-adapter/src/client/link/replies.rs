@@ -1,19 +1,14 @@
 //! The received bytes, and the end of a conversation.
 
 use super::Link;
-use crate::client::verdict::{Verdict, name};
+use crate::client::buffer::READ;
+use crate::client::verdict::{ERROR_LINE, Unasked, Verdict, unasked};
 use crate::client::{CallError, Cause, ClientStream};
 use crate::wait::has_passed;
 use bellwire::{ErrorKind, Expected, Found, RemoteError};
 use std::io;
 use std::ops::Range;
 use std::time::Instant;
-
-/// The most bytes of an error line, with its line feed.
-const ERROR_LINE: usize = 160;
-
-/// The least space for a read, in bytes.
-const READ: usize = 4096;
 
 /// The most reads before a request, to notice the end of the conversation while pushes arrive.
 const READS: usize = 32;
@@ -183,18 +178,10 @@ impl Link {
     /// Ends the conversation because bytes arrived that no call awaits. Only an error line is read to its end.
     pub(super) fn judge(&mut self) {
         loop {
-            let bytes = self.rx.filled();
-            let end = bytes.iter().position(|byte| *byte == b'\n');
-            match (bytes.first(), end) {
-                (Some(b'!'), Some(end)) => {
-                    let line = &bytes[..=end];
-                    let error = name(line, &self.silent);
-                    let error = error.unwrap_or_else(|| RemoteError::parse(line, "-"));
-                    return self.end_with(error, false);
-                }
-                (None, _) => {}
-                (Some(b'!'), None) if bytes.len() < ERROR_LINE => {}
-                _ => return self.end(ErrorKind::UnexpectedReply),
+            match unasked(self.rx.filled(), &self.silent) {
+                Unasked::Incomplete => {}
+                Unasked::Error(error) => return self.end_with(error, false),
+                Unasked::Unexpected => return self.end(ErrorKind::UnexpectedReply),
             }
             if let Err(cause) = self.read() {
                 return self.end_stream(cause);

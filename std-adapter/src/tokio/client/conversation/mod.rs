@@ -5,7 +5,7 @@ mod topics;
 
 use super::calls::{Calls, Owner, Request, Shared};
 use super::connect::Io;
-use crate::client::{Buffer, CallError, Cause, Ear, Options};
+use crate::client::{Buffer, CallError, Cause, Ear, Options, READ};
 use bellwire::{ClientSession, ErrorKind, RemoteError};
 use std::collections::VecDeque;
 use std::io;
@@ -15,17 +15,11 @@ use std::task::{Context, Poll};
 use tokio::io::ReadBuf;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// The least space for a read, in bytes.
-const READ: usize = 4096;
-
 /// The most reads in a turn, before other tasks run.
 const READS: usize = 16;
 
 /// With that many unwritten bytes, the next requests stay in the queue: there they can be given up unsent.
 const BACKLOG: usize = 65536;
-
-/// The most bytes of an error line, with its line feed.
-const ERROR_LINE: usize = 160;
 
 /// A connection, the bytes on their way, and the calls in [`Calls::sent`].
 pub(super) struct Conversation<'a> {

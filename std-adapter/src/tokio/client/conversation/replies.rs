@@ -1,9 +1,9 @@
 //! The replies that have arrived.
 
-use super::{Conversation, ERROR_LINE, Over, unexpected};
-use crate::client::{CallError, Cause, Verdict, is_passing, name};
+use super::{Conversation, Over, unexpected};
+use crate::client::{CallError, Cause, ERROR_LINE, Unasked, Verdict, is_passing, unasked};
 use crate::tokio::client::calls::{Calls, Outcome, Request};
-use bellwire::{ErrorKind, Found, RemoteError};
+use bellwire::{ErrorKind, Found};
 
 impl Conversation<'_> {
     /// Completes the calls whose replies have arrived.
@@ -115,17 +115,10 @@ impl Conversation<'_> {
 
     /// Ends the conversation because bytes arrived that no call awaits. Only an error line is read to its end.
     fn unasked(&self) -> Result<(), Over> {
-        let bytes = self.rx.filled();
-        let end = bytes.iter().position(|byte| *byte == b'\n');
-        match (bytes.first(), end) {
-            (Some(b'!'), Some(end)) => {
-                let line = &bytes[..=end];
-                let error = name(line, &self.silent);
-                let error = error.unwrap_or_else(|| RemoteError::parse(line, "-"));
-                Err(Over::remote(error, false))
-            }
-            (Some(b'!'), None) if bytes.len() < ERROR_LINE => Ok(()),
-            _ => Err(unexpected()),
+        match unasked(self.rx.filled(), &self.silent) {
+            Unasked::Incomplete => Ok(()),
+            Unasked::Error(error) => Err(Over::remote(error, false)),
+            Unasked::Unexpected => Err(unexpected()),
         }
     }
 }
