@@ -2,6 +2,8 @@
 
 mod pushes;
 mod replies;
+#[cfg(test)]
+mod tests;
 
 use super::buffer::Buffer;
 use super::ear::Ear;
@@ -292,9 +294,9 @@ impl Link {
 
 /// Returns the cause of a failed read or write. A deadline that has passed is no error of the system.
 fn cause(error: io::Error) -> Cause {
-    if error.kind() == io::ErrorKind::TimedOut && error.raw_os_error().is_none() {
-        Cause::TimedOut
-    } else {
-        Cause::Transport(Arc::new(error))
+    match error.kind() {
+        io::ErrorKind::WouldBlock => Cause::TimedOut,
+        io::ErrorKind::TimedOut if error.raw_os_error().is_none() => Cause::TimedOut,
+        _ => Cause::Transport(Arc::new(error)),
     }
 }

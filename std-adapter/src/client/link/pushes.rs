@@ -1,6 +1,5 @@
 //! The pushes of the topics that the client is subscribed to.
 
-use super::replies::is_nothing;
 use super::{Buffer, Link, Request};
 use crate::client::event::keep;
 use crate::client::{CallError, Cause, Event, Push};
@@ -84,7 +83,7 @@ impl Link {
             }
             // Take the bytes that have arrived, even after the deadline.
             let mut read = self.read_now();
-            if read.as_ref().is_err_and(is_nothing) {
+            if matches!(read, Err(Cause::TimedOut)) {
                 if has_passed(deadline) {
                     return false;
                 }
@@ -92,9 +91,8 @@ impl Link {
                 read = self.read();
             }
             match read {
-                Err(Cause::TimedOut) => {}
-                Err(cause) if !is_nothing(&cause) => self.end_stream(cause),
-                _ => {}
+                Ok(()) | Err(Cause::TimedOut) => {}
+                Err(cause) => self.end_stream(cause),
             }
         }
     }
