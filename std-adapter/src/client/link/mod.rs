@@ -91,7 +91,10 @@ impl Link {
     pub(super) fn into_stream(self) -> io::Result<Box<dyn ClientStream>> {
         match self.stream {
             Some(stream) if self.rx.is_empty() => Ok(stream),
-            _ => Err(io::Error::other(ErrorKind::UnexpectedReply)),
+            _ => Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                ErrorKind::UnexpectedReply,
+            )),
         }
     }
 
