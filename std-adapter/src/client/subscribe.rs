@@ -225,8 +225,8 @@ impl Client {
         }
         match self.link.report() {
             // The server ended the conversation when it refused the last topic.
-            Some((cause, _)) if !self.link.is_open() => Err(cause),
-            _ => Ok(()),
+            Some((cause, _)) => Err(cause),
+            None => Ok(()),
         }
     }
 }

@@ -119,7 +119,7 @@ impl Link {
 
     /// Returns the length of the encoded requests of which no byte was sent.
     pub(super) fn encoded(&self) -> usize {
-        self.tx.len() - self.rest
+        self.tx.len()
     }
 
     /// Forgets all calls: discards the requests that were not sent, and later the replies to the others.

@@ -55,9 +55,6 @@ impl Link {
 
     /// Moves the pushes that have arrived to the inbox. Returns whether the rest begins with a part of a push.
     pub(super) fn hear(&mut self) -> bool {
-        if self.ear.is_idle() {
-            return false;
-        }
         let inbox = &mut self.inbox;
         let heard = self.ear.hear(&mut self.rx, self.max_reply, |topic, event| {
             inbox.push(topic, keep(event));

@@ -191,7 +191,6 @@ impl Link {
                     let error = error.unwrap_or_else(|| RemoteError::parse(line, "-"));
                     return self.end_with(error, false);
                 }
-                (None, _) => {}
                 (Some(b'!'), None) if bytes.len() < ERROR_LINE => {}
                 _ => return self.end(ErrorKind::UnexpectedReply),
             }
