@@ -320,9 +320,8 @@ fn a_thousand_topics_are_subscribed_at_once() {
             tasks.spawn(async move { client.subscribe(topic).await });
         }
         let server = async {
-            far.read_exact(&mut [0; 1000 * ("SUBSCRIBE\n\n".len() + 62)])
-                .await
-                .unwrap();
+            let mut requests = vec![0; 1000 * ("SUBSCRIBE\n\n".len() + 62)];
+            far.read_exact(&mut requests).await.unwrap();
             far.write_all(&b"OK\n".repeat(1000)).await.unwrap();
         };
         timeout(PATIENCE / 2, server).await.unwrap();
