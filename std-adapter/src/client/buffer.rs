@@ -31,10 +31,10 @@ impl Buffer {
             self.memory.copy_within(self.start..self.end, 0);
             self.end -= self.start;
             self.start = 0;
-        }
-        if self.memory.len() - self.end < size {
-            let more = (self.end + size).max(2 * self.end);
-            self.memory.resize(more, 0);
+            let least = self.end + size;
+            if self.memory.len() < least {
+                self.memory.resize(least.max(2 * self.end), 0);
+            }
         }
         &mut self.memory[self.end..]
     }

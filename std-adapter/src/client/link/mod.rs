@@ -180,9 +180,7 @@ impl Link {
             }
             size += request.size;
         }
-        if size > 0
-            && let Err(cause) = self.write(size, deadline)
-        {
+        if let Err(cause) = self.write(size, deadline) {
             // The server may have said why before it closed the connection.
             while self.rx.len() <= self.max_reply && self.read_now().is_ok() {
                 self.hear();
