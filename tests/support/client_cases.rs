@@ -52,6 +52,12 @@ const WAIT: Call = Call {
     outcome: Ok(""),
 };
 
+/// With its line feed, the longest reply that a client accepts.
+const LONGEST: &str = match str::from_utf8(&[b'x'; 999]) {
+    Ok(text) => text,
+    Err(_) => panic!(),
+};
+
 const ASKED: Step = Hear("A\nx\n");
 const GOOD: &[Step] = &[ASKED, Say("1\n"), Stall];
 
@@ -61,6 +67,19 @@ pub const CASES: &[Case] = &[
         name: "a reply arrives",
         server: &[GOOD],
         calls: &[call(Ok("1"))],
+    },
+    Case {
+        name: "a call between requests without reply gets its own reply",
+        server: &[&[
+            Hear("NOTE\nn\n"),
+            ASKED,
+            Say("1\n"),
+            Hear("NOTE\nn\nNOTE\nn\n"),
+            ASKED,
+            Say("2\n"),
+            Stall,
+        ]],
+        calls: &[send(), call(Ok("1")), send(), send(), call(Ok("2"))],
     },
     Case {
         name: "a close before the reply may have run",
@@ -162,6 +181,11 @@ pub const CASES: &[Case] = &[
         ],
     },
     Case {
+        name: "a reply as long as the limit arrives",
+        server: &[&[ASKED, Say(LONGEST), Say("\n"), Stall]],
+        calls: &[call(Ok(LONGEST))],
+    },
+    Case {
         name: "a reply that cannot be decoded leaves the conversation open",
         server: &[&[ASKED, Bytes(b"\xff\n"), ASKED, Say("1\n"), Stall]],
         calls: &[call(Err("Reply(Decode")), call(Ok("1"))],
@@ -175,6 +199,15 @@ pub const UNASKED: &[Case] = &[
         server: &[&[ASKED, Say("1\n2\n"), Stall], GOOD],
         calls: &[
             call(Ok("1")),
+            WAIT,
+            call(Err("NotSent(Protocol(UnexpectedReply))")),
+            call(Ok("1")),
+        ],
+    },
+    Case {
+        name: "a long error line without end is bounded",
+        server: &[&[Say("!"), Repeat("x", 2000), Stall], GOOD],
+        calls: &[
             WAIT,
             call(Err("NotSent(Protocol(UnexpectedReply))")),
             call(Ok("1")),

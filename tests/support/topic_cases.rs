@@ -263,6 +263,16 @@ pub const CASES: &[TopicCase] = &[
         ],
     },
     TopicCase {
+        name: "a refusal that ends the conversation is told without another connection",
+        server: &[FIRST, &[JOIN, Say("!unknown-command no\n"), Close]],
+        actions: &[
+            Subscribe(Ok(())),
+            Next("1"),
+            Next("!subscription ended: server error (unknown-command): no"),
+            Next("none"),
+        ],
+    },
+    TopicCase {
         name: "a busy server is asked again",
         server: &[
             FIRST,

@@ -28,16 +28,16 @@ impl Buffer {
         &self.memory[self.start..self.end]
     }
 
-    /// Returns at least one byte of space, and at least `size` bytes unless that many are filled already.
+    /// Returns at least `size` bytes of space.
     pub(crate) fn space(&mut self, size: usize) -> &mut [u8] {
-        if self.start > 0 && self.memory.len() - self.end < size {
+        if self.memory.len() - self.end < size {
             self.memory.copy_within(self.start..self.end, 0);
             self.end -= self.start;
             self.start = 0;
-        }
-        if self.memory.len() - self.end < size {
-            let more = (self.end + size).max(2 * self.end);
-            self.memory.resize(more, 0);
+            let least = self.end + size;
+            if self.memory.len() < least {
+                self.memory.resize(least.max(2 * self.end), 0);
+            }
         }
         &mut self.memory[self.end..]
     }
@@ -70,5 +70,67 @@ impl Buffer {
 
     pub(crate) fn clear(&mut self) {
         (self.start, self.end, self.skip) = (0, 0, 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::VecDeque;
+
+    #[test]
+    fn bytes_leave_in_their_order_and_the_memory_stays_in_proportion() {
+        let mut buffer = Buffer::default();
+        let mut model = VecDeque::new();
+        let (mut most, mut next) = (0, 0);
+        for turn in 0..10_000 {
+            // Up to 50 bytes come, and up to 60 leave.
+            let (come, leave) = (turn * 7 % 51, turn * 13 % 61);
+            let space = buffer.space(50);
+            assert!(space.len() >= 50);
+            for byte in &mut space[..come] {
+                next = u8::wrapping_add(next, 1);
+                *byte = next;
+                model.push_back(next);
+            }
+            buffer.fill(come);
+            most = most.max(buffer.len());
+            let leave = leave.min(model.len());
+            let start = buffer.consume(leave);
+            let left: Vec<u8> = model.drain(..leave).collect();
+            assert_eq!(buffer.get(start..start + leave), left);
+            assert_eq!(*buffer.filled(), *model.make_contiguous());
+            assert_eq!(buffer.len(), model.len());
+            assert_eq!(buffer.is_empty(), model.is_empty());
+            assert!(buffer.memory.len() <= 2 * most + 50);
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_removed_before_they_come_are_skipped() {
+        let mut buffer = Buffer::default();
+        for (come, left) in [
+            (&b"ab"[..], &b""[..]),
+            (b"c", b""),
+            (b"de", b"e"),
+            (b"f", b"ef"),
+        ] {
+            buffer.space(9)[..come.len()].copy_from_slice(come);
+            buffer.fill(come.len());
+            if come == b"ab" {
+                buffer.consume(4);
+            }
+            assert_eq!(buffer.filled(), left);
+        }
+    }
+
+    #[test]
+    fn bytes_that_were_to_be_skipped_are_forgotten_with_the_rest() {
+        let mut buffer = Buffer::default();
+        buffer.consume(4);
+        buffer.clear();
+        buffer.space(2)[..2].copy_from_slice(b"ab");
+        buffer.fill(2);
+        assert_eq!(buffer.filled(), b"ab");
     }
 }

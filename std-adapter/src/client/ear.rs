@@ -14,11 +14,6 @@ pub(crate) struct Ear {
 }
 
 impl Ear {
-    /// Returns whether no push is expected.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.topics.is_empty()
-    }
-
     /// Listens to exactly these topics. Call it between two messages.
     pub(crate) fn listen(&mut self, topics: impl IntoIterator<Item = Heard>) {
         self.topics.clear();

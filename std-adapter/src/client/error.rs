@@ -133,3 +133,34 @@ impl Error for Cause {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::EventError;
+
+    #[test]
+    fn only_a_call_that_was_not_sent_is_repeatable() {
+        assert!(CallError::NotSent(Cause::Busy).is_repeatable());
+        for error in [
+            CallError::MayHaveRun(Cause::Closed),
+            CallError::Reply(ErrorKind::UnexpectedReply),
+        ] {
+            assert!(!error.is_repeatable(), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_source_of_a_failed_connection_is_the_error_of_the_system() {
+        let inner = io::Error::from(io::ErrorKind::BrokenPipe);
+        let cause = Cause::Transport(Arc::new(inner));
+        let error = CallError::NotSent(cause.clone());
+        let event = EventError::Ended(error.clone());
+        let errors: [&dyn Error; 3] = [&cause, &error, &event];
+        for error in errors {
+            let source = error.source().unwrap().downcast_ref::<io::Error>();
+            assert_eq!(source.unwrap().kind(), io::ErrorKind::BrokenPipe);
+        }
+        assert!(Cause::Closed.source().is_none());
+    }
+}

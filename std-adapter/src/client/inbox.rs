@@ -115,6 +115,7 @@ impl Inbox {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Cause;
 
     fn value(size: usize) -> RawEvent {
         Event::Value(vec![0; size].into())
@@ -185,5 +186,21 @@ mod tests {
             inbox.push("A", value(size));
         }
         assert_eq!(taken(&mut inbox), ["A 5", "A 5", "A +1"]);
+    }
+
+    #[test]
+    fn a_loss_takes_its_place_among_the_events_of_all_topics() {
+        let mut inbox = Inbox::new(InboxLimits::default());
+        inbox.push("A", Event::Lost(1));
+        inbox.push("B", Event::Gap);
+        inbox.push("A", Event::Lost(1));
+        inbox.push("B", value(1));
+        inbox.push("A", Event::Lost(1));
+        inbox.end("A", CallError::NotSent(Cause::Closed));
+        inbox.push("A", Event::Lost(1));
+        assert_eq!(
+            taken(&mut inbox),
+            ["A +2", "B gap", "B 1", "A +1", "A end", "A +1"]
+        );
     }
 }

@@ -27,14 +27,21 @@ pub(crate) struct Options {
     pub(crate) events: InboxLimits,
 }
 
-impl Default for Options {
-    fn default() -> Self {
+impl Options {
+    /// Returns the default limits, but with this time limit.
+    pub(crate) fn with_timeout(timeout: Option<Duration>) -> Self {
         Self {
-            timeout: Some(TIMEOUT),
+            timeout,
             max_request: MESSAGE,
             max_reply: MESSAGE,
             events: InboxLimits::default(),
         }
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self::with_timeout(Some(TIMEOUT))
     }
 }
 

@@ -89,10 +89,9 @@ where
 
 impl Client {
     /// Returns whether to send more of the encoded requests. One half of the window is under way while the replies to
-    /// the other are taken. After the end of a connection, its errors come before a new connection.
+    /// the other are taken.
     fn has_room(&self) -> bool {
-        let room = self.link.unanswered() <= WINDOW / 2;
-        self.link.waiting() == 0 || self.link.is_open() && room
+        self.link.unanswered() <= WINDOW / 2
     }
 
     /// Sends encoded requests up to the window, and waits for the reply to the oldest request. Returns the place of

@@ -38,7 +38,7 @@ impl Client {
                 return Ok(());
             }
             // The connection failed before it took a byte. A new one may take the request.
-            if opened || has_passed(deadline) || self.target.is_none() {
+            if opened {
                 self.link.drop_unsent();
                 let cause = self.link.report().map_or(Cause::Closed, |(cause, _)| cause);
                 return Err(CallError::NotSent(cause));

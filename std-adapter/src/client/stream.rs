@@ -8,8 +8,6 @@ use crate::wait::wait;
 #[cfg(feature = "tls")]
 use rustix::event::{PollFd, PollFlags};
 use rustix::net::RecvFlags;
-#[cfg(feature = "tls")]
-use std::io::ErrorKind;
 use std::io::{self, Read, Write};
 #[cfg(feature = "tls")]
 use std::time::Duration;
@@ -23,13 +21,14 @@ const REST: Duration = Duration::from_millis(10);
 /// port.
 ///
 /// A read of 0 bytes is the end of the stream. After the deadline, reads and writes fail with
-/// [`ErrorKind::TimedOut`](io::ErrorKind::TimedOut).
+/// [`ErrorKind::TimedOut`](io::ErrorKind::TimedOut) or, like the sockets of the standard library,
+/// [`WouldBlock`](io::ErrorKind::WouldBlock).
 ///
 /// ```
 /// use bellwire_std::ClientStream;
 /// use std::io::{Read, Result, Write};
 /// use std::os::unix::net::UnixStream;
-/// use std::time::Instant;
+/// use std::time::{Duration, Instant};
 ///
 /// struct Port(UnixStream);
 /// # impl Read for Port { fn read(&mut self, buf: &mut [u8]) -> Result<usize> { self.0.read(buf) } }
@@ -41,6 +40,8 @@ const REST: Duration = Duration::from_millis(10);
 /// impl ClientStream for Port {
 ///     fn set_deadline(&mut self, deadline: Option<Instant>) -> Result<()> {
 ///         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+///         // A socket refuses a time limit of 0.
+///         let left = left.map(|left| left.max(Duration::from_millis(1)));
 ///         self.0.set_read_timeout(left)?;
 ///         self.0.set_write_timeout(left)
 ///     }
@@ -67,7 +68,8 @@ pub trait ClientStream: Read + Write + Send {
     /// Reads bytes that have arrived, without waiting. Ignores the deadline.
     ///
     /// # Errors
-    /// [`ErrorKind::WouldBlock`](io::ErrorKind::WouldBlock) if no bytes are there. The errors of reading.
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) or [`TimedOut`](io::ErrorKind::TimedOut) if no bytes are there. The
+    /// errors of reading.
     fn read_now(&mut self, buf: &mut [u8]) -> io::Result<usize>;
 
     /// Ends the sending. The server reads the end of the stream, and may still reply. A serial port does nothing.
@@ -113,10 +115,7 @@ impl ClientStream for tls::Conn {
             now + REST
         };
         self.get_ref().set_read_deadline(Some(until));
-        match Read::read(self, buf) {
-            Err(error) if error.kind() == ErrorKind::TimedOut => Err(ErrorKind::WouldBlock.into()),
-            read => read,
-        }
+        Read::read(self, buf)
     }
 
     fn close_write(&mut self) -> io::Result<()> {

@@ -72,8 +72,8 @@ impl Client {
     /// gap. Without an open connection, nothing is sent.
     ///
     /// # Errors
-    /// [`CallError::Remote`]: the server refused it, and the subscription continues. After every other error the
-    /// connection has ended, and with it the subscription.
+    /// [`CallError::Remote`]: the server refused it. The subscription continues if the conversation does. After every
+    /// other error the connection has ended, and with it the subscription.
     pub fn unsubscribe<F: Format>(&mut self, topic: Topic<F>) -> Result<(), CallError> {
         self.unsubscribe_raw(topic.name())
     }
@@ -225,8 +225,8 @@ impl Client {
         }
         match self.link.report() {
             // The server ended the conversation when it refused the last topic.
-            Some((cause, _)) if !self.link.is_open() => Err(cause),
-            _ => Ok(()),
+            Some((cause, _)) => Err(cause),
+            None => Ok(()),
         }
     }
 }

@@ -159,4 +159,6 @@ fn a_batch_to_a_server_that_is_gone_is_not_sent() {
         let error = batch.send().unwrap_err();
         assert!(matches!(error, CallError::NotSent(_)), "{error}");
     }
+    // Without a request there is nothing to send.
+    assert!(client.batch().send().is_ok());
 }

@@ -71,6 +71,17 @@ fn a_server_without_descriptions_ends_connect_with_its_error() {
 }
 
 #[test]
+fn bytes_after_the_answers_to_the_check_end_connect() {
+    let Say(text) = SAME else { unreachable!() };
+    let surplus = Say(format!("{text}hello\n").leak());
+    for error in refused(&[ASKED, surplus, Stall], PATIENCE) {
+        assert_eq!(error.kind(), ErrorKind::InvalidData, "{error}");
+        let text = error.to_string();
+        assert!(text.ends_with("unexpected kind of reply"), "{text}");
+    }
+}
+
+#[test]
 fn connect_ends_in_time_if_the_check_is_not_answered() {
     for error in refused(&[ASKED, Stall], SHORT) {
         assert_eq!(error.kind(), ErrorKind::TimedOut, "{error}");

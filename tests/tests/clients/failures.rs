@@ -9,6 +9,7 @@ use bellwire_tests::script::Scripted;
 use bellwire_tests::script::Step::{Close, Hear, Reset, Say, Stall};
 use std::io::{self, Read, Write};
 use std::net::TcpListener;
+use std::sync::mpsc::channel;
 use std::thread;
 
 const A: Command<Line, Line> = Command::new("A");
@@ -81,24 +82,29 @@ fn the_error_line_that_cuts_a_send_is_its_error() {
 
 #[test]
 fn a_pipeline_goes_on_over_a_new_connection() {
-    // One value fills more than half of the window, so only the first was sent.
-    let value = "x".repeat(10_000);
-    let request: &'static str = format!("A\n{value}\n").leak();
-    let again: &'static [_] = vec![
-        Hear(request),
-        Say("two\n"),
-        Hear(request),
-        Say("three\n"),
-        Stall,
-    ]
-    .leak();
-    let server = Scripted::start(vec![&[Hear("A\nx"), Reset] as &[_], again].leak());
-    let mut client = connect(&server);
-    let mut outcomes = client.pipeline(A, [&*value; 3]);
-    let first = outcomes.next().unwrap();
-    assert!(matches!(first, Err(CallError::MayHaveRun(_))), "{first:?}");
-    let rest: Result<Vec<_>, _> = outcomes.collect();
-    assert_eq!(rest.unwrap(), ["two", "three"]);
+    // The window takes one value of the first size, or two of the second.
+    for (size, sent) in [(10_000, 1), (7000, 2)] {
+        let value = "x".repeat(size);
+        let request: &'static str = format!("A\n{value}\n").leak();
+        let cut: &'static [_] = vec![Hear(request.repeat(sent).leak()), Close].leak();
+        let again: &'static [_] = vec![
+            Hear(request),
+            Say("last but one\n"),
+            Hear(request),
+            Say("last\n"),
+            Stall,
+        ]
+        .leak();
+        let server = Scripted::start(vec![cut, again].leak());
+        let mut client = connect(&server);
+        let mut outcomes = client.pipeline(A, std::iter::repeat_n(&*value, sent + 2));
+        for _ in 0..sent {
+            let lost = outcomes.next().unwrap();
+            assert!(matches!(lost, Err(CallError::MayHaveRun(_))), "{lost:?}");
+        }
+        let rest: Result<Vec<_>, _> = outcomes.collect();
+        assert_eq!(rest.unwrap(), ["last but one", "last"]);
+    }
 }
 
 #[test]
@@ -167,5 +173,45 @@ fn a_restart_in_mid_reply_over_tls_fails_one_call() {
     let error = client.call(A, "1").unwrap_err();
     assert!(matches!(error, CallError::MayHaveRun(_)), "{error:?}");
     assert_eq!(client.call(A, "2").unwrap(), "two");
+    server.join().unwrap();
+}
+
+#[test]
+fn an_idle_connection_over_tls_that_ends_or_breaks_is_replaced_before_the_next_call() {
+    let authority = Authority::new();
+    let acceptor = authority.acceptor(None);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let accepting = listener.try_clone().unwrap();
+    let (end, ended) = channel();
+    let server = thread::spawn(move || {
+        for call in 0..3 {
+            let (mut stream, _) = accepting.accept().unwrap();
+            let conn = Conn::try_from(stream.try_clone().unwrap()).unwrap();
+            let mut conn = acceptor.accept(conn).unwrap();
+            conn.read_exact(&mut [0; 4]).unwrap();
+            conn.write_all(b"1\n").unwrap();
+            conn.flush().unwrap();
+            // The client reads the reply.
+            thread::sleep(SHORT / 10);
+            if call == 1 {
+                // Bytes that are no record.
+                stream.write_all(&[0; 100]).unwrap();
+            } else {
+                conn.close_write().unwrap();
+            }
+            end.send(()).unwrap();
+            // A request on the old connection would get no reply.
+            let _ = stream.read(&mut [0]);
+        }
+    });
+    let builder = Client::builder().tls(authority.connector(None), HOST);
+    let address = listener.local_addr().unwrap().to_string();
+    let mut client = builder.connect(&address).unwrap();
+    for _ in 0..3 {
+        assert_eq!(client.call(A, "x").unwrap(), "1");
+        ended.recv_timeout(PATIENCE).unwrap();
+        thread::sleep(SHORT / 10);
+    }
+    drop(client);
     server.join().unwrap();
 }

@@ -5,7 +5,9 @@ mod blocking;
 mod check;
 mod checked;
 mod described;
+mod dropped;
 mod failures;
+mod half_closed;
 mod idle;
 mod outages;
 mod panics;
@@ -14,5 +16,6 @@ mod serial;
 #[cfg(target_os = "linux")]
 mod soak;
 mod stalled;
+mod streams;
 mod tokio;
 mod topics;

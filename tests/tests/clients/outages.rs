@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::sleep;
 
@@ -199,11 +199,11 @@ fn calls_wait_with_few_attempts_until_the_server_is_back() {
 
 #[test]
 fn a_reply_beyond_the_limit_is_skipped_and_the_connection_stays_open() {
-    const TEXT: Command<(), Postcard<String>> = Command::new("TEXT");
+    const TEXT: Command<Postcard<usize>, Postcard<String>> = Command::new("TEXT");
     let server = serve(Kind::Threads, |_| {});
     server
         .endpoint
-        .handle(TEXT, |(), (), reply| reply.send(&"x".repeat(20_000)))
+        .handle(TEXT, |(), size, reply| reply.send(&"x".repeat(size)))
         .unwrap();
     runtime().block_on(async {
         let client = Client::builder()
@@ -212,15 +212,51 @@ fn a_reply_beyond_the_limit_is_skipped_and_the_connection_stays_open() {
             .connect(&server.address.to_string())
             .await
             .unwrap();
-        let (long, short) = tokio::join!(client.call(TEXT, ()), client.call(STRING, "a"));
-        let error = long.unwrap_err();
-        assert!(
-            matches!(
-                error,
-                CallError::Reply(bellwire::ErrorKind::MessageTooLong { limit: 100 })
-            ),
-            "{error}"
-        );
+        // The first reply arrives in one piece, the second does not.
+        let long = (client.call(TEXT, &150), client.call(TEXT, &20_000));
+        let (one, two, short) = tokio::join!(long.0, long.1, client.call(STRING, "a"));
+        for outcome in [one, two] {
+            assert!(
+                matches!(
+                    outcome,
+                    Err(CallError::Reply(bellwire::ErrorKind::MessageTooLong {
+                        limit: 100
+                    }))
+                ),
+                "{outcome:?}"
+            );
+        }
         assert_eq!(short.unwrap(), "Thank you.");
     });
+}
+
+#[test]
+fn an_idle_client_connects_again_only_for_the_next_call() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    runtime().block_on(async {
+        let client = Client::connect(&address).await.unwrap();
+        drop(listener.accept().unwrap());
+        sleep(SHORT).await;
+        listener.set_nonblocking(true).unwrap();
+        assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
+        drop(client);
+    });
+}
+
+#[test]
+fn a_server_that_closes_after_each_reply_is_connected_to_without_growing_pauses() {
+    const ONE: &[bellwire_tests::script::Step] = &[Hear("A\nx\n"), Say("1\n"), Close];
+    let server = Scripted::start(&[ONE; 10]);
+    let start = Instant::now();
+    runtime().block_on(async {
+        let client = Client::connect(&server.address.to_string()).await.unwrap();
+        for _ in 0..10 {
+            assert_eq!(client.call(A, "x").await.unwrap(), "1");
+            server.wait();
+            sleep(SHORT / 10).await;
+        }
+    });
+    // Pauses that double from 50 ms would take more than 5 seconds.
+    assert!(start.elapsed() < Duration::from_secs(5));
 }

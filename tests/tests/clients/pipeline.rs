@@ -6,8 +6,9 @@ use bellwire_tests::net::SHORT;
 use bellwire_tests::running::{Kind, PATIENCE, STRING, each, serve};
 use bellwire_tests::script::{
     Scripted,
-    Step::{Close, Hear, Say, Stall},
+    Step::{Close, Hear, Repeat, Say, Stall},
 };
+use std::cell::Cell;
 
 const A: Command<Line, Line> = Command::new("A");
 const LONG: Command<(), Line> = Command::new("LONG");
@@ -44,6 +45,38 @@ fn long_replies_and_long_requests_do_not_block_each_other() {
     let text = "x".repeat(50_000);
     let replies = client.pipeline(STRING, std::iter::repeat_n(&*text, 100));
     assert_eq!(replies.map(Result::unwrap).count(), 100);
+}
+
+#[test]
+fn half_of_16_kib_of_requests_are_on_their_way_while_the_replies_to_the_others_are_taken() {
+    // Requests of 1 KiB.
+    let text = "x".repeat(1021);
+    let requests = |number| Hear(format!("A\n{text}\n").repeat(number).leak());
+    let script = [
+        requests(16),
+        Repeat("1\n", 8),
+        requests(8),
+        Repeat("1\n", 16),
+        Stall,
+    ];
+    let server = Scripted::start(vec![&*script.to_vec().leak()].leak());
+    let mut client = Client::connect(server.address, PATIENCE).unwrap();
+    let replies = client.pipeline(A, std::iter::repeat_n(&*text, 24));
+    assert_eq!(replies.map(Result::unwrap).count(), 24);
+}
+
+#[test]
+fn values_are_taken_at_most_16_kib_and_one_value_ahead_of_the_replies() {
+    let server = serve(Kind::Threads, |_| {});
+    let mut client = Client::connect(server.address, PATIENCE).unwrap();
+    // With the command line, requests of 1 KiB.
+    let text = "x".repeat(1024 - "STRING\n\n".len());
+    let taken = Cell::new(0);
+    let values = std::iter::repeat_n(&*text, 100).inspect(|_| taken.set(taken.get() + 1));
+    for (replies, reply) in client.pipeline(STRING, values).enumerate() {
+        reply.unwrap();
+        assert!(taken.get() <= replies + 17, "{} taken", taken.get());
+    }
 }
 
 #[test]

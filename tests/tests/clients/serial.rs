@@ -106,6 +106,21 @@ fn a_pulled_plug_is_an_error_at_once_and_calls_go_on_after_it_is_back() {
 
 #[test]
 fn a_device_that_falls_silent_is_an_error_within_the_bound() {
+    const ERROR: &str = "request sent, reply lost: peer does not answer";
+    let asynchronous = thread::spawn(|| {
+        let mut bench = Bench::quiet("silent-async");
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let builder = AsyncClient::builder()
+                .network(Network::Serial)
+                .timeout(None);
+            let client = builder.connect(&bench.address()).await.unwrap();
+            client.call(READ, ()).await.unwrap();
+            bench.device.stop();
+            let error = client.call(READ, ()).await.unwrap_err();
+            assert_eq!(error.to_string(), ERROR);
+        });
+    });
     let mut bench = Bench::quiet("silent");
     let mut client = builder().timeout(None).connect(&bench.address()).unwrap();
     let mut twin = Thermostat::new();
@@ -114,12 +129,10 @@ fn a_device_that_falls_silent_is_an_error_within_the_bound() {
     let begin = Instant::now();
     let error = client.call(READ, ()).unwrap_err();
     assert!(begin.elapsed() < DEAD);
-    assert_eq!(
-        error.to_string(),
-        "request sent, reply lost: peer does not answer"
-    );
+    assert_eq!(error.to_string(), ERROR);
     bench.device.restart(2);
     read(&mut client, &mut Thermostat::new());
+    asynchronous.join().unwrap();
 }
 
 #[test]
@@ -339,5 +352,6 @@ fn tasks_share_a_port_and_go_on_after_the_plug_is_back() {
             Err(error) => assert!(matches!(error, CallError::MayHaveRun(_)), "{error}"),
         }
         assert_eq!(client.call(READ, ()).await.unwrap(), twin.read());
+        client.finish().await.unwrap();
     });
 }

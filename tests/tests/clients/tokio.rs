@@ -163,6 +163,8 @@ fn a_rejected_send_reaches_the_listener_and_finish() {
             first.contains("command: Some(\"NOTE\"), code: Refused"),
             "{first}"
         );
+        let error = client.finish().await.unwrap_err();
+        assert!(matches!(error, CallError::Remote(_)), "{error:?}");
 
         let server = Scripted::start(rejects);
         let client = Client::connect(&server.address.to_string()).await.unwrap();

@@ -2,6 +2,8 @@
 
 mod pushes;
 mod replies;
+#[cfg(test)]
+mod tests;
 
 use super::buffer::Buffer;
 use super::ear::Ear;
@@ -89,7 +91,10 @@ impl Link {
     pub(super) fn into_stream(self) -> io::Result<Box<dyn ClientStream>> {
         match self.stream {
             Some(stream) if self.rx.is_empty() => Ok(stream),
-            _ => Err(io::Error::other(ErrorKind::UnexpectedReply)),
+            _ => Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                ErrorKind::UnexpectedReply,
+            )),
         }
     }
 
@@ -114,7 +119,7 @@ impl Link {
 
     /// Returns the length of the unsent requests in bytes.
     pub(super) fn encoded(&self) -> usize {
-        self.tx.len() - self.rest
+        self.tx.len()
     }
 
     /// Forgets all calls: discards the requests that were not sent, and later the replies to the others.
@@ -174,9 +179,7 @@ impl Link {
             }
             size += request.size;
         }
-        if size > 0
-            && let Err(cause) = self.write(size, deadline)
-        {
+        if let Err(cause) = self.write(size, deadline) {
             // The server may have said why before it closed the connection.
             while self.rx.len() <= self.max_reply && self.read_now().is_ok() {
                 self.hear();
@@ -291,9 +294,9 @@ impl Link {
 
 /// Returns the cause of a failed read or write. A deadline that has passed is not an error of the system.
 fn cause(error: io::Error) -> Cause {
-    if error.kind() == io::ErrorKind::TimedOut && error.raw_os_error().is_none() {
-        Cause::TimedOut
-    } else {
-        Cause::Transport(Arc::new(error))
+    match error.kind() {
+        io::ErrorKind::WouldBlock => Cause::TimedOut,
+        io::ErrorKind::TimedOut if error.raw_os_error().is_none() => Cause::TimedOut,
+        _ => Cause::Transport(Arc::new(error)),
     }
 }

@@ -1,6 +1,5 @@
 //! The pushes of the topics that the client is subscribed to.
 
-use super::replies::is_nothing;
 use super::{Buffer, Link, Request};
 use crate::client::event::keep;
 use crate::client::{CallError, Cause, Event, Push};
@@ -56,9 +55,6 @@ impl Link {
 
     /// Moves the pushes that have arrived to the inbox. Returns whether the rest begins with a part of a push.
     pub(super) fn hear(&mut self) -> bool {
-        if self.ear.is_idle() {
-            return false;
-        }
         let inbox = &mut self.inbox;
         let heard = self.ear.hear(&mut self.rx, self.max_reply, |topic, event| {
             inbox.push(topic, keep(event));
@@ -84,7 +80,7 @@ impl Link {
             }
             // Take the bytes that have arrived, even after the deadline.
             let mut read = self.read_now();
-            if read.as_ref().is_err_and(is_nothing) {
+            if matches!(read, Err(Cause::TimedOut)) {
                 if has_passed(deadline) {
                     return false;
                 }
@@ -92,9 +88,8 @@ impl Link {
                 read = self.read();
             }
             match read {
-                Err(Cause::TimedOut) => {}
-                Err(cause) if !is_nothing(&cause) => self.end_stream(cause),
-                _ => {}
+                Ok(()) | Err(Cause::TimedOut) => {}
+                Err(cause) => self.end_stream(cause),
             }
         }
     }

@@ -129,13 +129,12 @@ impl Link {
                 self.set_deadline(deadline);
                 return self.judge();
             }
-            let Err(cause) = self.read_now() else {
-                continue;
-            };
-            if !is_nothing(&cause) {
-                self.end_stream(cause);
+            match self.read_now() {
+                Ok(()) => {}
+                // No bytes are there.
+                Err(Cause::TimedOut) => return,
+                Err(cause) => return self.end_stream(cause),
             }
-            return;
         }
     }
 
@@ -250,9 +249,4 @@ impl Link {
     fn end_with(&mut self, error: RemoteError, ran: bool) {
         self.lose(Cause::Remote(Box::new(error)), ran);
     }
-}
-
-/// Returns whether a read that does not wait has found no bytes.
-pub(super) fn is_nothing(cause: &Cause) -> bool {
-    matches!(cause, Cause::Transport(error) if error.kind() == io::ErrorKind::WouldBlock)
 }

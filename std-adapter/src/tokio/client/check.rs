@@ -42,10 +42,7 @@ pub(super) async fn checked(
     stream: Box<dyn Io>,
     commands: &[Description],
 ) -> io::Result<Box<dyn Io>> {
-    let options = Options {
-        timeout: None,
-        ..Options::default()
-    };
+    let options = Options::with_timeout(None);
     let shared = Arc::new(Shared::new(1, options.max_request));
     let mut conversation = Conversation::new(&shared, stream, options);
     let client = Client(Arc::new(Handle {
@@ -55,10 +52,6 @@ pub(super) async fn checked(
     let mut check = pin!(client.check(commands));
     let mut over = None;
     let result = poll_fn(|context| {
-        let checked = check.as_mut().poll(context);
-        if checked.is_ready() || over.is_some() {
-            return checked;
-        }
         if let Poll::Ready(cause) = conversation.poll(context) {
             let cause = over.insert(cause.unwrap_or(Cause::Closed));
             // A request that was not sent waits for another connection.

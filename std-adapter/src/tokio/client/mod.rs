@@ -220,7 +220,7 @@ impl Client {
                 request.size = size;
                 shared.queue(request, &short[..size])?
             }
-            Err(ErrorKind::MessageTooLong { .. }) if max_request > SHORT => {
+            Err(ErrorKind::MessageTooLong { .. }) => {
                 let long = encode_long(max_request, encode).map_err(CallError::Request)?;
                 request.size = long.len();
                 shared.queue(request, &long)?

@@ -39,7 +39,7 @@ impl AsyncRead for SerialStream {
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         match ready!(Pin::new(&mut self.socket).poll_read(context, buf)) {
-            Ok(()) if buf.filled().len() > before || buf.remaining() == 0 => Poll::Ready(Ok(())),
+            Ok(()) if buf.filled().len() > before => Poll::Ready(Ok(())),
             ended => self.failed(ended),
         }
     }

@@ -184,3 +184,26 @@ impl Topics {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::Inbox;
+
+    #[test]
+    fn a_topic_that_nobody_wants_is_forgotten_after_the_server_has_confirmed() {
+        let mut topics = Topics::default();
+        let mailbox = Arc::new(Mailbox::new(Inbox::default()));
+        let index = topics.join(
+            bellwire::Topic::<Line>::new("LOG").heard(),
+            Arc::clone(&mailbox),
+        );
+        for due in ["SUBSCRIBE", "UNSUBSCRIBE"] {
+            assert_eq!(topics.next_due().unwrap().1.name(), due);
+            topics.answer(index, Ok(()));
+            assert!(topics.next_due().is_none());
+            topics.leave(index, &mailbox);
+        }
+        assert!(topics.list.is_empty());
+    }
+}

@@ -306,3 +306,26 @@ fn a_future_that_is_dropped_while_the_server_is_asked_leads_to_unsubscribe() {
         client.call(A, "x").await.unwrap();
     });
 }
+
+#[test]
+fn a_thousand_topics_are_subscribed_at_once() {
+    // A name of the greatest length. The requests exceed the bytes that the client passes on at a time.
+    let topics = (0..1000).map(|n| bellwire::Topic::<Line>::new(format!("{n:062}").leak()));
+    runtime().block_on(async {
+        let (near, mut far) = tokio::io::duplex(1 << 20);
+        let client = Client::builder().stream(near);
+        let mut tasks = tokio::task::JoinSet::new();
+        for topic in topics {
+            let client = client.clone();
+            tasks.spawn(async move { client.subscribe(topic).await });
+        }
+        let server = async {
+            let mut requests = vec![0; 1000 * ("SUBSCRIBE\n\n".len() + 62)];
+            far.read_exact(&mut requests).await.unwrap();
+            far.write_all(&b"OK\n".repeat(1000)).await.unwrap();
+        };
+        timeout(PATIENCE / 2, server).await.unwrap();
+        let subscriptions = tasks.join_all().await;
+        assert!(subscriptions.iter().all(Result::is_ok));
+    });
+}

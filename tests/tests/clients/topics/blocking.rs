@@ -4,12 +4,12 @@ use super::{A, COUNT, ECHO, LOG, TEXT, counting, wait_for_subscribers};
 use bellwire::{Line, Topic};
 use bellwire_std::json::RemoteTopic;
 use bellwire_std::schema::parse;
-use bellwire_std::{CallError, Cause, Client, Event};
+use bellwire_std::{CallError, Client, Event};
 use bellwire_tests::net::{SHORT, while_waiting};
 use bellwire_tests::running::{Kind, PATIENCE, each, until};
 use bellwire_tests::script::Scripted;
 use bellwire_tests::script::Step::{self, Bytes, Close, Hear, Say, Stall};
-use bellwire_tests::topic_cases::{ASKED, Action, CASES, JOIN, LEAVE, TopicCase, compare, show};
+use bellwire_tests::topic_cases::{ASKED, Action, CASES, JOIN, TopicCase, compare, show};
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::thread;
@@ -17,18 +17,18 @@ use std::time::{Duration, Instant};
 
 const ALARM: Topic<Line> = Topic::new("ALARM");
 
-fn connect(server: &Scripted) -> Client {
+pub(super) fn connect(server: &Scripted) -> Client {
     Client::connect(server.address, PATIENCE).unwrap()
 }
 
 /// Waits for the next event of `LOG`.
-fn next(client: &mut Client) -> String {
+pub(super) fn next(client: &mut Client) -> String {
     let push = client.next_push(Some(PATIENCE)).unwrap();
     show(push.and_then(|push| push.event(LOG)))
 }
 
 /// Waits for this many events of `LOG`.
-fn take(client: &mut Client, number: usize) -> Vec<String> {
+pub(super) fn take(client: &mut Client, number: usize) -> Vec<String> {
     (0..number).map(|_| next(client)).collect()
 }
 
@@ -139,6 +139,8 @@ fn a_timeout_is_no_error_and_zero_takes_only_what_has_arrived() {
     const SERVER: &[Step] = &[JOIN, Say("OK\n"), ASKED, Say("a\n>LOG\n1\n"), Stall];
     let server = Scripted::start(&[SERVER]);
     let mut client = connect(&server);
+    // The time limit of a call does not matter.
+    client.set_timeout(None);
     client.subscribe(LOG).unwrap();
     let start = Instant::now();
     assert!(client.next_push(Some(SHORT)).unwrap().is_none());
@@ -183,61 +185,6 @@ fn the_events_of_all_topics_arrive_in_their_order_and_share_a_bound() {
         })
         .collect();
     assert_eq!(events, ["LOG 1", "ALARM 2", "LOG 3", "ALARM +3", "LOG +2"]);
-}
-
-#[test]
-fn after_unsubscribe_the_events_until_its_reply_can_be_taken_and_no_other() {
-    const SERVER: &[Step] = &[
-        JOIN,
-        Say("OK\n>LOG\n1\n"),
-        LEAVE,
-        Say(">LOG\n2\n>LOG +4\nOK\n"),
-        ASKED,
-        Say(">a\n"),
-        Stall,
-    ];
-    let server = Scripted::start(&[SERVER]);
-    let mut client = connect(&server);
-    client.unsubscribe(LOG).unwrap();
-    client.subscribe(LOG).unwrap();
-    client.unsubscribe(LOG).unwrap();
-    client.unsubscribe(LOG).unwrap();
-    // Without a subscription, this mark has no meaning.
-    assert_eq!(client.call(A, "x").unwrap(), ">a");
-    assert_eq!(take(&mut client, 4), ["1", "2", "+4", "none"]);
-}
-
-#[test]
-fn a_refused_unsubscribe_keeps_the_subscription() {
-    const SERVER: &[Step] = &[
-        JOIN,
-        Say("OK\n"),
-        LEAVE,
-        Say("!failed UNSUBSCRIBE\n>LOG\n1\n"),
-        Stall,
-    ];
-    let server = Scripted::start(&[SERVER]);
-    let mut client = connect(&server);
-    client.subscribe(LOG).unwrap();
-    let error = client.unsubscribe(LOG).unwrap_err();
-    assert!(matches!(error, CallError::Remote(_)), "{error:?}");
-    assert_eq!(next(&mut client), "1");
-}
-
-#[test]
-fn unsubscribe_needs_no_connection() {
-    const SERVER: &[Step] = &[JOIN, Say("OK\n"), Close];
-    let server = Scripted::start(&[SERVER]);
-    let mut client = connect(&server);
-    client.subscribe(LOG).unwrap();
-    server.wait();
-    let error = client.next_push(Some(SHORT)).unwrap_err();
-    assert!(
-        matches!(error, CallError::NotSent(Cause::Transport(_))),
-        "{error:?}"
-    );
-    client.unsubscribe(LOG).unwrap();
-    assert!(client.next_push(None).unwrap().is_none());
 }
 
 #[test]
@@ -288,26 +235,10 @@ fn waits_for_events_that_are_shorter_than_a_pause_connect_again() {
             let push = client.next_push(Some(wait));
             push.is_ok_and(|push| push.is_some_and(|push| matches!(push.event, Ok(Event::Gap))))
         });
-        // After 5 seconds a connection is no longer a failure.
-        assert!(start.elapsed() < Duration::from_secs(4));
+        // No pause, then at least 25 and 50 ms. After 5 seconds a connection is no longer a failure.
+        let pauses = Duration::from_millis(75)..Duration::from_secs(4);
+        assert!(pauses.contains(&start.elapsed()));
     }
-}
-
-#[test]
-fn an_unsubscribe_that_was_not_sent_ends_the_connection() {
-    const FIRST: &[Step] = &[JOIN, Say("OK\n>LOG\n1\n"), Stall];
-    let server = Scripted::start(&[FIRST, &[ASKED, Say("a\n"), Stall]]);
-    let mut client = connect(&server);
-    client.subscribe(LOG).unwrap();
-    client.set_timeout(Some(Duration::ZERO));
-    let error = client.unsubscribe(LOG).unwrap_err();
-    assert!(
-        matches!(error, CallError::NotSent(Cause::TimedOut)),
-        "{error:?}"
-    );
-    client.set_timeout(Some(PATIENCE));
-    thread::sleep(SHORT / 10);
-    assert_eq!(client.call(A, "x").unwrap(), "a");
 }
 
 #[test]

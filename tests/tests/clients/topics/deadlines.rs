@@ -37,12 +37,7 @@ struct Port(TcpStream);
 
 impl Read for Port {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        match self.0.read(buf) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                Err(io::ErrorKind::TimedOut.into())
-            }
-            read => read,
-        }
+        self.0.read(buf)
     }
 }
 

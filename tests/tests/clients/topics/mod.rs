@@ -6,6 +6,7 @@ mod crowd;
 mod deadlines;
 mod restarts;
 mod secure;
+mod unsubscribe;
 
 use bellwire::{Command, Line, Postcard, Topic};
 use bellwire_std::{Listener, Network, Publisher};

@@ -9,6 +9,7 @@ use bellwire_tests::net::SHORT;
 use bellwire_tests::script::Step::{self, Close, Hear, Reset, Say, Stall};
 use bellwire_tests::topic_cases::{ASKED, FIRST, JOIN};
 use std::time::{Duration, Instant};
+use tokio::io::AsyncReadExt;
 
 #[test]
 fn after_a_reconnect_the_gap_is_reported_once_before_the_next_values() {
@@ -149,9 +150,7 @@ fn a_client_that_cannot_connect_again_ends_its_subscriptions() {
             .unwrap();
         let answer = async {
             let mut request = [0; 14];
-            tokio::io::AsyncReadExt::read_exact(&mut far, &mut request)
-                .await
-                .unwrap();
+            far.read_exact(&mut request).await.unwrap();
             tokio::io::AsyncWriteExt::write_all(&mut far, b"OK\n>LOG\n1\n")
                 .await
                 .unwrap();
@@ -162,5 +161,32 @@ fn a_client_that_cannot_connect_again_ends_its_subscriptions() {
         let error = "!subscription ended: request not sent: connection closed";
         assert_eq!(take(&mut log, 2).await, ["1", error]);
         assert_eq!(next(&mut log).await, "none");
+    });
+}
+
+#[test]
+fn a_subscription_that_begins_after_finish_is_not_asked_for() {
+    super::asynch::runtime().block_on(async {
+        for has_ended in [false, true] {
+            let (near, mut far) = tokio::io::duplex(64);
+            let client = Client::builder().stream(near);
+            let other = client.clone();
+            let finish = tokio::spawn(client.finish());
+            if has_ended {
+                tokio::time::sleep(SHORT / 10).await;
+            }
+            let subscribe = tokio::spawn(async move { other.subscribe(LOG).await });
+            tokio::time::sleep(SHORT / 10).await;
+            let mut sent = String::new();
+            far.read_to_string(&mut sent).await.unwrap();
+            assert_eq!(sent, "");
+            drop(far);
+            finish.await.unwrap().unwrap();
+            let error = subscribe.await.unwrap().unwrap_err();
+            assert!(
+                matches!(error, CallError::NotSent(Cause::Closed)),
+                "{error}"
+            );
+        }
     });
 }

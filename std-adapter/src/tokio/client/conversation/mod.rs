@@ -1,6 +1,8 @@
 //! One conversation of an async client.
 
 mod replies;
+#[cfg(test)]
+mod tests;
 mod topics;
 
 use super::calls::{Calls, Owner, Request, Shared};
@@ -39,7 +41,7 @@ pub(super) struct Conversation<'a> {
     /// The next deadline of a call, and its alarm.
     deadline: Option<Instant>,
     alarm: Pin<Box<Sleep>>,
-    /// Whether other tasks have run since a call woke this one, so that calls that are ready together leave together.
+    /// Whether the last turn let other tasks run.
     yielded: bool,
     shut_down: bool,
     answered: bool,
@@ -125,14 +127,12 @@ impl<'a> Conversation<'a> {
             }
         }
         let mut calls = shared.calls();
-        let others = !calls.queued.is_empty() && !calls.is_single();
-        if others && !std::mem::replace(&mut self.yielded, true) {
+        if self.yields(&calls) {
             calls.awake();
             drop(calls);
             context.waker().wake_by_ref();
             return Ok(false);
         }
-        self.yielded = false;
         if calls.released {
             drop(calls);
             // With TLS this tells the server that nothing was cut.
@@ -140,10 +140,8 @@ impl<'a> Conversation<'a> {
             return Ok(true);
         }
         let mut more = self.take(&mut calls);
+        more |= self.settle(&mut calls);
         let finishing = calls.finish.is_some();
-        if calls.topics.is_changed() && !finishing && !self.shut_down {
-            more |= self.settle(&mut calls);
-        }
         calls.sleep(context.waker());
         drop(calls);
         let written = self.write(context)?;
@@ -158,6 +156,13 @@ impl<'a> Conversation<'a> {
         }
         self.expire(context)?;
         Ok(false)
+    }
+
+    /// Returns whether other tasks run first, once for each wake, so that calls that are ready together leave together.
+    fn yields(&mut self, calls: &Calls) -> bool {
+        let others = !calls.queued.is_empty() && !calls.is_single();
+        self.yielded = others && !self.yielded;
+        self.yielded
     }
 
     /// Reads once.

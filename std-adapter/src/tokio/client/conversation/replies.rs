@@ -9,13 +9,11 @@ impl Conversation<'_> {
     /// Completes the calls whose replies have arrived.
     pub(super) fn answer(&mut self, calls: &mut Calls) -> Result<(), Over> {
         while !self.rx.is_empty() {
-            if !self.ear.is_idle() {
-                if self.hear(calls)? {
-                    return Ok(());
-                }
-                if self.rx.is_empty() {
-                    break;
-                }
+            if self.hear(calls)? {
+                return Ok(());
+            }
+            if self.rx.is_empty() {
+                break;
             }
             self.drop_silent(calls);
             let oldest = calls.sent.front().copied();

@@ -9,8 +9,13 @@ use tokio::time::Instant;
 const LONGEST: usize = 80;
 
 impl Conversation<'_> {
-    /// Asks the server for the pushes that the subscriptions want. Returns whether it leaves requests for later.
+    /// Asks the server for the pushes that the subscriptions want, unless the sending ends. Returns whether it leaves
+    /// requests for later.
     pub(super) fn settle(&mut self, calls: &mut Calls) -> bool {
+        let ends = calls.finish.is_some() || self.shut_down;
+        if ends || !calls.topics.is_changed() {
+            return false;
+        }
         while self.backlog() < BACKLOG {
             let Some((topic, command, name)) = calls.topics.next_due() else {
                 return false;
