@@ -86,6 +86,7 @@ fn metrics_are_served_in_prometheus_text_format() {
         r#"bellwire_errors_total{code="unknown-command"} 1"#,
         "bellwire_answer_seconds_count 3",
         "bellwire_sent_bytes_total 148",
+        "# HELP bellwire_sent_bytes_total Bytes sent.",
     ] {
         assert!(shown.contains(line), "{line} is not in:\n{shown}");
     }

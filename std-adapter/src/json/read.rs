@@ -14,7 +14,7 @@ use std::collections::HashSet;
 use std::fmt;
 
 /// The most values in a JSON text, with those of missing optional fields.
-const MAX_VALUES: usize = if cfg!(fuzzing) { 1 << 16 } else { 8 << 20 };
+const MAX_VALUES: usize = if cfg!(fuzzing) { 65_536 } else { 8 << 20 };
 
 /// Reads a JSON text that contains one value of the type `ty`.
 pub(super) fn read(ty: &'static Type, json: &str) -> Result<Value, JsonError> {

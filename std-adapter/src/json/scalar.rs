@@ -65,7 +65,7 @@ fn text(json: &str) -> Option<String> {
     serde_json::from_str(json).ok()
 }
 
-/// Names the kind of a JSON value, or shows a number.
+/// Names the kind of a JSON value, or shows a number or `null`.
 fn found(json: &str) -> &str {
     match json.as_bytes().first() {
         Some(b'"') if text(json).is_none() => "a string that is not Unicode",
@@ -73,7 +73,6 @@ fn found(json: &str) -> &str {
         Some(b'[') => "array",
         Some(b'{') => "object",
         Some(b't' | b'f') => "boolean",
-        Some(b'n') => "null",
         _ if json.len() <= 45 => json,
         _ => "a long number",
     }

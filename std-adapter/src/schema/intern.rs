@@ -167,20 +167,43 @@ mod tests {
     use super::{Kept, MAX_MEMORY};
     use crate::schema::parse::parse;
 
-    #[test]
-    fn descriptions_take_at_most_1_mib() {
+    /// Returns how many of these different descriptions a process keeps.
+    fn fitting(text: impl Fn(usize) -> String) -> usize {
         let mut kept = Kept::default();
-        let fields: Vec<_> = (0..1000).map(|index| format!("f{index}: u8")).collect();
-        let fields = fields.join(", ");
         let mut keep = |index| {
-            let text = format!("A{index} postcard S{{{fields}}}");
+            let text = text(index);
             let parsed = parse(&text).unwrap();
             kept.signature(&text, &parsed)
         };
-        let number = (0..100).find(|index| keep(*index).is_none()).unwrap();
+        let number = (0..10_000).find(|index| keep(*index).is_none()).unwrap();
         assert!(keep(number).is_none(), "another one fits");
-        // Its names are shared. A field takes its type and the reference to its name.
-        assert!((10..30).contains(&number), "{number} descriptions");
         assert!(kept.size <= MAX_MEMORY);
+        number
+    }
+
+    #[test]
+    fn descriptions_take_at_most_1_mib() {
+        let fields: Vec<_> = (0..1000).map(|index| format!("f{index}: u8")).collect();
+        let fields = fields.join(", ");
+        let number = fitting(|index| format!("A{index} postcard S{{{fields}}}"));
+        // The names are shared. A field takes its type and the reference to its name.
+        assert!((10..30).contains(&number), "{number} descriptions");
+    }
+
+    #[test]
+    fn short_descriptions_and_long_names_count_too() {
+        // Entries in four maps, the signature and the text.
+        let number = fitting(|index| format!("A{index}"));
+        assert!((2900..3900).contains(&number), "{number} short ones");
+        // The text twice, and the name.
+        let number = fitting(|index| format!("A postcard S{{f{index:0>4000}: u8}}"));
+        assert!((80..87).contains(&number), "{number} long names");
+    }
+
+    #[cfg(feature = "json")]
+    #[test]
+    fn names_of_fields_take_little_more_than_their_list() {
+        let fields = vec![("a", super::Type::U8); 1000].leak();
+        assert_eq!(super::field_names(fields).unwrap(), ["a"; 1000]);
     }
 }

@@ -36,7 +36,7 @@ use crate::Client;
 use bellwire::schema::{HELP, SCHEMA};
 
 /// The most bytes that the descriptions of a process may take. See [`parse`]. Fuzz targets parse many.
-pub const MAX_MEMORY: usize = if cfg!(fuzzing) { 256 << 20 } else { 1 << 20 };
+pub const MAX_MEMORY: usize = if cfg!(fuzzing) { 268_435_456 } else { 1 << 20 };
 
 /// Parses the text of a description.
 ///

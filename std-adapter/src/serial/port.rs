@@ -75,3 +75,22 @@ fn none_yet(error: Errno) -> io::Result<usize> {
 fn unplugged() -> io::Error {
     io::Error::new(ErrorKind::ConnectionAborted, "the serial port is gone")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::none_yet;
+    use rustix::io::Errno;
+    use std::io::ErrorKind;
+
+    #[test]
+    fn a_port_that_would_wait_is_told_from_one_that_is_gone() {
+        assert_eq!(none_yet(Errno::WOULDBLOCK).unwrap(), 0);
+        assert_eq!(none_yet(Errno::INTR).unwrap(), 0);
+        for gone in [Errno::IO, Errno::NXIO, Errno::NODEV] {
+            let error = none_yet(gone).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::ConnectionAborted);
+        }
+        let other = none_yet(Errno::BADF).unwrap_err();
+        assert_eq!(other.raw_os_error(), Some(Errno::BADF.raw_os_error()));
+    }
+}

@@ -51,11 +51,11 @@ impl Pump {
     /// The conversation did not end in order.
     pub(super) fn run(&mut self) -> io::Result<()> {
         loop {
-            let more = self.wire.receive()?;
+            self.wire.receive()?;
             if self.deliver()? {
                 return Ok(());
             }
-            self.accept()?;
+            let moved = self.accept()?;
             self.wire.transmit()?;
             let now = Instant::now();
             let is_busy = !self.queued.is_empty() || !self.wire.is_delivered();
@@ -66,12 +66,12 @@ impl Pump {
                 if !is_busy || now >= until {
                     return self.wire.close(now + GRACE);
                 }
-            } else if self.ended && now >= self.active + FAREWELL {
+            } else if self.ended && now >= after(self.active, FAREWELL) {
                 return self.wire.close(now + GRACE);
             }
-            // After sending, the link may have found the other end dead.
-            let over = self.wire.mode.state() != State::Open;
-            if !more && !over {
+            // After bytes have moved, the line may have room for more. After sending, the link may have found the other
+            // end dead.
+            if !moved && self.wire.mode.state() == State::Open {
                 self.wait()?;
             }
         }
@@ -108,35 +108,34 @@ impl Pump {
             match send(&self.socket, &self.arrived) {
                 Ok(n) => drop(self.arrived.drain(..n)),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(_) => self.drop_connection(),
             }
         }
     }
 
-    /// Moves bytes from the socket to the line.
-    fn accept(&mut self) -> io::Result<()> {
+    /// Moves bytes from the socket to the line. Returns whether it has moved any.
+    fn accept(&mut self) -> io::Result<bool> {
+        let mut moved = false;
         loop {
             if self.queued.is_empty() && !self.ended {
                 let mut bytes = [0; CHUNK];
                 match self.socket.read(&mut bytes) {
                     Ok(0) => self.ended = true,
                     Ok(n) => self.queued.extend(&bytes[..n]),
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
-                    Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(moved),
                     // The connection was dropped with unread bytes.
-                    Err(error) if error.kind() == ErrorKind::ConnectionReset => {
+                    Err(_) => {
                         self.ended = true;
                         self.drop_connection();
                     }
-                    Err(error) => return Err(error),
                 }
             }
             let n = self.wire.mode.write(&self.queued);
             self.queued.drain(..n);
             if n == 0 {
-                return Ok(());
+                return Ok(moved);
             }
+            moved = true;
         }
     }
 

@@ -97,18 +97,18 @@ impl Wire {
         }
     }
 
-    /// Takes bytes that have arrived. Returns whether there were any.
-    pub(super) fn receive(&mut self) -> io::Result<bool> {
+    /// Takes bytes that have arrived.
+    pub(super) fn receive(&mut self) -> io::Result<()> {
         let mut bytes = [0; CHUNK];
         if !self.mode.has_room() {
-            return Ok(false);
+            return Ok(());
         }
         let n = self.port.read(&mut bytes)?;
         self.mode.receive(self.now(), &bytes[..n]);
         if n > 0 {
             self.unanswered = false;
         }
-        Ok(n > 0)
+        Ok(())
     }
 
     /// Sends as many of the due bytes as the port takes.
@@ -170,10 +170,8 @@ impl Wire {
 
     /// Returns the time of the link's next attempt.
     pub(super) fn poll_at(&self) -> Option<Instant> {
-        let left = self.mode.poll_at()?.wrapping_sub(self.now());
-        // A time that has passed wraps around.
-        let left = if left > u32::MAX / 2 { 0 } else { left };
-        Some(after(Instant::now(), Duration::from_millis(left.into())))
+        let left = until(self.mode.poll_at()?, self.now());
+        Some(after(Instant::now(), left))
     }
 
     /// Returns the milliseconds since the start, on a clock that wraps.
@@ -181,6 +179,14 @@ impl Wire {
         let [a, b, c, d, ..] = self.start.elapsed().as_millis().to_le_bytes();
         u32::from_le_bytes([a, b, c, d])
     }
+}
+
+/// Returns the time until `at`, in milliseconds on a clock that wraps.
+fn until(at: u32, now: u32) -> Duration {
+    let left = at.wrapping_sub(now);
+    // A time that has passed wraps around.
+    let left = if left > u32::MAX / 2 { 0 } else { left };
+    Duration::from_millis(left.into())
 }
 
 /// Returns the error of a conversation that did not end in order.
@@ -192,4 +198,23 @@ pub(super) fn failure(ended: Ended) -> io::Error {
         Ended::Dead => ErrorKind::ConnectionAborted,
     };
     io::Error::new(kind, ended)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::until;
+    use std::time::Duration;
+
+    #[test]
+    fn the_time_left_is_right_after_the_clock_has_wrapped() {
+        for (at, now, left) in [
+            (8, 5, 3),
+            (5, 5, 0),
+            (5, 8, 0),
+            (2, u32::MAX, 3),
+            (u32::MAX, 2, 0),
+        ] {
+            assert_eq!(until(at, now), Duration::from_millis(left), "{at} {now}");
+        }
+    }
 }

@@ -124,7 +124,7 @@ impl<App: Send + 'static> Worker<App> {
                 // The server is stopping, and nothing more has arrived.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => left = Some(0),
                 // A cut between requests costs nothing.
-                Err(error) if is_cut(&error) && wait.begun.is_none() && !stream.is_in_part() => {
+                Err(error) if is_cut(&error) && is_unbegun(&wait, &stream) => {
                     tracing::debug!("{peer}: {error}");
                     ended = true;
                     connection.end();
@@ -137,7 +137,7 @@ impl<App: Send + 'static> Worker<App> {
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::TimedOut => {
-                    if wait.begun.is_none() && !stream.is_in_part() {
+                    if is_unbegun(&wait, &stream) {
                         limited!(info, "{peer}: idle for too long, closed");
                         break Peer::Quiet;
                     }
@@ -151,6 +151,11 @@ impl<App: Send + 'static> Worker<App> {
         let ending = Ending::new(limits, shared.stop.is_given(), at_end);
         stream.end(ending).map_err(Error::Transport)
     }
+}
+
+/// Returns whether no part of the next request has arrived.
+fn is_unbegun(wait: &Wait, stream: &Stream) -> bool {
+    wait.begun.is_none() && !stream.is_in_part()
 }
 
 /// Lets the next push end a waiting read. If a push is due, a read ends at once.

@@ -245,11 +245,11 @@ impl Position {
                 break true;
             };
             if self.lost > 0 {
-                if !self.tell(channel, out, room) {
-                    break true;
+                if self.tell(channel, out, room) {
+                    *left = left.saturating_sub(1);
+                    continue;
                 }
-                *left -= 1;
-                continue;
+                break true;
             }
             let (pushes, size) = latest.copy(self.next, *left, &mut out.space()[..room]);
             out.fill(size);

@@ -6,12 +6,13 @@ use bellwire_std::schema::{FetchError, fetch, list};
 use bellwire_std::{Client, tokio};
 use bellwire_tests::running::PATIENCE;
 use bellwire_tests::script::Scripted;
-use bellwire_tests::script::Step::{Close, Hear, Say};
+use bellwire_tests::script::Step::{self, Close, Hear, Say};
 use std::fmt::Write;
 
-const OURS: [&str; 2] = [
+const OURS: [&str; 3] = [
     "READ -> postcard Reading{celsius: f32, at: u64}",
     "SET postcard Mode<Off | Level(u8) | Both(u8, [?str])> -> line",
+    "PLOT postcard {str: ([i16; 2], u8)}",
 ];
 
 fn leak(text: String) -> &'static str {
@@ -47,22 +48,27 @@ fn described(text: &str) -> Description {
     Description::from_text(leak(text.to_owned())).expect(text)
 }
 
-/// Checks [`OURS`] against a server with both clients. Returns the error, or an empty text.
+/// Checks [`OURS`] against a server with these commands. Returns the error, or an empty text.
 fn checked(theirs: &[&str], shown: &[&str]) -> String {
+    both(&ours(), || server(theirs, shown))
+}
+
+/// Checks commands against a server with each client. Returns the error of both, or an empty text.
+fn both(commands: &[Description], server: impl Fn() -> Scripted) -> String {
     let text = |result: Result<(), bellwire_std::schema::CheckError>| match result {
         Ok(()) => String::new(),
         Err(error) => error.to_string(),
     };
-    let script = server(theirs, shown);
+    let script = server();
     let mut client = Client::connect(script.address, PATIENCE).unwrap();
-    let blocking = text(client.check(&ours()));
-    let script = server(theirs, shown);
+    let blocking = text(client.check(commands));
+    let script = server();
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let asynchronous = runtime.block_on(async {
         let client = tokio::Client::connect(&script.address.to_string())
             .await
             .unwrap();
-        text(client.check(&ours()).await)
+        text(client.check(commands).await)
     });
     assert_eq!(blocking, asynchronous);
     blocking
@@ -70,7 +76,7 @@ fn checked(theirs: &[&str], shown: &[&str]) -> String {
 
 #[test]
 fn equal_commands_pass_in_one_call() {
-    assert_eq!(checked(&[OURS[1], "LOG line", OURS[0]], &[]), "");
+    assert_eq!(checked(&[OURS[1], "LOG line", OURS[2], OURS[0]], &[]), "");
 }
 
 #[test]
@@ -143,10 +149,35 @@ fn each_difference_names_the_command_and_the_field() {
             format!("{set}<Off | Level(u8) | Both(u8, [?str])>"),
             "reply: line here, none on the server",
         ),
+        (
+            1,
+            format!("{set}2<Off | Level(u8) | Both(u8, [?str])> -> line"),
+            "request: Mode here, Mode2 on the server",
+        ),
+        (
+            2,
+            "PLOT postcard {char: ([i16; 2], u8)}".to_owned(),
+            r#"request field "key": str here, char on the server"#,
+        ),
+        (
+            2,
+            "PLOT postcard {str: ([i16; 3], u8)}".to_owned(),
+            r#"request field "value.0": [i16; 2] here, [i16; 3] on the server"#,
+        ),
+        (
+            2,
+            "PLOT postcard {str: ([u16; 2], u8)}".to_owned(),
+            r#"request field "value.0[]": i16 here, u16 on the server"#,
+        ),
+        (
+            2,
+            "PLOT postcard {str: ([i16; 2], u8, u8)}".to_owned(),
+            r#"request field "value": ([i16; 2], u8) here, ([i16; 2], u8, u8) on the server"#,
+        ),
     ] {
         let mut all = OURS;
         all[index] = &theirs;
-        let name = ["READ", "SET"][index];
+        let name = ["READ", "SET", "PLOT"][index];
         let error = checked(&all, &[&theirs]);
         assert_eq!(error, format!("command {name}: {difference}"), "{theirs}");
     }
@@ -155,8 +186,62 @@ fn each_difference_names_the_command_and_the_field() {
 #[test]
 fn all_commands_that_differ_are_named() {
     let error = checked(&["SET line -> line"], &["SET line -> line"]);
-    let set = "command SET: request: postcard here, line on the server";
-    assert_eq!(error, format!("command READ: missing on the server; {set}"));
+    assert_eq!(
+        error,
+        "command READ: missing on the server; \
+         command SET: request: postcard here, line on the server; \
+         command PLOT: missing on the server"
+    );
+}
+
+/// Checks the first of [`OURS`] against a server that lists another description and then takes these steps.
+fn not_shown(then: &[Step]) -> String {
+    let listed = [
+        Hear("HELP\n"),
+        Say("OK\nREAD -> line #00000001\n\n"),
+        Hear("SCHEMA\nREAD\n"),
+    ];
+    let script = &*[&listed, then].concat().leak();
+    both(&ours()[..1], || Scripted::start(vec![script].leak()))
+}
+
+#[test]
+fn a_command_whose_description_is_refused_differs() {
+    let refused = Say("!refused SCHEMA: no command is named \"READ\"\n");
+    let error = not_shown(&[refused, Close]);
+    let what = "server error (refused): SCHEMA: no command is named \"READ\"";
+    assert_eq!(error, format!("command READ: {what}"));
+}
+
+#[test]
+fn a_connection_that_ends_during_a_check_is_no_difference() {
+    let error = not_shown(&[Close]);
+    assert!(error.starts_with("request sent, reply lost"), "{error}");
+}
+
+#[test]
+fn only_eight_digits_are_a_fingerprint() {
+    let script: &[_] = &[
+        Hear("HELP\n"),
+        Say("OK\nA line #1234567\nB line #+1234567\nC line #12345678\n\n"),
+        Close,
+    ];
+    let server = Scripted::start(vec![script].leak());
+    let mut client = Client::connect(server.address, PATIENCE).unwrap();
+    let listed = list(&mut client).unwrap();
+    let listed: Vec<_> = listed
+        .iter()
+        .map(|command| (&command.text[..], command.fingerprint))
+        .collect();
+    let marked = ("C line", Some(0x1234_5678));
+    assert_eq!(
+        listed,
+        [
+            ("A line #1234567", None),
+            ("B line #+1234567", None),
+            marked
+        ]
+    );
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Calls of commands that are known by their descriptions only.
 
 use bellwire::schema::{Description, Schema};
-use bellwire::{Code, Command, Line, NoReply, Postcard};
+use bellwire::{Code, Command, Gob, Line, NoReply, Postcard};
 use bellwire_std::json::{JsonCallError, RemoteCommand};
 use bellwire_std::schema::{CheckError, FetchError, list, parse};
 use bellwire_std::{CallError, Client};
@@ -22,6 +22,7 @@ enum Mode {
 
 const SET: Command<Postcard<Setting>, Postcard<Setting>> = Command::new("SET");
 const COUNT: Command<Postcard<Vec<u32>>, Postcard<u32>> = Command::new("COUNT");
+const SUM: Command<Gob<Vec<i64>>, Gob<i64>> = Command::new("SUM");
 const RESET: Command<(), ()> = Command::new("RESET");
 const UPPER: Command<Line, Line> = Command::new("UPPER");
 const REFUSE: Command<Line, Line> = Command::new("REFUSE");
@@ -35,17 +36,19 @@ fn running(kind: Kind) -> Running {
         reply.send(&setting)
     });
     let count = endpoint.handle(COUNT, |(), list, reply| reply.send(&list.iter().sum()));
+    let sum = endpoint.handle(SUM, |(), list, reply| reply.send(&list.iter().sum()));
     let reset = endpoint.handle(RESET, |(), (), reply| reply.send(()));
     let upper = endpoint.handle(UPPER, |(), text, reply| reply.send(&text.to_uppercase()));
     let refuse = endpoint.handle(REFUSE, |(), text, reply| reply.refuse(text));
     let forget = endpoint.handle(FORGET, |(), _, reply| reply.none());
     let all = echo
         .and(count)
+        .and(sum)
         .and(reset)
         .and(upper)
         .and(refuse)
         .and(forget);
-    all.expect("six different commands");
+    all.expect("seven different commands");
     running
 }
 
@@ -74,6 +77,7 @@ fn commands_of_each_format_are_called_with_json() {
                 "[1, 2, 4]",
                 Some("7"),
             ),
+            ("SUM gob [i64] -> gob i64", "[-300, 1]", Some("-299")),
             ("RESET -> ()", "null", Some("null")),
             ("UPPER line -> line", r#""a b""#, Some(r#""A B""#)),
             ("FORGET line", r#""x""#, None),

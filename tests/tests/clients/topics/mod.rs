@@ -4,6 +4,7 @@ mod asynch;
 mod blocking;
 mod crowd;
 mod deadlines;
+mod described;
 mod restarts;
 mod secure;
 mod unsubscribe;

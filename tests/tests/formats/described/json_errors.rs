@@ -1,10 +1,10 @@
 //! Errors of JSON by a description, and values with a special form.
 
 use bellwire::schema::Encoding;
-use bellwire_std::json::{decode, encode};
+use bellwire_std::json::{MAX_PAYLOAD, decode, encode};
 use bellwire_std::schema::parse;
 
-fn postcard(ty: &str) -> Encoding {
+pub(crate) fn postcard(ty: &str) -> Encoding {
     parse(&format!("A postcard {ty}")).expect(ty).request
 }
 
@@ -162,6 +162,16 @@ const MISFITS: &[(&str, &str, &str)] = &[
         r#"expected a key of type f64, found "inf""#,
     ),
     (
+        "{Mode<Off | Level(u8)>: u8}",
+        r#"{"Level": 1}"#,
+        r#"expected a key of type a variant of Mode, found "Level""#,
+    ),
+    (
+        "{i8: u8}",
+        r#"{" 1": 1}"#,
+        r#"expected a key of type i8, found " 1""#,
+    ),
+    (
         "{[u8]: u8}",
         r#"{"1": 1}"#,
         "JSON has no form for the keys of this map",
@@ -172,6 +182,13 @@ const MISFITS: &[(&str, &str, &str)] = &[
         r#"field "t": missing, expected an object (T)"#,
     ),
     ("?u8", r#""1""#, "expected u8, found string"),
+    ("u8", "[1]", "expected u8, found array"),
+    ("u8", "{}", "expected u8, found object"),
+    (
+        "u8",
+        "1000000000000000000000000000000000000000000000",
+        "expected u8, found a long number",
+    ),
     ("()", "0", "expected null, found 0"),
 ];
 
@@ -181,6 +198,28 @@ fn an_error_names_the_field_and_the_expected_type() {
         let found = encode(&postcard(ty), json).expect_err(json).to_string();
         assert_eq!(found, *error, "{json}");
     }
+}
+
+#[test]
+fn an_unknown_field_is_answered_with_the_first_16_names() {
+    let error = |count: usize| {
+        let fields: Vec<_> = (1..=count).map(|index| format!("f{index}: u8")).collect();
+        let ty = postcard(&format!("S{{{}}}", fields.join(", ")));
+        encode(&ty, r#"{"x": 1}"#).unwrap_err().to_string()
+    };
+    let names = (1..=16).map(|index| format!("f{index}"));
+    let names = names.collect::<Vec<_>>().join(", ");
+    let all = format!("unknown field \"x\"; S has {names}");
+    assert_eq!(error(16), all);
+    assert_eq!(error(17), all + ", ...");
+}
+
+#[test]
+fn an_error_has_the_path_to_its_field() {
+    let list = postcard("L{entries: [S{name: str}]}");
+    let error = encode(&list, r#"{"entries": [{"name": 1}]}"#).unwrap_err();
+    assert_eq!(error.path(), "entries[0].name");
+    assert_eq!(encode(&list, "1").unwrap_err().path(), "");
 }
 
 #[test]
@@ -241,12 +280,36 @@ fn values_nest_32_deep_and_no_deeper() {
     };
     let payload = encode(&tree, &json(15)).unwrap();
     assert_eq!(decode(&tree, &payload).unwrap(), json(15));
+    let (open, close) = ("[".repeat(32), "]".repeat(32));
+    let lists = postcard(&format!("{open}u8{close}"));
+    let deepest = format!("{open}1{close}");
+    let payload = encode(&lists, &deepest).unwrap();
+    assert_eq!(decode(&lists, &payload).unwrap(), deepest);
     let error = encode(&tree, &json(16)).unwrap_err().to_string();
     assert!(error.ends_with("nested too deep"), "{error}");
     let mut payload = vec![1; 100];
     payload[0] = 99;
     let error = decode(&tree, &payload).unwrap_err().to_string();
     assert!(error.ends_with("nested too deep"), "{error}");
+}
+
+#[test]
+fn a_type_may_contain_any_type_around_it() {
+    let ty = postcard("A{b: B{a: ?^A, c: [^B]}}");
+    let json = r#"{"b":{"a":{"b":{"a":null,"c":[]}},"c":[{"a":null,"c":[]}]}}"#;
+    let payload = encode(&ty, json).unwrap();
+    assert_eq!(decode(&ty, &payload).unwrap(), json);
+}
+
+#[test]
+fn a_payload_takes_at_most_64_mib() {
+    let text = postcard("str");
+    // The payload begins with two lengths of four bytes.
+    let json = |size| format!("\"{}\"", "x".repeat(size - 8));
+    let payload = encode(&text, &json(MAX_PAYLOAD)).unwrap();
+    assert_eq!(payload.len(), MAX_PAYLOAD);
+    let error = encode(&text, &json(MAX_PAYLOAD + 1)).unwrap_err();
+    assert_eq!(error.to_string(), "payload exceeds 64 MiB");
 }
 
 #[test]

@@ -3,5 +3,6 @@
 mod json;
 mod json_errors;
 mod json_gob;
+mod json_keys;
 mod parse;
 mod random;

@@ -36,6 +36,7 @@ fn faults_are_found_with_their_positions() {
             "at byte 0: a command's name must be printable ASCII without space or colon",
         ),
         ("A  ", "at byte 2: expected a format"),
+        ("A 4", "at byte 2: expected a format"),
         ("A -> ", "at byte 5: expected a format"),
         (
             "A -> line -> line",
@@ -106,8 +107,10 @@ fn faults_are_found_with_their_positions() {
         ),
         (r#"A postcard S{"\u{41": u8}"#, "at byte 19: expected }"),
     ] {
-        let found = parse(text).expect_err(text).to_string();
-        assert_eq!(found, format!("invalid description {error}"), "{text}");
+        let found = parse(text).expect_err(text);
+        let what = found.to_string();
+        assert_eq!(what, format!("invalid description {error}"), "{text}");
+        assert!(error.starts_with(&format!("at byte {}:", found.position())));
     }
 }
 
@@ -130,12 +133,11 @@ fn types_nest_32_deep_and_no_deeper() {
 
 #[test]
 fn a_text_over_the_limit_is_refused() {
-    let text = format!("A postcard {}", "[".repeat(MAX_TEXT));
-    let error = parse(&text).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "invalid description at byte 0: longer than 64 KiB"
-    );
+    let text = |size| format!("A postcard {}", "[".repeat(size - 11));
+    let error = |size| parse(&text(size)).unwrap_err().to_string();
+    let what = "invalid description at byte 0: longer than 64 KiB";
+    assert_eq!(error(MAX_TEXT + 1), what);
+    assert_ne!(error(MAX_TEXT), what);
 }
 
 #[test]

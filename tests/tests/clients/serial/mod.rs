@@ -1,6 +1,10 @@
 //! The clients over serial ports: two pseudo-terminals, and a process between them that damages bytes.
 
-use bellwire::{Command, Line};
+mod cut;
+mod ends;
+#[cfg(target_os = "linux")]
+mod idle;
+
 use bellwire_std::tokio::Client as AsyncClient;
 use bellwire_std::{CallError, Cause, Client, ClientBuilder, Network};
 use bellwire_tests::device::Device;
@@ -9,7 +13,7 @@ use bellwire_tests::pty::Port;
 use std::io::ErrorKind;
 use std::thread;
 use std::time::{Duration, Instant};
-use thermostat::{HISTORY, LOG, READ, Thermostat};
+use thermostat::{READ, Thermostat};
 use tokio::runtime::Builder;
 
 /// The stated bound of a link at 115 200 baud.
@@ -171,6 +175,23 @@ fn a_banner_is_never_taken_for_a_reply() {
 }
 
 #[test]
+fn plain_text_begins_after_a_banner_that_pauses_has_ended() {
+    let mut bench = Bench::quiet("pauses");
+    let address = bench.address() + "?plain";
+    let device = &mut bench.device;
+    thread::scope(|scope| {
+        device.say(b"boot 1.2\r\n");
+        scope.spawn(move || {
+            for _ in 0..10 {
+                thread::sleep(Duration::from_millis(50));
+                device.say(b"OK\n");
+            }
+        });
+        read(&mut connect(&address), &mut Thermostat::new());
+    });
+}
+
+#[test]
 fn a_person_in_plain_text_and_a_program_by_link_share_a_port() {
     let bench = Bench::quiet("auto");
     let mut twin = Thermostat::new();
@@ -179,109 +200,6 @@ fn a_person_in_plain_text_and_a_program_by_link_share_a_port() {
         for _ in 0..3 {
             read(&mut client, &mut twin);
         }
-    }
-}
-
-/// A request without the number that the device waits for.
-const CUT: Command<(), Line> = Command::new("HISTORY");
-/// The time limit of a call with a cut request.
-const GIVE_UP: Duration = Duration::from_millis(300);
-
-/// Checks that the next client on a port in plain text waits until the device has given up the request that `cut` has
-/// begun.
-fn next_client_waits_after(name: &str, cut: fn(Client)) {
-    let bench = Bench::quiet(name);
-    let address = bench.address() + "?plain";
-    let begin = Instant::now();
-    let hasty = builder().timeout(Some(GIVE_UP));
-    cut(hasty.connect(&address).unwrap());
-    let patient = builder().connect_timeout(2 * DEAD);
-    read(
-        &mut patient.connect(&address).unwrap(),
-        &mut Thermostat::new(),
-    );
-    assert_waited(begin);
-}
-
-fn assert_waited(begin: Instant) {
-    let seconds = begin.elapsed().as_secs();
-    assert!((9..15).contains(&seconds), "{seconds} s");
-}
-
-fn cut_alone(mut client: Client) {
-    let error = client.call(CUT, ()).unwrap_err();
-    assert!(matches!(error, CallError::MayHaveRun(_)), "{error}");
-}
-
-/// The reply to the first request says nothing about the second one.
-fn cut_after_another(mut client: Client) {
-    let mut batch = client.batch();
-    let log = batch.queue(HISTORY, &8).unwrap();
-    let cut = batch.queue(CUT, ()).unwrap();
-    let mut replies = batch.send().unwrap();
-    assert!(replies.take(log).unwrap().is_empty());
-    let error = replies.take(cut).unwrap_err();
-    assert!(matches!(error, CallError::MayHaveRun(_)), "{error}");
-}
-
-fn cut_and_dropped(mut client: Client) {
-    let mut batch = client.batch();
-    let log = batch.queue(HISTORY, &8).unwrap();
-    let _cut = batch.queue(CUT, ()).unwrap();
-    batch.send().unwrap().take(log).unwrap();
-}
-
-fn the_async_client_waits_after_a_cut_request() {
-    let bench = Bench::quiet("cut-async");
-    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let client = AsyncClient::builder().network(Network::Serial);
-        let client = client.timeout(Some(GIVE_UP));
-        let client = client.connect(&(bench.address() + "?plain")).await.unwrap();
-        let begin = Instant::now();
-        let (log, cut) = tokio::join!(client.call(HISTORY, &8), client.call(CUT, ()));
-        assert!(log.unwrap().is_empty());
-        assert!(matches!(cut, Err(CallError::MayHaveRun(_))), "{cut:?}");
-        let reply = loop {
-            match client.call(READ, ()).await {
-                Err(CallError::NotSent(_)) => {}
-                reply => break reply.unwrap(),
-            }
-        };
-        assert_eq!(reply, Thermostat::new().read());
-        assert_waited(begin);
-    });
-}
-
-/// Each case waits for ten seconds.
-#[test]
-fn a_cut_request_in_plain_text_does_not_swallow_the_next_one() {
-    thread::scope(|scope| {
-        scope.spawn(|| next_client_waits_after("cut-alone", cut_alone));
-        scope.spawn(|| next_client_waits_after("cut-after", cut_after_another));
-        scope.spawn(|| next_client_waits_after("cut-dropped", cut_and_dropped));
-        scope.spawn(the_async_client_waits_after_a_cut_request);
-    });
-}
-
-#[test]
-fn finish_tells_whether_the_last_request_was_accepted() {
-    for mode in ["", "?plain"] {
-        let bench = Bench::quiet("finish");
-        let address = bench.address() + mode;
-        let mut client = connect(&address);
-        client.send(LOG, "window open").unwrap();
-        client.finish().unwrap();
-
-        let mut client = connect(&address);
-        client.send(LOG, &"x".repeat(33)).unwrap();
-        let error = client.finish().unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "server error (refused): LOG: a note takes at most 32 bytes"
-        );
-        let history = connect(&address).call(HISTORY, &8).unwrap();
-        assert_eq!(history[0].note.as_deref(), Some("window open"));
     }
 }
 
