@@ -169,13 +169,13 @@ impl<T: TopicSet> ServerConnection<'_, T> {
     /// Returns the number of the request that has arrived in part, or `None` between requests.
     ///
     /// A time limit for a request runs as long as this number stays the same.
-    pub fn begun(&self) -> Option<u32> {
-        self.session.begun(self.rx.filled())
+    pub fn partial_request(&self) -> Option<u32> {
+        self.session.partial_request(self.rx.filled())
     }
 
     /// Returns whether no request has arrived in part.
     pub fn is_idle(&self) -> bool {
-        self.begun().is_none()
+        self.partial_request().is_none()
     }
 
     /// Ends the conversation with an error line; see [`Session::abort`].

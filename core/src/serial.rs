@@ -184,7 +184,7 @@ impl<'b, T: TopicSet> Server<'b, T> {
         now: u32,
     ) -> Result<(), Error<S::Error>> {
         let answered = blocking::answer(stream, service, &mut self.connection);
-        match (&answered, self.connection.begun(), self.state) {
+        match (&answered, self.connection.partial_request(), self.state) {
             (Err(_) | Ok(false), ..) => self.deafen(now),
             (_, None, _) => self.state = State::Idle,
             (_, Some(begun), State::Begun { number, .. }) if begun == number => {}

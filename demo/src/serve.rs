@@ -96,8 +96,8 @@ fn serve_with_threads(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     server.proxy_protocol = arguments.proxy_protocol;
     set_limits(&mut server.limits, arguments);
     server.tls = acceptor(arguments, server.local_addr())?;
-    let stopper = server.shutdown_handle();
-    ctrlc::set_handler(move || stopper.stop())?;
+    let shutdown = server.shutdown_handle();
+    ctrlc::set_handler(move || shutdown.stop())?;
     announce(server.local_addr())?;
     Ok(server.run_with(|_peer| Log)?)
 }
@@ -110,8 +110,8 @@ fn serve_with_tasks(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     server.proxy_protocol = arguments.proxy_protocol;
     set_limits(&mut server.limits, arguments);
     server.tls = acceptor(arguments, server.local_addr())?;
-    let stopper = server.shutdown_handle();
-    ctrlc::set_handler(move || stopper.stop())?;
+    let shutdown = server.shutdown_handle();
+    ctrlc::set_handler(move || shutdown.stop())?;
     announce(server.local_addr())?;
     Ok(server.run_on_threads_with(workers, |_peer| Log)?)
 }

@@ -40,7 +40,7 @@ fn over_tcp(guide: &mut Guide) -> Result<(), Box<dyn Error>> {
     let tick = endpoint.topic(TICK)?;
     let server = Server::bind("127.0.0.1:0", endpoint)?;
     let address = server.local_addr().clone();
-    let stopper = server.shutdown_handle();
+    let shutdown = server.shutdown_handle();
     let guests = guide.clone();
     let serving = thread::spawn(move || server.run_with(move |_peer| guests.clone()));
 
@@ -65,7 +65,7 @@ fn over_tcp(guide: &mut Guide) -> Result<(), Box<dyn Error>> {
     // GOB has no reply. The connection's end shows that the server has received the value.
     client.finish()?;
 
-    stopper.stop();
+    shutdown.stop();
     Ok(serving.join().map_err(|_| "the server panicked")??)
 }
 

@@ -56,7 +56,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     for topic in &topics {
         let heard = topic
-            .heard()
+            .untyped()
             .ok_or_else(|| Failure::usage(format!("{} has a format of its own", topic.name())))?;
         client.subscribe_raw(heard)?;
     }

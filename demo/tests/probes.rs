@@ -221,18 +221,18 @@ fn a_probe_of_a_unix_socket_logs_no_warning() {
 
     let listener = Listener::bind(Network::Unix, path).unwrap();
     let server = bellwire_std::Server::from_listener(listener, Arc::clone(&endpoint));
-    let stopper = server.shutdown_handle();
+    let shutdown = server.shutdown_handle();
     let running = thread::spawn(move || server.run());
     probe_unix(path, 1);
-    stopper.stop();
+    shutdown.stop();
     running.join().unwrap().unwrap();
 
     let listener = Listener::bind(Network::Unix, path).unwrap();
     let server = bellwire_std::tokio::Server::from_listener(listener, endpoint);
-    let stopper = server.shutdown_handle();
+    let shutdown = server.shutdown_handle();
     let running = thread::spawn(move || server.run_on_threads(1));
     probe_unix(path, 2);
-    stopper.stop();
+    shutdown.stop();
     running.join().unwrap().unwrap();
     assert!(!logged().contains("WARN"), "{}", logged());
 }

@@ -82,7 +82,7 @@ impl Deadlines {
 /// A wait for more bytes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wait {
-    /// The number of the partial request; see `Session::begun`.
+    /// The number of the partial request; see `Session::partial_request`.
     pub(crate) begun: Option<u32>,
     pub(crate) deadline: Instant,
 }

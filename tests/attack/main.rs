@@ -42,7 +42,7 @@ fn main() -> ExitCode {
         let (mut before, mut steps) = (0, 0);
         for round in 0..ROUNDS {
             quiet.push(ask(server.address, CLIENTS, REQUESTS));
-            let underway = attack.begin(server.address, attack.crowd());
+            let underway = attack.begin(server.address, attack.connections());
             attacked.push(ask(server.address, CLIENTS, REQUESTS));
             steps += underway.end();
             // The first round allocates memory that later rounds reuse.

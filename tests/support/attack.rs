@@ -66,7 +66,7 @@ impl Attack {
     }
 
     /// Returns the number of connections that the attack opens first.
-    pub fn crowd(self) -> usize {
+    pub fn connections(self) -> usize {
         match self {
             Self::SlowSenders | Self::Silent => 1000,
             Self::NeverReaders => 100,
@@ -75,12 +75,13 @@ impl Attack {
         }
     }
 
-    /// Begins the attack with `crowd` connections. Returns once they are open and 20 steps are done.
-    pub fn begin(self, server: SocketAddr, crowd: usize) -> Underway {
+    /// Begins the attack with `connections` connections. Returns once they are open and 20 steps are done.
+    pub fn begin(self, server: SocketAddr, connections: usize) -> Underway {
         let (ready, begun) = mpsc::channel();
         let going = Arc::new(AtomicBool::new(true));
         let goes = Arc::clone(&going);
-        let thread = thread::spawn(move || Attackers::new(self, server, crowd).work(&goes, &ready));
+        let thread =
+            thread::spawn(move || Attackers::new(self, server, connections).work(&goes, &ready));
         let begun = begun.recv_timeout(2 * PATIENCE);
         begun.expect("an attack that begins in time");
         Underway { going, thread }
@@ -106,22 +107,22 @@ struct Attackers {
     attack: Attack,
     server: SocketAddr,
     /// Each connection, with the number of bytes sent on it.
-    crowd: Vec<(TcpStream, usize)>,
+    connections: Vec<(TcpStream, usize)>,
     /// The index of the connection used last.
     at: usize,
 }
 
 impl Attackers {
-    fn new(attack: Attack, server: SocketAddr, crowd: usize) -> Self {
+    fn new(attack: Attack, server: SocketAddr, connections: usize) -> Self {
         let mut attackers = Self {
             attack,
             server,
-            crowd: Vec::new(),
+            connections: Vec::new(),
             at: 0,
         };
-        for _ in 0..crowd {
+        for _ in 0..connections {
             let stream = attackers.connect().expect("the server accepts");
-            attackers.crowd.push((stream, 0));
+            attackers.connections.push((stream, 0));
         }
         attackers
     }
@@ -170,7 +171,7 @@ impl Attackers {
             Attack::Silent => thread::sleep(Duration::from_millis(1)),
             Attack::Floods => {
                 self.send(8192)?;
-                let (stream, _) = &mut self.crowd[self.at];
+                let (stream, _) = &mut self.connections[self.at];
                 while stream.read(&mut [0; 16384]).is_ok_and(|n| n > 0) {}
             }
             Attack::Vanishing => {
@@ -190,9 +191,9 @@ impl Attackers {
                 thread::sleep(Duration::from_micros(100));
                 let mut stream = self.connect()?;
                 stream.write_all(&[0xa5; 100])?;
-                self.crowd.push((stream, 0));
-                if self.crowd.len() > NOISY {
-                    self.crowd.swap_remove(0);
+                self.connections.push((stream, 0));
+                if self.connections.len() > NOISY {
+                    self.connections.swap_remove(0);
                 }
             }
         }
@@ -202,13 +203,13 @@ impl Attackers {
     /// Sends up to `size` bytes of requests on the next connection. Replaces the connection if the server
     /// has closed it.
     fn send(&mut self, size: usize) -> io::Result<()> {
-        self.at = (self.at + 1) % self.crowd.len();
-        let (stream, sent) = &mut self.crowd[self.at];
+        self.at = (self.at + 1) % self.connections.len();
+        let (stream, sent) = &mut self.connections[self.at];
         let requests = REQUEST.repeat(size / REQUEST.len() + 2);
         match stream.write(&requests[*sent % REQUEST.len()..][..size]) {
             Ok(n) => *sent += n,
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-            Err(_) => self.crowd[self.at] = (self.connect()?, 0),
+            Err(_) => self.connections[self.at] = (self.connect()?, 0),
         }
         Ok(())
     }

@@ -58,7 +58,7 @@ pub struct Running {
     pub endpoint: Arc<Endpoint<()>>,
     /// The texts that `STRING` and `NOTE` received.
     pub texts: Arc<Mutex<Vec<String>>>,
-    stopper: ShutdownHandle,
+    shutdown: ShutdownHandle,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -140,7 +140,7 @@ fn serve_threads(
         address: server.local_addr().tcp().unwrap(),
         endpoint,
         texts,
-        stopper: server.shutdown_handle(),
+        shutdown: server.shutdown_handle(),
         thread: Some(thread::spawn(move || server.run().unwrap())),
     }
 }
@@ -174,7 +174,7 @@ fn serve_on(
         address: server.local_addr().tcp().unwrap(),
         endpoint,
         texts,
-        stopper: server.shutdown_handle(),
+        shutdown: server.shutdown_handle(),
         thread: Some(thread::spawn(move || run(server).unwrap())),
     }
 }
@@ -228,7 +228,7 @@ impl Running {
 
     /// Tells the server to stop.
     pub fn begin_stop(&self) {
-        self.stopper.stop();
+        self.shutdown.stop();
     }
 
     /// Connects to the server. Reads and writes fail after [`PATIENCE`].

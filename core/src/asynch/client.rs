@@ -8,7 +8,7 @@ use crate::command::{Command, NoReply, ReplyFormat, ReplyShape};
 use crate::error::Error;
 use crate::failure::Failure;
 use crate::format::Format;
-use crate::topics::{Heard, Listener, Listening, Push};
+use crate::topics::{Listener, Listening, Push, Untyped};
 use embedded_io_async::{Read, Write};
 
 /// A step of [`ClientConnection`], which returns whether it is done.
@@ -52,7 +52,7 @@ impl<'b, S: Read + Write> Client<'b, S> {
     /// Passes the pushes of these topics to `listener`; see [`blocking::Client::with_topics`].
     pub fn with_topics<L: FnMut(Push<'_>), const N: usize>(
         self,
-        topics: [Heard; N],
+        topics: [Untyped; N],
         listener: L,
     ) -> Client<'b, S, Listening<L, N>> {
         Client {
@@ -131,8 +131,8 @@ impl<'b, S: Read + Write, T: Listener> Client<'b, S, T> {
     /// Waits between calls until at least one push has arrived and was passed to the listener.
     ///
     /// # Errors
-    /// As [`blocking::Client::hear`].
-    pub async fn hear(&mut self) -> Result<(), Error<S::Error>> {
+    /// As [`blocking::Client::receive_pushes`].
+    pub async fn receive_pushes(&mut self) -> Result<(), Error<S::Error>> {
         self.end_with(ClientConnection::find_push).await
     }
 

@@ -6,7 +6,7 @@ use crate::command::{Command, NoReply, ReplyFormat, ReplyShape, encode_request};
 use crate::error::Error;
 use crate::failure::Failure;
 use crate::format::{EncodeError, Format};
-use crate::topics::{Heard, Listener, Listening, Push};
+use crate::topics::{Listener, Listening, Push, Untyped};
 use embedded_io::{Read, ReadReady, Write};
 
 /// A step of [`ClientConnection`], which returns whether it is done.
@@ -52,10 +52,10 @@ impl<'b, S: Read + Write> Client<'b, S> {
     /// Passes the pushes of these topics to `listener`; see
     /// [`ClientConnection::with_topics`](crate::ClientConnection::with_topics).
     ///
-    /// The listener runs inside each call and inside [`hear`](Client::hear).
+    /// The listener runs inside each call and inside [`receive_pushes`](Client::receive_pushes).
     pub fn with_topics<L: FnMut(Push<'_>), const N: usize>(
         self,
-        topics: [Heard; N],
+        topics: [Untyped; N],
         listener: L,
     ) -> Client<'b, S, Listening<L, N>> {
         Client {
@@ -140,7 +140,7 @@ impl<'b, S: Read + Write, T: Listener> Client<'b, S, T> {
     /// - [`Error::Closed`], [`Error::Transport`]: the conversation is over, or the stream failed. After a time limit of
     ///   the stream, repeat the call.
     /// - [`Error::Protocol`]: bytes other than a push arrived, and the conversation is over.
-    pub fn hear(&mut self) -> Result<(), Error<S::Error>> {
+    pub fn receive_pushes(&mut self) -> Result<(), Error<S::Error>> {
         self.end_with(ClientConnection::find_push)
     }
 

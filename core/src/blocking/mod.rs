@@ -62,7 +62,7 @@ pub fn serve<S: Read + Write>(
 ///
 /// Returns `true` if the conversation continues; then receive more bytes. [`serve`] calls this
 /// between two reads. Call it yourself in a server that reads in its own way, for example with time
-/// limits that depend on [`ServerConnection::begun`].
+/// limits that depend on [`ServerConnection::partial_request`].
 ///
 /// The service must stay the same until the connection is reset.
 ///

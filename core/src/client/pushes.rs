@@ -5,7 +5,7 @@ use crate::error::Error;
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::failure::{Failure, ReplyFault};
-use crate::topics::{Heard, Hearing, Listener, Listening, Push};
+use crate::topics::{Hearing, Listener, Listening, Push, Untyped};
 use core::convert::Infallible;
 
 impl<'b> ClientConnection<'b> {
@@ -15,11 +15,11 @@ impl<'b> ClientConnection<'b> {
     /// [subscribe](crate::topics::SUBSCRIBE) to no other. `rx` holds one push or one reply at a time. A push that
     /// exceeds it counts as lost if its end is known, and otherwise ends the conversation.
     ///
-    /// The listener runs inside the methods that look for a reply: [`hear`](Self::hear),
+    /// The listener runs inside the methods that look for a reply: [`receive_pushes`](Self::receive_pushes),
     /// [`has_reply`](Self::has_reply), [`skip`](Self::skip) and [`is_over`](Self::is_over).
     pub fn with_topics<L: FnMut(Push<'_>), const N: usize>(
         self,
-        topics: [Heard; N],
+        topics: [Untyped; N],
         listener: L,
     ) -> ClientConnection<'b, Listening<L, N>> {
         ClientConnection {
@@ -46,7 +46,7 @@ impl<T: Listener> ClientConnection<'_, T> {
     /// - [`Error::Remote`]: the server ended the conversation with an error line.
     /// - [`Error::Closed`]: the stream has ended, or the conversation was over earlier.
     /// - [`ErrorKind::UnexpectedReply`]: bytes other than a push arrived.
-    pub fn hear(&mut self) -> Result<bool, Error<Infallible>> {
+    pub fn receive_pushes(&mut self) -> Result<bool, Error<Infallible>> {
         let heard = self.find_push().map_err(|failure| self.error(failure))?;
         self.take_end()?;
         Ok(heard)

@@ -109,7 +109,7 @@ impl Session {
     /// the unused bytes.
     ///
     /// A time limit for a request runs as long as this number stays the same.
-    pub fn begun(&self, input: &[u8]) -> Option<u32> {
+    pub fn partial_request(&self, input: &[u8]) -> Option<u32> {
         (self.phase != Phase::Name || !input.is_empty()).then_some(self.number)
     }
 
@@ -306,7 +306,7 @@ impl Session {
     ///
     /// An incomplete request is answered with an error line, because the peer may have ended only its own sending.
     pub fn end(&mut self, input: &[u8], service: &mut impl Service, out: &mut Buffer<'_>) {
-        match self.begun(input) {
+        match self.partial_request(input) {
             None => self.enter(Phase::Ended),
             Some(_) => self.abort(ErrorKind::Truncated, service, out),
         }

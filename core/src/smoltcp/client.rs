@@ -6,7 +6,7 @@ use crate::command::{Command, NoReply, ReplyFormat};
 use crate::error::{Error, ErrorKind};
 use crate::failure::Failure;
 use crate::format::Format;
-use crate::topics::{Heard, Listener, Listening, Push};
+use crate::topics::{Listener, Listening, Push, Untyped};
 use ::smoltcp::socket::tcp::{RecvError, Socket, State};
 use ::smoltcp::time::Instant;
 use core::task::Poll;
@@ -68,7 +68,7 @@ impl<'b> Client<'b> {
     /// The listener runs inside the methods that poll.
     pub fn with_topics<L: FnMut(Push<'_>), const N: usize>(
         self,
-        topics: [Heard; N],
+        topics: [Untyped; N],
         listener: L,
     ) -> Client<'b, Listening<L, N>> {
         Client {
@@ -170,7 +170,7 @@ impl<'b, T: Listener> Client<'b, T> {
     /// - [`Error::Remote`]: the server ended the conversation with an error line.
     /// - [`Error::Protocol`]: bytes other than a push arrived, and the conversation is over.
     /// - [`Error::Closed`], [`Error::Transport`]: the conversation is over.
-    pub fn poll_hear(
+    pub fn poll_pushes(
         &mut self,
         socket: &mut Socket<'_>,
     ) -> Poll<Result<(), Error<ConnectionLost>>> {

@@ -95,7 +95,7 @@ enum Stage {
     /// Requests are answered.
     Talking(Awaited),
     /// The last bytes are being sent. `drained` counts the bytes received since. The last of them
-    /// arrived at `heard`, which is `Instant::ZERO` if none did.
+    /// arrived at `untyped`, which is `Instant::ZERO` if none did.
     Closing { drained: usize, heard: Instant },
     /// The conversation is over. The socket's last segment is being sent.
     Leaving(Result<(), ConnectionLost>),
@@ -222,7 +222,7 @@ impl<'b, T: TopicSet> Server<'b, T> {
         if next == Next::Close {
             return self.begin_close(now);
         }
-        let awaited = match self.connection.begun() {
+        let awaited = match self.connection.partial_request() {
             _ if self.connection.is_pending() => Awaited::Room,
             Some(number) => Awaited::Rest(number),
             None => Awaited::Start,

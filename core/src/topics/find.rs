@@ -11,9 +11,9 @@ use crate::name::LONGEST_TOPIC;
 /// The most bytes of a push's first line: the mark, the name, the count of lost pushes and the line feed.
 const LONGEST_LINE: usize = 1 + LONGEST_TOPIC + 2 + 10 + 1;
 
-/// A topic without its type, for a client. See [`Topic::heard`](crate::Topic::heard).
+/// A topic without its type, for a client. See [`Topic::untyped`](crate::Topic::untyped).
 #[derive(Debug, Clone, Copy)]
-pub struct Heard {
+pub struct Untyped {
     /// The topic's name.
     pub name: &'static str,
     pub(super) frame: FindEnd,
@@ -30,7 +30,7 @@ pub struct Heard {
 /// use bellwire::{Line, Topic};
 ///
 /// const LOG: Topic<Line> = Topic::new("LOG");
-/// let topics = [LOG.heard()];
+/// let topics = [LOG.untyped()];
 /// let mut pushes = Pushes::default();
 /// assert_eq!(pushes.find(&topics, b">LOG\ndoor", 64), Ok(Front::Incomplete));
 /// let push = Front::Push { topic: 0, start: 5, size: 15 };
@@ -99,7 +99,7 @@ impl Pushes {
     /// - [`ErrorKind::MessageTooLong`]: the push exceeds both `capacity` and 64 KiB.
     pub fn find(
         &mut self,
-        topics: &[Heard],
+        topics: &[Untyped],
         received: &[u8],
         capacity: usize,
     ) -> Result<Front, ErrorKind> {
@@ -110,7 +110,7 @@ impl Pushes {
     /// As [`find`](Self::find).
     pub(super) fn find_front(
         &mut self,
-        topics: &[Heard],
+        topics: &[Untyped],
         received: &[u8],
         capacity: usize,
     ) -> Result<Front, ReplyFault> {
@@ -131,7 +131,7 @@ impl Pushes {
 
     fn name(
         &mut self,
-        topics: &[Heard],
+        topics: &[Untyped],
         received: &[u8],
         capacity: usize,
     ) -> Result<Front, ReplyFault> {
@@ -168,7 +168,7 @@ impl Pushes {
 
     fn payload(
         &mut self,
-        topics: &[Heard],
+        topics: &[Untyped],
         topic: usize,
         start: usize,
         received: &[u8],

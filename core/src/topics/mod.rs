@@ -43,7 +43,7 @@
 //!
 //! let (mut ticks, mut lost) = (Vec::new(), 0);
 //! let (mut rx, mut tx) = ([0; 64], [0; 64]);
-//! let mut client = ClientConnection::new(&mut rx, &mut tx).with_topics([TICK.heard()], |push| {
+//! let mut client = ClientConnection::new(&mut rx, &mut tx).with_topics([TICK.untyped()], |push| {
 //!     match push {
 //!         Push::Value { .. } => ticks.extend(push.value(TICK)),
 //!         Push::Lost { count, .. } => lost += count,
@@ -55,7 +55,7 @@
 //! client.received(20);
 //! assert!(client.has_reply()?);
 //! client.reply(SUBSCRIBE)?;
-//! assert!(client.hear()?);
+//! assert!(client.receive_pushes()?);
 //! drop(client);
 //! assert_eq!((ticks, lost), (vec![Ok(2)], 3));
 //! # }
@@ -68,8 +68,8 @@ mod subscriptions;
 
 #[doc(hidden)] // for the parser of descriptions in bellwire-std
 pub use crate::name::check_topic_name;
-#[doc(hidden)] // the result of `Topic::heard`
-pub use find::Heard;
+#[doc(hidden)] // the result of `Topic::untyped`
+pub use find::Untyped;
 #[doc(hidden)] // for the clients of bellwire-std, which have queues
 pub use find::{Front, Pushes};
 pub(crate) use listener::Hearing;
@@ -163,8 +163,8 @@ impl<F> Topic<F> {
 
 impl<F: Format> Topic<F> {
     /// Returns the topic without its type, for a client that listens to it.
-    pub const fn heard(&self) -> Heard {
-        Heard {
+    pub const fn untyped(&self) -> Untyped {
+        Untyped {
             name: self.name,
             frame: F::frame,
         }

@@ -181,7 +181,7 @@ fn is_linear<T: Listener>(
 type Hearing<'b> = ClientConnection<'b, Listening<fn(Push<'_>), 8>>;
 
 fn with_topics(client: ClientConnection<'_>) -> Hearing<'_> {
-    client.with_topics(TOPICS.map(|topic| topic.heard()), |_| ())
+    client.with_topics(TOPICS.map(|topic| topic.untyped()), |_| ())
 }
 
 /// Takes a reply if one has arrived, and sends the next request. Returns whether a reply was taken.
@@ -275,7 +275,7 @@ fn the_work_to_find_pushes_is_linear_for_all_piece_sizes() {
         let limit = 3 + TOPICS.len();
         let replies = replies.as_bytes();
         is_linear(replies, limit, with_topics, |client| {
-            client.hear() == Ok(true)
+            client.receive_pushes() == Ok(true)
         });
         is_linear(replies, limit, with_topics, |client| {
             next_reply(client, SAYS)

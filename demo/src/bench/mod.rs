@@ -5,12 +5,12 @@
 //! generator therefore costs little, and the measurement is the server's.
 
 mod called;
-mod link;
+mod connection;
+mod counts;
 mod load;
 mod process;
 mod report;
 mod stream;
-mod tally;
 mod worker;
 
 pub use report::{Latency, Report, ServerProcess};
@@ -22,8 +22,9 @@ use crate::target;
 use bellwire_std::{Network, resolve};
 use called::{CallOptions, Called};
 use clap::Args;
+use connection::Connection;
+use counts::Counts;
 use indicatif::{ProgressBar, ProgressStyle};
-use link::Link;
 use load::{Load, Named};
 use process::Process;
 use std::io;
@@ -32,7 +33,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
-use tally::Tally;
 use worker::{Address, Done, Plan, TICK, Target};
 
 /// More threads than a load generator can use.
@@ -144,11 +144,11 @@ fn measure(arguments: &Arguments, load: &Load, stop: &AtomicBool) -> Result<Repo
     let usage = || usage().map_err(Failure::other);
     let before = usage()?;
 
-    let mut tally = Tally::default();
-    let shares = open(arguments, &target, stop, &mut tally)?;
+    let mut counts = Counts::default();
+    let shares = open(arguments, &target, stop, &mut counts)?;
     let connections = shares.iter().map(Vec::len).sum();
     if connections == 0 {
-        let reason = tally.errors.into_keys().next();
+        let reason = counts.errors.into_keys().next();
         let reason = reason.unwrap_or_else(|| "interrupted".to_owned());
         let problem = format!("cannot connect to {address}: {reason}");
         return Err(Failure::transport(problem));
@@ -166,7 +166,7 @@ fn measure(arguments: &Arguments, load: &Load, stop: &AtomicBool) -> Result<Repo
     let done = share_out(&plan, shares, arguments.duration)?;
     let elapsed = start.elapsed();
     for (_, each) in &done {
-        tally.add(each);
+        counts.add(each);
     }
     let at_end = usage()?;
     let held = Instant::now();
@@ -179,7 +179,7 @@ fn measure(arguments: &Arguments, load: &Load, stop: &AtomicBool) -> Result<Repo
     let server_process = match (before, at_start, at_end, held_usage) {
         (Some(before), Some(at_start), Some(at_end), Some(held)) => Some(ServerProcess::new(
             at_end.cpu.saturating_sub(at_start.cpu),
-            tally.replies(),
+            counts.replies(),
             held.memory.saturating_sub(before.memory),
             connections,
         )),
@@ -190,7 +190,7 @@ fn measure(arguments: &Arguments, load: &Load, stop: &AtomicBool) -> Result<Repo
         address.to_string(),
         connections,
         elapsed,
-        tally,
+        counts,
         server_process,
     ))
 }
@@ -200,8 +200,8 @@ fn open(
     arguments: &Arguments,
     target: &Target<'_>,
     stop: &AtomicBool,
-    tally: &mut Tally,
-) -> Result<Vec<Vec<Link>>, Failure> {
+    counts: &mut Counts,
+) -> Result<Vec<Vec<Connection>>, Failure> {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let threads = arguments.threads.unwrap_or((cores / 2).min(MOST_THREADS));
     let threads = threads.clamp(1, arguments.connections);
@@ -213,9 +213,9 @@ fn open(
             thread::Builder::new().spawn_scoped(scope, work)
         };
         let opening = started((0..threads).map(open), stop)?;
-        for (links, errors) in opening.into_iter().filter_map(|thread| thread.join().ok()) {
-            shares.push(links);
-            tally.add(&errors);
+        for (connections, errors) in opening.into_iter().filter_map(|thread| thread.join().ok()) {
+            shares.push(connections);
+            counts.add(&errors);
         }
         Ok(shares)
     })
@@ -224,14 +224,15 @@ fn open(
 /// Loads each share of the connections in its own thread, and shows the progress.
 fn share_out(
     plan: &Plan<'_>,
-    shares: Vec<Vec<Link>>,
+    shares: Vec<Vec<Connection>>,
     duration: Duration,
 ) -> Result<Vec<Done>, Failure> {
     let bar = progress_bar(duration);
     let begin = Instant::now();
     thread::scope(|scope| {
-        let work =
-            |links| thread::Builder::new().spawn_scoped(scope, move || worker::run(plan, links));
+        let work = |connections| {
+            thread::Builder::new().spawn_scoped(scope, move || worker::run(plan, connections))
+        };
         let working = started(shares.into_iter().map(work), plan.stop)?;
         while !working.iter().all(thread::ScopedJoinHandle::is_finished) {
             let replies = plan.replies.load(Ordering::Relaxed);

@@ -1,7 +1,7 @@
 //! The result of a load test.
 
 use super::Arguments;
-use super::tally::Tally;
+use super::counts::Counts;
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -63,7 +63,7 @@ impl Report {
         server: String,
         connections: usize,
         elapsed: Duration,
-        tally: Tally,
+        counts: Counts,
         server_process: Option<ServerProcess>,
     ) -> Self {
         let seconds = elapsed.as_secs_f64();
@@ -72,10 +72,10 @@ impl Report {
             connections,
             pipeline: arguments.pipeline,
             seconds,
-            replies: tally.replies(),
-            requests_per_second: tally.replies() as f64 / seconds,
-            latency_us: Latency::new(&tally.latencies),
-            errors: tally.errors,
+            replies: counts.replies(),
+            requests_per_second: counts.replies() as f64 / seconds,
+            latency_us: Latency::new(&counts.latencies),
+            errors: counts.errors,
             server_process,
         }
     }

@@ -1,9 +1,9 @@
 //! One thread of the load generator.
 
-use super::link::Link;
+use super::connection::Connection;
+use super::counts::Counts;
 use super::load::{Failure, Load, READ};
 use super::stream::Stream;
-use super::tally::Tally;
 use bellwire_std::{Conn, Dialer, Network, tls};
 use mio::{Events, Interest, Poll, Token};
 use std::io::{self, ErrorKind};
@@ -49,17 +49,17 @@ pub(super) fn open(
     target: &Target<'_>,
     timeout: Duration,
     stop: &AtomicBool,
-) -> (Vec<Link>, Tally) {
-    let mut tally = Tally::default();
+) -> (Vec<Connection>, Counts) {
+    let mut counts = Counts::default();
     let wanted = (0..count).take_while(|_| !stop.load(Ordering::Relaxed));
-    let links = wanted.filter_map(|_| match connect(target, timeout) {
-        Ok(stream) => Some(Link::new(stream)),
+    let connections = wanted.filter_map(|_| match connect(target, timeout) {
+        Ok(stream) => Some(Connection::new(stream)),
         Err(error) => {
-            tally.fail(error.to_string(), 1);
+            counts.fail(error.to_string(), 1);
             None
         }
     });
-    (links.collect(), tally)
+    (connections.collect(), counts)
 }
 
 fn connect(target: &Target<'_>, timeout: Duration) -> io::Result<Stream> {
@@ -108,27 +108,27 @@ fn dial(address: &Address, timeout: Duration) -> io::Result<(TcpStream, Option<C
 }
 
 /// The connections that did not fail, still open, and the counts.
-pub(super) type Done = (Vec<Link>, Tally);
+pub(super) type Done = (Vec<Connection>, Counts);
 
 /// Loads the connections until the plan ends and every reply has arrived or is overdue.
-pub(super) fn run(plan: &Plan<'_>, links: Vec<Link>) -> io::Result<Done> {
+pub(super) fn run(plan: &Plan<'_>, connections: Vec<Connection>) -> io::Result<Done> {
     let mut poll = Poll::new()?;
-    let mut links: Vec<_> = links.into_iter().map(Some).collect();
-    for (index, link) in links.iter_mut().flatten().enumerate() {
+    let mut connections: Vec<_> = connections.into_iter().map(Some).collect();
+    for (index, connection) in connections.iter_mut().flatten().enumerate() {
         let interest = Interest::READABLE | Interest::WRITABLE;
         let registry = poll.registry();
-        registry.register(link.stream.socket(), Token(index), interest)?;
+        registry.register(connection.stream.socket(), Token(index), interest)?;
     }
     let mut worker = Worker {
         plan,
         buffer: vec![0; READ],
-        tally: Tally::default(),
+        counts: Counts::default(),
         waiting: 0,
     };
-    for slot in &mut links {
-        worker.turn(slot, |worker, link| {
+    for slot in &mut connections {
+        worker.turn(slot, |worker, connection| {
             worker.waiting += plan.load.pipeline.min(1);
-            link.send(plan.load, plan.load.pipeline, Instant::now())
+            connection.send(plan.load, plan.load.pipeline, Instant::now())
         });
     }
     let mut events = Events::with_capacity(1024);
@@ -139,16 +139,16 @@ pub(super) fn run(plan: &Plan<'_>, links: Vec<Link>) -> io::Result<Done> {
             polled => polled?,
         }
         for event in &events {
-            worker.turn(&mut links[event.token().0], |worker, link| {
-                worker.wake(link, event.is_read_closed())
+            worker.turn(&mut connections[event.token().0], |worker, connection| {
+                worker.wake(connection, event.is_read_closed())
             });
         }
         let now = Instant::now();
         if now > next_tick {
             next_tick = now + TICK;
-            for slot in &mut links {
-                worker.turn(slot, |_, link| {
-                    if link.is_late(now, plan.timeout) {
+            for slot in &mut connections {
+                worker.turn(slot, |_, connection| {
+                    if connection.is_late(now, plan.timeout) {
                         Err(format!("no reply within {:?}", plan.timeout))
                     } else {
                         Ok(())
@@ -157,13 +157,13 @@ pub(super) fn run(plan: &Plan<'_>, links: Vec<Link>) -> io::Result<Done> {
             }
         }
     }
-    Ok((links.into_iter().flatten().collect(), worker.tally))
+    Ok((connections.into_iter().flatten().collect(), worker.counts))
 }
 
 struct Worker<'a> {
     plan: &'a Plan<'a>,
     buffer: Vec<u8>,
-    tally: Tally,
+    counts: Counts,
     /// The connections with requests in flight.
     waiting: usize,
 }
@@ -172,28 +172,29 @@ impl Worker<'_> {
     /// Calls `action` for a connection, and closes the connection if that fails.
     fn turn(
         &mut self,
-        slot: &mut Option<Link>,
-        action: impl FnOnce(&mut Self, &mut Link) -> Result<(), Failure>,
+        slot: &mut Option<Connection>,
+        action: impl FnOnce(&mut Self, &mut Connection) -> Result<(), Failure>,
     ) {
-        let Some(link) = slot else { return };
-        let waited = link.in_flight() > 0;
-        if let Err(name) = action(self, link) {
-            self.tally.fail(name, link.in_flight());
-            self.waiting -= usize::from(waited || link.in_flight() > 0);
+        let Some(connection) = slot else { return };
+        let waited = connection.in_flight() > 0;
+        if let Err(name) = action(self, connection) {
+            self.counts.fail(name, connection.in_flight());
+            self.waiting -= usize::from(waited || connection.in_flight() > 0);
             *slot = None;
         }
     }
 
     /// Reads the replies that have arrived, and sends as many new requests.
-    fn wake(&mut self, link: &mut Link, to_end: bool) -> Result<(), Failure> {
-        let replies = link.receive(to_end, self.plan.load, &mut self.buffer, &mut self.tally)?;
+    fn wake(&mut self, connection: &mut Connection, to_end: bool) -> Result<(), Failure> {
+        let replies =
+            connection.receive(to_end, self.plan.load, &mut self.buffer, &mut self.counts)?;
         self.plan
             .replies
             .fetch_add(replies as u64, Ordering::Relaxed);
         let now = Instant::now();
         let more = if now < self.plan.end { replies } else { 0 };
-        link.send(self.plan.load, more, now)?;
-        if replies > 0 && link.in_flight() == 0 {
+        connection.send(self.plan.load, more, now)?;
+        if replies > 0 && connection.in_flight() == 0 {
             self.waiting -= 1;
         }
         Ok(())

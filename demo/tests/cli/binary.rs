@@ -243,11 +243,11 @@ fn without_file_descriptors_serve_pauses_and_later_continues() {
     let script = r#"ulimit -n 24; exec "$0" serve --workers 1 --listen 127.0.0.1:0"#;
     let binary = env!("CARGO_BIN_EXE_bellwire");
     let server = Server::spawn(Command::new("sh").args(["-c", script, binary]));
-    let crowd: Vec<_> = (0..40)
+    let connections: Vec<_> = (0..40)
         .map(|_| TcpStream::connect(&server.address).unwrap())
         .collect();
     server.wait_for_log("accept failed");
-    drop(crowd);
+    drop(connections);
     let output = run(&["connect", &server.address]);
     assert!(output.status.success(), "{output:?}");
     let (code, log) = server.stop("TERM");

@@ -195,7 +195,7 @@ fn without_file_descriptors_the_accept_loop_waits() {
     let mut command = Command::new("sh");
     command.args(["-c", script, binary, &metrics.to_string()]);
     let server = Server::spawn(&mut command);
-    let crowd: Vec<_> = (0..60)
+    let connections: Vec<_> = (0..60)
         .map(|_| TcpStream::connect(&server.address).unwrap())
         .collect();
     until(|| open_files(server.id()) >= 40);
@@ -208,7 +208,7 @@ fn without_file_descriptors_the_accept_loop_waits() {
     // A spinning loop would use 200 on one processor.
     let used = cpu_ticks(server.id()) - ticks;
     assert!(used < 50, "{used} hundredths of a second");
-    drop(crowd);
+    drop(connections);
     let mut shown = String::new();
     kept_out.set_read_timeout(Some(PATIENCE)).unwrap();
     kept_out.read_to_string(&mut shown).unwrap();

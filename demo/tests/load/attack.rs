@@ -37,15 +37,15 @@ fn all_well(health: &Health, replies: usize) {
     assert_eq!(health.replies, replies);
 }
 
-/// Attacks a server in three rounds, each with `crowd` connections.
-fn withstands(attack: Attack, crowd: usize) {
+/// Attacks a server in three rounds, each with `connections` connections.
+fn withstands(attack: Attack, connections: usize) {
     let server = start();
     let quiet = ask(server.address, 4, 25);
     all_well(&quiet, 100);
     // The first round allocates memory that later rounds reuse.
     let mut first = None;
     for _ in 0..3 {
-        let underway = attack.begin(server.address, crowd);
+        let underway = attack.begin(server.address, connections);
         let health = ask(server.address, 4, 25);
         let steps = underway.end();
         all_well(&health, 100);
@@ -167,7 +167,8 @@ fn a_panic_in_a_handler_ends_only_its_own_connection() {
 fn a_stop_during_all_attacks_loses_no_reply_and_ends_in_time() {
     let server = start();
     let mut clients: Vec<_> = (0..50).map(|_| connect(&server)).collect();
-    let underway = Attack::ALL.map(|attack| attack.begin(server.address, attack.crowd().min(100)));
+    let underway =
+        Attack::ALL.map(|attack| attack.begin(server.address, attack.connections().min(100)));
     for client in &mut clients {
         client.write_all(b"STRING\nhi\n").unwrap();
     }

@@ -1,4 +1,4 @@
 //! The demo's server under load. Separate from `cli`, because a thousand clients slow every other test.
 
 mod attack;
-mod crowd;
+mod connections;

@@ -46,7 +46,7 @@ pub struct Replies<'c> {
 
 impl<'c> Batch<'c> {
     pub(super) fn new(client: &'c mut Client) -> Self {
-        client.link.abandon();
+        client.conversation.abandon();
         Self {
             client,
             number: BATCHES.fetch_add(1, Ordering::Relaxed),
@@ -70,8 +70,8 @@ impl<'c> Batch<'c> {
         Rsp: OwnedReply,
     {
         let limit = self.client.options.max_request;
-        let link = &mut self.client.link;
-        link.encode(command.name(), command.expected(), limit, |space| {
+        let conversation = &mut self.client.conversation;
+        conversation.encode(command.name(), command.expected(), limit, |space| {
             command.encode(value.clone(), space)
         })?;
         let index = self.queued;
@@ -97,7 +97,7 @@ impl<'c> Batch<'c> {
         if queued > 0 {
             let sent = client.transmit(WINDOW, client.deadline());
             if sent.is_err() {
-                client.link.abandon();
+                client.conversation.abandon();
             }
             sent?;
         }
@@ -141,7 +141,7 @@ impl Replies<'_> {
         self.known += 1;
         // Each queued request has an outcome.
         let place = reply.unwrap_or(Err(CallError::NotSent(Cause::Closed)))?;
-        Ok(self.client.link.payload(place))
+        Ok(self.client.conversation.payload(place))
     }
 }
 

@@ -4,11 +4,11 @@ mod batch;
 mod buffer;
 mod builder;
 mod check;
+mod conversation;
 mod ear;
 mod error;
 mod event;
 mod inbox;
-mod link;
 mod options;
 mod pause;
 mod pipeline;
@@ -34,9 +34,9 @@ pub(crate) use {
 };
 
 use bellwire::format::OwnedReply;
-use bellwire::topics::Heard;
+use bellwire::topics::Untyped;
 use bellwire::{Command, ErrorKind, Expected, Format, NoReply};
-use link::Link;
+use conversation::Conversation;
 use std::fmt;
 use std::io;
 use std::time::{Duration, Instant};
@@ -83,9 +83,9 @@ pub struct Client {
     /// `None` for a stream that cannot be opened again.
     target: Option<Target>,
     options: Options,
-    link: Link,
+    conversation: Conversation,
     /// The topics that are subscribed on each new connection.
-    topics: Vec<Heard>,
+    topics: Vec<Untyped>,
     /// The connections in a row that were opened for these topics and did not last.
     failures: u32,
     /// When the last connection was opened, until its end was noticed for these topics.
@@ -96,12 +96,12 @@ pub struct Client {
 
 impl Client {
     fn new(target: Option<Target>, options: Options, stream: Box<dyn ClientStream>) -> Self {
-        let mut link = Link::new(&options);
-        link.restart(stream);
+        let mut conversation = Conversation::new(&options);
+        conversation.restart(stream);
         Self {
             target,
             options,
-            link,
+            conversation,
             topics: Vec::new(),
             failures: 0,
             opened: Some(Instant::now()),
@@ -208,16 +208,16 @@ impl Client {
         expected: Option<Expected>,
         encode: impl FnMut(&mut [u8]) -> Result<usize, ErrorKind>,
     ) -> Result<&[u8], CallError> {
-        self.link.abandon();
+        self.conversation.abandon();
         let deadline = self.deadline();
         let limit = self.options.max_request;
-        self.link.encode(name, expected, limit, encode)?;
+        self.conversation.encode(name, expected, limit, encode)?;
         self.transmit(usize::MAX, deadline)?;
         if expected.is_some() {
-            let place = self.link.reply(deadline)?;
-            return Ok(self.link.payload(place));
+            let place = self.conversation.reply(deadline)?;
+            return Ok(self.conversation.payload(place));
         }
-        match self.link.sent_in_part() {
+        match self.conversation.sent_in_part() {
             Some(error) => Err(error),
             None => Ok(&[]),
         }
@@ -310,7 +310,7 @@ impl Client {
     /// The errors of connecting. [`Unsupported`](io::ErrorKind::Unsupported) for a client over a
     /// [stream](ClientBuilder::stream).
     pub fn reconnect(&mut self) -> io::Result<()> {
-        self.link.abandon();
+        self.conversation.abandon();
         self.open(None)?;
         self.resubscribe(self.deadline()).map_err(io::Error::other)
     }
@@ -324,12 +324,12 @@ impl Client {
     /// - [`CallError::MayHaveRun`]: the end is unknown: the connection failed, or the server did not end it in time.
     pub fn finish(mut self) -> Result<(), CallError> {
         let deadline = self.deadline();
-        self.link.abandon();
+        self.conversation.abandon();
         self.skip(deadline);
-        if self.link.is_open() {
-            return self.link.finish(deadline);
+        if self.conversation.is_open() {
+            return self.conversation.finish(deadline);
         }
-        match self.link.unreported() {
+        match self.conversation.unreported() {
             None => Ok(()),
             Some(cause) => Err(CallError::ended(cause)),
         }
@@ -338,9 +338,9 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
-        self.link.end_stream(Cause::Closed);
+        self.conversation.end_stream(Cause::Closed);
         if let Some(target) = &self.target
-            && self.link.was_cut()
+            && self.conversation.was_cut()
         {
             target.suspect();
         }
@@ -360,7 +360,7 @@ impl fmt::Debug for Client {
         f.debug_struct("Client")
             .field("target", &self.target)
             .field("options", &self.options)
-            .field("open", &self.link.is_open())
+            .field("open", &self.conversation.is_open())
             .finish_non_exhaustive()
     }
 }

@@ -81,7 +81,7 @@ impl Target {
         };
         let mut client = Client::new(None, Options::default(), stream);
         client.check_until(commands, Some(deadline))?;
-        std::mem::take(&mut client.link).into_stream()
+        std::mem::take(&mut client.conversation).into_stream()
     }
 
     /// Notes that the last connection ended before the first byte of a due reply. A server on a serial port may still

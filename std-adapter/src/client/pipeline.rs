@@ -24,7 +24,7 @@ where
     I: IntoIterator,
     E: Fn(&I::Item, &mut [u8]) -> Result<usize, ErrorKind>,
 {
-    client.link.abandon();
+    client.conversation.abandon();
     Pipeline {
         client,
         command,
@@ -52,14 +52,15 @@ where
 {
     /// Encodes requests up to the window.
     fn encode(&mut self) {
-        let link = &mut self.client.link;
+        let conversation = &mut self.client.conversation;
         while self.failed.is_none()
-            && link.unanswered() + link.encoded() < WINDOW
+            && conversation.unanswered() + conversation.encoded() < WINDOW
             && let Some(value) = self.values.next()
         {
             let (name, expected) = (self.command.name(), self.command.expected());
             let limit = self.client.options.max_request;
-            let encoded = link.encode(name, expected, limit, |space| (self.encode)(&value, space));
+            let encoded =
+                conversation.encode(name, expected, limit, |space| (self.encode)(&value, space));
             self.failed = encoded.err();
         }
     }
@@ -80,7 +81,7 @@ where
         }
         match self.client.next_reply(self.client.deadline()) {
             Some(reply) => Some(reply.and_then(|place| {
-                decode::<Rsp, _>(self.client.link.payload(place), Rsp::into_owned)
+                decode::<Rsp, _>(self.client.conversation.payload(place), Rsp::into_owned)
             })),
             None => self.failed.take().map(Err),
         }
@@ -91,7 +92,7 @@ impl Client {
     /// Returns whether to send more of the encoded requests. One half of the window is under way while the replies to
     /// the other are taken.
     fn has_room(&self) -> bool {
-        self.link.unanswered() <= WINDOW / 2
+        self.conversation.unanswered() <= WINDOW / 2
     }
 
     /// Sends encoded requests up to the window, and waits for the reply to the oldest request. Returns the place of
@@ -101,14 +102,14 @@ impl Client {
         deadline: Option<Instant>,
     ) -> Option<Result<Range<usize>, CallError>> {
         if self.has_room()
-            && self.link.encoded() > 0
+            && self.conversation.encoded() > 0
             && let Err(error) = self.transmit(WINDOW, deadline)
         {
             return Some(Err(error));
         }
-        match self.link.waiting() {
+        match self.conversation.waiting() {
             0 => None,
-            _ => Some(self.link.reply(deadline)),
+            _ => Some(self.conversation.reply(deadline)),
         }
     }
 }

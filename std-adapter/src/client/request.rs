@@ -24,23 +24,29 @@ impl Client {
     ) -> Result<(), CallError> {
         let mut opened = false;
         loop {
-            if self.link.waiting() == 0 {
+            if self.conversation.waiting() == 0 {
                 let ready = self.ready(deadline);
                 opened |= *ready.as_ref().unwrap_or(&true);
                 if let Err(cause) = ready {
-                    self.link.drop_unsent();
+                    self.conversation.drop_unsent();
                     return Err(CallError::NotSent(cause));
                 }
             }
-            let before = self.link.encoded();
-            self.link.send(window, deadline);
-            if self.link.is_open() || self.link.encoded() < before || self.link.waiting() > 0 {
+            let before = self.conversation.encoded();
+            self.conversation.send(window, deadline);
+            if self.conversation.is_open()
+                || self.conversation.encoded() < before
+                || self.conversation.waiting() > 0
+            {
                 return Ok(());
             }
             // The connection failed before it took a byte. A new one may take the request.
             if opened {
-                self.link.drop_unsent();
-                let cause = self.link.report().map_or(Cause::Closed, |(cause, _)| cause);
+                self.conversation.drop_unsent();
+                let cause = self
+                    .conversation
+                    .report()
+                    .map_or(Cause::Closed, |(cause, _)| cause);
                 return Err(CallError::NotSent(cause));
             }
         }
@@ -52,17 +58,20 @@ impl Client {
             return Err(Cause::TimedOut);
         }
         self.skip(deadline);
-        if self.link.is_open() {
-            self.link.check(deadline);
+        if self.conversation.is_open() {
+            self.conversation.check(deadline);
         }
-        if self.link.is_open() {
+        if self.conversation.is_open() {
             return Ok(false);
         }
-        if let Some(cause) = self.link.unreported() {
+        if let Some(cause) = self.conversation.unreported() {
             return Err(cause);
         }
         if self.target.is_none() {
-            return Err(self.link.report().map_or(Cause::Closed, |(cause, _)| cause));
+            return Err(self
+                .conversation
+                .report()
+                .map_or(Cause::Closed, |(cause, _)| cause));
         }
         self.open(deadline)
             .map_err(|error| Cause::Transport(Arc::new(error)))?;
@@ -72,9 +81,9 @@ impl Client {
 
     /// Discards the replies to abandoned calls.
     pub(super) fn skip(&mut self, deadline: Option<Instant>) {
-        while self.link.is_open() && self.link.abandoned() > 0 {
+        while self.conversation.is_open() && self.conversation.abandoned() > 0 {
             // The caller of that call is gone.
-            let _ = self.link.reply(deadline);
+            let _ = self.conversation.reply(deadline);
         }
     }
 
@@ -84,14 +93,14 @@ impl Client {
             return Err(io::Error::new(io::ErrorKind::Unsupported, what));
         };
         // A serial port can be open only once.
-        self.link.end_stream(Cause::Closed);
-        if self.link.was_cut() {
+        self.conversation.end_stream(Cause::Closed);
+        if self.conversation.was_cut() {
             target.suspect();
         }
         let limit = after(Instant::now(), target.connect_timeout);
         let deadline = deadline.map_or(limit, |deadline| deadline.min(limit));
         self.next_try = None;
-        self.link.restart(target.open(deadline)?);
+        self.conversation.restart(target.open(deadline)?);
         self.opened = Some(Instant::now());
         Ok(())
     }

@@ -4,7 +4,7 @@ use super::pause::{LONGEST, pause};
 use super::verdict::is_passing;
 use super::{CallError, Cause, Client, Push};
 use crate::wait::{after, has_passed};
-use bellwire::topics::{Heard, SUBSCRIBE, UNSUBSCRIBE};
+use bellwire::topics::{SUBSCRIBE, UNSUBSCRIBE, Untyped};
 use bellwire::{Format, Topic};
 use std::sync::Arc;
 use std::thread::sleep;
@@ -44,24 +44,24 @@ impl Client {
     ///   server also ends the conversation).
     /// - Others: see [`CallError`].
     pub fn subscribe<F: Format>(&mut self, topic: Topic<F>) -> Result<(), CallError> {
-        self.subscribe_raw(topic.heard())
+        self.subscribe_raw(topic.untyped())
     }
 
     /// Subscribes to a topic whose type is known only at run time.
     ///
-    /// [`Topic::heard`] makes the argument from a name and a format. The end of a value depends on its format only, so
-    /// `Topic::<Postcard<()>>::new(name).heard()` suits each topic in postcard's format. The
+    /// [`Topic::untyped`] makes the argument from a name and a format. The end of a value depends on its format only, so
+    /// `Topic::<Postcard<()>>::new(name).untyped()` suits each topic in postcard's format. The
     /// [event](Push#structfield.event) has the encoded value.
     ///
     /// # Errors
     /// As [`subscribe`](Self::subscribe).
-    pub fn subscribe_raw(&mut self, topic: Heard) -> Result<(), CallError> {
+    pub fn subscribe_raw(&mut self, topic: Untyped) -> Result<(), CallError> {
         if self.position(topic.name).is_some() {
             return Ok(());
         }
         self.call(SUBSCRIBE, topic.name)?;
         self.topics.push(topic);
-        self.link.listen(&self.topics);
+        self.conversation.listen(&self.topics);
         Ok(())
     }
 
@@ -88,17 +88,17 @@ impl Client {
         };
         // Removed first, so that a new connection does not subscribe to it again.
         let heard = self.topics.remove(index);
-        if !self.link.is_open() {
+        if !self.conversation.is_open() {
             return Ok(());
         }
         let outcome = self.call(UNSUBSCRIBE, topic);
         match &outcome {
-            Err(CallError::Remote(_)) if self.link.is_open() => self.topics.push(heard),
+            Err(CallError::Remote(_)) if self.conversation.is_open() => self.topics.push(heard),
             // The server may still send values.
-            Err(_) => self.link.end_stream(Cause::Closed),
+            Err(_) => self.conversation.end_stream(Cause::Closed),
             Ok(()) => {}
         }
-        self.link.listen(&self.topics);
+        self.conversation.listen(&self.topics);
         outcome
     }
 
@@ -123,17 +123,17 @@ impl Client {
     /// connection could be opened in this time. The next call of this method tries again.
     pub fn next_push(&mut self, timeout: Option<Duration>) -> Result<Option<Push>, CallError> {
         let deadline = timeout.map(|timeout| after(Instant::now(), timeout));
-        self.link.abandon();
+        self.conversation.abandon();
         loop {
-            if let Some(push) = self.link.pop_event() {
+            if let Some(push) = self.conversation.pop_event() {
                 return Ok(Some(push));
             }
             if self.topics.is_empty() {
                 return Ok(None);
             }
-            if !self.link.is_open() {
+            if !self.conversation.is_open() {
                 self.connect_again(deadline).map_err(CallError::NotSent)?;
-            } else if !self.link.wait_for_event(deadline) {
+            } else if !self.conversation.wait_for_event(deadline) {
                 return Ok(None);
             }
         }
@@ -145,10 +145,13 @@ impl Client {
 
     /// Opens another connection and subscribes, with pauses after failures.
     fn connect_again(&mut self, deadline: Option<Instant>) -> Result<(), Cause> {
-        if let Some(cause) = self.link.unreported() {
+        if let Some(cause) = self.conversation.unreported() {
             return Err(cause);
         }
-        let mut last = self.link.report().map_or(Cause::Closed, |(cause, _)| cause);
+        let mut last = self
+            .conversation
+            .report()
+            .map_or(Cause::Closed, |(cause, _)| cause);
         if self.target.is_none() {
             return Err(last);
         }
@@ -174,7 +177,7 @@ impl Client {
             match opened.and_then(|()| self.resubscribe(limit)) {
                 Ok(()) => return Ok(()),
                 // A topic was refused.
-                Err(_) if self.link.has_event() => return Ok(()),
+                Err(_) if self.conversation.has_event() => return Ok(()),
                 Err(cause) => last = cause,
             }
             if has_passed(deadline) {
@@ -188,10 +191,10 @@ impl Client {
         if self.topics.is_empty() {
             return Ok(());
         }
-        let requests = self.link.set_aside();
+        let requests = self.conversation.set_aside();
         let outcome = self.subscribe_all(deadline);
-        self.link.abandon();
-        self.link.put_back(requests);
+        self.conversation.abandon();
+        self.conversation.put_back(requests);
         outcome
     }
 
@@ -201,17 +204,17 @@ impl Client {
             let (name, expected) = (SUBSCRIBE.name(), SUBSCRIBE.expected());
             let encode = |space: &mut [u8]| SUBSCRIBE.encode(heard.name, space);
             // This cannot fail: the same request was encoded before.
-            let _ = self.link.encode(name, expected, limit, encode);
+            let _ = self.conversation.encode(name, expected, limit, encode);
         }
-        self.link.send(usize::MAX, deadline);
+        self.conversation.send(usize::MAX, deadline);
         let mut confirmed = 0;
         while let Some(heard) = self.topics.get(confirmed) {
             let topic = heard.name;
-            match self.link.reply(deadline) {
+            match self.conversation.reply(deadline) {
                 Ok(_) => {
                     confirmed += 1;
-                    self.link.listen(&self.topics[..confirmed]);
-                    self.link.add_gap(topic);
+                    self.conversation.listen(&self.topics[..confirmed]);
+                    self.conversation.add_gap(topic);
                 }
                 Err(CallError::NotSent(cause) | CallError::MayHaveRun(cause)) => return Err(cause),
                 Err(CallError::Remote(error)) if is_passing(&error) => {
@@ -219,11 +222,11 @@ impl Client {
                 }
                 Err(error) => {
                     self.topics.remove(confirmed);
-                    self.link.end_topic(topic, error);
+                    self.conversation.end_topic(topic, error);
                 }
             }
         }
-        match self.link.report() {
+        match self.conversation.report() {
             // The server ended the conversation when it refused the last topic.
             Some((cause, _)) => Err(cause),
             None => Ok(()),

@@ -4,7 +4,7 @@ use super::{JsonError, decode};
 use crate::Client;
 use crate::schema::{FetchError, Signature, fetch};
 use bellwire::gob::RawGob;
-use bellwire::topics::Heard;
+use bellwire::topics::Untyped;
 use bellwire::{Line, Postcard, Topic};
 
 /// A topic of a server, known by its description only.
@@ -16,7 +16,7 @@ use bellwire::{Line, Postcard, Topic};
 ///
 /// let mut client = Client::connect("localhost:61000", Duration::from_secs(5))?;
 /// let tick = RemoteTopic::fetch(&mut client, "TICK")?;
-/// client.subscribe_raw(tick.heard().ok_or("a format of the server's own")?)?;
+/// client.subscribe_raw(tick.untyped().ok_or("a format of the server's own")?)?;
 /// while let Some(push) = client.next_push(None)? {
 ///     if let Event::Value(payload) = push.event? {
 ///         println!("{}", tick.decode(&payload)?);
@@ -54,13 +54,13 @@ impl RemoteTopic {
 
     /// Returns the argument of [`Client::subscribe_raw`]. `None` if the end of a value cannot be found, because its
     /// format is one of the server's own.
-    pub fn heard(&self) -> Option<Heard> {
+    pub fn untyped(&self) -> Option<Untyped> {
         // These find the end of a payload by its format, without its type.
         Some(match self.signature.request.format {
-            "()" => Topic::<()>::new(self.name).heard(),
-            "line" => Topic::<Line>::new(self.name).heard(),
-            "postcard" => Topic::<Postcard<()>>::new(self.name).heard(),
-            "gob" => Topic::<RawGob>::new(self.name).heard(),
+            "()" => Topic::<()>::new(self.name).untyped(),
+            "line" => Topic::<Line>::new(self.name).untyped(),
+            "postcard" => Topic::<Postcard<()>>::new(self.name).untyped(),
+            "gob" => Topic::<RawGob>::new(self.name).untyped(),
             _ => return None,
         })
     }

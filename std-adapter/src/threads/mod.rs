@@ -33,9 +33,9 @@ impl Mode for Threads {
 /// let mut server = bellwire_std::Server::bind("127.0.0.1:0", endpoint)?;
 /// server.limits.connections = 50;
 /// println!("listening on {}", server.local_addr());
-/// let stopper = server.shutdown_handle();
+/// let shutdown = server.shutdown_handle();
 /// std::thread::spawn(move || server.run());
-/// stopper.stop();
+/// shutdown.stop();
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub type Server<App> = ServerOn<Threads, App>;

@@ -98,7 +98,7 @@ impl<App: Send + 'static> Worker<App> {
                 break if ended { Peer::Ended } else { Peer::Sending };
             }
             let subscribed = connection.is_subscribed();
-            wait = limits.wait(connection.begun(), subscribed, wait, now);
+            wait = limits.wait(connection.partial_request(), subscribed, wait, now);
             stream.set_subscribed(subscribed);
             if subscribed {
                 await_pushes(connection.topics(), &mut stream, &mut pushes)

@@ -58,9 +58,9 @@ impl Mode for Tasks {
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
 /// let server = bellwire_std::tokio::Server::bind("127.0.0.1:0", endpoint)?;
 /// println!("listening on {}", server.local_addr());
-/// let stopper = server.shutdown_handle();
+/// let shutdown = server.shutdown_handle();
 /// let running = tokio::spawn(server.run());
-/// stopper.stop();
+/// shutdown.stop();
 /// running.await??;
 /// # Ok::<(), std::io::Error>(())
 /// # })?;

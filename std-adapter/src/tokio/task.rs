@@ -161,7 +161,7 @@ impl<App: Send + 'static> Conversation<'_, App> {
                     }
                 };
                 let limits = &self.shared.server.limits;
-                wait = limits.wait(self.begun(), self.feeds.is_subscribed(), wait, at);
+                wait = limits.wait(self.partial_request(), self.feeds.is_subscribed(), wait, at);
                 brought += arrived.max(self.stream.worked());
                 if !self.unsent().is_empty() {
                     Box::pin(self.flush()).await?;

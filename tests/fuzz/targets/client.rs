@@ -153,7 +153,7 @@ impl Run<'_> {
     fn with_topics(&self, replies: &[u8], cuts: Cuts<'_>) -> Record {
         let (mut rx, mut tx) = (vec![0; self.sizes[0]], vec![0; self.sizes[1]]);
         let record = Record::default();
-        let topics = [TICK.heard(), NEWS.heard()];
+        let topics = [TICK.untyped(), NEWS.untyped()];
         let caller = ClientConnection::new(&mut rx, &mut tx);
         let caller = caller.with_topics(topics, |push| record.hear(push));
         self.talk(caller, &record, replies, cuts);
@@ -185,7 +185,7 @@ impl Run<'_> {
                 5 => client.call(PING, || (), patient),
                 6 => client.send(),
                 8 => client.call(SUBSCRIBE, || TICK.name(), patient),
-                9 => client.hear(),
+                9 => client.receive_pushes(),
                 _ => {
                     let data = bellwire::HeapComplexData::default();
                     client.call(GOB, || &data, patient);
@@ -256,10 +256,10 @@ impl<T: Listener> Client<'_, T> {
     }
 
     /// Waits for pushes until the conversation ends or other bytes arrive.
-    fn hear(&mut self) {
+    fn receive_pushes(&mut self) {
         let mut heard = self.settle();
         while heard.is_ok() {
-            match self.caller.hear() {
+            match self.caller.receive_pushes() {
                 Ok(true) => {}
                 Ok(false) => self.receive(),
                 Err(error) => heard = Err(error),

@@ -26,7 +26,7 @@ fuzz_target!(|data: &[u8]| {
     let (mut rx, mut tx) = (size(170, rx), size(170, tx));
     let (mut server_rx, mut server_tx) = (size(170, server_rx), size(340, server_tx));
     let pushes = RefCell::new(Vec::new());
-    let caller = ClientConnection::new(&mut rx, &mut tx).with_topics([TICK.heard()], |push| {
+    let caller = ClientConnection::new(&mut rx, &mut tx).with_topics([TICK.untyped()], |push| {
         pushes.borrow_mut().push(match push {
             Push::Lost { count, .. } => (count, None),
             Push::Value { .. } => (1, push.value(TICK).and_then(Result::ok)),

@@ -97,7 +97,7 @@ fn the_boards_client_talks_to_the_host() {
     endpoint.handle(POSTCARD, commands::postcard).unwrap();
     let server = Server::bind("127.0.0.1:0", Arc::new(endpoint)).unwrap();
     let port = server.local_addr().tcp().unwrap().port();
-    let stopper = server.shutdown_handle();
+    let shutdown = server.shutdown_handle();
     let app = arrived.clone();
     let serving = thread::spawn(move || server.run_with(move |_peer| app.clone()));
     // `Board::server` returns `None` if QEMU is not installed.
@@ -109,7 +109,7 @@ fn the_boards_client_talks_to_the_host() {
         let expected = (vec![TEXT.to_owned()], vec![commands::value()]);
         assert_eq!(arrived.take(), expected);
     }
-    stopper.stop();
+    shutdown.stop();
     serving.join().unwrap().unwrap();
 }
 

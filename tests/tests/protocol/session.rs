@@ -252,7 +252,7 @@ fn a_request_may_be_answered_after_next_has_returned() {
     };
     assert_eq!((payload, input), (&b"hi\n"[..], &b"PING\n"[..]));
     assert!(
-        out.is_empty() && session.begun(&[]).is_some(),
+        out.is_empty() && session.partial_request(&[]).is_some(),
         "the request must await its answer"
     );
     let answered = service.call(index, payload, session.reply(&mut out));

@@ -50,7 +50,7 @@ fn writes(add_ask: impl FnOnce(&Endpoint<()>)) -> usize {
     };
     endpoint.handle(BLOCK, block).unwrap();
     let server = bellwire_std::tokio::Server::bind("127.0.0.1:0", endpoint).unwrap();
-    let (address, stopper) = (server.local_addr().tcp().unwrap(), server.shutdown_handle());
+    let (address, shutdown) = (server.local_addr().tcp().unwrap(), server.shutdown_handle());
     let writes = Arc::new(Writes::default());
     let recorder = Sent(Arc::clone(&writes));
     let run = move || with_local_recorder(&recorder, || server.run_on_threads(1));
@@ -75,7 +75,7 @@ fn writes(add_ask: impl FnOnce(&Endpoint<()>)) -> usize {
     asking.read_exact(&mut replies).unwrap();
     assert_eq!(replies, "hi\n".repeat(REQUESTS).as_bytes());
     // A write is counted after its bytes have left, so the last count comes with the end.
-    stopper.stop();
+    shutdown.stop();
     running.join().unwrap().unwrap();
     let blocking = 1;
     writes.number() - before - blocking

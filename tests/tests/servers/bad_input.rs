@@ -28,12 +28,12 @@ fn check(address: SocketAddr, arrived: &Arrived) {
 fn the_server_with_threads_answers_every_bad_input() {
     let mut server = Server::bind("127.0.0.1:0", endpoint()).unwrap();
     (server.limits.receive_buffer, server.limits.transmit_buffer) = (BUFFER, BUFFER);
-    let (address, stopper) = (server.local_addr().tcp().unwrap(), server.shutdown_handle());
+    let (address, shutdown) = (server.local_addr().tcp().unwrap(), server.shutdown_handle());
     let arrived = Arrived::default();
     let app = arrived.clone();
     let running = thread::spawn(move || server.run_with(move |_peer| app.clone()));
     check(address, &arrived);
-    stopper.stop();
+    shutdown.stop();
     running.join().unwrap().unwrap();
 }
 
@@ -41,11 +41,11 @@ fn the_server_with_threads_answers_every_bad_input() {
 fn the_server_with_tasks_answers_every_bad_input() {
     let mut server = bellwire_std::tokio::Server::bind("127.0.0.1:0", endpoint()).unwrap();
     (server.limits.receive_buffer, server.limits.transmit_buffer) = (BUFFER, BUFFER);
-    let (address, stopper) = (server.local_addr().tcp().unwrap(), server.shutdown_handle());
+    let (address, shutdown) = (server.local_addr().tcp().unwrap(), server.shutdown_handle());
     let arrived = Arrived::default();
     let app = arrived.clone();
     let running = thread::spawn(move || server.run_on_threads_with(1, move |_peer| app.clone()));
     check(address, &arrived);
-    stopper.stop();
+    shutdown.stop();
     running.join().unwrap().unwrap();
 }

@@ -302,18 +302,18 @@ fn a_stop_over_unix_sockets_loses_no_reply_and_waits_for_no_idle_client() {
 
     let mut server = Server::from_listener(listen(), Arc::clone(&tcp.endpoint));
     server.limits.stop_timeout = LONG;
-    let stopper = server.shutdown_handle();
+    let shutdown = server.shutdown_handle();
     let running = thread::spawn(move || server.run());
-    let idle = converse(&|| stopper.stop());
+    let idle = converse(&|| shutdown.stop());
     until(|| running.is_finished());
     drop(idle);
 
     let mut server =
         bellwire_std::tokio::Server::from_listener(listen(), Arc::clone(&tcp.endpoint));
     server.limits.stop_timeout = LONG;
-    let stopper = server.shutdown_handle();
+    let shutdown = server.shutdown_handle();
     let running = thread::spawn(move || server.run_on_threads(1));
-    let idle = converse(&|| stopper.stop());
+    let idle = converse(&|| shutdown.stop());
     until(|| running.is_finished());
     drop(idle);
 }

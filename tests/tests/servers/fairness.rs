@@ -148,7 +148,7 @@ fn shares(size: usize, turn: usize, flooded_how: Flooded) {
     };
     endpoint.handle(TRICKLE, handler).unwrap();
 
-    let stopper = server.shutdown_handle();
+    let shutdown = server.shutdown_handle();
     let running =
         thread::spawn(move || with_local_recorder(&recorder, || server.run_on_threads(1)));
     for round in 0..ROUNDS {
@@ -157,7 +157,7 @@ fn shares(size: usize, turn: usize, flooded_how: Flooded) {
         assert_eq!(line(trickle), "Thank you.\n");
     }
     drop((floods, trickles));
-    stopper.stop();
+    shutdown.stop();
     running.join().unwrap().unwrap();
 
     let counts = counts.lock().unwrap();
@@ -192,7 +192,7 @@ fn values_that_keep_coming_get_at_most_one_turn() {
     echo.unwrap();
     let log = endpoint.topic(LOG).unwrap();
     let server = bellwire_std::tokio::Server::bind("127.0.0.1:0", endpoint).unwrap();
-    let (address, stopper) = (server.local_addr().tcp().unwrap(), server.shutdown_handle());
+    let (address, shutdown) = (server.local_addr().tcp().unwrap(), server.shutdown_handle());
     let recorder = Sent(Arc::new(Publishes(log)));
     let running =
         thread::spawn(move || with_local_recorder(&recorder, || server.run_on_threads(1)));
@@ -214,6 +214,6 @@ fn values_that_keep_coming_get_at_most_one_turn() {
     subscriber.shutdown(Shutdown::Both).unwrap();
     let bytes = reading.join().unwrap();
     assert!(bytes > 10_000, "nothing was published");
-    stopper.stop();
+    shutdown.stop();
     running.join().unwrap().unwrap();
 }

@@ -121,8 +121,8 @@ fn a_panic_before_or_after_the_handlers_future_ends_only_its_connection() {
 #[test]
 fn a_stop_answers_arrived_requests_that_the_runtime_has_not_reported() {
     const STOP: Command<Line, Line> = Command::new("STOP");
-    let stopper = Arc::new(OnceLock::new());
-    let stops = Arc::clone(&stopper);
+    let shutdown = Arc::new(OnceLock::new());
+    let stops = Arc::clone(&shutdown);
     let server = serve_on_one_thread(|server| assert!(stops.set(server.shutdown_handle()).is_ok()));
     let mut idle = server.connect();
     idle.write_all(b"STRING\nhi\n").unwrap();
@@ -131,7 +131,7 @@ fn a_stop_answers_arrived_requests_that_the_runtime_has_not_reported() {
     let sender = idle.try_clone().unwrap();
     let handler = move |(): &mut (), _text: &str, reply: Reply<'_, Line>| {
         (&sender).write_all(b"STRING\nho\n").unwrap();
-        stopper.get().unwrap().stop();
+        shutdown.get().unwrap().stop();
         reply.send("done")
     };
     server.endpoint.handle(STOP, handler).unwrap();

@@ -46,17 +46,17 @@ fn a_panic_while_making_an_app_ends_only_its_connection() {
         assert!(told.starts_with("!unknown-command "), "{told}");
     }
     let server = Server::bind("127.0.0.1:0", Endpoint::new()).unwrap();
-    let (address, stopper) = (server.local_addr().clone(), server.shutdown_handle());
+    let (address, shutdown) = (server.local_addr().clone(), server.shutdown_handle());
     let running = thread::spawn(move || server.run_with(first_panics()));
     check(&address);
-    stopper.stop();
+    shutdown.stop();
     running.join().unwrap().unwrap();
 
     let server = bellwire_std::tokio::Server::bind("127.0.0.1:0", Endpoint::new()).unwrap();
-    let (address, stopper) = (server.local_addr().clone(), server.shutdown_handle());
+    let (address, shutdown) = (server.local_addr().clone(), server.shutdown_handle());
     let running = thread::spawn(move || server.run_on_threads_with(1, first_panics()));
     check(&address);
-    stopper.stop();
+    shutdown.stop();
     running.join().unwrap().unwrap();
 }
 

@@ -151,7 +151,7 @@ fn a_client_hears_pushes_during_and_between_calls() {
     let peer = lan.connect();
     let heard = RefCell::new(Vec::new());
     let mut client = Client::new(vec![0; BUFFER].leak(), vec![0; BUFFER].leak()).with_topics(
-        [TICK.heard()],
+        [TICK.untyped()],
         |push: Push<'_>| {
             heard.borrow_mut().extend(push.value(TICK));
         },
@@ -160,7 +160,7 @@ fn a_client_hears_pushes_during_and_between_calls() {
     let socket = lan.socket(peer);
     let refused = client.call(SUBSCRIBE, "TICK", socket, deadline);
     assert_eq!(refused, Ok(()));
-    let waits = client.poll_hear(socket);
+    let waits = client.poll_pushes(socket);
     assert_eq!(
         waits,
         Poll::Ready(Err(Error::Protocol(ErrorKind::ReplyPending)))
@@ -171,7 +171,7 @@ fn a_client_hears_pushes_during_and_between_calls() {
     });
 
     lan.publish(1);
-    lan.until(|lan| client.poll_hear(lan.socket(peer)) == Poll::Ready(Ok(())));
+    lan.until(|lan| client.poll_pushes(lan.socket(peer)) == Poll::Ready(Ok(())));
     assert_eq!(*heard.borrow(), [Ok(1)]);
 
     lan.publish(2);

@@ -5,7 +5,7 @@ use super::mailbox::Mailbox;
 use crate::client::{CallError, Event, EventError, Inbox, RawEvent, decode_event};
 use bellwire::Topic;
 use bellwire::format::OwnedReply;
-use bellwire::topics::Heard;
+use bellwire::topics::Untyped;
 use std::fmt;
 use std::future::poll_fn;
 use std::marker::PhantomData;
@@ -80,22 +80,22 @@ impl Client {
         &self,
         topic: Topic<F>,
     ) -> Result<Subscription<F>, CallError> {
-        let raw = self.subscribe_raw(topic.heard()).await?;
+        let raw = self.subscribe_raw(topic.untyped()).await?;
         let format = PhantomData;
         Ok(Subscription { raw, format })
     }
 
     /// Subscribes to a topic without decoding its values: for tools that know the type only at run time.
     ///
-    /// [`Topic::heard`] makes the argument from a name and a format. The end of a value depends on its format only, so
-    /// `Topic::<Postcard<()>>::new(name).heard()` suits each topic in postcard's format.
+    /// [`Topic::untyped`] makes the argument from a name and a format. The end of a value depends on its format only, so
+    /// `Topic::<Postcard<()>>::new(name).untyped()` suits each topic in postcard's format.
     ///
     /// # Errors
     /// As [`subscribe`](Self::subscribe).
     ///
     /// # Cancel safety
     /// If the future is dropped, there is no subscription.
-    pub async fn subscribe_raw(&self, topic: Heard) -> Result<RawSubscription, CallError> {
+    pub async fn subscribe_raw(&self, topic: Untyped) -> Result<RawSubscription, CallError> {
         let subscription = self.join(topic)?;
         let mailbox = &subscription.mailbox;
         let joined = poll_fn(|context| mailbox.poll_joined(context));
@@ -109,7 +109,7 @@ impl Client {
         Ok(subscription)
     }
 
-    fn join(&self, topic: Heard) -> Result<RawSubscription, CallError> {
+    fn join(&self, topic: Untyped) -> Result<RawSubscription, CallError> {
         let mailbox = Arc::new(Mailbox::new(Inbox::new(self.0.options.events)));
         let mut calls = self.0.shared.calls();
         if let Some(cause) = &calls.over {

@@ -2,7 +2,7 @@
 
 use super::mailbox::Mailbox;
 use crate::client::{CallError, Cause, Event, keep};
-use bellwire::topics::{Heard, SUBSCRIBE, UNSUBSCRIBE};
+use bellwire::topics::{SUBSCRIBE, UNSUBSCRIBE, Untyped};
 use bellwire::{Command, Line};
 use slab::Slab;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ pub(super) struct Topics {
 
 #[derive(Debug)]
 struct Topic {
-    heard: Heard,
+    untyped: Untyped,
     state: State,
     /// The subscriptions' queues.
     mailboxes: Vec<Arc<Mailbox>>,
@@ -48,20 +48,20 @@ impl State {
 
 impl Topics {
     /// Adds a subscription. Returns the index of its topic.
-    pub(super) fn join(&mut self, heard: Heard, mailbox: Arc<Mailbox>) -> usize {
+    pub(super) fn join(&mut self, untyped: Untyped, mailbox: Arc<Mailbox>) -> usize {
         let mut topics = self.list.iter();
-        let known = topics.find(|(_, topic)| topic.heard.name == heard.name);
+        let known = topics.find(|(_, topic)| topic.untyped.name == untyped.name);
         let index = match known {
             Some((index, _)) => index,
             None => self.list.insert(Topic {
-                heard,
+                untyped,
                 state: State::Off,
                 mailboxes: Vec::new(),
             }),
         };
         let topic = &mut self.list[index];
         if matches!(topic.state, State::On | State::Kept) {
-            mailbox.join(heard.name);
+            mailbox.join(untyped.name);
         }
         topic.mailboxes.push(mailbox);
         self.changed = true;
@@ -107,7 +107,7 @@ impl Topics {
                 _ => continue,
             };
             topic.state = state;
-            return Some((index, command, topic.heard.name));
+            return Some((index, command, topic.untyped.name));
         }
         self.list
             .retain(|_, topic| topic.state != State::Off || !topic.mailboxes.is_empty());
@@ -120,7 +120,7 @@ impl Topics {
         let Some(topic) = self.list.get_mut(index) else {
             return;
         };
-        let name = topic.heard.name;
+        let name = topic.untyped.name;
         topic.state = match (topic.state, outcome) {
             (State::Subscribing, Ok(())) => State::On,
             (State::Subscribing, Err(error)) => {
@@ -141,15 +141,15 @@ impl Topics {
     }
 
     /// Returns the topics that the server may send pushes of.
-    pub(super) fn heard(&self) -> impl Iterator<Item = Heard> {
+    pub(super) fn untyped(&self) -> impl Iterator<Item = Untyped> {
         let on = self.list.iter().filter(|(_, topic)| topic.state.is_on());
-        on.map(|(_, topic)| topic.heard)
+        on.map(|(_, topic)| topic.untyped)
     }
 
     /// Passes an event to the subscriptions of the topic `name`.
     pub(super) fn deliver(&self, name: &'static str, event: Event<&[u8]>) {
         let mut topics = self.list.iter();
-        let Some((_, topic)) = topics.find(|(_, topic)| topic.heard.name == name) else {
+        let Some((_, topic)) = topics.find(|(_, topic)| topic.untyped.name == name) else {
             return;
         };
         if topic.mailboxes.is_empty() {
@@ -179,7 +179,7 @@ impl Topics {
     pub(super) fn end(&mut self, error: &CallError) {
         for topic in self.list.drain() {
             for mailbox in topic.mailboxes {
-                mailbox.end(topic.heard.name, error.clone());
+                mailbox.end(topic.untyped.name, error.clone());
             }
         }
     }
@@ -195,7 +195,7 @@ mod tests {
         let mut topics = Topics::default();
         let mailbox = Arc::new(Mailbox::new(Inbox::default()));
         let index = topics.join(
-            bellwire::Topic::<Line>::new("LOG").heard(),
+            bellwire::Topic::<Line>::new("LOG").untyped(),
             Arc::clone(&mailbox),
         );
         for due in ["SUBSCRIBE", "UNSUBSCRIBE"] {

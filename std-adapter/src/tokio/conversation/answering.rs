@@ -71,7 +71,9 @@ impl<App: 'static> Conversation<'_, App> {
                 Step::Receive => match self.end {
                     End::Open | End::Stopping => return Ok(TurnEnd::Receive),
                     // Unread requests do not run; the client is told that the server is busy.
-                    End::Stopped if session.begun(input).is_some() || stream.has_more() => {
+                    End::Stopped
+                        if session.partial_request(input).is_some() || stream.has_more() =>
+                    {
                         session.abort(ErrorKind::Busy, service, out);
                     }
                     End::Stopped | End::Reached => session.end(input, service, out),

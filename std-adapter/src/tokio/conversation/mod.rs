@@ -132,14 +132,14 @@ impl<'a, App: 'static> Conversation<'a, App> {
         conversation
     }
 
-    /// See [`Session::begun`].
-    pub(super) fn begun(&self) -> Option<u32> {
+    /// See [`Session::partial_request`].
+    pub(super) fn partial_request(&self) -> Option<u32> {
         // A partial TLS record counts as the beginning of a request.
         let input = match self.stream.held() {
             0 => self.unread(),
             _ => &[0],
         };
-        self.session.begun(input)
+        self.session.partial_request(input)
     }
 
     pub(super) fn peer(&self) -> &Address {
@@ -308,7 +308,7 @@ impl<'a, App: 'static> Conversation<'a, App> {
         let arrived = match read {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Poll::Ready(Ok(0)),
             // A cut between requests costs nothing.
-            Err(error) if is_cut(&error) && self.begun().is_none() => {
+            Err(error) if is_cut(&error) && self.partial_request().is_none() => {
                 tracing::debug!("{}: {error}", self.peer());
                 0
             }

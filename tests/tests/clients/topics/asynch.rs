@@ -267,7 +267,7 @@ fn a_raw_subscription_returns_the_encoded_values() {
     run(&[SERVER], Client::builder(), async |client| {
         // A value's end depends on the format, not on the type.
         let topic = bellwire::Topic::<Postcard<()>>::new("TICK");
-        let mut ticks = client.subscribe_raw(topic.heard()).await.unwrap();
+        let mut ticks = client.subscribe_raw(topic.untyped()).await.unwrap();
         assert_eq!(ticks.topic(), "TICK");
         let Some(Ok(Event::Value(payload))) = ticks.next().await else {
             panic!("no value");

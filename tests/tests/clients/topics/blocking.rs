@@ -297,7 +297,7 @@ fn topics_of_each_format_are_converted_to_json() {
     let server = Scripted::start(vec![script].leak());
     let mut client = connect(&server);
     for (topic, json) in topics {
-        client.subscribe_raw(topic.heard().unwrap()).unwrap();
+        client.subscribe_raw(topic.untyped().unwrap()).unwrap();
         let push = client.next_push(Some(PATIENCE)).unwrap().unwrap();
         assert_eq!(push.topic, topic.name());
         let Ok(Event::Value(value)) = push.event else {
@@ -306,7 +306,7 @@ fn topics_of_each_format_are_converted_to_json() {
         assert_eq!(topic.decode(&value).unwrap(), json);
     }
     let own = RemoteTopic::new(parse(">OWN blob").unwrap()).unwrap();
-    assert!(own.heard().is_none());
+    assert!(own.untyped().is_none());
     assert!(RemoteTopic::new(parse("COMMAND line").unwrap()).is_none());
     assert!(parse(&format!(">{} line", "X".repeat(63))).is_err());
 }
@@ -317,7 +317,7 @@ fn the_description_of_a_topic_comes_from_the_server() {
     server.endpoint.describe(&[COUNT.describe()]);
     let mut client = Client::connect(server.address, PATIENCE).unwrap();
     let topic = RemoteTopic::fetch(&mut client, "COUNT").unwrap();
-    client.subscribe_raw(topic.heard().unwrap()).unwrap();
+    client.subscribe_raw(topic.untyped().unwrap()).unwrap();
     count.publish(&300).unwrap();
     let push = client.next_push(Some(PATIENCE)).unwrap().unwrap();
     let Ok(Event::Value(payload)) = push.event else {

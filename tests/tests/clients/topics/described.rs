@@ -15,7 +15,7 @@ fn heard<F: Format + Described>(topic: Topic<F>, value: F::Sent<'_>) -> String {
     let mut client = Client::connect(server.address, PATIENCE).unwrap();
     let remote = RemoteTopic::fetch(&mut client, topic.name()).unwrap();
     assert_eq!(remote.name(), topic.name());
-    client.subscribe_raw(remote.heard().unwrap()).unwrap();
+    client.subscribe_raw(remote.untyped().unwrap()).unwrap();
     publisher.publish(value).unwrap();
     let push = client.next_push(Some(PATIENCE)).unwrap().unwrap();
     match push.event {
@@ -35,7 +35,7 @@ fn values_of_each_format_become_json() {
 #[test]
 fn a_topic_in_a_format_of_the_server_s_own_cannot_be_heard() {
     let own = RemoteTopic::new(parse(">OWN cbor u8").unwrap()).unwrap();
-    assert!(own.heard().is_none());
+    assert!(own.untyped().is_none());
 }
 
 #[test]

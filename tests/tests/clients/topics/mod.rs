@@ -2,9 +2,9 @@
 
 mod asynch;
 mod blocking;
-mod crowd;
 mod deadlines;
 mod described;
+mod many;
 mod restarts;
 mod secure;
 mod unsubscribe;

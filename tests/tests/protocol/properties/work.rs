@@ -152,7 +152,7 @@ fn a_client_asks_for_the_end_of_a_push_once_for_each_receipt() {
         let (mut rx, mut tx) = ([0; 200], [0; 8]);
         let mut heard = 0;
         let client = ClientConnection::new(&mut rx, &mut tx);
-        let mut client = client.with_topics([NEWS.heard()], |_| heard += 1);
+        let mut client = client.with_topics([NEWS.untyped()], |_| heard += 1);
         let (input, mut receipts) = (messages.concat(), 0);
         for piece in pieces(input.as_bytes(), &sizes) {
             let mut rest = piece;
@@ -163,7 +163,7 @@ fn a_client_asks_for_the_end_of_a_push_once_for_each_receipt() {
                 client.received(now.len());
                 rest = later;
                 receipts += 1;
-                assert!(client.hear().is_ok());
+                assert!(client.receive_pushes().is_ok());
             }
         }
         assert_eq!(heard, messages.len());

@@ -32,7 +32,7 @@ enum Act {
 fn act(replies: &[u8], size: usize, room: usize, acts: &[Act]) -> Vec<String> {
     let log = RefCell::new(Vec::new());
     let (mut rx, mut tx) = (vec![0; room], [0; 64]);
-    let topics = [TICK.heard(), LOG.heard()];
+    let topics = [TICK.untyped(), LOG.untyped()];
     let client = ClientConnection::new(&mut rx, &mut tx)
         .with_topics(topics, |push| log.borrow_mut().push(shown(push)));
     let mut run = Run {
@@ -46,7 +46,7 @@ fn act(replies: &[u8], size: usize, room: usize, acts: &[Act]) -> Vec<String> {
             Act::Text => run.call(TEXT, &"hi", true),
             Act::Drop => run.call(ECHO, "hi", false),
             Act::Subscribe => run.call(SUBSCRIBE, LOG.name(), true),
-            Act::Hear => format!("{:?}", run.until(ClientConnection::hear)),
+            Act::Hear => format!("{:?}", run.until(ClientConnection::receive_pushes)),
             Act::Finish => format!("{:?}", run.until(ClientConnection::is_over)),
         };
         log.borrow_mut().push(result);
@@ -183,7 +183,7 @@ fn bytes_like_a_push_inside_an_error_line_are_no_push() {
     let (mut rx, mut tx) = ([0; 64], [0; 64]);
     let mut heard = Vec::new();
     let client = ClientConnection::new(&mut rx, &mut tx);
-    let mut client = client.with_topics([LOG.heard()], |push| heard.push(shown(push)));
+    let mut client = client.with_topics([LOG.untyped()], |push| heard.push(shown(push)));
     let line = b"!timed-out ECHO: >LOG +1>LOG\n>LOG\na\n";
     for call in 0..2 {
         client.request(ECHO, "hi").expect("room for the request");
@@ -206,7 +206,7 @@ fn bytes_like_a_push_inside_an_error_line_are_no_push() {
 fn a_client_without_topics_takes_the_mark_as_any_byte() {
     let (mut rx, mut tx) = ([0; 64], [0; 64]);
     let mut client = ClientConnection::new(&mut rx, &mut tx);
-    assert_eq!(client.hear(), Ok(false));
+    assert_eq!(client.receive_pushes(), Ok(false));
     client.request(ECHO, "hi").expect("room for the request");
     client.space()[..5].copy_from_slice(b">LOG\n");
     client.received(5);
@@ -349,22 +349,22 @@ fn other_bytes_between_calls_end_a_wait() {
 #[test]
 fn a_wait_is_refused_while_a_reply_is_expected() {
     let (mut rx, mut tx) = ([0; 64], [0; 64]);
-    let mut client = ClientConnection::new(&mut rx, &mut tx).with_topics([LOG.heard()], |_| ());
+    let mut client = ClientConnection::new(&mut rx, &mut tx).with_topics([LOG.untyped()], |_| ());
     client.request(ECHO, "hi").expect("room for the request");
-    assert_eq!(client.hear(), Err(ErrorKind::ReplyPending.into()));
+    assert_eq!(client.receive_pushes(), Err(ErrorKind::ReplyPending.into()));
 }
 
 #[test]
 fn a_reset_forgets_an_incomplete_push() {
     let mut heard = Vec::new();
     let (mut rx, mut tx) = ([0; 64], [0; 64]);
-    let topics = [TICK.heard(), LOG.heard()];
+    let topics = [TICK.untyped(), LOG.untyped()];
     let mut client =
         ClientConnection::new(&mut rx, &mut tx).with_topics(topics, |push| heard.push(shown(push)));
     for bytes in [&b">TICK\n\x05"[..], b">LOG\na\n"] {
         client.space()[..bytes.len()].copy_from_slice(bytes);
         client.received(bytes.len());
-        let whole = client.hear();
+        let whole = client.receive_pushes();
         assert_eq!(whole, Ok(bytes.starts_with(b">LOG")));
         client.reset();
     }

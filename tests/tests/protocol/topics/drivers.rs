@@ -217,11 +217,11 @@ fn a_blocking_client_hears_pushes_during_and_between_calls() {
             ..Wire::with(REPLIES)
         };
         let mut client = blocking::Client::new(wire, &mut rx, &mut tx)
-            .with_topics([LOG.heard()], |push| heard.push(shown(push)));
+            .with_topics([LOG.untyped()], |push| heard.push(shown(push)));
         assert_eq!(client.call(SUBSCRIBE, LOG.name()), Ok(()));
         assert_eq!(client.call(ECHO, "hi"), Ok("one"));
-        while client.hear().is_ok() {}
-        assert_eq!(client.hear(), Err(Error::Closed));
+        while client.receive_pushes().is_ok() {}
+        assert_eq!(client.receive_pushes(), Err(Error::Closed));
         drop(client);
         assert_eq!(heard, HEARD);
     }
@@ -238,11 +238,11 @@ fn an_async_client_hears_pushes_and_a_dropped_wait_loses_none() {
             ..Wire::with(REPLIES)
         };
         let mut client = asynch::Client::new(wire, &mut rx, &mut tx)
-            .with_topics([LOG.heard()], |push| heard.push(shown(push)));
+            .with_topics([LOG.untyped()], |push| heard.push(shown(push)));
         assert_eq!(block_on(client.call(SUBSCRIBE, LOG.name())), Ok(()));
         assert_eq!(block_on(client.call(ECHO, "hi")), Ok("one"));
         loop {
-            match cancel_after(2, client.hear()) {
+            match cancel_after(2, client.receive_pushes()) {
                 None | Some(Ok(())) => {}
                 Some(Err(error)) => break assert_eq!(error, Error::Closed),
             }

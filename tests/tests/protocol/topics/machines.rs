@@ -61,7 +61,7 @@ fn a_push_is_written_if_a_reply_and_an_error_line_still_fit_after_it() {
 
 #[test]
 fn the_first_line_of_a_push_takes_at_most_76_bytes() {
-    let topics = [LONG.heard()];
+    let topics = [LONG.untyped()];
     let line = format!(">{} +4294967295\n", LONG.name());
     let (topic, count, size) = (0, u32::MAX, 76);
     let lost = Front::Lost { topic, count, size };
@@ -80,7 +80,7 @@ fn the_first_line_of_a_push_takes_at_most_76_bytes() {
 fn a_push_that_fits_the_capacity_is_found_and_a_longer_one_is_lost() {
     let push = b">TICK\n\x05abcde>";
     for capacity in 0..20 {
-        let front = Pushes::default().find(&[TICK.heard()], push, capacity);
+        let front = Pushes::default().find(&[TICK.untyped()], push, capacity);
         let (topic, start, size, count) = (0, 6, 12, 1);
         let expected = if capacity >= size {
             Front::Push { topic, start, size }
@@ -101,7 +101,7 @@ fn a_push_of_more_than_64_kib_that_exceeds_the_capacity_ends_the_conversation() 
                 .expect("room")
                 .iter(),
         );
-        let front = Pushes::default().find(&[TICK.heard()], &push, 100);
+        let front = Pushes::default().find(&[TICK.untyped()], &push, 100);
         let (topic, count, size) = (0, 1, 65_536);
         let limit = 100;
         let expected = if known {
@@ -111,7 +111,7 @@ fn a_push_of_more_than_64_kib_that_exceeds_the_capacity_ends_the_conversation() 
         };
         assert_eq!(front, expected);
         // A client that can hold it waits for the rest.
-        let front = Pushes::default().find(&[TICK.heard()], &push, 100_000);
+        let front = Pushes::default().find(&[TICK.untyped()], &push, 100_000);
         assert_eq!(front, Ok(Front::Incomplete));
     }
 }

@@ -6,15 +6,15 @@
 //! After the faults end, a call succeeds.
 
 mod cases;
+mod counts;
 mod network;
-mod tally;
 
 use bellwire::{Error, ErrorKind};
 use cases::{CASES, Case, WELL};
+use counts::{Counts, print_row};
 use network::Network;
 use smoltcp::time::Duration;
 use std::collections::HashSet;
-use tally::{Tally, print_row};
 
 /// The runs of each case, each with its own seed.
 const SEEDS: u64 = 8;
@@ -30,7 +30,7 @@ const RECOVERY: Duration = Duration::from_secs(60 + 5 + 5);
 const FAILURES: usize = 3;
 
 /// Makes all calls of a run and checks the result of each.
-fn run(case: &Case, seed: u64, tally: &mut Tally) {
+fn run(case: &Case, seed: u64, counts: &mut Counts) {
     let mut network = Network::new(case, seed);
     network.suffer(case);
     network.connect();
@@ -46,7 +46,7 @@ fn run(case: &Case, seed: u64, tally: &mut Tally) {
             _ => network.echo(&text),
         };
         network.check_what_ran();
-        tally.count(&result);
+        counts.count(&result);
         failures = if result.is_ok() { 0 } else { failures + 1 };
         if let Err(error) = result {
             network.pass(Duration::from_secs(1));
@@ -57,11 +57,11 @@ fn run(case: &Case, seed: u64, tally: &mut Tally) {
             }
         }
     }
-    tally.seconds += network.now.secs().unsigned_abs();
+    counts.seconds += network.now.secs().unsigned_abs();
     network.suffer(&WELL);
     let recovery = network.recover(CALLS + 1);
     assert!(recovery <= RECOVERY, "it took {recovery} to recover");
-    tally.recovery = tally.recovery.max(recovery.secs());
+    counts.recovery = counts.recovery.max(recovery.secs());
     network.check_what_ran();
     let timed_out = |fault: &ErrorKind| matches!(fault, ErrorKind::TimedOut);
     let rejected = &network.log.rejected;
@@ -74,9 +74,9 @@ fn run(case: &Case, seed: u64, tally: &mut Tally) {
         network.log.ran
     );
     let cable = network.cable.borrow();
-    tally.connections += usize::from(network.connections);
-    tally.packets += cable.sent;
-    tally.overtaken += cable.overtaken;
+    counts.connections += usize::from(network.connections);
+    counts.packets += cable.sent;
+    counts.overtaken += cable.overtaken;
 }
 
 #[test]
@@ -98,12 +98,12 @@ fn calls_end_in_time_and_requests_run_in_order_under_every_network_fault() {
     ];
     print_row(columns.map(String::from));
     for case in CASES {
-        let mut tally = Tally::default();
+        let mut counts = Counts::default();
         for seed in 0..SEEDS {
-            run(case, seed, &mut tally);
+            run(case, seed, &mut counts);
         }
-        print_row(tally.row(case.name));
-        let answered = tally.done * 100 / all;
+        print_row(counts.row(case.name));
+        let answered = counts.done * 100 / all;
         let name = case.name;
         assert!(
             answered >= case.answered,

@@ -20,12 +20,12 @@ fn main() -> ! {
     let mut uart = Uart::zero();
 
     let mut heard = 0usize;
-    let mut client = Client::new(&mut uart, rx, tx).with_topics([TICK.heard()], |push| {
+    let mut client = Client::new(&mut uart, rx, tx).with_topics([TICK.untyped()], |push| {
         heard = heard.wrapping_add(usize::from(push.value(TICK).is_some()));
     });
     let state = size_of_val(&client);
     let _ = client.call(SUBSCRIBE, TICK.name());
     let _ = client.call(STRING, "Additional data.");
-    let _ = client.hear();
+    let _ = client.receive_pushes();
     footprint::report(&mut uart, state, heard)
 }

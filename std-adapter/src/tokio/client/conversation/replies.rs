@@ -92,7 +92,7 @@ impl Conversation<'_> {
     fn complete(&mut self, calls: &mut Calls, request: &Request, outcome: Outcome) {
         calls.answer(request, outcome);
         if request.owner.is_topic() {
-            self.ear.listen(calls.topics.heard());
+            self.ear.listen(calls.topics.untyped());
         } else {
             self.answered = true;
         }

@@ -1,16 +1,16 @@
 //! One connection under load.
 
 use super::called::Judge;
+use super::counts::Counts;
 use super::load::{Failure, Load, name};
 use super::stream::Stream;
-use super::tally::Tally;
 use bellwire::ClientSession;
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
 
 /// One connection and its outstanding requests.
-pub(super) struct Link {
+pub(super) struct Connection {
     pub(super) stream: Stream,
     /// The times of sending, each with its number of outstanding requests; oldest first.
     flights: VecDeque<(Instant, usize)>,
@@ -26,7 +26,7 @@ pub(super) struct Link {
     session: ClientSession,
 }
 
-impl Link {
+impl Connection {
     pub(super) fn new(stream: Stream) -> Self {
         Self {
             stream,
@@ -83,7 +83,7 @@ impl Link {
         to_end: bool,
         load: &Load,
         buffer: &mut [u8],
-        tally: &mut Tally,
+        counts: &mut Counts,
     ) -> Result<usize, Failure> {
         let mut replies = 0;
         loop {
@@ -94,7 +94,7 @@ impl Link {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => return Err(failure(&error)),
             };
-            replies += self.take(load, &buffer[..n], Instant::now(), tally)?;
+            replies += self.take(load, &buffer[..n], Instant::now(), counts)?;
             if self.stream.is_emptied(n, buffer.len()) && !to_end {
                 return Ok(replies);
             }
@@ -107,7 +107,7 @@ impl Link {
         load: &Load,
         arrived: &[u8],
         now: Instant,
-        tally: &mut Tally,
+        counts: &mut Counts,
     ) -> Result<usize, Failure> {
         let mut replies = 0;
         if self.held.is_empty() {
@@ -116,7 +116,7 @@ impl Link {
                 Ok((right, _)) | Err((right, _)) => right,
             };
             replies += self.answered(right, now, |latency, replies| {
-                tally.record(latency, replies);
+                counts.record(latency, replies);
             })?;
             match (checked, &load.judge) {
                 (Ok((_, into)), _) => {
@@ -134,7 +134,7 @@ impl Link {
             self.held.extend_from_slice(arrived);
         }
         match &load.judge {
-            Some(judge) => Ok(replies + self.judge(load, judge, now, tally)?),
+            Some(judge) => Ok(replies + self.judge(load, judge, now, counts)?),
             None => Ok(replies),
         }
     }
@@ -145,7 +145,7 @@ impl Link {
         load: &Load,
         judge: &Judge,
         now: Instant,
-        tally: &mut Tally,
+        counts: &mut Counts,
     ) -> Result<usize, Failure> {
         let held = std::mem::take(&mut self.held);
         let mut rest = &held[..];
@@ -157,8 +157,8 @@ impl Link {
                 return Ok(replies);
             };
             replies += self.answered(1, now, |latency, replies| match &judged.wrong {
-                Some(name) => tally.fail(name.clone(), replies),
-                None => tally.record(latency, replies),
+                Some(name) => counts.fail(name.clone(), replies),
+                None => counts.record(latency, replies),
             })?;
             rest = rest.get(judged.size..).unwrap_or(&[]);
         }

@@ -1,10 +1,10 @@
 //! The pushes of the topics that the client is subscribed to.
 
-use super::{Buffer, Link, Request};
+use super::{Buffer, Conversation, Request};
 use crate::client::event::keep;
 use crate::client::{CallError, Cause, Event, Push};
 use crate::wait::has_passed;
-use bellwire::topics::Heard;
+use bellwire::topics::Untyped;
 use std::collections::VecDeque;
 use std::time::Instant;
 
@@ -14,9 +14,9 @@ pub(in crate::client) struct SetAside {
     unsent: VecDeque<Request>,
 }
 
-impl Link {
+impl Conversation {
     /// Listens to the pushes of exactly these topics. Call it between two messages.
-    pub(in crate::client) fn listen(&mut self, topics: &[Heard]) {
+    pub(in crate::client) fn listen(&mut self, topics: &[Untyped]) {
         self.ear.listen(topics.iter().copied());
     }
 

@@ -8,13 +8,13 @@ use std::time::Duration;
 const LONGEST: u64 = 3_600_000_000_000;
 
 /// Replies by latency, and errors by name.
-pub(super) struct Tally {
+pub(super) struct Counts {
     /// In nanoseconds.
     pub(super) latencies: Histogram<u64>,
     pub(super) errors: BTreeMap<String, u64>,
 }
 
-impl Default for Tally {
+impl Default for Counts {
     fn default() -> Self {
         let latencies = Histogram::new_with_bounds(1, LONGEST, 3);
         Self {
@@ -24,7 +24,7 @@ impl Default for Tally {
     }
 }
 
-impl Tally {
+impl Counts {
     /// Counts `replies` replies with the same latency.
     pub(super) fn record(&mut self, latency: Duration, replies: usize) {
         let nanoseconds = u64::try_from(latency.as_nanos()).unwrap_or(LONGEST);

@@ -18,7 +18,7 @@ use std::time::Instant;
 
 /// The bytes and calls of one connection. A request that was not sent at all outlives the connection.
 #[derive(Default)]
-pub(super) struct Link {
+pub(super) struct Conversation {
     /// `None` if the conversation is over or has not begun.
     stream: Option<Box<dyn ClientStream>>,
     /// The most bytes of a reply.
@@ -63,8 +63,8 @@ struct Over {
     reported: bool,
 }
 
-impl Link {
-    /// Creates a link without a connection.
+impl Conversation {
+    /// Creates a conversation that has not begun.
     pub(super) fn new(options: &Options) -> Self {
         Self {
             max_reply: options.max_reply,

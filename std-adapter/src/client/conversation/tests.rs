@@ -51,9 +51,9 @@ impl ClientStream for Stub {
 
 /// Sends calls and requests without reply, reads, and closes. Returns whether the conversation was cut.
 fn is_cut(calls: usize, notes: usize, takes: usize, returns: &'static [u8]) -> bool {
-    let mut link = Link::new(&Options::default());
-    link.restart(Box::new(Stub { takes, returns }));
-    link.listen(&[Topic::<Line>::new("LOG").heard()]);
+    let mut conversation = Conversation::new(&Options::default());
+    conversation.restart(Box::new(Stub { takes, returns }));
+    conversation.listen(&[Topic::<Line>::new("LOG").untyped()]);
     for index in 0..calls + notes {
         let (name, expected) = if index < calls {
             (A.name(), A.expected())
@@ -61,13 +61,13 @@ fn is_cut(calls: usize, notes: usize, takes: usize, returns: &'static [u8]) -> b
             (NOTE.name(), None)
         };
         let encode = |space: &mut [u8]| NOTE.encode("x", space);
-        link.encode(name, expected, 1024, encode).unwrap();
+        conversation.encode(name, expected, 1024, encode).unwrap();
     }
-    link.send(usize::MAX, None);
-    let _ = link.read();
-    let _ = link.find();
-    link.end_stream(Cause::Closed);
-    link.was_cut()
+    conversation.send(usize::MAX, None);
+    let _ = conversation.read();
+    let _ = conversation.find();
+    conversation.end_stream(Cause::Closed);
+    conversation.was_cut()
 }
 
 #[test]

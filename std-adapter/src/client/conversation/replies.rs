@@ -1,6 +1,6 @@
 //! The received bytes, and the end of a conversation.
 
-use super::Link;
+use super::Conversation;
 use crate::client::buffer::READ;
 use crate::client::verdict::{ERROR_LINE, Unasked, Verdict, unasked};
 use crate::client::{CallError, Cause, ClientStream};
@@ -13,7 +13,7 @@ use std::time::Instant;
 /// The most reads before a request, to notice the end of the conversation while pushes arrive.
 const READS: usize = 32;
 
-impl Link {
+impl Conversation {
     /// Waits for the reply to the oldest call, and returns the place of its payload for [`payload`](Self::payload).
     pub(in crate::client) fn reply(
         &mut self,

@@ -5,7 +5,7 @@ use bellwire::{Code, Error, ErrorKind};
 
 /// The counts over all runs of a case.
 #[derive(Default)]
-pub(crate) struct Tally {
+pub(crate) struct Counts {
     pub(crate) done: usize,
     pub(crate) timed_out: usize,
     /// Calls that could not begin because an earlier reply was outstanding.
@@ -21,7 +21,7 @@ pub(crate) struct Tally {
     pub(crate) recovery: u64,
 }
 
-impl Tally {
+impl Counts {
     pub(crate) fn count(&mut self, result: &Result<(), Error<ConnectionLost>>) {
         let count = match result {
             Ok(()) => &mut self.done,

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 const CONNECTIONS: usize = 10_000;
 
-/// Held by a test, because the process has file descriptors for one crowd.
-static CROWD: Mutex<()> = Mutex::new(());
+/// Held by a test, because the process has file descriptors for one such test.
+static ALONE: Mutex<()> = Mutex::new(());
 
 /// Starts the server, and connects to it.
-fn crowd() -> (Child, Vec<TcpStream>) {
+fn open_all() -> (Child, Vec<TcpStream>) {
     let mut server = Command::new(env!("CARGO_BIN_EXE_bellwire"))
         .args(["serve", "--listen", "127.0.0.1:0"])
         .stdout(Stdio::piped())
@@ -37,8 +37,8 @@ fn crowd() -> (Child, Vec<TcpStream>) {
 
 #[test]
 fn ten_thousand_subscribers_get_every_value_and_their_replies() {
-    let _alone = CROWD.lock().unwrap_or_else(PoisonError::into_inner);
-    let (mut server, mut connections) = crowd();
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let (mut server, mut connections) = open_all();
     for stream in &mut connections {
         stream.write_all(b"SUBSCRIBE\nTICK\n").unwrap();
     }
@@ -67,8 +67,8 @@ fn ten_thousand_subscribers_get_every_value_and_their_replies() {
 
 #[test]
 fn a_stop_with_ten_thousand_connections_loses_no_reply() {
-    let _alone = CROWD.lock().unwrap_or_else(PoisonError::into_inner);
-    let (mut server, mut connections) = crowd();
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let (mut server, mut connections) = open_all();
     for _ in 0..2 {
         for stream in &mut connections {
             stream.write_all(b"STRING\nhi\n").unwrap();
