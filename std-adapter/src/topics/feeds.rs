@@ -241,7 +241,7 @@ impl Position {
             if self.lost == 0 && latest.next() == self.next {
                 break false;
             }
-            let Some(room) = space(out).filter(|_| *left > 0) else {
+            let Some(room) = space(out).filter(|_| *left != 0) else {
                 break true;
             };
             if self.lost > 0 {
@@ -256,7 +256,7 @@ impl Position {
             self.next += pushes as u64;
             written += pushes as u64;
             *left -= pushes;
-            if pushes > 0 {
+            if pushes != 0 {
                 continue;
             }
             if !out.is_empty() {
