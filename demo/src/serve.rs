@@ -5,7 +5,9 @@ use crate::numbers::number;
 use crate::output::{self, Unprinted};
 use crate::{files, metrics};
 use bellwire::{ComplexData, Printable, RegisterError};
-use bellwire_std::{Address, Endpoint, Listener, Server, ServerLimits, tls};
+use bellwire_std::{
+    Address, Endpoint, Listener, Server, ServerLimits, ServerOn, ShutdownHandle, tls,
+};
 use commands::shown::Shown;
 use commands::{COMMANDS, GOB, Observer, POSTCARD, STRING, TICK};
 use std::error::Error;
@@ -93,12 +95,10 @@ pub fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 fn serve_with_threads(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     show_metrics(arguments)?;
     let mut server = Server::from_listener(listen(arguments)?, ticking_endpoint()?);
-    server.proxy_protocol = arguments.proxy_protocol;
-    set_limits(&mut server.limits, arguments);
-    server.tls = acceptor(arguments, server.local_addr())?;
-    let shutdown = server.shutdown_handle();
-    ctrlc::set_handler(move || shutdown.stop())?;
-    announce(server.local_addr())?;
+    let address = server.local_addr().clone();
+    configure(&mut server, arguments, &address)?;
+    stop_on_ctrl_c(server.shutdown_handle())?;
+    announce(&address)?;
     Ok(server.run_with(|_peer| Log)?)
 }
 
@@ -107,13 +107,27 @@ fn serve_with_tasks(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     show_metrics(arguments)?;
     let mut server =
         bellwire_std::tokio::Server::from_listener(listen(arguments)?, ticking_endpoint()?);
+    let address = server.local_addr().clone();
+    configure(&mut server, arguments, &address)?;
+    stop_on_ctrl_c(server.shutdown_handle())?;
+    announce(&address)?;
+    Ok(server.run_on_threads_with(workers, |_peer| Log)?)
+}
+
+/// Sets the options that both servers have. `address` is the server's own.
+fn configure<M, App>(
+    server: &mut ServerOn<M, App>,
+    arguments: &Arguments,
+    address: &Address,
+) -> Result<(), Box<dyn Error>> {
     server.proxy_protocol = arguments.proxy_protocol;
     set_limits(&mut server.limits, arguments);
-    server.tls = acceptor(arguments, server.local_addr())?;
-    let shutdown = server.shutdown_handle();
-    ctrlc::set_handler(move || shutdown.stop())?;
-    announce(server.local_addr())?;
-    Ok(server.run_on_threads_with(workers, |_peer| Log)?)
+    server.tls = acceptor(arguments, address)?;
+    Ok(())
+}
+
+fn stop_on_ctrl_c(shutdown: ShutdownHandle) -> Result<(), ctrlc::Error> {
+    ctrlc::set_handler(move || shutdown.stop())
 }
 
 /// Installs the recorder of metrics, if wanted. An endpoint counts its requests only if it is created later.

@@ -348,7 +348,7 @@ impl Drop for Client {
 }
 
 /// Decodes a reply and passes it to `take`.
-fn decode<Rsp: Format, T>(
+pub(crate) fn decode<Rsp: Format, T>(
     payload: &[u8],
     take: impl FnOnce(Rsp::Value<'_>) -> T,
 ) -> Result<T, CallError> {

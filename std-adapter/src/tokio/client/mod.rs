@@ -17,7 +17,7 @@ mod topics;
 pub use builder::ClientBuilder;
 pub use subscription::{RawSubscription, Subscription};
 
-use crate::client::{CallError, Cause, Options};
+use crate::client::{CallError, Cause, Options, decode};
 use crate::wait::after;
 use bellwire::format::OwnedReply;
 use bellwire::{Command, ErrorKind, Expected, Format, NoReply};
@@ -149,7 +149,7 @@ impl Client {
         let payload = self
             .exchange(command.name(), command.expected(), encode)
             .await?;
-        Rsp::decode_with(&payload, take).map_err(|error| CallError::Reply(ErrorKind::Decode(error)))
+        decode::<Rsp, T>(&payload, take)
     }
 
     /// Sends a request that has no reply. Returns when its bytes are handed to the system.
