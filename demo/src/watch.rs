@@ -41,8 +41,8 @@ pub struct Arguments {
     schema: Option<PathBuf>,
 }
 
-/// Prints a line of JSON for each value, for each loss, and for each reconnect. While the server is away, connects again
-/// and again, and reports on standard error only the beginning and the end of this time.
+/// Prints a line of JSON for each value, for each loss, and for each reconnect. While the server is away, connects
+/// again and again, and reports on standard error only the beginning and the end of this time.
 ///
 /// # Errors
 /// If the server is unreachable, refuses a topic or does not describe it, or ends the conversation with an error line.

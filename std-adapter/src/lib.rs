@@ -4,8 +4,7 @@
 //! |---|---|
 //! | `resolve` | [`resolve`](resolve()), from names to addresses |
 //! | `dial` | [`Dialer`], how to open a connection; [`dial`](dial()) in one line; [`Cancel`] |
-//! | `client` | [`Client`], which owns its connection and connects again, with its [`ClientBuilder`] and [`Batch`];
-//! [`CallError`]; [`Event`] of a topic |
+//! | `client` | [`Client`], which connects again; [`ClientBuilder`]; [`Batch`]; [`CallError`]; [`Event`] of a topic |
 //! | `conn` | [`Conn`], a connection as a stream with deadlines |
 //! | `listener` | [`Listener`], over TCP and Unix sockets |
 //! | `endpoint` | [`Endpoint`], a registry that grows, even while servers use it |

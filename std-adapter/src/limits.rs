@@ -78,8 +78,8 @@ pub struct ServerLimits {
     /// pushes. For each connection, it counts neither up to 512 bytes of requests, nor up to 512 unsent bytes, nor the
     /// 4 KiB buffer of TLS. With zero, no connection can keep more.
     ///
-    /// If fewer bytes remain than a subscriber's pushes need, the server sends fewer at a time. A push that exceeds both
-    /// 512 bytes and the remaining bytes is lost, and the subscriber is told.
+    /// If fewer bytes remain than a subscriber's pushes need, the server sends fewer at a time. A push that exceeds
+    /// both 512 bytes and the remaining bytes is lost, and the subscriber is told.
     ///
     /// If a connection needs more than the remaining bytes, its client is told that the server is
     /// busy, its request does not run, and the connection ends. If it has unsent replies, or its TLS

@@ -75,7 +75,7 @@ impl Attack {
         }
     }
 
-    /// Begins the attack with `connections` connections. Returns once they are open and 20 steps are done.
+    /// Begins the attack with this many connections. Returns once they are open and 20 steps are done.
     pub fn begin(self, server: SocketAddr, connections: usize) -> Underway {
         let (ready, begun) = mpsc::channel();
         let going = Arc::new(AtomicBool::new(true));

@@ -8,7 +8,7 @@ use crate::command::{Command, NoReply, ReplyFormat, ReplyShape};
 use crate::error::Error;
 use crate::failure::Failure;
 use crate::format::Format;
-use crate::topics::{Listener, Listening, Push, Untyped};
+use crate::topics::{Listener, Listening, Push, UntypedTopic};
 use embedded_io_async::{Read, Write};
 
 /// A step of [`ClientConnection`], which returns whether it is done.
@@ -52,7 +52,7 @@ impl<'b, S: Read + Write> Client<'b, S> {
     /// Passes the pushes of these topics to `listener`; see [`blocking::Client::with_topics`].
     pub fn with_topics<L: FnMut(Push<'_>), const N: usize>(
         self,
-        topics: [Untyped; N],
+        topics: [UntypedTopic; N],
         listener: L,
     ) -> Client<'b, S, Listening<L, N>> {
         Client {

@@ -6,7 +6,7 @@ use crate::command::{Command, NoReply, ReplyFormat, ReplyShape, encode_request};
 use crate::error::Error;
 use crate::failure::Failure;
 use crate::format::{EncodeError, Format};
-use crate::topics::{Listener, Listening, Push, Untyped};
+use crate::topics::{Listener, Listening, Push, UntypedTopic};
 use embedded_io::{Read, ReadReady, Write};
 
 /// A step of [`ClientConnection`], which returns whether it is done.
@@ -55,7 +55,7 @@ impl<'b, S: Read + Write> Client<'b, S> {
     /// The listener runs inside each call and inside [`receive_pushes`](Client::receive_pushes).
     pub fn with_topics<L: FnMut(Push<'_>), const N: usize>(
         self,
-        topics: [Untyped; N],
+        topics: [UntypedTopic; N],
         listener: L,
     ) -> Client<'b, S, Listening<L, N>> {
         Client {

@@ -5,7 +5,7 @@ use crate::error::Error;
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::failure::{Failure, ReplyFault};
-use crate::topics::{Hearing, Listener, Listening, Push, Untyped};
+use crate::topics::{Hearing, Listener, Listening, Push, UntypedTopic};
 use core::convert::Infallible;
 
 impl<'b> ClientConnection<'b> {
@@ -19,7 +19,7 @@ impl<'b> ClientConnection<'b> {
     /// [`has_reply`](Self::has_reply), [`skip`](Self::skip) and [`is_over`](Self::is_over).
     pub fn with_topics<L: FnMut(Push<'_>), const N: usize>(
         self,
-        topics: [Untyped; N],
+        topics: [UntypedTopic; N],
         listener: L,
     ) -> ClientConnection<'b, Listening<L, N>> {
         ClientConnection {

@@ -31,7 +31,8 @@
 //!   frame the conversation is dead: at most 80 retransmission times (8 s by default) after the last frame. If only
 //!   one direction fails, one end notices within that time, and the other at most as long after the first.
 //!
-//! CRC-32 and COBS are our own. The crate `crc` needs 0.2 KB more flash, and the encoder of `cobs` a whole frame of memory.
+//! CRC-32 and COBS are our own. The crate `crc` needs 0.2 KB more flash, and the encoder of `cobs` a whole frame of
+//! memory.
 
 #[cfg(feature = "async")]
 pub mod asynch;

@@ -33,8 +33,8 @@ impl Description {
     /// ```
     ///
     /// # Errors
-    /// Returns the rule that the text breaks: one for [a name](Command::new), or that it contains no control characters.
-    /// The formats and types are not checked.
+    /// Returns the rule that the text breaks: one for [a name](Command::new), or that it contains no control
+    /// characters. The formats and types are not checked.
     pub const fn from_text(text: &'static str) -> Result<Self, &'static str> {
         let mut rest = text.as_bytes();
         let mut size = 0usize;

@@ -6,7 +6,7 @@ use crate::command::{Command, NoReply, ReplyFormat};
 use crate::error::{Error, ErrorKind};
 use crate::failure::Failure;
 use crate::format::Format;
-use crate::topics::{Listener, Listening, Push, Untyped};
+use crate::topics::{Listener, Listening, Push, UntypedTopic};
 use ::smoltcp::socket::tcp::{RecvError, Socket, State};
 use ::smoltcp::time::Instant;
 use core::task::Poll;
@@ -68,7 +68,7 @@ impl<'b> Client<'b> {
     /// The listener runs inside the methods that poll.
     pub fn with_topics<L: FnMut(Push<'_>), const N: usize>(
         self,
-        topics: [Untyped; N],
+        topics: [UntypedTopic; N],
         listener: L,
     ) -> Client<'b, Listening<L, N>> {
         Client {

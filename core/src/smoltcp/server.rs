@@ -95,7 +95,7 @@ enum Stage {
     /// Requests are answered.
     Talking(Awaited),
     /// The last bytes are being sent. `drained` counts the bytes received since. The last of them
-    /// arrived at `untyped`, which is `Instant::ZERO` if none did.
+    /// arrived at `heard`, which is `Instant::ZERO` if none did.
     Closing { drained: usize, heard: Instant },
     /// The conversation is over. The socket's last segment is being sent.
     Leaving(Result<(), ConnectionLost>),

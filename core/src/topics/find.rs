@@ -13,7 +13,7 @@ const LONGEST_LINE: usize = 1 + LONGEST_TOPIC + 2 + 10 + 1;
 
 /// A topic without its type, for a client. See [`Topic::untyped`](crate::Topic::untyped).
 #[derive(Debug, Clone, Copy)]
-pub struct Untyped {
+pub struct UntypedTopic {
     /// The topic's name.
     pub name: &'static str,
     pub(super) frame: FindEnd,
@@ -99,7 +99,7 @@ impl Pushes {
     /// - [`ErrorKind::MessageTooLong`]: the push exceeds both `capacity` and 64 KiB.
     pub fn find(
         &mut self,
-        topics: &[Untyped],
+        topics: &[UntypedTopic],
         received: &[u8],
         capacity: usize,
     ) -> Result<Front, ErrorKind> {
@@ -110,7 +110,7 @@ impl Pushes {
     /// As [`find`](Self::find).
     pub(super) fn find_front(
         &mut self,
-        topics: &[Untyped],
+        topics: &[UntypedTopic],
         received: &[u8],
         capacity: usize,
     ) -> Result<Front, ReplyFault> {
@@ -131,7 +131,7 @@ impl Pushes {
 
     fn name(
         &mut self,
-        topics: &[Untyped],
+        topics: &[UntypedTopic],
         received: &[u8],
         capacity: usize,
     ) -> Result<Front, ReplyFault> {
@@ -168,7 +168,7 @@ impl Pushes {
 
     fn payload(
         &mut self,
-        topics: &[Untyped],
+        topics: &[UntypedTopic],
         topic: usize,
         start: usize,
         received: &[u8],

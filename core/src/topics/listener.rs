@@ -1,6 +1,6 @@
 //! The listener of a client: it gets the pushes.
 
-use super::find::{Front, Pushes, Untyped};
+use super::find::{Front, Pushes, UntypedTopic};
 use crate::Topic;
 use crate::error::DecodeError;
 use crate::failure::ReplyFault;
@@ -91,7 +91,7 @@ impl Listener for () {
 /// Passes the pushes of `N` topics to a function. See
 /// [`ClientConnection::with_topics`](crate::ClientConnection::with_topics).
 pub struct Listening<L, const N: usize> {
-    topics: [Untyped; N],
+    topics: [UntypedTopic; N],
     pushes: Pushes,
     /// Whether a push was passed on since the last call of `take_heard`.
     heard: bool,
@@ -99,7 +99,7 @@ pub struct Listening<L, const N: usize> {
 }
 
 impl<L: FnMut(Push<'_>), const N: usize> Listening<L, N> {
-    pub(crate) fn new(topics: [Untyped; N], listener: L) -> Self {
+    pub(crate) fn new(topics: [UntypedTopic; N], listener: L) -> Self {
         Self {
             topics,
             pushes: Pushes::default(),

@@ -68,8 +68,7 @@ mod subscriptions;
 
 #[doc(hidden)] // for the parser of descriptions in bellwire-std
 pub use crate::name::check_topic_name;
-#[doc(hidden)] // the result of `Topic::untyped`
-pub use find::Untyped;
+pub use find::UntypedTopic;
 #[doc(hidden)] // for the clients of bellwire-std, which have queues
 pub use find::{Front, Pushes};
 pub(crate) use listener::Hearing;
@@ -163,8 +162,8 @@ impl<F> Topic<F> {
 
 impl<F: Format> Topic<F> {
     /// Returns the topic without its type, for a client that listens to it.
-    pub const fn untyped(&self) -> Untyped {
-        Untyped {
+    pub const fn untyped(&self) -> UntypedTopic {
+        UntypedTopic {
             name: self.name,
             frame: F::frame,
         }

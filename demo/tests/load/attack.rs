@@ -37,7 +37,7 @@ fn all_well(health: &Health, replies: usize) {
     assert_eq!(health.replies, replies);
 }
 
-/// Attacks a server in three rounds, each with `connections` connections.
+/// Attacks a server in three rounds, each with this many connections.
 fn withstands(attack: Attack, connections: usize) {
     let server = start();
     let quiet = ask(server.address, 4, 25);

@@ -56,7 +56,7 @@ pub struct Setting {
     pub mode: Mode,
 }
 
-/// What a thermostat may do.
+/// How a thermostat controls the temperature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Schema)]
 pub enum Mode {
     /// It only measures.

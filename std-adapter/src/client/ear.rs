@@ -3,19 +3,19 @@
 use super::buffer::Buffer;
 use super::{Cause, Event};
 use bellwire::ErrorKind;
-use bellwire::topics::{Front, Pushes, Untyped};
+use bellwire::topics::{Front, Pushes, UntypedTopic};
 
 /// Removes the pushes from the received bytes of one conversation.
 #[derive(Debug, Default)]
 pub(crate) struct Ear {
     /// The topics that the server sends pushes of.
-    topics: Vec<Untyped>,
+    topics: Vec<UntypedTopic>,
     pushes: Pushes,
 }
 
 impl Ear {
     /// Listens to exactly these topics. Call it between two messages.
-    pub(crate) fn listen(&mut self, topics: impl IntoIterator<Item = Untyped>) {
+    pub(crate) fn listen(&mut self, topics: impl IntoIterator<Item = UntypedTopic>) {
         self.topics.clear();
         self.topics.extend(topics);
         self.pushes = Pushes::default();

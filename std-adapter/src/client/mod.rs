@@ -34,7 +34,7 @@ pub(crate) use {
 };
 
 use bellwire::format::OwnedReply;
-use bellwire::topics::Untyped;
+use bellwire::topics::UntypedTopic;
 use bellwire::{Command, ErrorKind, Expected, Format, NoReply};
 use conversation::Conversation;
 use std::fmt;
@@ -85,7 +85,7 @@ pub struct Client {
     options: Options,
     conversation: Conversation,
     /// The topics that are subscribed on each new connection.
-    topics: Vec<Untyped>,
+    topics: Vec<UntypedTopic>,
     /// The connections in a row that were opened for these topics and did not last.
     failures: u32,
     /// When the last connection was opened, until its end was noticed for these topics.
@@ -303,8 +303,8 @@ impl Client {
         Batch::new(self)
     }
 
-    /// Closes the connection and opens a new one now. Replies that were not taken are lost. If that fails, the next call
-    /// tries again.
+    /// Closes the connection and opens a new one now. Replies that were not taken are lost. If that fails, the next
+    /// call tries again.
     ///
     /// # Errors
     /// The errors of connecting. [`Unsupported`](io::ErrorKind::Unsupported) for a client over a

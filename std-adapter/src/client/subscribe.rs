@@ -4,7 +4,7 @@ use super::pause::{LONGEST, pause};
 use super::verdict::is_passing;
 use super::{CallError, Cause, Client, Push};
 use crate::wait::{after, has_passed};
-use bellwire::topics::{SUBSCRIBE, UNSUBSCRIBE, Untyped};
+use bellwire::topics::{SUBSCRIBE, UNSUBSCRIBE, UntypedTopic};
 use bellwire::{Format, Topic};
 use std::sync::Arc;
 use std::thread::sleep;
@@ -49,13 +49,13 @@ impl Client {
 
     /// Subscribes to a topic whose type is known only at run time.
     ///
-    /// [`Topic::untyped`] makes the argument from a name and a format. The end of a value depends on its format only, so
-    /// `Topic::<Postcard<()>>::new(name).untyped()` suits each topic in postcard's format. The
+    /// [`Topic::untyped`] makes the argument from a name and a format. The end of a value depends on its format only,
+    /// so `Topic::<Postcard<()>>::new(name).untyped()` suits each topic in postcard's format. The
     /// [event](Push#structfield.event) has the encoded value.
     ///
     /// # Errors
     /// As [`subscribe`](Self::subscribe).
-    pub fn subscribe_raw(&mut self, topic: Untyped) -> Result<(), CallError> {
+    pub fn subscribe_raw(&mut self, topic: UntypedTopic) -> Result<(), CallError> {
         if self.position(topic.name).is_some() {
             return Ok(());
         }
@@ -112,11 +112,11 @@ impl Client {
     /// its own: between calls it reads only here.
     ///
     /// # Reconnect
-    /// If the connection has ended, this opens another one and subscribes again. Then [`Event::Gap`](super::Event::Gap)
-    /// is the topic's first event. It pauses after each failure, from 50 ms up to 5 s with jitter. A pause that outlasts
-    /// `timeout` continues in the next call of this method. After the pause, one attempt to connect may take a second
-    /// even if `timeout` is shorter, or zero. Other calls connect without pauses. If the server refuses a topic, that
-    /// error is the topic's last event.
+    /// If the connection has ended, this opens another one and subscribes again. Then
+    /// [`Event::Gap`](super::Event::Gap) is the topic's first event. It pauses after each failure, from 50 ms up to 5
+    /// s with jitter. A pause that outlasts `timeout` continues in the next call of this method. After the pause, one
+    /// attempt to connect may take a second even if `timeout` is shorter, or zero. Other calls connect without
+    /// pauses. If the server refuses a topic, that error is the topic's last event.
     ///
     /// # Errors
     /// [`CallError::NotSent`]: the server ended the conversation with an error line or sent unexpected bytes, or no

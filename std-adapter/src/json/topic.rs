@@ -4,7 +4,7 @@ use super::{JsonError, decode};
 use crate::Client;
 use crate::schema::{FetchError, Signature, fetch};
 use bellwire::gob::RawGob;
-use bellwire::topics::Untyped;
+use bellwire::topics::UntypedTopic;
 use bellwire::{Line, Postcard, Topic};
 
 /// A topic of a server, known by its description only.
@@ -54,7 +54,7 @@ impl RemoteTopic {
 
     /// Returns the argument of [`Client::subscribe_raw`]. `None` if the end of a value cannot be found, because its
     /// format is one of the server's own.
-    pub fn untyped(&self) -> Option<Untyped> {
+    pub fn untyped(&self) -> Option<UntypedTopic> {
         // These find the end of a payload by its format, without its type.
         Some(match self.signature.request.format {
             "()" => Topic::<()>::new(self.name).untyped(),

@@ -24,9 +24,10 @@ const BAUD: NonZeroU32 = NonZeroU32::new(115_200).unwrap();
 /// The prefix `serial:` may be missing. The path ends at the first question mark.
 ///
 /// # Over a link
-/// No byte of a conversation is lost, altered or duplicated. If the device does not answer, the conversation fails after
-/// 80 retransmission times. That time is 100 ms, or longer for less than 115 200 baud: the time of 1 KiB on the line. A
-/// device on a slow line should use the same; see [`Link::with_retransmit`](bellwire::link::Link::with_retransmit).
+/// No byte of a conversation is lost, altered or duplicated. If the device does not answer, the conversation fails
+/// after 80 retransmission times. That time is 100 ms, or longer for less than 115 200 baud: the time of 1 KiB on the
+/// line. A device on a slow line should use the same; see
+/// [`Link::with_retransmit`](bellwire::link::Link::with_retransmit).
 ///
 /// # In plain text
 /// A conversation begins after the line was quiet for 150 ms. Noise can alter requests and replies. After a request

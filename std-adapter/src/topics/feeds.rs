@@ -234,7 +234,7 @@ impl Position {
         if !self.is_due(channel) {
             return false;
         }
-        let mut written = 0;
+        let mut written = 0u64;
         let latest = channel.latest();
         let is_left = loop {
             self.lose(channel, latest.first().saturating_sub(self.next));
@@ -254,7 +254,7 @@ impl Position {
             let (pushes, size) = latest.copy(self.next, *left, &mut out.space()[..room]);
             out.fill(size);
             self.next += pushes as u64;
-            written += pushes as u64;
+            written = written.saturating_add(pushes as u64);
             *left -= pushes;
             if pushes != 0 {
                 continue;

@@ -46,8 +46,8 @@ impl Latest {
         };
     }
 
-    /// Copies the pushes from the number `from` on, at most `most`, that fit `space` in whole. `from` is the number of a
-    /// push that is kept, or the next one. Returns the number of pushes and of bytes.
+    /// Copies the pushes from the number `from` on, at most `most`, that fit `space` in whole. `from` is the number
+    /// of a push that is kept, or the next one. Returns the number of pushes and of bytes.
     pub(super) fn copy(&self, from: u64, most: usize, space: &mut [u8]) -> (usize, usize) {
         let skipped = index(from - self.first());
         let begin = match skipped.checked_sub(1) {

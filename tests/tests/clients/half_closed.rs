@@ -55,7 +55,7 @@ fn a_request_that_was_not_taken_goes_over_one_new_connection() {
 }
 
 #[test]
-fn a_request_that_a_stream_of_ones_own_did_not_take_is_not_sent() {
+fn a_request_that_a_custom_stream_did_not_take_is_not_sent() {
     let (near, far) = UnixStream::pair().unwrap();
     far.shutdown(Shutdown::Read).unwrap();
     let mut client = Client::builder().stream(Conn::try_from(near).unwrap());

@@ -1,4 +1,4 @@
-//! Both clients on streams of one's own.
+//! Both clients on custom streams.
 
 use ::tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf, duplex};
 use ::tokio::runtime::Builder;

@@ -4,7 +4,7 @@ use super::{Buffer, Conversation, Request};
 use crate::client::event::keep;
 use crate::client::{CallError, Cause, Event, Push};
 use crate::wait::has_passed;
-use bellwire::topics::Untyped;
+use bellwire::topics::UntypedTopic;
 use std::collections::VecDeque;
 use std::time::Instant;
 
@@ -16,7 +16,7 @@ pub(in crate::client) struct SetAside {
 
 impl Conversation {
     /// Listens to the pushes of exactly these topics. Call it between two messages.
-    pub(in crate::client) fn listen(&mut self, topics: &[Untyped]) {
+    pub(in crate::client) fn listen(&mut self, topics: &[UntypedTopic]) {
         self.ear.listen(topics.iter().copied());
     }
 

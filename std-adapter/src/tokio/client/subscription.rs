@@ -5,7 +5,7 @@ use super::mailbox::Mailbox;
 use crate::client::{CallError, Event, EventError, Inbox, RawEvent, decode_event};
 use bellwire::Topic;
 use bellwire::format::OwnedReply;
-use bellwire::topics::Untyped;
+use bellwire::topics::UntypedTopic;
 use std::fmt;
 use std::future::poll_fn;
 use std::marker::PhantomData;
@@ -87,15 +87,15 @@ impl Client {
 
     /// Subscribes to a topic without decoding its values: for tools that know the type only at run time.
     ///
-    /// [`Topic::untyped`] makes the argument from a name and a format. The end of a value depends on its format only, so
-    /// `Topic::<Postcard<()>>::new(name).untyped()` suits each topic in postcard's format.
+    /// [`Topic::untyped`] makes the argument from a name and a format. The end of a value depends on its format only,
+    /// so `Topic::<Postcard<()>>::new(name).untyped()` suits each topic in postcard's format.
     ///
     /// # Errors
     /// As [`subscribe`](Self::subscribe).
     ///
     /// # Cancel safety
     /// If the future is dropped, there is no subscription.
-    pub async fn subscribe_raw(&self, topic: Untyped) -> Result<RawSubscription, CallError> {
+    pub async fn subscribe_raw(&self, topic: UntypedTopic) -> Result<RawSubscription, CallError> {
         let subscription = self.join(topic)?;
         let mailbox = &subscription.mailbox;
         let joined = poll_fn(|context| mailbox.poll_joined(context));
@@ -109,7 +109,7 @@ impl Client {
         Ok(subscription)
     }
 
-    fn join(&self, topic: Untyped) -> Result<RawSubscription, CallError> {
+    fn join(&self, topic: UntypedTopic) -> Result<RawSubscription, CallError> {
         let mailbox = Arc::new(Mailbox::new(Inbox::new(self.0.options.events)));
         let mut calls = self.0.shared.calls();
         if let Some(cause) = &calls.over {

@@ -2,7 +2,7 @@
 
 use super::mailbox::Mailbox;
 use crate::client::{CallError, Cause, Event, keep};
-use bellwire::topics::{SUBSCRIBE, UNSUBSCRIBE, Untyped};
+use bellwire::topics::{SUBSCRIBE, UNSUBSCRIBE, UntypedTopic};
 use bellwire::{Command, Line};
 use slab::Slab;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ pub(super) struct Topics {
 
 #[derive(Debug)]
 struct Topic {
-    untyped: Untyped,
+    untyped: UntypedTopic,
     state: State,
     /// The subscriptions' queues.
     mailboxes: Vec<Arc<Mailbox>>,
@@ -48,7 +48,7 @@ impl State {
 
 impl Topics {
     /// Adds a subscription. Returns the index of its topic.
-    pub(super) fn join(&mut self, untyped: Untyped, mailbox: Arc<Mailbox>) -> usize {
+    pub(super) fn join(&mut self, untyped: UntypedTopic, mailbox: Arc<Mailbox>) -> usize {
         let mut topics = self.list.iter();
         let known = topics.find(|(_, topic)| topic.untyped.name == untyped.name);
         let index = match known {
@@ -141,7 +141,7 @@ impl Topics {
     }
 
     /// Returns the topics that the server may send pushes of.
-    pub(super) fn untyped(&self) -> impl Iterator<Item = Untyped> {
+    pub(super) fn untyped(&self) -> impl Iterator<Item = UntypedTopic> {
         let on = self.list.iter().filter(|(_, topic)| topic.state.is_on());
         on.map(|(_, topic)| topic.untyped)
     }

@@ -13,7 +13,9 @@ fn busy() -> u64 {
     let tasks = read_dir("/proc/self/task").unwrap();
     let nanoseconds = tasks.map(|task| {
         let task = task.unwrap().path();
-        if read_to_string(task.join("comm")).unwrap().trim_end() != "bellwire-serial" {
+        // A thread may end meanwhile.
+        let name = read_to_string(task.join("comm")).unwrap_or_default();
+        if name.trim_end() != "bellwire-serial" {
             return 0;
         }
         let times = read_to_string(task.join("schedstat")).unwrap();

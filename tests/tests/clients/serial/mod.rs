@@ -182,8 +182,8 @@ fn plain_text_begins_after_a_banner_that_pauses_has_ended() {
     thread::scope(|scope| {
         device.say(b"boot 1.2\r\n");
         scope.spawn(move || {
-            for _ in 0..10 {
-                thread::sleep(Duration::from_millis(50));
+            for _ in 0..25 {
+                thread::sleep(Duration::from_millis(20));
                 device.say(b"OK\n");
             }
         });
