@@ -290,3 +290,46 @@ impl Position {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Feeds;
+    use crate::topics::Topics;
+    use bellwire::topics::TopicSet;
+    use bellwire::{Buffer, Limits, Line, Session, Topic};
+
+    const BUSY: Topic<Line> = Topic::new("BUSY");
+    const QUIET: Topic<Line> = Topic::new("QUIET");
+
+    // The buffer has room for two pushes at a time, and the values of the first topic alone would fill it.
+    #[test]
+    fn a_topic_whose_values_are_always_due_leaves_room_for_another() {
+        let topics = Topics::default();
+        let busy = topics.add(BUSY, 64).unwrap();
+        let quiet = topics.add(QUIET, 64).unwrap();
+        let session = Session::new(Limits::for_buffers(512, 512));
+        let mut memory = [0; 512];
+        let mut out = Buffer::new(&mut memory);
+        let mut feeds = Feeds::new(&topics);
+        for name in ["BUSY", "QUIET"] {
+            assert!(
+                feeds
+                    .call(false, name.as_bytes(), &session, &mut out)
+                    .is_some()
+            );
+        }
+        let text = "x".repeat(100);
+        quiet.publish(&text).unwrap();
+        let is_sent = (0..3).any(|_| {
+            for _ in 0..3 {
+                busy.publish(&text).unwrap();
+            }
+            feeds.begin_turn();
+            assert!(feeds.tell(&session, &mut out), "nothing is left");
+            let sent = out.filled().to_vec();
+            out.consume(sent.len());
+            sent.windows(6).any(|bytes| bytes == b">QUIET")
+        });
+        assert!(is_sent);
+    }
+}
