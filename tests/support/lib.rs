@@ -23,6 +23,7 @@ pub mod lan;
 pub mod net;
 pub mod noise;
 pub mod poll;
+pub mod process;
 pub mod pty;
 pub mod running;
 pub mod script;

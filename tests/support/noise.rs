@@ -1,5 +1,6 @@
 //! A serial line that damages bytes, as a process of its own.
 
+use crate::process::of_test;
 use crate::pty::{Pty, wait};
 use fastrand::Rng;
 use rustix::event::PollFlags;
@@ -9,7 +10,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::thread;
 
 /// The line's output for each damaged byte.
@@ -60,8 +61,7 @@ impl Noise {
 
 /// Starts the process of a line between `device` and a port at `port`.
 pub(crate) fn process(noise: Noise, port: &Path, device: OwnedFd, output: File) -> Child {
-    Command::new(env::current_exe().unwrap())
-        .args(["serial::line", "--exact", "--ignored", "--nocapture"])
+    of_test("serial::line")
         .env(PORT, port)
         .env(NOISE, format!("{} {}", noise.one_in, noise.kinds))
         .stdin(device)

@@ -2,13 +2,12 @@
 
 use bellwire::Line;
 use bellwire_std::{Client, tokio};
+use bellwire_tests::process::passes_alone;
 use bellwire_tests::running::PATIENCE;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::env;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
@@ -70,13 +69,7 @@ fn bytes_each<C>(mut connect: impl FnMut() -> C) -> usize {
 
 #[test]
 fn a_thousand_idle_clients_need_at_most_8_kb_each_if_blocking_and_13_kb_if_async() {
-    let measured = Command::new(env::current_exe().unwrap())
-        .args(["idle::measures", "--exact", "--ignored", "--nocapture"])
-        .output()
-        .unwrap();
-    let shown = String::from_utf8_lossy(&measured.stdout);
-    assert!(measured.status.success(), "{measured:?}");
-    assert!(shown.contains("test result: ok. 1 passed"), "{shown}");
+    passes_alone("idle::measures");
 }
 
 #[test]

@@ -1,9 +1,8 @@
 //! The processor time of idle ports.
 
 use super::{Bench, connect, read};
-use std::env;
+use bellwire_tests::process::passes_alone;
 use std::fs::{read_dir, read_to_string};
-use std::process::Command;
 use std::thread;
 use std::time::Duration;
 use thermostat::{LOG, Thermostat};
@@ -33,13 +32,7 @@ fn assert_idle(state: &str) {
 
 #[test]
 fn a_port_without_traffic_needs_no_processor() {
-    let measured = Command::new(env::current_exe().unwrap())
-        .args(["serial::idle::measures", "--exact", "--ignored"])
-        .output()
-        .unwrap();
-    let shown = String::from_utf8_lossy(&measured.stdout);
-    assert!(measured.status.success(), "{shown}");
-    assert!(shown.contains("test result: ok. 1 passed"), "{shown}");
+    passes_alone("serial::idle::measures");
 }
 
 #[test]

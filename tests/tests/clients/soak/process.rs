@@ -1,5 +1,6 @@
 //! The processes of the soak, and the log of the server.
 
+use bellwire_tests::process::of_test;
 use std::env;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -14,10 +15,8 @@ pub(super) const START: &str = "BELLWIRE_SOAK_START";
 
 /// Returns the command that runs the test `name` of this program in a process of its own.
 pub(super) fn process(name: &str, address: &str) -> Process {
-    let mut process = Process::new(env::current_exe().unwrap());
-    process
-        .args([name, "--exact", "--ignored", "--nocapture"])
-        .env(ADDRESS, address);
+    let mut process = of_test(name);
+    process.env(ADDRESS, address);
     process
 }
 
