@@ -83,7 +83,7 @@ impl Deadlines {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wait {
     /// The number of the partial request; see `Session::partial_request`.
-    pub(crate) begun: Option<u32>,
+    pub(crate) partial_request: Option<u32>,
     pub(crate) deadline: Instant,
 }
 
@@ -91,7 +91,7 @@ impl Wait {
     /// Returns the wait of a new connection.
     pub(crate) fn first() -> Self {
         Self {
-            begun: None,
+            partial_request: None,
             deadline: Instant::now(),
         }
     }

@@ -138,23 +138,26 @@ impl ServerLimits {
         Ok(())
     }
 
-    /// Returns the wait for more bytes from `now` on. `begun` is the number of the request that has
-    /// arrived in part, if any. That request keeps its deadline when more of its bytes arrive.
-    /// A subscriber may be silent forever; see [`idle_timeout`](Self::idle_timeout).
+    /// Returns the wait for more bytes from `now` on. `partial_request` is the number of the request that has arrived in
+    /// part, if any. That request keeps its deadline when more of its bytes arrive. A subscriber may be silent forever;
+    /// see [`idle_timeout`](Self::idle_timeout).
     pub(crate) fn wait(
         &self,
-        begun: Option<u32>,
+        partial_request: Option<u32>,
         subscribed: bool,
         before: Wait,
         now: Instant,
     ) -> Wait {
-        let deadline = match begun {
+        let deadline = match partial_request {
             None if subscribed => after(now, Duration::MAX),
             None => after(now, self.idle_timeout),
-            Some(_) if begun == before.begun => before.deadline,
+            Some(_) if partial_request == before.partial_request => before.deadline,
             Some(_) => after(now, self.request_timeout),
         };
-        Wait { begun, deadline }
+        Wait {
+            partial_request,
+            deadline,
+        }
     }
 }
 

@@ -22,8 +22,8 @@ use embedded_io_async::{Read, Write};
 /// Serves one conversation until it is over; see [`blocking::serve`].
 ///
 /// # Cancel safety
-/// Unanswered requests and unsent replies stay in `connection`, and a further call continues with them. So a
-/// time limit may simply drop the future.
+/// Unanswered requests and unsent replies stay in `connection`, and a further call continues with them. To limit the
+/// time, drop the future.
 ///
 /// # Errors
 /// As [`blocking::serve`].

@@ -35,7 +35,8 @@ pub use text::ParseError;
 use crate::Client;
 use bellwire::schema::{HELP, SCHEMA};
 
-/// The most bytes that the descriptions of a process may take. See [`parse`]. Fuzz targets parse many.
+/// The most bytes that the descriptions of a process may take: 1 MiB. See [`parse`]. Fuzz targets parse many, so they
+/// have 256 MiB.
 pub const MAX_MEMORY: usize = if cfg!(fuzzing) { 268_435_456 } else { 1 << 20 };
 
 /// Parses the text of a description.

@@ -106,7 +106,8 @@ impl<App: Send + 'static> Worker<App> {
             }
             if left == Some(0) {
                 // The requests that were read are answered. The sender of others gets an error line.
-                if wait.begun.is_none() && !matches!(stream.read(&mut [0], wait.deadline), Ok(1..))
+                if wait.partial_request.is_none()
+                    && !matches!(stream.read(&mut [0], wait.deadline), Ok(1..))
                 {
                     break Peer::Quiet;
                 }
@@ -124,7 +125,7 @@ impl<App: Send + 'static> Worker<App> {
                 // The server is stopping, and nothing more has arrived.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => left = Some(0),
                 // A cut between requests costs nothing.
-                Err(error) if is_cut(&error) && is_unbegun(&wait, &stream) => {
+                Err(error) if is_cut(&error) && is_between_requests(&wait, &stream) => {
                     tracing::debug!("{peer}: {error}");
                     ended = true;
                     connection.end();
@@ -137,7 +138,7 @@ impl<App: Send + 'static> Worker<App> {
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::TimedOut => {
-                    if is_unbegun(&wait, &stream) {
+                    if is_between_requests(&wait, &stream) {
                         limited!(info, "{peer}: idle for too long, closed");
                         break Peer::Quiet;
                     }
@@ -154,8 +155,8 @@ impl<App: Send + 'static> Worker<App> {
 }
 
 /// Returns whether no part of the next request has arrived.
-fn is_unbegun(wait: &Wait, stream: &Stream) -> bool {
-    wait.begun.is_none() && !stream.is_in_part()
+fn is_between_requests(wait: &Wait, stream: &Stream) -> bool {
+    wait.partial_request.is_none() && !stream.is_in_part()
 }
 
 /// Lets the next push end a waiting read. If a push is due, a read ends at once.

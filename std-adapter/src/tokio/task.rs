@@ -151,7 +151,7 @@ impl<App: Send + 'static> Conversation<'_, App> {
                         timer.as_mut().reset(Instant::from_std(wait.deadline));
                         continue;
                     }
-                    Event::Timer if wait.begun.is_none() => {
+                    Event::Timer if wait.partial_request.is_none() => {
                         limited!(info, "{}: idle for too long, closed", self.peer());
                         break;
                     }

@@ -79,8 +79,7 @@ impl<'a> Stream<'a> {
     /// Returns the next value, or `None` at the end.
     ///
     /// # Errors
-    /// Returns the first error, with its field. After an error the stream is at its
-    /// end.
+    /// Returns the first error, with its field. After an error the stream is at its end.
     #[allow(clippy::should_implement_trait)] // each value may be of a type of its own
     pub fn next<T: Deserialize<'a>>(&mut self) -> Result<Option<T>, DecodeError> {
         if self.rest.is_empty() {
@@ -150,9 +149,8 @@ impl<'m> Decoder<'m> {
     /// Decodes a payload: the new definitions and one value.
     ///
     /// # Errors
-    /// Returns the first error, with its field. The definitions before the value are
-    /// kept even then, as in Go. Returns [`DecodeErrorKind::Unsupported`] if an interface value contains a
-    /// definition.
+    /// Returns the first error, with its field. The definitions before the value are kept even then, as in Go. Returns
+    /// [`DecodeErrorKind::Unsupported`] if an interface value contains a definition.
     pub fn decode<'a, T: Deserialize<'a>>(&mut self, payload: &'a [u8]) -> Result<T, DecodeError> {
         let mut rest = payload;
         loop {
