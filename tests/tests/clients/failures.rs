@@ -182,7 +182,7 @@ fn an_idle_connection_over_tls_that_ends_or_breaks_is_replaced_before_the_next_c
     let acceptor = authority.acceptor(None);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let accepting = listener.try_clone().unwrap();
-    let (end, ended) = channel();
+    let ((take, taken), (end, ended)) = (channel(), channel());
     let server = thread::spawn(move || {
         for call in 0..3 {
             let (mut stream, _) = accepting.accept().unwrap();
@@ -191,8 +191,7 @@ fn an_idle_connection_over_tls_that_ends_or_breaks_is_replaced_before_the_next_c
             conn.read_exact(&mut [0; 4]).unwrap();
             conn.write_all(b"1\n").unwrap();
             conn.flush().unwrap();
-            // The client reads the reply.
-            thread::sleep(SHORT / 10);
+            taken.recv_timeout(PATIENCE).unwrap();
             if call == 1 {
                 // Bytes that are no record.
                 stream.write_all(&[0; 100]).unwrap();
@@ -209,6 +208,7 @@ fn an_idle_connection_over_tls_that_ends_or_breaks_is_replaced_before_the_next_c
     let mut client = builder.connect(&address).unwrap();
     for _ in 0..3 {
         assert_eq!(client.call(A, "x").unwrap(), "1");
+        take.send(()).unwrap();
         ended.recv_timeout(PATIENCE).unwrap();
         thread::sleep(SHORT / 10);
     }
